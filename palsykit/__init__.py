@@ -1,0 +1,73 @@
+"""palsykit: synthesis of facial-palsy photographs; importing it imports no torch."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from palsykit.hookspecs import API_VERSION, hookimpl
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from palsykit.diffusion.model import ConditionalDiffusion
+    from palsykit.interfaces import (
+        Conditioning,
+        ConditioningSpec,
+        Encoded,
+        FaceBatch,
+        FaceView,
+        Images,
+        MetricCard,
+        Network,
+        NetworkOutput,
+        TokenSpec,
+        TrainingData,
+    )
+    from palsykit.run.front import Model, load
+
+_HOME = {
+    **dict.fromkeys(
+        (
+            "Conditioning",
+            "ConditioningSpec",
+            "Encoded",
+            "FaceBatch",
+            "FaceView",
+            "Images",
+            "MetricCard",
+            "Network",
+            "NetworkOutput",
+            "TokenSpec",
+            "TrainingData",
+        ),
+        "palsykit.interfaces",
+    ),
+    "ConditionalDiffusion": "palsykit.diffusion.model",
+    "Model": "palsykit.run.front",
+    "load": "palsykit.run.front",
+}
+
+__all__ = [
+    "API_VERSION",
+    "ConditionalDiffusion",
+    "Conditioning",
+    "ConditioningSpec",
+    "Encoded",
+    "FaceBatch",
+    "FaceView",
+    "Images",
+    "MetricCard",
+    "Model",
+    "Network",
+    "NetworkOutput",
+    "TokenSpec",
+    "TrainingData",
+    "__version__",
+    "hookimpl",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'palsykit' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

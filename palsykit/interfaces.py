@@ -1,0 +1,336 @@
+"""The records and protocols between core and plugins, with their shapes.
+
+Symbols: B batch, H = W image side in px, T tokens, W token width, P pooled width, C channels. Images are float32 in
+[-1, 1]; landmarks are iBUG 68 in px of that image.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from palsykit.faces.records import FaceDataset, FaceRecord
+from palsykit.faces.vocabulary import FaceLabels
+
+
+@dataclass
+class FaceView:
+    """One face per row: a picture, its landmarks and what is known of it.
+
+    Attributes:
+        image: [B, 3, H, W] in [-1, 1].
+        landmarks: [B, 68, 2] px, NaN where unknown.
+        labels: B labels.
+    """
+
+    image: Tensor
+    landmarks: Tensor
+    labels: tuple[FaceLabels, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device | str) -> "FaceView":
+        """The same view with its tensors on ``device``."""
+        return FaceView(self.image.to(device), self.landmarks.to(device), self.labels)
+
+    def rows(self, start: int, stop: int) -> "FaceView":
+        """Rows ``start`` to ``stop`` (exclusive)."""
+        return FaceView(self.image[start:stop], self.landmarks[start:stop], self.labels[start:stop])
+
+    @staticmethod
+    def of_images(image: Tensor) -> "FaceView":
+        """A view of which only the pictures are known."""
+        count = len(image)
+        return FaceView(image, torch.full((count, 68, 2), torch.nan, device=image.device), (FaceLabels(),) * count)
+
+
+@dataclass
+class FaceBatch:
+    """*This* person, making *that* face.
+
+    Attributes:
+        identity: who.
+        driver: whose expression: the person's own photograph in training, anyone's in transfer.
+        target: the truth, where there is one; in training the driver's own photograph.
+    """
+
+    identity: FaceView
+    driver: FaceView
+    target: FaceView | None = None
+
+    def __len__(self) -> int:
+        return len(self.identity)
+
+    def to(self, device: torch.device | str) -> "FaceBatch":
+        """The same batch with its tensors on ``device``."""
+        target = None if self.target is None else self.target.to(device)
+        return FaceBatch(self.identity.to(device), self.driver.to(device), target)
+
+    def rows(self, start: int, stop: int) -> "FaceBatch":
+        """Rows ``start`` to ``stop`` (exclusive)."""
+        target = None if self.target is None else self.target.rows(start, stop)
+        return FaceBatch(self.identity.rows(start, stop), self.driver.rows(start, stop), target)
+
+
+@dataclass(frozen=True)
+class TokenSpec:
+    """What an encoder gives: ``tokens`` tokens of width ``width``, and a pooled vector of width ``pooled`` or none."""
+
+    tokens: int
+    width: int
+    pooled: int | None = None
+
+
+@dataclass
+class Encoded:
+    """A condition: tokens [B, T, W] and pooled [B, P] or None, as the encoder's TokenSpec says."""
+
+    tokens: Tensor
+    pooled: Tensor | None = None
+
+
+@dataclass
+class Conditioning:
+    """What a denoiser is conditioned on.
+
+    Attributes:
+        tokens: named streams, each [B, T, W]; one stream for most fusions, several for decoupled attention.
+        pooled: [B, P] or None.
+    """
+
+    tokens: dict[str, Tensor]
+    pooled: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class ConditioningSpec:
+    """What a fusion promises a denoiser: the width of every token stream and of the pooled vector."""
+
+    token_width: int
+    pooled_width: int | None = None
+
+
+@dataclass
+class NetworkOutput:
+    """What a network sees in a picture; what it does not compute is None.
+
+    Attributes:
+        map: last feature map [B, C, h, w].
+        embedding: [B, D], as the network gives it (not normalised).
+        points: [B, 68, 2] px.
+        logits: {"expression" | "side" | "severity" | ...: [B, K]}, from supervised heads that the network owns.
+    """
+
+    map: Tensor
+    embedding: Tensor | None = None
+    points: Tensor | None = None
+    logits: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Network(Protocol):
+    """A named ``nn.Module`` that conditions, losses and metrics share; frozen once it has weights or was fitted.
+
+    In a factory's signature the annotation ``Network`` (or ``Network | str``) marks a parameter that the recipe gives
+    by the name of an entry of ``networks``; the factory receives the shared instance, wrapped so that it is no
+    submodule of the part: its weights are saved, moved and frozen by the run, once.
+    """
+
+    map_shape: tuple[int, int, int]
+    embedding_width: int | None
+
+    def __call__(self, image: Tensor) -> NetworkOutput:
+        """image [B, 3, H, W] in [-1, 1] -> what it sees; differentiable in the image."""
+        ...
+
+
+class ConditionEncoder(Protocol):
+    """Turns a view into tokens: a frozen, cached ``extract`` and a trainable ``forward``; an ``nn.Module``."""
+
+    spec: TokenSpec
+
+    def extract(self, view: FaceView) -> dict[str, Tensor]:
+        """Features that no trainable weight touches, each [B, ...]; differentiable in ``view.image``."""
+        ...
+
+    def __call__(self, features: dict[str, Tensor]) -> Encoded:
+        """The trainable part: features -> tokens as ``spec`` says."""
+        ...
+
+
+class Fusion(Protocol):
+    """Combines conditions: ``factory({condition: TokenSpec}, *, ...)``; an ``nn.Module``."""
+
+    token_width: int
+    pooled_width: int | None
+
+    def __call__(self, conditions: dict[str, Encoded]) -> Conditioning: ...
+
+
+class Denoiser(Protocol):
+    """Predicts what the scheduler's ``prediction_type`` names; an ``nn.Module``.
+
+    ``factory(conditioning: ConditioningSpec, image_size: int, *, ...)``.
+    """
+
+    def __call__(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
+        """x_t [B, 3, H, W], t [B] int64 -> [B, 3, H, W]."""
+        ...
+
+
+class AttentionBackend(Protocol):
+    """How a denoiser's attention is computed.
+
+    ``available()`` gives None where it can run on this machine, else the reason why not, in one line.
+    """
+
+    def available(self) -> str | None: ...
+
+    def apply(self, module: torch.nn.Module) -> None:
+        """Make every diffusers attention layer of ``module`` use this backend."""
+        ...
+
+
+class Sampler(Protocol):
+    """Walks from noise to an image: ``factory(training_scheduler, *, ...)``.
+
+    Every row has its own generator, so its pixels do not depend on its neighbours.
+    """
+
+    def sample(self, predict: "Predict", noise: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """noise [B, 3, H, W] ~ N(0, I) -> images [B, 3, H, W] in [-1, 1]; ``predict`` is the conditioned denoiser."""
+        ...
+
+
+class Predict(Protocol):
+    """The conditioned denoiser: x_t [B, 3, H, W], t [B] -> prediction [B, 3, H, W]."""
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a trainer may know of the data before training.
+
+    Attributes:
+        image_size: side in px.
+        records: the training records.
+        subjects: the training subjects, sorted; a classifier's class i is subjects[i].
+    """
+
+    image_size: int
+    records: Sequence[FaceRecord]
+    subjects: tuple[str, ...]
+
+
+class Trainer(Protocol):
+    """What is minimised: ``factory(data: TrainingData, *, ...)``; an ``nn.Module`` if it owns modules, else any object.
+
+    For the main model ``model`` is a ConditionalDiffusion, in ``fits`` it is the network being fitted.
+    """
+
+    def groups(self, model: Any) -> Mapping[str, Iterable[torch.nn.Parameter]]:
+        """Parameters by name; one optimiser each. Every trainable parameter of model and trainer is in exactly one."""
+        ...
+
+    def losses(self, model: Any, batch: FaceBatch, generator: torch.Generator, phase: str) -> dict[str, Tensor]:
+        """Weighted terms, each a scalar, whose sum is minimised over the group ``phase``; randomness is ``generator``'s.
+
+        ``generator`` is a CPU generator seeded by run, step and rank; draw on the CPU and move, for the same numbers
+        on every device. A further independent stream: ``palsykit.diffusion.seeds.spawn(generator, "name")``.
+        """
+        ...
+
+
+class Synthesiser(Protocol):
+    """Makes pictures: ``generate(batch, seeds)``; the diffusion one is built in, baselines are plugins.
+
+    ``factory(image_size, *, ...)``.
+    """
+
+    def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
+        """One image a row, [B, 3, H, W] in [-1, 1]; row i depends on row i of the batch and on seeds[i] alone."""
+        ...
+
+
+@dataclass
+class Images:
+    """The passes that metrics ask for by ``needs``, each [N, 3, H, W] in [-1, 1] for the N rows of a FaceBatch.
+
+    Attributes:
+        generated: first synthesis.
+        regenerated: synthesised once more with every condition taken from the first (aFID).
+    """
+
+    generated: Tensor
+    regenerated: Tensor | None = None
+
+
+class RowMetric(Protocol):
+    """A figure a row: ``factory(*, ...)``.
+
+    Attributes:
+        needs: passes of ``Images`` beyond ``generated``.
+        card: definition, unit, direction ("higher" | "lower"), source and settings, in words, for the report.
+    """
+
+    needs: frozenset[str]
+    card: "MetricCard"
+
+    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+        """{figure: [B]}; NaN where it is not defined for a row (no target, landmarks unknown)."""
+        ...
+
+
+class SetMetric(Protocol):
+    """A figure of a whole set, fed batch by batch."""
+
+    needs: frozenset[str]
+    card: "MetricCard"
+
+    def update(self, batch: FaceBatch, images: Images) -> None: ...
+
+    def compute(self) -> dict[str, float]:
+        """{figure: value} of everything fed since it was built."""
+        ...
+
+
+@dataclass(frozen=True)
+class MetricCard:
+    """What a reader needs to trust a figure."""
+
+    name: str
+    definition: str
+    unit: str
+    better: str
+    source: str
+    note: str = ""
+
+
+__all__ = [
+    "AttentionBackend",
+    "ConditionEncoder",
+    "Conditioning",
+    "ConditioningSpec",
+    "Denoiser",
+    "Encoded",
+    "FaceBatch",
+    "FaceDataset",
+    "FaceRecord",
+    "FaceView",
+    "Fusion",
+    "Images",
+    "MetricCard",
+    "Network",
+    "NetworkOutput",
+    "Predict",
+    "RowMetric",
+    "Sampler",
+    "SetMetric",
+    "Synthesiser",
+    "TokenSpec",
+    "Trainer",
+    "TrainingData",
+]

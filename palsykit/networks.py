@@ -1,0 +1,50 @@
+"""One instance of a named network for every part that reads it."""
+
+import hashlib
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from palsykit.interfaces import NetworkOutput
+
+
+class SharedNetwork:
+    """A network as parts receive it: callable like the module, but no ``nn.Module``, so that no part owns its weights.
+
+    Attributes:
+        name: its key in the recipe's ``networks``.
+        module: the network itself; the run moves, freezes, fits and saves it.
+    """
+
+    def __init__(self, name: str, module: nn.Module):
+        self.name, self.module = name, module
+        self._fingerprint: str | None = None
+
+    def __call__(self, image: Tensor) -> NetworkOutput:
+        output: NetworkOutput = self.module(image)
+        return output
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__") or attribute == "module":
+            raise AttributeError(attribute)
+        return getattr(self.module, attribute)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "SharedNetwork":
+        return self  # a copy of a model (its EMA) reads the same frozen network
+
+    def freeze(self) -> None:
+        """No gradients into the weights, and batch statistics as they were learnt."""
+        self.module.eval().requires_grad_(False)
+        self._fingerprint = None
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights and buffers: what cached features depend on."""
+        if self._fingerprint is None:
+            digest = hashlib.sha256()
+            for key, value in sorted(self.module.state_dict().items()):
+                digest.update(key.encode())
+                digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+            self._fingerprint = digest.hexdigest()
+        return self._fingerprint

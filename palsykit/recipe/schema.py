@@ -1,0 +1,122 @@
+"""What a recipe may say: the sections and settings that core owns. The keys inside a part are its plugin's own.
+
+Every model is strict and refuses unknown keys; each field's description is what ``palsykit check`` prints for it.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+INTERFACES = (
+    "datasets",
+    "networks",
+    "encoders",
+    "fusions",
+    "denoisers",
+    "attention",
+    "schedulers",
+    "samplers",
+    "trainers",
+    "synthesisers",
+    "metrics",
+)
+"""Registry groups, one a hook ``palsykit_register_<group>``."""
+
+
+class Block(BaseModel):
+    """Base of every core-owned block."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class PartBlock(BaseModel):
+    """``{use: name, key: value, ...}``: a part and its plugin-owned keys, which stay in ``parameters``."""
+
+    model_config = ConfigDict(frozen=True)
+    use: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class ConditionBlock(PartBlock):
+    """An encoder and what core does with it.
+
+    Attributes:
+        source: the view it reads.
+        drop: probability with which training replaces it by its learnt null tokens (classifier-free guidance,
+            Ho and Salimans, arXiv:2207.12598).
+    """
+
+    source: Literal["identity", "driver"]
+    drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Optimisation(Block):
+    """Settings of the one training loop, for the main model and for fits alike."""
+
+    steps: Annotated[int, Field(ge=0)] = 1000
+    batch_size: Annotated[int, Field(ge=1)] = 16
+    lr: Annotated[float, Field(gt=0)] = 1e-4
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    warmup: Annotated[int, Field(ge=0)] = 0
+    decay: Literal["none", "cosine"] = "none"
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    clip: Annotated[float, Field(gt=0)] | None = 1.0
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    checkpoint_every: Annotated[int, Field(ge=1)] = 500
+    log_every: Annotated[int, Field(ge=1)] = 10
+
+
+class Training(Optimisation):
+    """The main model's training; ``start`` is a safetensors file of a model of the same make to go on from."""
+
+    start: Path | None = None
+
+
+class FitBlock(Optimisation):
+    """Fits one network before the main training; without ``data`` it uses the recipe's."""
+
+    network: str
+    trainer: PartBlock
+    data: PartBlock | None = None
+
+
+class Generation(Block):
+    """The figure and the pictures that metrics see: held-out identities x their photographs.
+
+    Attributes:
+        split: whose identities.
+        identities: how many of them; None for all.
+        seed: seeds the noise, with each photograph's key.
+        guidance: classifier-free guidance strength; 1 is none.
+        batch_size: rows at a time; changes no picture.
+    """
+
+    split: Literal["train", "validation", "test"] = "test"
+    identities: Annotated[int, Field(ge=1)] | None = 8
+    seed: int = 0
+    guidance: Annotated[float, Field(ge=0)] = 1.0
+    batch_size: Annotated[int, Field(ge=1)] = 16
+
+
+class Settings(Block):
+    """A whole recipe."""
+
+    name: str | None = None
+    about: str = ""
+    seed: Annotated[int, Field(ge=0)] = 0
+    image_size: Annotated[int, Field(ge=16)] = 64
+    data: PartBlock
+    networks: dict[str, PartBlock] = Field(default_factory=dict)
+    fits: list[FitBlock] = Field(default_factory=list)
+    conditions: dict[str, ConditionBlock] = Field(default_factory=dict)
+    fusion: PartBlock | None = None
+    denoiser: PartBlock | None = None
+    scheduler: PartBlock | None = None
+    sampler: PartBlock | None = None
+    trainer: PartBlock | None = None
+    train: Training = Training()
+    synthesiser: PartBlock | None = None
+    generate: Generation = Generation()
+    metrics: dict[str, PartBlock] = Field(default_factory=dict)
