@@ -1,0 +1,59 @@
+"""The report: one HTML file that holds everything it shows, without scripts and without other addresses."""
+
+import base64
+from dataclasses import dataclass
+
+from palsykit.report import words
+from palsykit.report.contents import NOT_FOR, Curve, FigureRow, ReportContents
+from palsykit.report.curves import curve_in_words, curve_svg
+from palsykit.report.figure import BESIDE_COLUMNS, figure_alt, figure_columns, figure_png
+from palsykit.report.templates import environment
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the page: its data address, its alternative text and, for curves, its name and words below it."""
+
+    address: str
+    alt: str
+    name: str = ""
+    caption: str = ""
+
+
+def render_html(contents: ReportContents) -> str:
+    """The whole report as one valid HTML document; equal contents give equal text."""
+    template = environment().get_template("report.html")
+    return template.render(
+        contents=contents,
+        about=paragraphs(contents.about),
+        attribution=paragraphs(contents.attribution),
+        figure=_figure(contents.rows) if contents.rows else None,
+        figure_is_wide=len(figure_columns(contents.rows)) > BESIDE_COLUMNS,
+        curves={name: [_curve(name, curve) for curve in curves] for name, curves in contents.curves.items() if curves},
+        counts={name: (_columns(table), table) for name, table in contents.data.items() if table},
+        not_for=NOT_FOR,
+        words=words,
+    )
+
+
+def paragraphs(text: str) -> list[str]:
+    """``text`` split at blank lines, each paragraph on one line."""
+    return [" ".join(block.split()) for block in text.split("\n\n") if block.strip()]
+
+
+def _figure(rows: list[FigureRow]) -> Picture:
+    return Picture(_address("image/png", figure_png(rows)), figure_alt(rows))
+
+
+def _curve(training: str, curve: Curve) -> Picture:
+    spoken = curve_in_words(curve)
+    address = _address("image/svg+xml", curve_svg(curve).encode())
+    return Picture(address, f"Curve of {curve.name} in {training}: {spoken}.", curve.name, spoken)
+
+
+def _columns(table: dict[str, dict[str, int]]) -> list[str]:
+    return list(dict.fromkeys(column for row in table.values() for column in row))
+
+
+def _address(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
