@@ -236,10 +236,10 @@ class Trainer(Protocol):
         ...
 
     def losses(self, model: Any, batch: FaceBatch, generator: torch.Generator, phase: str) -> dict[str, Tensor]:
-        """Weighted terms, each a scalar, whose sum is minimised over the group ``phase``; randomness is ``generator``'s.
+        """Weighted scalar terms whose sum is minimised over the group ``phase``; all randomness is ``generator``'s.
 
         ``generator`` is a CPU generator seeded by run, step and rank; draw on the CPU and move, for the same numbers
-        on every device. A further independent stream: ``palsykit.diffusion.seeds.spawn(generator, "name")``.
+        on every device. A further independent stream: ``palsykit.seeds.spawn(generator, "name")``.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 The frame is the ArcFace five-point frame (Deng et al., CVPR 2019; insightface's 112 px template) seen from a little
 further away, so that brow, chin and hairline are in it: the template, divided by its 112 px, is shrunk by ``ZOOM``
-about ``PIVOT`` and the pivot is put in the middle. The ArcFace crop is thus an exact sub-square of ours, ``ARCFACE_CROP``.
+about ``PIVOT`` and the pivot is put in the middle. The ArcFace crop is thus a sub-square of ours, ``ARCFACE_CROP``.
 """
 
 import numpy as np

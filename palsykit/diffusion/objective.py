@@ -1,0 +1,59 @@
+"""One denoising pass and its loss, which every diffusion trainer shares."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from palsykit.diffusion.model import ConditionalDiffusion
+from palsykit.interfaces import Conditioning
+
+
+@dataclass
+class Pass:
+    """One denoising pass: t [B], the noisy x_t, the estimate x0_hat [B, 3, H, W] in [-1, 1], and its loss."""
+
+    t: Tensor
+    x_t: Tensor
+    x0_hat: Tensor
+    loss: Tensor
+
+
+def draw_noise(model: ConditionalDiffusion, like: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Standard normal noise shaped like ``like`` and a uniform time step a row, drawn on the CPU."""
+    noise = torch.randn(like.shape, generator=generator).to(like.device)
+    t = torch.randint(model.timesteps, (len(like),), generator=generator).to(like.device)
+    return noise, t
+
+
+def denoising_pass(
+    model: ConditionalDiffusion,
+    x_0: Tensor,
+    conditioning: Conditioning,
+    noise: Tensor,
+    t: Tensor,
+    min_snr: float | None = None,
+) -> Pass:
+    """E ||target - prediction||^2 at x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise (DDPM, arXiv:2006.11239, eq. 14).
+
+    Args:
+        model: what predicts.
+        x_0: [B, 3, H, W].
+        conditioning: of the same B rows.
+        noise: [B, 3, H, W].
+        t: [B].
+        min_snr: gamma of min-SNR weighting (Hang et al., arXiv:2303.09556), or None for equal weights.
+    """
+    x_t = model.add_noise(x_0, noise, t)
+    prediction = model.predict(x_t, t, conditioning).float()
+    errors = (prediction - model.objective(x_0, noise, t)).square().mean(dim=(1, 2, 3))
+    if min_snr is not None:
+        errors = errors * _min_snr_weight(model, t, min_snr)
+    return Pass(t, x_t, model.predict_x0(prediction, x_t, t), errors.mean())
+
+
+def _min_snr_weight(model: ConditionalDiffusion, t: Tensor, gamma: float) -> Tensor:
+    signal, sigma = model.signal_and_noise(t)
+    snr = (signal / sigma).square().flatten()
+    clipped = snr.clamp(max=gamma)
+    return {"epsilon": clipped / snr, "sample": clipped, "v_prediction": clipped / (snr + 1)}[model.prediction_type]

@@ -1,0 +1,73 @@
+"""Which photograph says who: every photograph is paired with another one of the same person.
+
+The rule: a subject's identity photograph is the one at rest, the least affected first, then in the data set's order.
+Every other photograph of the subject is paired with it. It is itself paired with a seeded choice among the
+others, as is every photograph of a subject that has none at rest. A subject with one photograph serves as its own
+identity image, and is reported.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from palsykit.faces.records import FaceRecord
+from palsykit.seeds import derive
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A photograph and the identity photograph that goes with it."""
+
+    identity: FaceRecord
+    record: FaceRecord
+
+
+@dataclass
+class Pairing:
+    """Pairs in the records' order, and the subjects that had to serve as their own identity image."""
+
+    pairs: list[Pair]
+    alone: list[str]
+
+
+def by_subject(records: Sequence[FaceRecord]) -> dict[str, list[FaceRecord]]:
+    """Records by subject, both in the order of first appearance.
+
+    Raises:
+        ValueError: for a record without a subject.
+    """
+    groups: defaultdict[str, list[FaceRecord]] = defaultdict(list)
+    for record in records:
+        if record.labels.subject is None:
+            raise ValueError(f"photograph {record.key!r} has no subject; splits and pairs go by subject, so name one")
+        groups[record.labels.subject].append(record)
+    return dict(groups)
+
+
+def identity_photograph(records: Sequence[FaceRecord]) -> FaceRecord | None:
+    """The photograph at rest among one subject's, the least affected first; None without one at rest."""
+    at_rest = [record for record in records if record.labels.expression == "rest"]
+    return min(at_rest, key=lambda r: r.labels.severity or 0.0, default=None)
+
+
+def pair(records: Sequence[FaceRecord], seed: int) -> Pairing:
+    """Pairs every record by the rule above; ``seed`` decides where the rule leaves a choice."""
+    chosen: dict[str, FaceRecord] = {}
+    alone = []
+    for subject, group in by_subject(records).items():
+        at_rest = identity_photograph(group)
+        if len(group) == 1:
+            alone.append(subject)
+        for record in group:
+            others = [other for other in group if other is not record] or [record]
+            if at_rest is not None and at_rest is not record:
+                chosen[record.key] = at_rest
+            else:
+                chosen[record.key] = others[derive("pair", seed, record.key) % len(others)]
+    return Pairing([Pair(chosen[record.key], record) for record in records], alone)
+
+
+def grid(records: Sequence[FaceRecord], seed: int) -> list[Pair]:
+    """What a figure asks for: every photograph of each subject but the one that says who, unless it is the only one."""
+    own = {s: identity_photograph(g) for s, g in by_subject(records).items() if len(g) > 1}
+    return [p for p in pair(records, seed).pairs if own.get(p.record.labels.subject or "") is not p.record]

@@ -1,0 +1,1 @@
+"""The one training loop, for the main model and for network fits alike."""

@@ -1,0 +1,95 @@
+"""Checkpoints: safetensors and JSON, written whole or not at all, and resumed from to the last bit."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from palsykit.errors import PalsykitError
+from palsykit.training.groups import Groups
+
+KEEP = 2
+"""Checkpoints kept; the one before the last guards against a disk that lied."""
+
+
+def optimiser_state(groups: Groups, optimisers: dict[str, torch.optim.AdamW]) -> dict[str, Tensor]:
+    """AdamW's moments and step counts by "group/parameter/moment"."""
+    state = {}
+    for group, parameters in groups.items():
+        for name, parameter in parameters.items():
+            for moment, value in optimisers[group].state.get(parameter, {}).items():
+                state[f"{group}/{name}/{moment}"] = torch.as_tensor(value)
+    return state
+
+
+def restore_optimisers(state: dict[str, Tensor], groups: Groups, optimisers: dict[str, torch.optim.AdamW]) -> None:
+    """Puts back what ``optimiser_state`` gave."""
+    parameters = {f"{group}/{name}": (group, p) for group, named in groups.items() for name, p in named.items()}
+    for key, value in state.items():
+        where, moment = key.rsplit("/", 1)
+        group, parameter = parameters[where]
+        device = "cpu" if moment == "step" else parameter.device
+        optimisers[group].state[parameter][moment] = value.to(device)
+
+
+def module_state(module: Any) -> dict[str, Tensor]:
+    """State dict ready for safetensors: contiguous CPU copies; empty for a trainer that is no module."""
+    if not isinstance(module, nn.Module):
+        return {}
+    return {key: value.detach().cpu().contiguous().clone() for key, value in module.state_dict().items()}
+
+
+def save(folder: Path, step: int, tensors: dict[str, dict[str, Tensor]], facts: dict[str, Any]) -> Path:
+    """Writes checkpoints/.../step-NNNNNN with one safetensors file a key of ``tensors``, then removes older ones."""
+    final = folder / f"step-{step:06d}"
+    partial = folder / f".partial-{step:06d}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name, values in tensors.items():
+        if values:
+            save_file(values, partial / f"{name}.safetensors")
+    (partial / "state.json").write_text(json.dumps({"step": step, **facts}, indent=1))
+    for file in partial.iterdir():  # the data must be on the disk before the name says that it is
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+    shutil.rmtree(final, ignore_errors=True)
+    partial.rename(final)
+    for old in existing(folder)[:-KEEP]:
+        shutil.rmtree(old)
+    return final
+
+
+def existing(folder: Path) -> list[Path]:
+    """Complete checkpoints, oldest first."""
+    found = folder.glob("step-*") if folder.is_dir() else []
+    return sorted(path for path in found if re.fullmatch(r"step-\d{6,}", path.name))
+
+
+def load(path: Path, name: str) -> dict[str, Tensor]:
+    """One file of a checkpoint; empty where the part had nothing to save.
+
+    Raises:
+        PalsykitError: where the file is damaged.
+    """
+    file = path / f"{name}.safetensors"
+    if not file.exists():
+        return {}
+    try:
+        return load_file(file)
+    except Exception as error:
+        raise PalsykitError(
+            f"{file}: not a readable safetensors file ({error}); remove the folder {path} and run again: training goes on "
+            "from the checkpoint before it"
+        ) from error
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """The JSON side of a checkpoint."""
+    result: dict[str, Any] = json.loads((path / "state.json").read_text())
+    return result

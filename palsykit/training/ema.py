@@ -1,0 +1,27 @@
+"""The exponential moving average of everything that is trained: parameters and buffers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+
+def averaged(model: nn.Module, decay: float) -> AveragedModel:
+    """A copy of ``model`` that follows it: ema = d ema + (1 - d) model, d = min(decay, (1 + n) / (10 + n)) at update n.
+
+    The ramp lets a short run's average forget where it started. The copy is in eval mode and wants no gradient.
+    """
+    ema = AveragedModel(model, multi_avg_fn=_ramped(decay), use_buffers=True)
+    ema.module.eval().requires_grad_(False)
+    return ema
+
+
+def _ramped(decay: float) -> Callable[[Any, Any, Any], None]:
+    @torch.no_grad()
+    def average(ema: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        n = float(count)
+        get_ema_multi_avg_fn(min(decay, (1 + n) / (10 + n)))(ema, current, count)
+
+    return average

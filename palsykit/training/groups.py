@@ -1,0 +1,80 @@
+"""One optimiser a group, and every trainable parameter in exactly one of them."""
+
+from collections.abc import Iterable, Mapping
+from math import cos, pi
+from typing import Any
+
+import torch
+from torch import nn
+
+from palsykit.errors import PalsykitError
+from palsykit.interfaces import Trainer
+from palsykit.recipe.schema import Optimisation
+
+Groups = dict[str, dict[str, nn.Parameter]]
+
+
+def trainable(model: nn.Module, trainer: Trainer) -> dict[str, nn.Parameter]:
+    """Every parameter that wants a gradient, by name: "model.*" and, where the trainer owns modules, "trainer.*"."""
+    parts: dict[str, Any] = {"model": model, "trainer": trainer}
+    return {
+        f"{part}.{name}": parameter
+        for part, module in parts.items()
+        if isinstance(module, nn.Module)
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad
+    }
+
+
+def checked_groups(model: nn.Module, trainer: Trainer) -> Groups:
+    """The trainer's groups with their parameters' names.
+
+    Raises:
+        PalsykitError: where a trainable parameter is in no group or in two, or a group holds something else.
+    """
+    named = trainable(model, trainer)
+    names = {id(parameter): name for name, parameter in named.items()}
+    groups: Groups = {}
+    seen: dict[str, str] = {}
+    declared: Mapping[str, Iterable[nn.Parameter]] = trainer.groups(model)
+    for group, parameters in declared.items():
+        groups[group] = {}
+        for parameter in parameters:
+            name = names.get(id(parameter))
+            if name is None:
+                raise _fault(trainer, f"group {group!r} holds a {tuple(parameter.shape)} tensor that is not trainable")
+            if name in seen:
+                raise _fault(trainer, f"{name} is in group {seen[name]!r} and in group {group!r}")
+            seen[name] = group
+            groups[group][name] = parameter
+    if missing := [name for name in named if name not in seen]:
+        raise _fault(trainer, f"in no optimiser group: {', '.join(missing[:8])} ({len(missing)} in all)")
+    return groups
+
+
+def _fault(trainer: Trainer, found: str) -> PalsykitError:
+    return PalsykitError(
+        f"{type(trainer).__name__}.groups: {found}; expected every trainable parameter of model and trainer in exactly "
+        "one group; mend groups(), or freeze what is not to be trained"
+    )
+
+
+def optimisers(groups: Groups, settings: Optimisation) -> dict[str, torch.optim.AdamW]:
+    """AdamW (arXiv:1711.05101) for each group; biases, norms and other vectors are not decayed."""
+    result = {}
+    for group, parameters in groups.items():
+        matrices = [p for p in parameters.values() if p.ndim > 1]
+        vectors = [p for p in parameters.values() if p.ndim <= 1]
+        split = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+        result[group] = torch.optim.AdamW(
+            [part for part in split if part["params"]], lr=settings.lr, weight_decay=settings.weight_decay
+        )
+    return result
+
+
+def rate(step: int, settings: Optimisation) -> float:
+    """The learning rate of a step: a linear warm-up, then constant or a half cosine to zero at the last step."""
+    warm = min(1.0, (step + 1) / settings.warmup) if settings.warmup else 1.0
+    if settings.decay == "cosine":
+        return settings.lr * warm * 0.5 * (1 + cos(pi * min(1.0, step / max(1, settings.steps))))
+    return settings.lr * warm

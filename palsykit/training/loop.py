@@ -1,0 +1,207 @@
+"""The training loop. There is one, so every trainer can be resumed, averaged, distributed and logged."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader
+
+from palsykit.errors import PalsykitError
+from palsykit.interfaces import FaceBatch, Trainer
+from palsykit.progress import track
+from palsykit.recipe.schema import Optimisation
+from palsykit.seeds import generator
+from palsykit.training import checkpoint
+from palsykit.training.batches import PairedFaces, StepSampler
+from palsykit.training.ema import averaged
+from palsykit.training.groups import checked_groups, optimisers, rate
+from palsykit.training.precision import autocast, autocast_dtype
+
+
+@dataclass
+class Job:
+    """One training.
+
+    Attributes:
+        name: "train" or "fit-NETWORK"; names its checkpoints and its lines in the log.
+        model: a ConditionalDiffusion or the network being fitted.
+        trainer: what is minimised.
+        faces: what is trained on.
+        settings: steps, batch size, rates.
+        seed: of the order of rows and of all that the trainer draws.
+        folder: its checkpoints'.
+        log: takes one JSON-able line.
+    """
+
+    name: str
+    model: nn.Module
+    trainer: Trainer
+    faces: PairedFaces
+    settings: Optimisation
+    seed: int
+    folder: Path
+    log: Callable[[dict[str, Any]], None]
+
+
+class Losses(nn.Module):
+    """Model and trainer as one module, so that a distributed wrapper sees the whole step as its forward pass."""
+
+    def __init__(self, model: nn.Module, trainer: Trainer):
+        super().__init__()
+        self.model = model
+        self.trainer_module = trainer if isinstance(trainer, nn.Module) else None
+        self._trainer = [trainer]  # in a list: a trainer that is a module is registered once, above
+
+    def forward(self, batch: FaceBatch, generator: torch.Generator, phase: str) -> dict[str, Tensor]:
+        """The trainer's terms."""
+        return self._trainer[0].losses(self.model, batch, generator, phase)
+
+
+@cache
+def accelerator() -> Accelerator:
+    """The process's accelerate handle: device and distribution; precision and accumulation are the loop's own."""
+    return Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+
+
+def train(job: Job) -> nn.Module:
+    """Runs a job from its last checkpoint, or from the start, to its last step.
+
+    Returns:
+        The exponential moving average of the model, in eval mode.
+
+    Raises:
+        PalsykitError: where the loss is not finite, a group is wrong or a checkpoint is damaged.
+    """
+    state = _State(job)
+    first = state.restore()
+    settings, steps = job.settings, job.settings.steps
+    batches = state.batches(first)
+    means = _Means()
+    with track(job.name, steps, "steps", done=first) as progress:
+        for step in range(first, steps):
+            terms = state.step(step, [next(batches).to(state.device) for _ in range(settings.accumulate)])
+            means.add(terms)
+            done = step + 1
+            if done % settings.log_every == 0 or done == steps:
+                line = means.take()
+                if accelerator().is_main_process:
+                    job.log({"job": job.name, "step": done, "lr": rate(step, settings), **line})
+            if done % settings.checkpoint_every == 0 and done < steps:
+                state.save(done)
+            progress.advance(1, f"loss {sum(terms.values()):.4f}")
+    return state.result()
+
+
+class _State:
+    """What a checkpoint holds and what a step changes."""
+
+    def __init__(self, job: Job):
+        self.job, self.device = job, accelerator().device
+        self.module = Losses(job.model, job.trainer).to(self.device)
+        self.module.train()
+        self.groups = checked_groups(job.model, job.trainer)
+        self.optimisers = optimisers(self.groups, job.settings)
+        self.ema: AveragedModel = averaged(job.model, job.settings.ema)
+        self.wrapped = accelerator().prepare(self.module)
+        self.dtype = autocast_dtype(job.settings.precision, self.device)
+
+    def batches(self, first_step: int) -> Iterator[FaceBatch]:
+        """This process's batches from a step on."""
+        job, world = self.job, accelerator().num_processes
+        first = first_step * job.settings.accumulate * world + accelerator().process_index
+        sampler = StepSampler(len(job.faces), job.settings.batch_size, job.seed, first, world)
+        return iter(DataLoader(job.faces, sampler=sampler, batch_size=None))
+
+    def step(self, step: int, batches: list[FaceBatch]) -> dict[str, float]:
+        """One optimiser step in each group; gives the loss terms, averaged over the accumulated batches."""
+        totals: dict[str, float] = {}
+        for phase, optimiser in self.optimisers.items():
+            for group in optimiser.param_groups:
+                group["lr"] = rate(step, self.job.settings)
+            optimiser.zero_grad(set_to_none=True)
+            for number, batch in enumerate(batches):
+                last = number == len(batches) - 1
+                for term, value in self._backward(step, number, batch, phase, sync=last).items():
+                    totals[term] = totals.get(term, 0.0) + value / len(batches)
+            if self.job.settings.clip is not None:
+                accelerator().clip_grad_norm_(list(self.groups[phase].values()), self.job.settings.clip)
+            optimiser.step()
+        self.ema.update_parameters(self.job.model)
+        return totals
+
+    def _backward(self, step: int, number: int, batch: FaceBatch, phase: str, sync: bool) -> dict[str, float]:
+        draws = generator("step", self.job.seed, step, number, accelerator().process_index)
+        with torch.enable_grad() if sync else accelerator().no_sync(self.wrapped):
+            with autocast(self.dtype, self.device):
+                terms: dict[str, Tensor] = self.wrapped(batch, draws, phase)
+            loss = torch.stack([term.float() for term in terms.values()]).sum()
+            values = {name: float(term.detach()) for name, term in terms.items()}
+            if not torch.isfinite(loss):
+                raise PalsykitError(_not_finite(self.job, step, values))
+            accelerator().backward(loss / self.job.settings.accumulate)
+        return values
+
+    def restore(self) -> int:
+        """Goes back to the last checkpoint, if there is one; gives the number of steps done."""
+        found = checkpoint.existing(self.job.folder)
+        if not found:
+            return 0
+        last = found[-1]
+        self.job.model.load_state_dict(checkpoint.load(last, "model"))
+        self.ema.module.load_state_dict(checkpoint.load(last, "ema"))
+        if isinstance(self.job.trainer, nn.Module):
+            self.job.trainer.load_state_dict(checkpoint.load(last, "trainer"))
+        checkpoint.restore_optimisers(checkpoint.load(last, "optimiser"), self.groups, self.optimisers)
+        facts = checkpoint.facts(last)
+        self.ema.n_averaged.fill_(facts["averaged"])
+        return int(facts["step"])
+
+    def save(self, step: int) -> None:
+        """Writes a checkpoint, from the main process."""
+        accelerator().wait_for_everyone()
+        if accelerator().is_main_process:
+            tensors = {
+                "model": checkpoint.module_state(self.job.model),
+                "ema": checkpoint.module_state(self.ema.module),
+                "trainer": checkpoint.module_state(self.job.trainer),
+                "optimiser": checkpoint.optimiser_state(self.groups, self.optimisers),
+            }
+            checkpoint.save(self.job.folder, step, tensors, {"averaged": int(self.ema.n_averaged)})
+
+    def result(self) -> nn.Module:
+        """The averaged model; the model itself where no step was taken."""
+        module = cast(nn.Module, self.ema.module)
+        if int(self.ema.n_averaged) == 0:
+            module.load_state_dict(self.job.model.state_dict())
+        return module.eval()
+
+
+class _Means:
+    """Means of loss terms between two lines of the log."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.count = 0
+
+    def add(self, terms: dict[str, float]) -> None:
+        self.count += 1
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+
+    def take(self) -> dict[str, Any]:
+        terms = {name: total / self.count for name, total in self.sums.items()}
+        self.sums, self.count = {}, 0
+        return {"loss": sum(terms.values()), "terms": terms}
+
+
+def _not_finite(job: Job, step: int, values: dict[str, float]) -> str:
+    return (
+        f"{job.name}: the loss is not finite at step {step + 1}: {values}; the checkpoints before it are kept in {job.folder}; "
+        "lower lr, raise warmup, or train with precision: fp32"
+    )

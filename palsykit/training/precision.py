@@ -1,0 +1,28 @@
+"""bf16 autocast where the hardware multiplies bf16, full precision elsewhere."""
+
+import contextlib
+from pathlib import Path
+
+import torch
+
+
+def autocast_dtype(setting: str, device: torch.device) -> torch.dtype | None:
+    """The autocast dtype for "auto", "bf16" or "fp32"; None is full precision."""
+    if setting == "fp32" or (setting == "auto" and not _multiplies_bf16(device)):
+        return None
+    return torch.bfloat16
+
+
+def autocast(dtype: torch.dtype | None, device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """The context to run a forward pass in."""
+    return torch.autocast(device.type, dtype=dtype) if dtype is not None else contextlib.nullcontext()
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if device.type != "cpu":
+        return False
+    flags = Path("/proc/cpuinfo")
+    text = flags.read_text() if flags.exists() else ""
+    return "avx512_bf16" in text or "amx_bf16" in text

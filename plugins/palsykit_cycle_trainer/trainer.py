@@ -1,0 +1,130 @@
+"""The cycle diffusion model of CFCPalsy (Gao, Zhang and Xia, arXiv:2409.07271): denoise, then denoise what came out."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from palsykit import ConditionalDiffusion, Encoded, FaceBatch, FaceView, Network, TrainingData
+from palsykit.diffusion.objective import Pass, denoising_pass, draw_noise
+from palsykit.seeds import spawn
+
+
+class CycleTrainer:
+    """L(theta) + sigma L(theta'), and identity and landmark losses on x0_hat, in both passes.
+
+    First pass: X_t = sqrt(abar_t) X_0 + sqrt(1 - abar_t) eps, conditions from X_ID and X_0, giving L and x0_hat (clipped
+    to [-1, 1]). Second pass: x0_hat takes X_0's place; it is noised, the driver's conditions (expression, landmarks)
+    are encoded again from it, and the noise is predicted again. In each pass:
+
+    - identity: 1 - cosine of the recognition embeddings of x0_hat and a reference that moves with time from X_0
+      (t = 0) to X_ID (t = T): (t/T) (1 - cos(., X_ID)) + (1 - t/T) (1 - cos(., X_0)), as in DCFace (arXiv:2304.07060);
+    - landmark: mean squared difference of the 136 coordinates that the points network finds in x0_hat and in X_0, with
+      the image side as the unit.
+
+    Where the authors' released code departs from their paper, the paper is followed: the second pass draws its own noise
+    and time steps (``second_noise: same`` re-uses the first's, as released), and its losses rebuild x0 from its own
+    noisy image. sigma weighs the whole second pass, auxiliary losses included; the paper leaves that open. The second
+    pass has its own random stream, so with every weight 0 the steps are those of plain diffusion to the last bit.
+
+    Args:
+        data: what is trained on; not used.
+        cycle_weight: sigma.
+        identity_weight: weight of the identity loss.
+        landmark_weight: weight of the landmark loss.
+        second_noise: "fresh" draws noise and time again for the second pass; "same" re-uses the first pass's.
+        condition_gradients: let the second pass's gradient reach x0_hat through the conditions encoded from it, too.
+        min_snr: gamma of min-SNR weighting (arXiv:2303.09556) of both noise losses; None for the paper's equal weights.
+        recognition: network whose embedding is the identity.
+        points: network that finds landmarks.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        *,
+        cycle_weight: float = 0.3,
+        identity_weight: float = 0.05,
+        landmark_weight: float = 10.0,
+        second_noise: Literal["fresh", "same"] = "fresh",
+        condition_gradients: bool = True,
+        min_snr: float | None = None,
+        recognition: Network | str = "recognition",
+        points: Network | str = "points",
+    ):
+        self.cycle_weight, self.identity_weight, self.landmark_weight = cycle_weight, identity_weight, landmark_weight
+        self.second_noise, self.condition_gradients, self.min_snr = second_noise, condition_gradients, min_snr
+        self.recognition, self.points = recognition, points
+
+    def groups(self, model: ConditionalDiffusion) -> dict[str, list[nn.Parameter]]:
+        """One optimiser for everything that is trained: encoders, fusion, null tokens and denoiser."""
+        return {"model": [p for p in model.parameters() if p.requires_grad]}
+
+    def losses(
+        self, model: ConditionalDiffusion, batch: FaceBatch, generator: torch.Generator, phase: str
+    ) -> dict[str, Tensor]:
+        """Terms "noise", "identity", "landmark" and the second pass's "cycle_noise" ...; a weight of 0 gives none."""
+        assert batch.target is not None  # core's training batches always have one
+        x_0 = batch.target.image
+        noise, t = draw_noise(model, x_0, generator)
+        encoded = model.drop(model.encode(batch), generator)
+        references = self._references(batch)
+        first = denoising_pass(model, x_0, model.fuse(encoded), noise, t, self.min_snr)
+        terms = {"noise": first.loss, **self._auxiliary(model, first, references)}
+        if self.cycle_weight > 0:
+            if self.second_noise == "fresh":
+                noise, t = draw_noise(model, x_0, spawn(generator, "second pass"))
+            second = self._second_pass(model, batch, encoded, first, noise, t)
+            again = {"noise": second.loss, **self._auxiliary(model, second, references)}
+            terms |= {f"cycle_{name}": self.cycle_weight * term for name, term in again.items()}
+        return terms
+
+    def _second_pass(
+        self,
+        model: ConditionalDiffusion,
+        batch: FaceBatch,
+        encoded: dict[str, Encoded],
+        first: Pass,
+        noise: Tensor,
+        t: Tensor,
+    ) -> Pass:
+        driven = [name for name, source in model.sources.items() if source == "driver"]
+        seen = first.x0_hat if self.condition_gradients else first.x0_hat.detach()
+        again = FaceBatch(batch.identity, FaceView.of_images(seen))
+        # a condition dropped in the first pass comes back: x0_hat is a picture of its own, and its conditions are known
+        encoded = {**encoded, **model.encode(again, only=driven, grad=True)}
+        return denoising_pass(model, first.x0_hat, model.fuse(encoded), noise, t, self.min_snr)
+
+    @torch.no_grad()
+    def _references(self, batch: FaceBatch) -> dict[str, Tensor]:
+        """What the auxiliary losses compare with: embeddings of X_ID and X_0, landmarks found in X_0."""
+        assert batch.target is not None
+        references = {}
+        if self.identity_weight > 0:
+            references["person"] = self._embed(batch.identity.image)
+            references["truth"] = self._embed(batch.target.image)
+        if self.landmark_weight > 0:
+            references["points"] = self._coordinates(batch.target.image)
+        return references
+
+    def _auxiliary(self, model: ConditionalDiffusion, result: Pass, references: dict[str, Tensor]) -> dict[str, Tensor]:
+        terms = {}
+        if self.identity_weight > 0:
+            found = self._embed(result.x0_hat)
+            gamma = result.t / model.timesteps
+            cosine = gamma * (found * references["person"]).sum(-1) + (1 - gamma) * (found * references["truth"]).sum(
+                -1
+            )
+            terms["identity"] = self.identity_weight * (1 - cosine).mean()
+        if self.landmark_weight > 0:
+            terms["landmark"] = self.landmark_weight * F.mse_loss(
+                self._coordinates(result.x0_hat), references["points"]
+            )
+        return terms
+
+    def _embed(self, image: Tensor) -> Tensor:
+        return F.normalize(self.recognition(image).embedding.float(), dim=-1)
+
+    def _coordinates(self, image: Tensor) -> Tensor:
+        return self.points(image).points.float() / image.shape[-1]
