@@ -1,0 +1,92 @@
+"""Which attention kernel a denoiser runs on: by name, or the fastest where it runs."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from diffusers.models.attention_processor import Attention, AttnProcessor2_0
+from torch import nn
+
+from palsykit.interfaces import AttentionBackend
+
+log = logging.getLogger("palsykit")
+
+
+class Sdpa:
+    """PyTorch's ``scaled_dot_product_attention``: on every device, and bit-for-bit repeatable on a CPU."""
+
+    def available(self) -> str | None:
+        """Always None: PyTorch itself is a requirement."""
+        return None
+
+    def apply(self, module: nn.Module) -> None:
+        """Every diffusers attention layer of ``module`` uses ``AttnProcessor2_0``."""
+        for layer in module.modules():
+            if isinstance(layer, Attention):
+                layer.set_processor(AttnProcessor2_0())
+
+
+def registered() -> Iterator[tuple[str, AttentionBackend]]:
+    """Every backend that a plugin gives, by name; one that cannot be built is skipped with a warning."""
+    from palsykit.registry import registry  # needs every plugin: not at import
+
+    for name in sorted(registry().names("attention")):
+        try:
+            yield name, registry().get("attention", name).load()()
+        except ImportError as error:
+            log.warning("attention: skipped backend %r: %s", name, error)
+
+
+def named(name: str) -> AttentionBackend:
+    """The backend ``name``, which must run on this machine.
+
+    Raises:
+        ValueError: for an unknown name, or one that cannot run here, with the reason.
+    """
+    known = dict(registered())
+    if name not in known:
+        raise ValueError(f"unknown attention backend {name!r}; expected auto or one of {', '.join(known)}")
+    if reason := known[name].available():
+        raise ValueError(f"attention backend {name!r} cannot run here: {reason}; use attention: auto or sdpa")
+    return known[name]
+
+
+def fastest(module: nn.Module, run: Callable[[], object]) -> str:
+    """Times ``run``, a pass of ``module`` on its real shapes, under every available backend and leaves the fastest on.
+
+    A backend that fails on these shapes is out, with a warning. What is chosen is logged with all the times.
+    """
+    seconds: dict[str, float] = {}
+    backends = {name: backend for name, backend in registered() if backend.available() is None}
+    for name, backend in backends.items():
+        backend.apply(module)
+        try:
+            seconds[name] = seconds_a_run(run)
+        except (RuntimeError, ValueError, NotImplementedError) as error:  # kernels refuse shapes or types in their ways
+            log.warning("attention: backend %r failed on these shapes: %s", name, str(error).splitlines()[0])
+    if not seconds:
+        raise RuntimeError(f"no attention backend ran; tried {', '.join(backends)}; name one by the key attention")
+    best = min(seconds, key=seconds.__getitem__)
+    backends[best].apply(module)
+    times = ", ".join(f"{name} {1000 * value:.2f} ms" for name, value in seconds.items())
+    log.info("attention: auto chose %s (%s)", best, times)
+    return best
+
+
+def seconds_a_run(run: Callable[[], object], repeats: int = 5) -> float:
+    """The median wall-clock seconds of ``run`` after two warm-up runs, the GPU's queue drained around each."""
+    taken = []
+    for index in range(repeats + 2):
+        _drain()
+        start = time.perf_counter()
+        run()
+        _drain()
+        if index >= 2:
+            taken.append(time.perf_counter() - start)
+    return sorted(taken)[repeats // 2]
+
+
+def _drain() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()

@@ -1,0 +1,121 @@
+"""The noise predictor: diffusers' ``UNet2DConditionModel``, sized and conditioned by the recipe."""
+
+import math
+from typing import Annotated
+
+import torch
+from diffusers import UNet2DConditionModel
+from pydantic import Field
+from torch import Tensor, nn
+
+from palsykit.interfaces import Conditioning, ConditioningSpec
+from palsykit_unet.attention import Sdpa, fastest, named
+
+
+class UNet(nn.Module):
+    """Residual U-Net with cross-attention on the condition tokens; the pooled vector joins the time embedding.
+
+    Several token streams are concatenated along T in the order of their names. The time embedding plus the projected
+    pooled vector scale and shift the residual blocks' normalised activations. The mid-block always attends.
+
+    Differences from CFCPalsy's released U-Net (112 px, 128 base channels, multipliers 1, 1, 2, 2, 4, 4, one block a
+    level, attention at 7 px, 64 channels a head, 93.6 M parameters), whose nearest stock equivalent is
+    ``channels: [128, 128, 256, 256, 512, 512], attention_at: [7], head_channels: 64`` at 112 px:
+      - theirs keeps 7 px in its fifth and sixth level; stock blocks halve at every level, so the sixth is 4 px;
+      - theirs appends the tokens' keys and values (1024 = 512 + 512) to the self-attention's own; here self-attention
+        and cross-attention follow one another, each with its own maps, with a feed-forward layer after them;
+      - theirs resamples inside residual blocks; here by strided convolutions and interpolation + convolution.
+
+    Args:
+        conditioning: width of the tokens, and of the pooled vector or None.
+        image_size: side in px.
+        channels: of each level, from full resolution down; each level has half the side of the one above.
+        layers: residual blocks a level (one more on the way up).
+        attention_at: sides in px of the levels that attend.
+        head_channels: width of an attention head; divides the channels of every level that attends.
+        attention: a backend's name, which forces it; auto is sdpa without CUDA, else the fastest, measured on the
+            first batch.
+
+    Attributes:
+        unet: the diffusers model, for ``save_pretrained``.
+
+    Raises:
+        ValueError: for sizes that do not fit one another, and for a backend that cannot run here.
+    """
+
+    def __init__(
+        self,
+        conditioning: ConditioningSpec,
+        image_size: int,
+        *,
+        channels: tuple[int, ...] = (32, 64, 128, 128),
+        layers: Annotated[int, Field(ge=1)] = 1,
+        attention_at: tuple[int, ...] = (8,),
+        head_channels: Annotated[int, Field(ge=1)] = 32,
+        attention: str = "auto",
+    ):
+        super().__init__()
+        sides = level_sides(image_size, len(channels))
+        _check_sizes(sides, channels, attention_at, head_channels)
+        self.pooled_width = conditioning.pooled_width
+        self.choose_attention = attention == "auto" and torch.cuda.is_available()
+        attends = [side in attention_at for side in sides]
+        self.unet = UNet2DConditionModel(
+            sample_size=image_size,
+            in_channels=3,
+            out_channels=3,
+            block_out_channels=tuple(channels),
+            layers_per_block=layers,
+            down_block_types=tuple("CrossAttnDownBlock2D" if yes else "DownBlock2D" for yes in attends),
+            up_block_types=tuple("CrossAttnUpBlock2D" if yes else "UpBlock2D" for yes in reversed(attends)),
+            norm_num_groups=math.gcd(32, *channels),
+            cross_attention_dim=conditioning.token_width,
+            # diffusers' misnomer: in these blocks it is the NUMBER of heads
+            attention_head_dim=tuple(max(1, width // head_channels) for width in channels),
+            class_embed_type=None if conditioning.pooled_width is None else "projection",
+            projection_class_embeddings_input_dim=conditioning.pooled_width,
+            resnet_time_scale_shift="scale_shift",
+        )
+        (Sdpa() if attention == "auto" else named(attention)).apply(self.unet)
+
+    def forward(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
+        """x_t [B, 3, H, W], t [B] int64, tokens [B, T, W] a stream, pooled [B, P] -> prediction [B, 3, H, W]."""
+        if self.pooled_width is not None and conditioning.pooled is None:
+            raise ValueError(f"unet: built for a pooled vector of width {self.pooled_width}; the conditioning has none")
+        tokens = torch.cat([conditioning.tokens[name] for name in sorted(conditioning.tokens)], dim=1)  # [B, T, W]
+        pooled = None if self.pooled_width is None else conditioning.pooled
+        if self.choose_attention and x_t.is_cuda:
+            self.choose_attention = False
+            self._measure(x_t.detach(), t, tokens.detach(), None if pooled is None else pooled.detach())
+        return self._predict(x_t, t, tokens, pooled)
+
+    def _predict(self, x_t: Tensor, t: Tensor, tokens: Tensor, pooled: Tensor | None) -> Tensor:
+        prediction: Tensor = self.unet(x_t, t, encoder_hidden_states=tokens, class_labels=pooled, return_dict=False)[0]
+        return prediction
+
+    def _measure(self, x_t: Tensor, t: Tensor, tokens: Tensor, pooled: Tensor | None) -> None:
+        """Chooses the backend on the first batch: forward, and backward where gradients are on (into no ``.grad``)."""
+        weights = [weight for weight in self.unet.parameters() if weight.requires_grad]
+
+        def run() -> None:
+            prediction = self._predict(x_t, t, tokens, pooled)
+            if torch.is_grad_enabled() and weights:
+                torch.autograd.grad(prediction.float().sum(), weights, allow_unused=True)
+
+        fastest(self.unet, run)
+
+
+def level_sides(image_size: int, levels: int) -> tuple[int, ...]:
+    """The side in px of every level; halving rounds up, as a strided 3 x 3 convolution with padding 1 does."""
+    return tuple(math.ceil(image_size / 2**level) for level in range(levels))
+
+
+def _check_sizes(
+    sides: tuple[int, ...], channels: tuple[int, ...], attention_at: tuple[int, ...], head_channels: int
+) -> None:
+    if unknown := sorted(set(attention_at) - set(sides)):
+        raise ValueError(f"unet: attention_at {unknown}: no level has this side; the levels' sides are {list(sides)}")
+    attending = [width for side, width in zip(sides, channels, strict=True) if side in attention_at]
+    for width in [*attending, channels[-1]]:  # the last is the mid-block's
+        if width % head_channels:
+            raise ValueError(f"unet: {width} channels attend; expected a multiple of head_channels = {head_channels}")

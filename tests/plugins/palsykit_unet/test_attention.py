@@ -1,0 +1,71 @@
+"""Choosing an attention backend."""
+
+import logging
+
+import pytest
+import torch
+from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
+
+from palsykit.interfaces import ConditioningSpec
+from palsykit_unet import attention
+from palsykit_unet.denoiser import UNet
+
+
+class Fake:
+    """A backend that remembers being applied."""
+
+    def __init__(self, reason=None, failure=None):
+        self.reason, self.failure, self.on = reason, failure, False
+
+    def available(self):
+        return self.reason
+
+    def apply(self, module):
+        module.backend = self
+
+
+@pytest.fixture
+def backends(monkeypatch):
+    fakes = {"slow": Fake(), "fast": Fake(), "absent": Fake("there is no GPU"), "fussy": Fake(failure="head size 7")}
+    monkeypatch.setattr(attention, "registered", lambda: iter(fakes.items()))
+    times = {fakes["slow"]: 2.0, fakes["fast"]: 1.0}
+
+    def clock(run):
+        run()
+        return times[run.__self__.backend]
+
+    monkeypatch.setattr(attention, "seconds_a_run", clock)
+    return fakes
+
+
+class Module(torch.nn.Module):
+    def run(self):
+        if self.backend.failure:
+            raise RuntimeError(self.backend.failure)
+
+
+def test_the_fastest_that_runs_is_left_on_and_said(backends, caplog):
+    module = Module()
+    with caplog.at_level(logging.INFO, logger="palsykit"):
+        assert attention.fastest(module, module.run) == "fast"
+    assert module.backend is backends["fast"]
+    assert "auto chose fast (slow 2000.00 ms, fast 1000.00 ms)" in caplog.text
+    assert "'fussy' failed on these shapes: head size 7" in caplog.text
+
+
+def test_a_name_forces_or_says_why_not(backends):
+    assert attention.named("slow") is backends["slow"]
+    with pytest.raises(ValueError, match="'absent' cannot run here: there is no GPU; use attention: auto"):
+        attention.named("absent")
+
+
+def test_sdpa_replaces_every_processor():
+    unet = UNet(ConditioningSpec(8), 16, channels=(8, 16), attention_at=(8,), head_channels=8).unet
+    unet.set_attn_processor(AttnProcessor())
+    attention.Sdpa().apply(unet)
+    assert unet.attn_processors
+    assert all(isinstance(processor, AttnProcessor2_0) for processor in unet.attn_processors.values())
+
+
+def test_sdpa_is_registered_and_can_be_named():
+    assert isinstance(attention.named("sdpa"), attention.Sdpa)
