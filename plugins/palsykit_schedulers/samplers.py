@@ -139,6 +139,8 @@ def _process(training_scheduler: Any, steps: int | None) -> dict[str, Any]:
 def _walk(scheduler: Any, steps: int, predict: Predict, noise: Tensor, **options: Any) -> Tensor:
     """Runs ``scheduler`` from x_T = noise to x_0; ``options`` go to each of its steps."""
     scheduler.set_timesteps(steps)
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(0)  # else it is looked up by t, and equal rounded t lose the first step
     x_t = noise.float()
     for t in scheduler.timesteps:
         prediction = predict(x_t, t.to(noise.device).expand(len(noise))).float()
