@@ -6,7 +6,7 @@ import math
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from palsykit.report.contents import Curve
@@ -28,6 +28,7 @@ def curve_svg(curve: Curve) -> str:
     if logarithmic:
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if values.max() / values.min() < 200 else (1,)))
         axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     elif len(values) and values.min() >= 0:
         axes.set_ylim(0, 1.06 * max(float(values.max()), 1e-12))
@@ -35,7 +36,7 @@ def curve_svg(curve: Curve) -> str:
     axes.plot(steps, running_mean(values), color=ACCENT, linewidth=1.8)
     axes.set_xlabel("step (log. scale of values)" if logarithmic else "step", fontsize=8, color=MUTED)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.tick_params(labelsize=8, colors=MUTED, length=0)
+    axes.tick_params(which="both", labelsize=8, colors=MUTED, length=0)
     axes.grid(color=LINE, linewidth=0.7)
     axes.spines[:].set_visible(False)
     file = io.StringIO()
@@ -54,11 +55,11 @@ def curve_in_words(curve: Curve) -> str:
 
 
 def running_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of each value and those before it, over a tenth of the curve at most; [N] -> [N]."""
-    width = max(1, len(values) // 10)
+    """The mean around each value, over a tenth of the curve (less at its ends); [N] -> [N]."""
+    reach = len(values) // 20
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(0, ends - width)
+    places = np.arange(len(values))
+    starts, ends = np.maximum(0, places - reach), np.minimum(len(values), places + reach + 1)
     means: NDArray[np.float64] = (sums[ends] - sums[starts]) / (ends - starts)
     return means
 

@@ -19,7 +19,7 @@ from palsykit.report.contents import Cell, FigureRow, Picture
 
 FACE_PX = 128
 INK, MUTED, EMPTY, ACCENT = "#1f2a33", "#5b6b77", "#eef2f4", "#1f7a8c"
-MARGIN, GAP, TAGS, CAPTION, ROW_GAP, LINE = 12, 8, 20, 20, 12, 17
+MARGIN, GAP, TAGS, CAPTION, ROW_GAP, LINE = 6, 8, 20, 20, 12, 17
 BESIDE_COLUMNS = 3
 """With so few expressions the truth stands left of its synthesis instead of above it."""
 
