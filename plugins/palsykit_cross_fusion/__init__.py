@@ -1,1 +1,9 @@
+"""How conditions meet: the fusion ``cross``, CFCPalsy's ring of cross-attentions."""
 
+from palsykit import hookimpl
+from palsykit.hookspecs import Register
+
+
+@hookimpl
+def palsykit_register_fusions(register: Register) -> None:
+    register("cross", "palsykit_cross_fusion.fusion:CrossFusion")

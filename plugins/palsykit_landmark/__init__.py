@@ -1,1 +1,14 @@
+"""Where: the 68-point network ``mobilefacenet`` and the condition encoder ``landmark``."""
 
+from palsykit import hookimpl
+from palsykit.hookspecs import Register
+
+
+@hookimpl
+def palsykit_register_networks(register: Register) -> None:
+    register("mobilefacenet", "palsykit_landmark.mobilefacenet:MobileFaceNet")
+
+
+@hookimpl
+def palsykit_register_encoders(register: Register) -> None:
+    register("landmark", "palsykit_landmark.encoder:LandmarkEncoder")

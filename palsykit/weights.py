@@ -1,0 +1,101 @@
+"""Weights on disk: safetensors, written atomically, and read with no key missing, left over or of another shape."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def save(
+    state: Mapping[str, Tensor],
+    path: Path,
+    metadata: Mapping[str, str] | None = None,
+    dtype: Literal["fp32", "bf16", "fp16"] | None = None,
+) -> None:
+    """Write a state dict; a reader never sees half a file.
+
+    Args:
+        state: tensors by name; copied to the CPU, each on its own.
+        path: the file; its folder is made.
+        metadata: kept in the file's header.
+        dtype: what floating-point tensors are rounded to; None keeps theirs. Integers are never changed.
+    """
+    target = None if dtype is None else DTYPES[dtype]
+    tensors = {
+        name: value.detach().cpu().to(target if target and value.is_floating_point() else value.dtype, copy=True)
+        for name, value in state.items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, unfinished, dict(metadata or {}))
+        with unfinished.open("rb+") as written:
+            os.fsync(written.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors by name, floating-point ones as float32, and the file's metadata.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no safetensors file, or it was cut short.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; expected weights in safetensors format")
+    try:
+        with safe_open(path, "pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+            metadata = dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path}: not a whole safetensors file ({error}); pickled checkpoints (.pt, .pth, .ckpt) are not read: "
+            "convert them to safetensors first"
+        ) from error
+    return {name: v.float() if v.is_floating_point() else v for name, v in state.items()}, metadata
+
+
+def load_exact(module: nn.Module, path: Path) -> dict[str, str]:
+    """Fill every parameter and buffer of ``module`` from a file, and return the file's metadata.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no safetensors file, or its keys or shapes are not the module's; nothing is loaded then.
+    """
+    state, metadata = load(path)
+    expected = module.state_dict()
+    problems = [
+        *_listed("missing", [name for name in expected if name not in state]),
+        *_listed("unexpected", [name for name in state if name not in expected]),
+        *_listed(
+            "of another shape",
+            [
+                f"{name} {list(value.shape)}, expected {list(expected[name].shape)}"
+                for name, value in state.items()
+                if name in expected and value.shape != expected[name].shape
+            ],
+        ),
+    ]
+    if problems:
+        raise ValueError(
+            f"{path}: not the weights of this {type(module).__name__}: {'; '.join(problems)}. "
+            "Give the settings that the weights were made with, or other weights"
+        )
+    module.load_state_dict(state, strict=True)
+    return metadata
+
+
+def _listed(what: str, names: list[str], shown: int = 8) -> list[str]:
+    if not names:
+        return []
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return [f"{what}: {', '.join(names[:shown])}{more}"]

@@ -1,0 +1,107 @@
+"""CFCPalsy's cross-fusion: every condition is read with another one's questions."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from palsykit.interfaces import Conditioning, Encoded, TokenSpec
+
+PAPER_RING = {"identity": "landmark", "expression": "identity", "landmark": "expression"}
+"""Key/value condition -> query condition."""
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention with maps for keys, values and output, and none for queries.
+
+    source [B, S, W] gives keys and values, query [B, T, W] asks: [B, T, W].
+    """
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.output = nn.Linear(width, width)
+
+    def forward(self, source: Tensor, query: Tensor) -> Tensor:
+        """softmax(Q K^T / sqrt(W / heads)) V in each head, heads side by side, then the output map."""
+        q, k, v = (
+            x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, T, W) -> (B, heads, T, W / heads)
+            for x in (query, self.key(source), self.value(source))
+        )
+        heads = F.scaled_dot_product_attention(q, k, v)
+        mixed: Tensor = self.output(heads.transpose(1, 2).flatten(2))
+        return mixed
+
+
+class CrossFusion(nn.Module):
+    """Cross-fusion (CFCPalsy, arXiv:2409.07271): three cross-attentions, joined along tokens.
+
+    Identity is queried by landmark, expression by identity, landmark by expression. Each result has as many tokens as
+    its query: 3 x 49 = 147 at 112 px. The paper maps them to 1024, keys and values of 512 side by side, which its own
+    U-Net appends to its self-attention's; a diffusers U-Net makes keys and values itself, so we map to one stream of
+    tokens of width ``output``. The released code never gives these maps to its optimiser; here they are ordinary parameters.
+
+    Args:
+        inputs: every condition's tokens; one that is not ``width`` wide is projected first.
+        heads: attention heads; they divide ``width``.
+        width: width of the attentions.
+        output: width of the resulting tokens.
+        ring: key/value condition -> query condition; every condition must be in it.
+        pooled_from: whose pooled vector is passed on; null for none.
+    """
+
+    def __init__(
+        self,
+        inputs: Mapping[str, TokenSpec],
+        *,
+        heads: int = 4,
+        width: int = 512,
+        output: int = 512,
+        ring: dict[str, str] = PAPER_RING,
+        pooled_from: str | None = "identity",
+    ):
+        super().__init__()
+        _check_ring(ring, inputs)
+        if heads < 1 or width % heads:
+            raise ValueError(f"{heads} heads cannot share a width of {width}; expected a divisor of it")
+        self.ring, self.pooled_from = dict(ring), pooled_from
+        self.token_width = output
+        self.pooled_width = None if pooled_from is None else _pooled_width(inputs, pooled_from)
+        self.project = nn.ModuleDict(
+            {name: nn.Linear(spec.width, width) for name, spec in inputs.items() if spec.width != width}
+        )
+        self.attention = nn.ModuleDict({source: CrossAttention(width, heads) for source in ring})
+        self.output = nn.Linear(width, output)
+
+    def forward(self, conditions: dict[str, Encoded]) -> Conditioning:
+        """One stream "fused" [B, T, output] in the ring's order, and the pooled vector of ``pooled_from``."""
+        tokens = {
+            name: self.project[name](encoded.tokens) if name in self.project else encoded.tokens
+            for name, encoded in conditions.items()
+        }
+        results = [self.attention[source](tokens[source], tokens[query]) for source, query in self.ring.items()]
+        pooled = None if self.pooled_from is None else conditions[self.pooled_from].pooled
+        return Conditioning(tokens={"fused": self.output(torch.cat(results, dim=1))}, pooled=pooled)
+
+
+def _check_ring(ring: Mapping[str, str], inputs: Mapping[str, TokenSpec]) -> None:
+    named = {*ring, *ring.values()}
+    if unknown := sorted(named - set(inputs)):
+        raise ValueError(f"ring names {', '.join(unknown)}, but the conditions are {', '.join(inputs)}")
+    if unread := [name for name in inputs if name not in named]:
+        raise ValueError(
+            f"ring {dict(ring)} leaves {', '.join(unread)} unread; put it in (key/value: query) or drop the condition"
+        )
+
+
+def _pooled_width(inputs: Mapping[str, TokenSpec], name: str) -> int:
+    pooled = {key: spec.pooled for key, spec in inputs.items() if spec.pooled is not None}
+    if name not in pooled:
+        raise ValueError(
+            f"pooled_from names {name}, but the conditions with a pooled vector are {', '.join(pooled) or 'none'}; "
+            "name one of those, or null for no pooled vector"
+        )
+    return pooled[name]

@@ -1,0 +1,44 @@
+"""Who, as tokens: the feature map of a face-recognition network."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from palsykit.interfaces import Encoded, FaceView, Network, TokenSpec
+
+
+class IdentityEncoder(nn.Module):
+    """CFCPalsy's identity condition (arXiv:2409.07271): one token a position of the map.
+
+    At 112 px IR-50's 7 x 7 x 512 map gives 49 tokens of width 512; the embedding, L2-normalised, is the pooled vector.
+    We add what makes tokens comparable and tells them apart: a LayerNorm and a learnt positional embedding, and a
+    linear map where ``width`` is not the map's.
+
+    Args:
+        image_size: side of the images in px; the network's own.
+        network: which network reads the picture; it must give an embedding.
+        width: width of the tokens.
+    """
+
+    def __init__(self, image_size: int, *, network: Network | str = "recognition", width: int = 512):
+        super().__init__()
+        assert not isinstance(network, str)  # core hands over the network that the recipe names
+        if network.embedding_width is None:
+            raise ValueError("the identity encoder's network gives no embedding; name a face-recognition network")
+        channels, height, columns = network.map_shape
+        self.network = network
+        self.spec = TokenSpec(height * columns, width, network.embedding_width)
+        self.norm = nn.LayerNorm(channels)
+        self.project = nn.Linear(channels, width) if channels != width else nn.Identity()
+        self.position = nn.Parameter(torch.randn(1, height * columns, width) * 0.02)
+
+    def extract(self, view: FaceView) -> dict[str, Tensor]:
+        """{"map": [B, C, h, w], "embedding": [B, D] of length 1}."""
+        output = self.network(view.image)
+        assert output.embedding is not None
+        return {"map": output.map, "embedding": F.normalize(output.embedding, dim=-1)}
+
+    def forward(self, features: dict[str, Tensor]) -> Encoded:
+        """Tokens [B, h * w, W], row by row of the map, and pooled [B, D]."""
+        positions = features["map"].flatten(2).transpose(1, 2)  # (B, C, h, w) -> (B, h * w, C)
+        return Encoded(self.project(self.norm(positions)) + self.position, features["embedding"])

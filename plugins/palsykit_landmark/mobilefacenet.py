@@ -1,0 +1,124 @@
+"""MobileFaceNet as a 68-point landmark network."""
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from palsykit.faces.landmarks import COUNT
+from palsykit.interfaces import NetworkOutput
+from palsykit.weights import load_exact
+
+STEM, WIDE, MAP = 64, 128, 512
+
+
+class ConvUnit(nn.Module):
+    """Convolution, batch norm and, unless ``linear``, PReLU: [B, inputs, h, w] -> [B, outputs, h', w']."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 1,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        groups: int = 1,
+        linear: bool = False,
+    ):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
+        self.bn = nn.BatchNorm2d(outputs)
+        if not linear:
+            self.prelu = nn.PReLU(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed: Tensor = self.bn(self.conv(x))
+        return self.prelu(normed) if hasattr(self, "prelu") else normed
+
+
+class Bottleneck(nn.Module):
+    """Inverted residual: expand to ``hidden``, depthwise 3 x 3, linear projection; a shortcut where the shape stays."""
+
+    def __init__(self, inputs: int, outputs: int, hidden: int, stride: int = 1):
+        super().__init__()
+        self.residual = stride == 1 and inputs == outputs
+        self.conv = ConvUnit(inputs, hidden)
+        self.conv_dw = ConvUnit(hidden, hidden, 3, stride=stride, padding=1, groups=hidden)
+        self.project = ConvUnit(hidden, outputs, linear=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner: Tensor = self.project(self.conv_dw(self.conv(x)))
+        return x + inner if self.residual else inner
+
+
+class Bottlenecks(nn.Module):
+    """``count`` bottlenecks that keep their shape."""
+
+    def __init__(self, channels: int, hidden: int, count: int):
+        super().__init__()
+        self.model = nn.Sequential(*(Bottleneck(channels, channels, hidden) for _ in range(count)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner: Tensor = self.model(x)
+        return inner
+
+
+class PointHead(nn.Module):
+    """Global depthwise convolution, then a linear map: [B, C, side, side] -> [B, 136]."""
+
+    def __init__(self, channels: int, side: int):
+        super().__init__()
+        self.conv_6_dw = ConvUnit(channels, channels, side, groups=channels, linear=True)
+        self.linear = nn.Linear(channels, 2 * COUNT)
+        # every point starts in the middle of the picture, give or take a few per cent of its side
+        nn.init.normal_(self.linear.weight, std=0.03 / channels**0.5)
+        nn.init.constant_(self.linear.bias, 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        points: Tensor = self.linear(self.conv_6_dw(x).flatten(1))
+        return points
+
+
+class MobileFaceNet(nn.Module):
+    """MobileFaceNet (arXiv:1804.07573, table 1) with 136 outputs: a face -> feature map and iBUG 68 landmarks.
+
+    The side is halved four times (rounded up): 112 px give a 7 x 7 map, 64 px a 4 x 4 one. The layers have the names
+    of the public 68-point network (cunjian/pytorch_face_landmark), whose last layer is a batch norm of the coordinates:
+    we leave it out, because batch statistics are noise to a regression; folded into ``output_layer.linear``, such
+    weights fit.
+
+    Args:
+        image_size: side of the images in px.
+        width: multiplies the channels of every layer (64, 128, 512).
+        weights: a safetensors file; every key and shape must be this network's.
+    """
+
+    def __init__(self, image_size: int, *, width: float = 1.0, weights: Path | None = None):
+        super().__init__()
+        stem, wide, last = (round(channels * width) for channels in (STEM, WIDE, MAP))
+        if stem < 1:
+            raise ValueError(f"width {width} leaves the first layer no channel; expected at least {1 / STEM}")
+        side = -(-image_size // 16)
+        self.image_size = image_size
+        self.map_shape = (last, side, side)
+        self.embedding_width = None
+        self.conv1 = ConvUnit(3, stem, 3, stride=2, padding=1)
+        self.conv2_dw = ConvUnit(stem, stem, 3, padding=1, groups=stem)
+        self.conv_23 = Bottleneck(stem, stem, 2 * stem, stride=2)
+        self.conv_3 = Bottlenecks(stem, 2 * stem, 4)
+        self.conv_34 = Bottleneck(stem, wide, 4 * stem, stride=2)
+        self.conv_4 = Bottlenecks(wide, 2 * wide, 6)
+        self.conv_45 = Bottleneck(wide, wide, 4 * wide, stride=2)
+        self.conv_5 = Bottlenecks(wide, 2 * wide, 2)
+        self.conv_6_sep = ConvUnit(wide, last)
+        self.output_layer = PointHead(last, side)
+        if weights is not None:
+            load_exact(self, weights)
+
+    def forward(self, image: Tensor) -> NetworkOutput:
+        """image [B, 3, H, W] in [-1, 1] -> map [B, C, h, w] and points [B, 68, 2] px."""
+        x = self.conv_3(self.conv_23(self.conv2_dw(self.conv1(image))))
+        x = self.conv_5(self.conv_45(self.conv_4(self.conv_34(x))))
+        features = self.conv_6_sep(x)
+        sides = self.output_layer(features).unflatten(1, (COUNT, 2))  # in units of the image side
+        return NetworkOutput(map=features, points=sides.float() * self.image_size)
