@@ -8,7 +8,9 @@ import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch import nn
 
+from palsykit.errors import PalsykitError
 from palsykit.interfaces import AttentionBackend
+from palsykit.registry import registry
 
 log = logging.getLogger("palsykit")
 
@@ -28,28 +30,35 @@ class Sdpa:
 
 
 def registered() -> Iterator[tuple[str, AttentionBackend]]:
-    """Every backend that a plugin gives, by name; one that cannot be built is skipped with a warning."""
-    from palsykit.registry import registry  # needs every plugin: not at import
-
-    for name in sorted(registry().names("attention")):
+    """Every backend that a plugin gives, by name; one that cannot be loaded is skipped with a warning."""
+    for name in registry().names("attention"):
         try:
-            yield name, registry().get("attention", name).load()()
-        except ImportError as error:
-            log.warning("attention: skipped backend %r: %s", name, error)
+            yield name, build(name)
+        except PalsykitError as error:
+            log.warning("attention: skipped a backend: %s", error.message)
+
+
+def build(name: str) -> AttentionBackend:
+    """The backend ``name``.
+
+    Raises:
+        PalsykitError: for an unknown name, with the nearest ones, or a plugin that cannot be loaded.
+    """
+    backend: AttentionBackend = registry().get("attention", name).load()()
+    return backend
 
 
 def named(name: str) -> AttentionBackend:
     """The backend ``name``, which must run on this machine.
 
     Raises:
-        ValueError: for an unknown name, or one that cannot run here, with the reason.
+        PalsykitError: for an unknown name.
+        ValueError: for one that cannot run here, with the reason.
     """
-    known = dict(registered())
-    if name not in known:
-        raise ValueError(f"unknown attention backend {name!r}; expected auto or one of {', '.join(known)}")
-    if reason := known[name].available():
+    backend = build(name)
+    if reason := backend.available():
         raise ValueError(f"attention backend {name!r} cannot run here: {reason}; use attention: auto or sdpa")
-    return known[name]
+    return backend
 
 
 def fastest(module: nn.Module, run: Callable[[], object]) -> str:

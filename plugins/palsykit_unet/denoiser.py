@@ -41,6 +41,7 @@ class UNet(nn.Module):
 
     Raises:
         ValueError: for sizes that do not fit one another, and for a backend that cannot run here.
+        PalsykitError: for an unknown backend.
     """
 
     def __init__(

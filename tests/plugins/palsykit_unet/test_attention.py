@@ -7,6 +7,7 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
 from palsykit.interfaces import ConditioningSpec
+from palsykit.registry import Entry, Registry
 from palsykit_unet import attention
 from palsykit_unet.denoiser import UNet
 
@@ -24,10 +25,16 @@ class Fake:
         module.backend = self
 
 
+def entry(name, factory):
+    return Entry("attention", name, "plugin", "distribution", "1", factory)
+
+
 @pytest.fixture
 def backends(monkeypatch):
     fakes = {"slow": Fake(), "fast": Fake(), "absent": Fake("there is no GPU"), "fussy": Fake(failure="head size 7")}
-    monkeypatch.setattr(attention, "registered", lambda: iter(fakes.items()))
+    entries = {("attention", name): entry(name, lambda fake=fake: fake) for name, fake in fakes.items()}
+    entries["attention", "torn"] = entry("torn", "no_such_module:Backend")
+    monkeypatch.setattr(attention, "registry", lambda: Registry(entries))
     times = {fakes["slow"]: 2.0, fakes["fast"]: 1.0}
 
     def clock(run):
@@ -49,8 +56,9 @@ def test_the_fastest_that_runs_is_left_on_and_said(backends, caplog):
     with caplog.at_level(logging.INFO, logger="palsykit"):
         assert attention.fastest(module, module.run) == "fast"
     assert module.backend is backends["fast"]
-    assert "auto chose fast (slow 2000.00 ms, fast 1000.00 ms)" in caplog.text
+    assert "auto chose fast (fast 1000.00 ms, slow 2000.00 ms)" in caplog.text
     assert "'fussy' failed on these shapes: head size 7" in caplog.text
+    assert "'torn' of plugin plugin (distribution 1) cannot be loaded" in caplog.text
 
 
 def test_a_name_forces_or_says_why_not(backends):

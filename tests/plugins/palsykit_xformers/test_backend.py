@@ -1,0 +1,58 @@
+"""The xformers backend where there is no GPU, no package, or a broken build."""
+
+import sys
+from types import ModuleType
+
+import pytest
+import torch
+from diffusers.models.attention_processor import Attention, XFormersAttnProcessor
+
+from palsykit.registry import registry
+from palsykit_xformers import backend
+from palsykit_xformers.backend import Xformers
+
+
+def test_is_registered_and_builds_anywhere():
+    assert isinstance(registry().get("attention", "xformers").load()(), Xformers)
+
+
+def test_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(backend, "find_spec", lambda name: None)
+    assert 'pip install "palsykit[xformers]"' in Xformers().available()
+
+
+def test_says_that_there_is_no_gpu(monkeypatch):
+    monkeypatch.setattr(backend, "find_spec", lambda name: object())
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert "needs a CUDA device" in Xformers().available()
+
+
+def test_a_broken_build_is_a_reason_in_one_line(monkeypatch):
+    broken = ModuleType("xformers.ops")
+
+    def memory_efficient_attention(*args):
+        raise NotImplementedError("no operator found\nfor these inputs")
+
+    broken.memory_efficient_attention = memory_efficient_attention
+    monkeypatch.setattr(backend, "find_spec", lambda name: object())
+    monkeypatch.setitem(sys.modules, "xformers.ops", broken)
+    monkeypatch.setitem(sys.modules, "xformers", ModuleType("xformers"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "zeros", lambda *size, **keys: None)
+    assert Xformers().available() == "xformers does not run here: NotImplementedError: no operator found"
+
+
+def test_applies_to_every_attention_layer():
+    module = torch.nn.ModuleDict({"a": Attention(8, heads=1, dim_head=8), "b": Attention(8, heads=1, dim_head=8)})
+    Xformers().apply(module)
+    assert all(isinstance(layer.processor, XFormersAttnProcessor) for layer in module.values())
+
+
+@pytest.mark.skipif(Xformers().available() is not None, reason=f"xformers: {Xformers().available()}")
+def test_agrees_with_sdpa():
+    torch.manual_seed(0)
+    layer = Attention(64, heads=2, dim_head=32).cuda()
+    x = torch.randn(2, 49, 64, device="cuda")
+    expected = layer(x)
+    Xformers().apply(layer)
+    torch.testing.assert_close(layer(x), expected, atol=2e-3, rtol=2e-3)
