@@ -1,0 +1,47 @@
+"""Whether the picture makes the face it was asked for."""
+
+import torch
+from torch import Tensor
+
+from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
+from palsykit_metrics.reading import points
+
+OUTER_CORNERS = 36, 45
+"""iBUG 68: the outer corner of the subject's right and left eye."""
+
+
+class LandmarkError:
+    """Mean distance between landmarks found in the generated face and the target's, in percent of the inter-ocular.
+
+    The target's landmarks are the data set's where it has them, else those that the same network finds in the target.
+    The inter-ocular distance is between the target's outer eye corners (300-W's normalisation, Sagonas et al., ICCV-W
+    2013).
+
+    Args:
+        network: the landmark network.
+    """
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, *, network: Network | str = "points"):
+        self.network = network
+        self.card = MetricCard(
+            name="Landmark error",
+            definition="mean distance of 68 landmarks, found in the generated picture, from the target's, "
+            "over the distance of the target's outer eye corners",
+            unit="%",
+            better="lower",
+            source=f"landmarks by this run's network {getattr(network, 'name', network)!r}; 300-W normalisation",
+            note="holds the network's own error, which it makes on real pictures too",
+        )
+
+    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+        """{"landmark_error": [B]}; NaN without a target."""
+        if batch.target is None:
+            return {"landmark_error": torch.full((len(batch),), torch.nan)}
+        truth = batch.target.landmarks
+        if truth.isnan().any():
+            truth = torch.where(truth.isnan(), points(self.network, batch.target.image), truth)
+        distance = (points(self.network, images.generated) - truth).norm(dim=-1).mean(dim=-1)
+        right, left = OUTER_CORNERS
+        return {"landmark_error": 100 * distance / (truth[:, right] - truth[:, left]).norm(dim=-1)}

@@ -1,0 +1,180 @@
+"""Metrics against closed forms and other libraries."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from palsykit.interfaces import FaceBatch, FaceView, Images, NetworkOutput
+from palsykit.networks import SharedNetwork
+from palsykit.registry import registry
+from palsykit_metrics.afid import Afid
+from palsykit_metrics.identity import IdentitySimilarity
+from palsykit_metrics.landmarks import LandmarkError
+from palsykit_metrics.pixels import Psnr, Ssim
+from palsykit_metrics.reading import as_saved
+
+
+class FirstPixels(nn.Module):
+    """A network whose embedding and points can be written into the picture: its first values, row by row."""
+
+    def __init__(self, width=8):
+        super().__init__()
+        self.map_shape, self.embedding_width = (1, 1, 1), width
+
+    def forward(self, image):
+        flat = image.flatten(1)
+        return NetworkOutput(flat[:, :1], flat[:, : self.embedding_width], flat[:, :136].reshape(-1, 68, 2) * 32)
+
+
+def faces(rows=3, side=32, seed=0):
+    return torch.rand(rows, 3, side, side, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def batch(target, identity=None):
+    target_view = None if target is None else FaceView.of_images(target)
+    rows = 3 if target is None else len(target)
+    identity_view = FaceView.of_images(faces(rows, seed=9) if identity is None else identity)
+    return FaceBatch(identity_view, identity_view, target_view)
+
+
+def network(width=8):
+    return SharedNetwork("tiny", FirstPixels(width))
+
+
+def test_psnr_of_a_known_difference():
+    target = torch.zeros(2, 3, 16, 16)  # saved as 128
+    generated = as_saved(target) * 2 - 1 + torch.tensor([10, 51]).view(2, 1, 1, 1) / 127.5
+    value = Psnr().rows(batch(target), Images(generated))["psnr"]
+    expected = torch.tensor([20 * math.log10(255 / 10), 20 * math.log10(5)])
+    torch.testing.assert_close(value, expected, atol=1e-3, rtol=0)
+
+
+def test_psnr_of_equal_pictures_is_undefined_and_ssim_one():
+    target = faces()
+    assert Psnr().rows(batch(target), Images(target))["psnr"].isnan().all()
+    torch.testing.assert_close(Ssim().rows(batch(target), Images(target))["ssim"], torch.ones(3))
+
+
+def test_psnr_and_ssim_agree_with_scikit_image():
+    skimage = pytest.importorskip("skimage.metrics")
+    target = nn.functional.avg_pool2d(faces(2, 66), 3, stride=1)
+    generated = (target + 0.2 * faces(2, 64, seed=1)).clamp(-1, 1)
+    images, truth = Images(generated), batch(target)
+    psnr, ssim = Psnr().rows(truth, images)["psnr"], Ssim().rows(truth, images)["ssim"]
+    for row in range(2):
+        a, b = (((x[row] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy() for x in (target, generated))
+        assert psnr[row].item() == pytest.approx(skimage.peak_signal_noise_ratio(a, b), abs=1e-3)
+        keys = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 2}
+        assert ssim[row].item() == pytest.approx(skimage.structural_similarity(a, b, data_range=255, **keys), abs=1e-3)
+
+
+def test_identity_similarity_is_the_cosine():
+    generated, identity, target = (faces(seed=seed) for seed in (1, 2, 3))
+    figures = IdentitySimilarity(network=network()).rows(batch(target, identity), Images(generated))
+    a, b, c = (x.flatten(1)[:, :8].double().numpy() for x in (generated, identity, target))
+
+    def cosine(x, y):
+        return (x * y).sum(1) / np.linalg.norm(x, axis=1) / np.linalg.norm(y, axis=1)
+
+    np.testing.assert_allclose(figures["identity_similarity"], cosine(a, b), atol=1e-5)
+    np.testing.assert_allclose(figures["identity_similarity_to_target"], cosine(a, c), atol=1e-5)
+
+
+def with_points(points):
+    image = torch.zeros(len(points), 3, 32, 32)
+    image.view(len(points), -1)[:, :136] = points.reshape(len(points), 136) / 32
+    return image
+
+
+def test_landmark_error_is_in_percent_of_the_inter_ocular_distance():
+    truth = torch.rand(2, 68, 2) * 20
+    truth[:, 36], truth[:, 45] = torch.tensor([4.0, 10.0]), torch.tensor([24.0, 10.0])  # 20 px apart
+    generated = with_points(truth + torch.tensor([0.6, 0.8]))  # every point 1 px away
+    given = batch(faces(2))
+    given.target.landmarks = truth
+    found = batch(with_points(truth))  # the data set knows none: they are found in the target
+    half = batch(with_points(truth))
+    half.target.landmarks = torch.where(torch.arange(2).view(2, 1, 1) == 0, truth, torch.nan)
+    for case in (given, found, half):
+        value = LandmarkError(network=network()).rows(case, Images(generated))["landmark_error"]
+        torch.testing.assert_close(value, torch.full((2,), 5.0), atol=1e-3, rtol=0)
+
+
+def test_rows_without_a_target_are_undefined():
+    images, nothing = Images(faces()), batch(None)
+    for metric in (Psnr(), Ssim(), LandmarkError(network=network())):
+        (value,) = metric.rows(nothing, images).values()
+        assert value.shape == (3,)
+        assert value.isnan().all()
+    figures = IdentitySimilarity(network=network()).rows(nothing, images)
+    assert figures["identity_similarity"].isfinite().all()
+    assert figures["identity_similarity_to_target"].isnan().all()
+
+
+def gaussian_faces(rows, mean, std, seed, width):
+    image = torch.zeros(rows, 3, 32, 32)
+    noise = torch.randn(rows, width, generator=torch.Generator().manual_seed(seed))
+    image.view(rows, -1)[:, :width] = mean + std * noise
+    return image
+
+
+def test_afid_of_gaussians_is_the_closed_form():
+    """||m1 - m2||^2 + sum (s1 - s2)^2 for diagonal covariances; fed in unequal batches."""
+    afid = Afid(network=network(4))
+    original, again = gaussian_faces(20000, 0.1, 0.2, 0, 4), gaussian_faces(20000, 0.3, 0.3, 1, 4)
+    for rows in (slice(0, 7), slice(7, 20000)):
+        afid.update(batch(original[rows]), Images(original[rows], again[rows]))
+    assert afid.compute()["afid"] == pytest.approx(4 * (0.2**2 + 0.1**2), rel=0.03)
+
+
+def test_afid_agrees_with_scipy():
+    from scipy.linalg import sqrtm
+
+    original, again = gaussian_faces(300, 0.0, 0.2, 0, 16), gaussian_faces(300, 0.1, 0.3, 1, 16)
+    afid = Afid(network=network(16))
+    afid.update(batch(original), Images(original, again))
+    a, b = (x.flatten(1)[:, :16].double().numpy() for x in (original, again))
+    c1, c2 = np.cov(a.T), np.cov(b.T)
+    expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(c1 + c2 - 2 * sqrtm(c1 @ c2).real)
+    assert afid.compute()["afid"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_afid_is_finite_for_fewer_pictures_than_features():
+    original, again = gaussian_faces(64, 0.0, 1.0, 0, 512), gaussian_faces(64, 0.0, 1.0, 1, 512)
+    afid, same = Afid(network=network(512)), Afid(network=network(512))
+    afid.update(batch(original), Images(original, again))
+    same.update(batch(original), Images(original, original))
+    assert 100 < afid.compute()["afid"] < 2000
+    assert same.compute()["afid"] == pytest.approx(0, abs=0.05)
+
+
+def test_afid_of_too_few_pictures_is_undefined():
+    afid = Afid(network=network())
+    assert math.isnan(afid.compute()["afid"])
+    afid.update(batch(None), Images(faces(), faces()))
+    assert math.isnan(afid.compute()["afid"])
+
+
+def test_networks_that_do_not_serve_are_named():
+    class Blind(FirstPixels):
+        def forward(self, image):
+            return NetworkOutput(image)
+
+    blind = SharedNetwork("blind", Blind(None))
+    with pytest.raises(ValueError, match="'blind' gives no embedding"):
+        Afid(network=blind)
+    with pytest.raises(ValueError, match="'blind' gives no embedding"):
+        IdentitySimilarity(network=blind).rows(batch(faces()), Images(faces()))
+    with pytest.raises(ValueError, match="'blind' finds no points"):
+        LandmarkError(network=blind).rows(batch(faces()), Images(faces()))
+
+
+@pytest.mark.parametrize("name", ["psnr", "ssim", "identity", "landmark_error", "afid"])
+def test_every_card_tells_what_a_reader_needs(name):
+    factory = registry().get("metrics", name).load()
+    card = (factory() if name in ("psnr", "ssim") else factory(network=network())).card
+    assert all((card.name, card.definition, card.unit, card.source, card.note))
+    assert card.better in ("higher", "lower")
