@@ -79,9 +79,9 @@ def load_exact(module: nn.Module, path: Path) -> dict[str, str]:
         *_listed(
             "of another shape",
             [
-                f"{name} {list(value.shape)}, expected {list(expected[name].shape)}"
-                for name, value in state.items()
-                if name in expected and value.shape != expected[name].shape
+                f"{name} {list(state[name].shape)}, expected {list(value.shape)}"
+                for name, value in expected.items()
+                if name in state and state[name].shape != value.shape
             ],
         ),
     ]
@@ -94,7 +94,7 @@ def load_exact(module: nn.Module, path: Path) -> dict[str, str]:
     return metadata
 
 
-def _listed(what: str, names: list[str], shown: int = 8) -> list[str]:
+def _listed(what: str, names: list[str], shown: int = 5) -> list[str]:
     if not names:
         return []
     more = f" and {len(names) - shown} more" if len(names) > shown else ""

@@ -42,7 +42,7 @@ class CrossFusion(nn.Module):
     Identity is queried by landmark, expression by identity, landmark by expression. Each result has as many tokens as
     its query: 3 x 49 = 147 at 112 px. The paper maps them to 1024, keys and values of 512 side by side, which its own
     U-Net appends to its self-attention's; a diffusers U-Net makes keys and values itself, so we map to one stream of
-    tokens of width ``output``. The released code never gives these maps to its optimiser; here they are ordinary parameters.
+    tokens of width ``output``. The released code never gives these maps to its optimiser; here they are trained.
 
     Args:
         inputs: every condition's tokens; one that is not ``width`` wide is projected first.

@@ -1,0 +1,116 @@
+"""Landmarks: the loss is in image sides, unknown points do not count, and the network learns."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from palsykit.faces.records import FaceRecord
+from palsykit.faces.vocabulary import FaceLabels
+from palsykit.interfaces import FaceBatch, FaceView, NetworkOutput, TrainingData
+from palsykit_trainers.landmarks import LandmarksTrainer, wing
+
+
+class Fixed(nn.Module):
+    """Points that do not depend on the picture: a parameter, in px."""
+
+    def __init__(self, points: Tensor) -> None:
+        super().__init__()
+        self.points = nn.Parameter(points)
+
+    def forward(self, image: Tensor) -> NetworkOutput:
+        return NetworkOutput(map=image, points=self.points.expand(len(image), 68, 2))
+
+
+def data(landmarks: bool = True) -> TrainingData:
+    points = np.zeros((68, 2), dtype=np.float32) if landmarks else None
+    return TrainingData(8, [FaceRecord("one", FaceLabels("a"), points)], ("a",))
+
+
+def batch(landmarks: Tensor, size: int) -> FaceBatch:
+    view = FaceView(torch.zeros(len(landmarks), 3, size, size), landmarks, (FaceLabels("a"),) * len(landmarks))
+    return FaceBatch(view, view, view)
+
+
+def loss(model: nn.Module, faces: FaceBatch, **settings) -> Tensor:
+    trainer = LandmarksTrainer(data(), augment=False, **settings)
+    return trainer.losses(model, faces, torch.Generator(), "network")["points"]
+
+
+@pytest.mark.parametrize("size", [64, 112])
+def test_an_error_of_an_eighth_of_the_side_costs_an_eighth_at_any_size(size):
+    truth = torch.rand(3, 68, 2) * size
+    model = Fixed(truth[0] + size / 8)
+    assert float(loss(model, batch(truth[:1], size), loss="l1")) == pytest.approx(1 / 8, rel=1e-4)
+
+
+def test_wing_golden_values_and_continuity():
+    errors = torch.tensor([0.0, 0.01, 0.05, 0.25], dtype=torch.float64)
+    offset = 0.05 - 0.05 * math.log(6)
+    expected = [0.0, 0.05 * math.log(2), 0.05 * math.log(6), 0.25 - offset]
+    assert wing(errors, 0.05, 0.01).tolist() == pytest.approx(expected, abs=1e-12)
+    around = wing(torch.tensor([0.05 - 1e-9, 0.05 + 1e-9], dtype=torch.float64), 0.05, 0.01)
+    assert float(around[1] - around[0]) == pytest.approx(0, abs=1e-7)
+
+
+def test_unknown_points_do_not_count_nor_spoil_gradients():
+    truth = torch.full((2, 68, 2), torch.nan)
+    truth[0, 5] = torch.tensor([10.0, 20.0])
+    model = Fixed(torch.full((68, 2), 10.0))
+    value = loss(model, batch(truth, 40), loss="l1")
+    assert float(value) == pytest.approx((0 + 10) / 40 / 2)
+    value.backward()
+    gradient = torch.zeros(68, 2)
+    gradient[5, 1] = -1 / 40 / 2
+    assert torch.allclose(model.points.grad, gradient)
+
+
+def test_a_batch_without_any_point_gives_zero_and_zero_gradients():
+    model = Fixed(torch.zeros(68, 2))
+    value = loss(model, batch(torch.full((2, 68, 2), torch.nan), 40))
+    assert float(value) == 0
+    value.backward()
+    assert (model.points.grad == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["wing", "l1"])
+def test_a_tiny_batch_is_learnt_and_everything_moves(kind):
+    torch.manual_seed(0)
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3 * 16 * 16, 136)
+
+        def forward(self, image: Tensor) -> NetworkOutput:
+            return NetworkOutput(map=image, points=self.linear(image.flatten(1)).unflatten(1, (68, 2)) * 16)
+
+    model, trainer = Net(), LandmarksTrainer(data(), loss=kind)
+    view = FaceView(torch.rand(4, 3, 16, 16) * 2 - 1, torch.rand(4, 68, 2) * 16, (FaceLabels("a"),) * 4)
+    parameters = trainer.groups(model)["network"]
+    before = [p.detach().clone() for p in parameters]
+    optimiser = torch.optim.AdamW(parameters, 1e-3)
+    losses = []
+    for step in range(120):
+        generator = torch.Generator().manual_seed(step)
+        value = trainer.losses(model, FaceBatch(view, view), generator, "network")["points"]
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        losses.append(value.item())
+    assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
+    assert all(not torch.equal(old, new) for old, new in zip(before, parameters, strict=True))
+
+
+def test_what_cannot_be_fitted_is_refused():
+    with pytest.raises(ValueError, match="none of the 1 training photographs has landmarks"):
+        LandmarksTrainer(data(landmarks=False))
+
+    class Blind(nn.Module):
+        def forward(self, image: Tensor) -> NetworkOutput:
+            return NetworkOutput(map=image)
+
+    with pytest.raises(ValueError, match="Blind gives none"):
+        loss(Blind(), batch(torch.zeros(1, 68, 2), 8))
