@@ -1,0 +1,58 @@
+# palsykit from a fresh clone, with Python 3.11, git and make:
+#   make run    install what is needed into .venv, then run recipes/cfcpalsy.yaml; prints where the report is
+#   make test   the same, then lint and every test
+# Another Python: make PYTHON=python3.12 run
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+MANIFESTS := pyproject.toml constraints.txt
+
+.PHONY: help run test lint weights clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make run      train, generate, evaluate and report recipes/cfcpalsy.yaml"
+	@echo "make test     lint, then every test"
+	@echo "make lint     ruff and mypy"
+	@echo "make weights  train the base model that palsykit ships (hours)"
+	@echo "make clean    remove caches and builds; runs/ and $(VENV) stay"
+
+run: $(VENV)/.installed
+	$(BIN)/palsykit run recipes/cfcpalsy.yaml
+
+test: lint
+	@$(BIN)/python -m pytest -q
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+weights: $(VENV)/.installed
+	$(BIN)/palsykit run recipes/base.yaml
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# Stamps: installed again only when a manifest has changed. The code itself is installed editable.
+$(VENV)/.installed: $(VENV)/.made $(MANIFESTS)
+	@echo "Installing palsykit and its libraries into $(VENV): minutes the first time, and several GB"
+	@$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.made $(MANIFESTS)
+	@echo "Installing palsykit, its libraries and its test tools into $(VENV): minutes the first time, and several GB"
+	@$(INSTALL) -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+# A .venv whose pip answers is used as it is; pip is asked, because a venv that failed halfway has a python but no pip.
+$(VENV)/.made:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "palsykit needs Python 3.11 or newer; '$(PYTHON)' is not on the PATH. Try: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || { \
+	  echo "palsykit needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.11" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	@touch $@
