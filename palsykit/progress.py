@@ -49,9 +49,8 @@ class Track:
         elif time.monotonic() - self._said > EVERY and self.done < self.total:
             self._said = time.monotonic()
             left = (self.total - self.done) / max(self.rate, 1e-9)
-            say(
-                f"{self.title}: {self.done}/{self.total} {self.unit}, {self.rate:.3g}/s, {_clock(left)} left {note}".rstrip()
-            )
+            rate = f"{self.rate:.3g}/s, {_clock(left)} left"
+            say(f"{self.title}: {self.done}/{self.total} {self.unit}, {rate} {note}".rstrip())
 
     @property
     def rate(self) -> float:

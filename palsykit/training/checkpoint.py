@@ -84,8 +84,8 @@ def load(path: Path, name: str) -> dict[str, Tensor]:
         return load_file(file)
     except Exception as error:
         raise PalsykitError(
-            f"{file}: not a readable safetensors file ({error}); remove the folder {path} and run again: training goes on "
-            "from the checkpoint before it"
+            f"{file}: not a readable safetensors file ({error}); remove the folder {path} and run again: training goes "
+            "on from the checkpoint before it"
         ) from error
 
 

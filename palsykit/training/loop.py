@@ -202,6 +202,6 @@ class _Means:
 
 def _not_finite(job: Job, step: int, values: dict[str, float]) -> str:
     return (
-        f"{job.name}: the loss is not finite at step {step + 1}: {values}; the checkpoints before it are kept in {job.folder}; "
-        "lower lr, raise warmup, or train with precision: fp32"
+        f"{job.name}: the loss is not finite at step {step + 1}: {values}; the checkpoints before it are kept in "
+        f"{job.folder}; lower lr, raise warmup, or train with precision: fp32"
     )

@@ -1,0 +1,174 @@
+"""The run folder: whatever a stage made is in it, and ``state.json`` says which stages are done."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from palsykit import __version__
+from palsykit.errors import PalsykitError
+from palsykit.recipe import Recipe
+from palsykit.run.atomic import write_text
+
+STAGES = ("prepare", "fit", "train", "generate", "evaluate", "report")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths and state of one run."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def images(self) -> Path:
+        return self.path / "images"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def networks(self) -> Path:
+        return self.path / "model" / "networks"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    def checkpoints(self, job: str) -> Path:
+        """Where the checkpoints of one training are."""
+        return self.path / "checkpoints" / job
+
+    def state(self) -> dict[str, Any]:
+        """What ``state.json`` holds."""
+        return read_state(self.path)
+
+    def facts(self, stage: str) -> dict[str, Any]:
+        """What a finished stage left in ``state.json``; empty while it is not finished."""
+        facts: dict[str, Any] = self.state()["stages"].get(stage, {})
+        return facts
+
+    def finished(self) -> bool:
+        """Whether every stage is done."""
+        return set(STAGES) <= set(self.state()["stages"])
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[dict[str, Any] | None]:
+        """Yields the dict that the stage fills with facts, or None where it is done; left without error, it is done."""
+        state = self.state()
+        if name in state["stages"]:
+            yield None
+            return
+        facts: dict[str, Any] = {}
+        began = time.monotonic()
+        yield facts
+        state = self.state()
+        state["stages"][name] = {**facts, "seconds": round(time.monotonic() - began, 1)}
+        _write_state(self.path, state)
+
+    def forget(self, *stages: str) -> None:
+        """Stages to be done again."""
+        state = self.state()
+        for name in stages:
+            state["stages"].pop(name, None)
+        _write_state(self.path, state)
+
+    def log(self, line: dict[str, Any]) -> None:
+        """Appends a line to ``log.jsonl``."""
+        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": round(time.time(), 2), **line}) + "\n")
+
+    def logged(self) -> list[dict[str, Any]]:
+        """The log; where a resumed run did a step again, the last line counts; one cut off by a crash does not."""
+        lines: dict[tuple[str, int], dict[str, Any]] = {}
+        path = self.path / "log.jsonl"
+        for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+            try:
+                line = json.loads(text)
+            except json.JSONDecodeError:
+                continue
+            lines[line["job"], line["step"]] = line
+        return list(lines.values())
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """``state.json`` of a run folder.
+
+    Raises:
+        PalsykitError: where there is no such folder, no state in it, or one that cannot be read.
+    """
+    file = path / "state.json"
+    if not file.is_file():
+        raise PalsykitError(
+            f"{path}: no palsykit run (no state.json in it); make one: palsykit run RECIPE --output {path}"
+        )
+    try:
+        state: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        state["recipe_hash"], state["stages"]
+    except (ValueError, KeyError) as error:
+        raise PalsykitError(
+            f"{file}: cannot be read ({error}); the rest of the folder is whole: run again with --fresh, which keeps "
+            "the old folder under another name"
+        ) from error
+    return state
+
+
+def open_run(recipe: Recipe, path: Path, fresh: bool) -> RunFolder:
+    """The folder of a recipe's run, new or gone on with.
+
+    Args:
+        recipe: what is to be run.
+        path: the folder; made where it is not there.
+        fresh: begin anew; a run that is there already is kept under a free name beside it.
+
+    Raises:
+        PalsykitError: where the folder belongs to another recipe, or is not empty and no run.
+    """
+    if fresh and path.exists():
+        _set_aside(path)
+    if path.exists() and not path.is_dir():
+        raise PalsykitError(
+            f"{path}: a file; expected a folder for the run, new or this recipe's own; name another: --output"
+        )
+    if path.is_dir() and any(path.iterdir()):
+        _refuse_another(recipe, path)
+    else:
+        path.mkdir(parents=True, exist_ok=True)
+        write_text(path / "recipe.yaml", recipe.yaml())
+        _write_state(path, {"palsykit": __version__, "recipe_hash": recipe.hash, "stages": {}})
+    return RunFolder(path)
+
+
+def _refuse_another(recipe: Recipe, path: Path) -> None:
+    state = read_state(path)
+    if state["recipe_hash"] != recipe.hash:
+        there = yaml.safe_load((path / "recipe.yaml").read_text(encoding="utf-8"))
+        lines = "\n  ".join(recipe.difference(there)) or "defaults of another version of palsykit or of a plugin"
+        raise PalsykitError(
+            f"{path}: belongs to another recipe. It differs in\n  {lines}\n"
+            "Run into another folder with --output DIR, or begin anew with --fresh (the old run is kept beside it)."
+        )
+
+
+def _set_aside(path: Path) -> None:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.{number}")).exists():
+        number += 1
+    path.rename(aside)
+
+
+def _write_state(path: Path, state: dict[str, Any]) -> None:
+    write_text(path / "state.json", json.dumps(state, indent=1) + "\n")

@@ -1,0 +1,154 @@
+"""From a recipe to live parts: data, networks and the model, each built once."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from palsykit.diffusion.model import Condition, ConditionalDiffusion
+from palsykit.diffusion.synthesis import DiffusionSynthesiser
+from palsykit.errors import PalsykitError
+from palsykit.faces.records import FaceDataset, FaceRecord
+from palsykit.faces.splits import split_records
+from palsykit.faces.views import view
+from palsykit.interfaces import ConditioningSpec, Synthesiser, Trainer, TrainingData
+from palsykit.networks import SharedNetwork
+from palsykit.recipe import Recipe
+from palsykit.recipe.build import build_part
+from palsykit.recipe.schema import PartBlock
+from palsykit.seeds import derive
+from palsykit.training.loop import accelerator
+
+
+def cache_folder() -> Path:
+    """Where datasets keep what they compute: $PALSYKIT_CACHE, else $XDG_CACHE_HOME/palsykit, else ~/.cache/palsykit."""
+    if named := os.environ.get("PALSYKIT_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "palsykit"
+
+
+class Data:
+    """A data set with its splits; landmarks that it does not know are predicted once the networks are there."""
+
+    def __init__(self, dataset: FaceDataset, seed: int):
+        self.dataset = dataset
+        self.splits = split_records(dataset.records, seed)
+
+    @property
+    def without_landmarks(self) -> int:
+        """Records whose landmarks are unknown."""
+        return sum(record.landmarks is None for records in self.splits.values() for record in records)
+
+    def predict_landmarks(self, network: SharedNetwork) -> None:
+        """Fills unknown landmarks in with the network's, marked "predicted"."""
+        for split, records in self.splits.items():
+            self.splits[split] = _predicted(self.dataset, records, network)
+
+
+def _predicted(dataset: FaceDataset, records: Sequence[FaceRecord], network: SharedNetwork) -> list[FaceRecord]:
+    result = list(records)
+    unknown = [i for i, record in enumerate(records) if record.landmarks is None]
+    for start in range(0, len(unknown), 64):
+        rows = unknown[start : start + 64]
+        with torch.inference_mode():
+            points = network(view(dataset, [records[i] for i in rows]).image.to(accelerator().device)).points
+        if points is None:
+            return result
+        for i, found in zip(rows, points.float().cpu().numpy(), strict=True):
+            result[i] = replace(records[i], landmarks=found, landmarks_source="predicted")
+    return result
+
+
+class Parts:
+    """Builds a recipe's parts on demand and keeps one instance of each.
+
+    Every part is built under its own seed, so that one more part changes no other's initial weights.
+    """
+
+    def __init__(self, recipe: Recipe):
+        self.recipe, self.settings = recipe, recipe.settings
+        self.device = accelerator().device
+        self.networks: dict[str, SharedNetwork] = {}
+        self._data: dict[str, Data] = {}
+        for name, block in self.settings.networks.items():
+            module = cast(nn.Module, self.build("networks", block, self.settings.image_size)).to(self.device)
+            self.networks[name] = SharedNetwork(name, module)
+            self.networks[name].freeze()
+
+    def build(self, interface: str, block: PartBlock, *positional: Any) -> Any:
+        """One part, with the recipe's networks at hand."""
+        with torch.random.fork_rng():
+            torch.manual_seed(derive("build", self.settings.seed, interface, block.use, json.dumps(_plain(block))))
+            return build_part(interface, block, *positional, networks=self.networks)
+
+    def data(self, block: PartBlock | None = None) -> Data:
+        """The recipe's data, or another block's; equal blocks share one."""
+        block = block or self.settings.data
+        key = json.dumps({"use": block.use, **_plain(block)}, sort_keys=True)
+        if key not in self._data:
+            dataset = self.build("datasets", block, self.settings.image_size, cache_folder())
+            self._data[key] = Data(dataset, self.settings.seed)
+        return self._data[key]
+
+    def trainer(self, block: PartBlock, data: Data) -> Trainer:
+        """A trainer for a data set's training records, on the run's device if it owns modules."""
+        records = data.splits["train"]
+        if not records:
+            raise PalsykitError(
+                f"the data ({type(data.dataset).__name__}) has no training photographs; expected a subject or more in "
+                "the split 'train'; see the run's data.json for what was found and rejected"
+            )
+        subjects = tuple(sorted({str(record.labels.subject) for record in records}))
+        trainer = self.build("trainers", block, TrainingData(self.settings.image_size, records, subjects))
+        return cast(Trainer, trainer.to(self.device) if isinstance(trainer, nn.Module) else trainer)
+
+    def points_network(self) -> SharedNetwork | None:
+        """The network that finds landmarks: the first that gives points."""
+        probe = torch.zeros(1, 3, self.settings.image_size, self.settings.image_size, device=self.device)
+        with torch.inference_mode():
+            return next((n for n in self.networks.values() if n(probe).points is not None), None)
+
+    def model(self) -> ConditionalDiffusion:
+        """The main model with fresh weights.
+
+        Raises:
+            PalsykitError: where the recipe lacks a section that it needs.
+        """
+        s = self.settings
+        lacking = [n for n in ("conditions", "fusion", "denoiser", "scheduler") if not getattr(s, n)]
+        if lacking or s.fusion is None or s.denoiser is None or s.scheduler is None:
+            raise PalsykitError(
+                f"{self.recipe.name}: the recipe has no {', '.join(lacking)}; a diffusion model needs each"
+            )
+        conditions = {
+            name: Condition(self.build("encoders", block, s.image_size), block.source, block.drop)
+            for name, block in s.conditions.items()
+        }
+        fusion = self.build("fusions", s.fusion, {name: c.encoder.spec for name, c in conditions.items()})
+        spec = ConditioningSpec(fusion.token_width, fusion.pooled_width)
+        denoiser = self.build("denoisers", s.denoiser, spec, s.image_size)
+        scheduler = self.build("schedulers", s.scheduler)
+        with torch.random.fork_rng():
+            torch.manual_seed(derive("model", s.seed))
+            return ConditionalDiffusion(conditions, fusion, denoiser, scheduler).to(self.device)
+
+    def synthesiser(self, model: ConditionalDiffusion | None, guidance: float | None = None) -> Synthesiser:
+        """What makes pictures: the recipe's synthesiser, else its sampler on ``model``."""
+        s = self.settings
+        if s.synthesiser is not None:
+            return cast(Synthesiser, self.build("synthesisers", s.synthesiser, s.image_size))
+        if model is None or s.sampler is None:
+            raise PalsykitError(
+                f"{self.recipe.name}: the recipe has no sampler; add one, such as sampler: {{use: ddim}}"
+            )
+        sampler = self.build("samplers", s.sampler, model.scheduler)
+        return DiffusionSynthesiser(model.eval(), sampler, s.generate.guidance if guidance is None else guidance)
+
+
+def _plain(block: PartBlock) -> dict[str, Any]:
+    return cast(dict[str, Any], json.loads(json.dumps(block.parameters, default=str)))

@@ -1,0 +1,53 @@
+"""First stage: read the data, say what is in it and what could not be used."""
+
+import csv
+import io
+import json
+from collections import Counter
+from typing import Any
+
+from palsykit.faces.pairing import by_subject
+from palsykit.progress import say
+from palsykit.run.atomic import write_text
+from palsykit.run.folder import RunFolder
+from palsykit.run.parts import Data, Parts
+
+
+def prepare(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
+    """Writes data.json and, where something could not be used, rejected.csv."""
+    data = parts.data()
+    summary = summarise(data)
+    write_text(run.path / "data.json", json.dumps(summary, indent=1) + "\n")
+    if data.dataset.rejected:
+        table = io.StringIO()
+        writer = csv.writer(table)
+        writer.writerow(["path", "reason"])
+        writer.writerows((rejected.path, rejected.reason) for rejected in data.dataset.rejected)
+        write_text(run.path / "rejected.csv", table.getvalue())
+        say(f"{len(data.dataset.rejected)} photographs cannot be used; {run.path / 'rejected.csv'} gives the reasons")
+    facts["photographs"] = len(data.dataset.records)
+    facts["subjects"] = len(by_subject(data.dataset.records))
+
+
+def summarise(data: Data) -> dict[str, Any]:
+    """Counts by split, and what a reader must know of the data."""
+    counts: dict[str, dict[str, dict[str, int]]] = {"split": {}, "expression": {}, "side": {}, "severity": {}}
+    for split, records in data.splits.items():
+        counts["split"].setdefault("subjects", {})[split] = len(by_subject(records))
+        counts["split"].setdefault("photographs", {})[split] = len(records)
+        for field in ("expression", "side", "severity"):
+            words = Counter(_word(getattr(record.labels, field)) for record in records)
+            for word, count in sorted(words.items()):
+                counts[field].setdefault(word, {})[split] = count
+    alone = [s for records in data.splits.values() for s, group in by_subject(records).items() if len(group) == 1]
+    return {
+        "counts": counts,
+        "single_photograph_subjects": alone,
+        "without_landmarks": data.without_landmarks,
+        "rejected": len(data.dataset.rejected),
+        "attribution": data.dataset.attribution,
+    }
+
+
+def _word(value: object) -> str:
+    return "unknown" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,111 @@
+"""A recipe's run, stage by stage: prepare, fit, train, generate, evaluate, report."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from palsykit.errors import PalsykitError
+from palsykit.recipe import Recipe, load_recipe
+from palsykit.run.evaluate import evaluate
+from palsykit.run.folder import RunFolder, open_run, read_state
+from palsykit.run.generate import generate
+from palsykit.run.parts import Parts
+from palsykit.run.prepare import prepare
+from palsykit.run.show import write_report
+from palsykit.run.train import fit, predict_landmarks, restore_fits, train_model, trained_model
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """Where a run ended.
+
+    Attributes:
+        folder: the run's.
+        report: its report.
+        already_done: nothing was left to do.
+    """
+
+    folder: Path
+    report: Path
+    already_done: bool
+
+
+def run_recipe(recipe: Recipe, output: Path, fresh: bool = False) -> RunSummary:
+    """Runs a recipe into a folder, going on where a stopped run left off.
+
+    Args:
+        recipe: as ``load_recipe`` gives it.
+        output: the run folder.
+        fresh: begin anew; an old run is kept beside it.
+
+    Raises:
+        PalsykitError: for anything the user can mend.
+    """
+    run = open_run(recipe, output, fresh)
+    if run.finished():
+        return RunSummary(run.path, run.report, already_done=True)
+    _be_deterministic()
+    parts = Parts(recipe)
+    with run.stage("prepare") as facts:
+        if facts is not None:
+            prepare(run, parts, facts)
+    with run.stage("fit") as facts:
+        restore_fits(run, parts)
+        if facts is not None:
+            fit(run, parts, facts)
+    predict_landmarks(parts)
+    with run.stage("train") as facts:
+        if facts is not None:
+            train_model(run, parts, facts)
+    _show(run, parts)
+    return RunSummary(run.path, run.report, already_done=False)
+
+
+def evaluate_run(folder: Path) -> dict[str, float | None]:
+    """Measures a trained run's pictures again, writes metrics.json and the report, and gives the figures.
+
+    Raises:
+        PalsykitError: where the folder is no run or its training is not finished.
+    """
+    run = RunFolder(folder)
+    if "train" not in read_state(folder)["stages"]:
+        raise PalsykitError(
+            f"{folder}: its training is not finished; go on with it: palsykit run {run.recipe} --output {folder}"
+        )
+    _be_deterministic()
+    parts = reopened(run)
+    run.forget("evaluate", "report")
+    _show(run, parts)
+    import json
+
+    figures: dict[str, float | None] = json.loads(run.metrics.read_text(encoding="utf-8"))["metrics"]
+    return figures
+
+
+def reopened(run: RunFolder) -> Parts:
+    """A finished training's parts with its fitted networks."""
+    parts = Parts(load_recipe(run.recipe))
+    restore_fits(run, parts)
+    predict_landmarks(parts)
+    return parts
+
+
+def _show(run: RunFolder, parts: Parts) -> None:
+    settings = parts.settings
+    synthesises = settings.synthesiser is not None or settings.sampler is not None
+    synthesiser = parts.synthesiser(trained_model(run, parts)) if synthesises else None
+    with run.stage("generate") as facts:
+        if facts is not None and synthesiser is not None:
+            generate(run, parts, synthesiser, facts)
+    with run.stage("evaluate") as facts:
+        if facts is not None and synthesiser is not None and settings.metrics:
+            evaluate(run, parts, synthesiser, facts)
+    with run.stage("report") as facts:
+        if facts is not None:
+            write_report(run, parts, facts)
+
+
+def _be_deterministic() -> None:
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False

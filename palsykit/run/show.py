@@ -1,0 +1,184 @@
+"""Last stage: the report and the model card, from what the other stages left in the folder."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+from typing import Any
+
+import torch
+
+from palsykit import __version__
+from palsykit.faces.views import to_pictures, view
+from palsykit.faces.vocabulary import EXPRESSIONS
+from palsykit.report.card import render_card
+from palsykit.report.contents import CardContents, Cell, Curve, FigureRow, MetricRow, ReportContents
+from palsykit.report.html import render_html
+from palsykit.run.atomic import write_text
+from palsykit.run.folder import RunFolder
+from palsykit.run.generate import chosen_pairs, generated
+from palsykit.run.parts import Parts
+from palsykit.training.loop import accelerator
+
+LIBRARIES = ("torch", "diffusers", "accelerate", "torchmetrics")
+INTERVALS = "Intervals: 95 %, bootstrap over subjects (1,000 resamples, percentiles); whole-set figures have none."
+FIGURE_ROWS = 16
+"""Identities in the figure; the pictures of more are in images/."""
+
+
+def write_report(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
+    """Writes report.html and MODEL_CARD.md."""
+    metrics = _metric_rows(run)
+    summary = json.loads((run.path / "data.json").read_text(encoding="utf-8"))
+    settings = parts.settings
+    report = ReportContents(
+        title=parts.recipe.name,
+        about=settings.about or f"A run of the recipe {parts.recipe.name}.",
+        rows=_figure_rows(run, parts),
+        curves=_curves(run),
+        metrics=metrics,
+        recipe_yaml=parts.recipe.yaml(),
+        facts=_provenance(run, parts),
+        data={name: table for name, table in summary["counts"].items() if name != "severity" or len(table) > 1},
+        rejected=[(rejected.path, rejected.reason) for rejected in parts.data().dataset.rejected],
+        notes=_notes(parts, summary),
+        attribution=summary["attribution"],
+        licence="",
+        intervals=INTERVALS if metrics else "",
+    )
+    write_text(run.report, render_html(report))
+    if settings.trainer is not None:
+        write_text(run.path / "MODEL_CARD.md", render_card(_card(run, parts, metrics, summary)))
+    facts["report"] = run.report.name
+
+
+def _figure_rows(run: RunFolder, parts: Parts) -> list[FigureRow]:
+    if not (run.images / "metadata.jsonl").exists():
+        return []
+    dataset, order = parts.data().dataset, list(EXPRESSIONS)
+    rows: dict[str, FigureRow] = {}
+    for pair, picture in zip(chosen_pairs(parts), generated(run), strict=True):
+        labels = pair.record.labels
+        subject = str(labels.subject)
+        if subject not in rows:
+            if len(rows) == FIGURE_ROWS:
+                break
+            rows[subject] = FigureRow(subject, to_pictures(view(dataset, [pair.identity]).image)[0], [])
+        truth = to_pictures(view(dataset, [pair.record]).image)[0]
+        cell = Cell(labels.expression or "unknown", labels.side, labels.severity, truth, picture)
+        rows[subject].cells.append(cell)
+    for row in rows.values():
+        row.cells.sort(key=lambda cell: order.index(cell.expression) if cell.expression in order else len(order))
+    return list(rows.values())
+
+
+def _curves(run: RunFolder) -> dict[str, list[Curve]]:
+    curves: dict[str, dict[str, Curve]] = {}
+    for line in run.logged():
+        job = curves.setdefault(line["job"].replace("fit-", "fit "), {})
+        terms = {"loss": line["loss"], **(line["terms"] if len(line["terms"]) > 1 else {})}
+        for name, value in terms.items():
+            curve = job.setdefault(name, Curve(name, [], []))
+            curve.steps.append(line["step"])
+            curve.values.append(value)
+    return {job: list(named.values()) for job, named in curves.items()}
+
+
+def _metric_rows(run: RunFolder) -> list[MetricRow]:
+    if not run.metrics.exists():
+        return []
+    details = json.loads(run.metrics.read_text(encoding="utf-8"))["details"]
+    return [
+        MetricRow(
+            name,
+            float("nan") if d["value"] is None else d["value"],
+            d["low"],
+            d["high"],
+            d["count"],
+            d["card"]["unit"],
+            d["card"]["better"],
+            d["card"]["definition"],
+            d["card"]["source"],
+            d["card"]["note"],
+        )
+        for name, d in details.items()
+    ]
+
+
+def _provenance(run: RunFolder, parts: Parts) -> dict[str, str]:
+    state = run.state()
+    stages = {f"{name} (seconds)": f"{done['seconds']:g}" for name, done in state["stages"].items()}
+    trained = run.facts("train")
+    model = {"trained parameters": f"{trained['parameters']:,}"} if "parameters" in trained else {}
+    return {
+        "palsykit": __version__,
+        "recipe hash": parts.recipe.hash,
+        "seed": str(parts.settings.seed),
+        "device": _device(),
+        "Python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in LIBRARIES},
+        **model,
+        **stages,
+    }
+
+
+def _device() -> str:
+    device = accelerator().device
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+
+
+def _notes(parts: Parts, summary: dict[str, Any]) -> list[str]:
+    notes = []
+    if alone := summary["single_photograph_subjects"]:
+        notes.append(f"{len(alone)} subjects have one photograph, their own identity image: {', '.join(alone[:20])}.")
+    if count := summary["without_landmarks"]:
+        notes.append(
+            f"{count} photographs came without landmarks; the points network predicted them; they are marked so."
+        )
+    shipped = [n for n, block in parts.settings.networks.items() if str(block.parameters.get("weights", "")).count(":")]
+    if shipped:
+        notes.append(f"Networks with weights that ship with palsykit: {', '.join(shipped)}.")
+    return notes
+
+
+def _card(run: RunFolder, parts: Parts, metrics: list[MetricRow], summary: dict[str, Any]) -> CardContents:
+    settings, trained = parts.settings, run.facts("train")
+    blocks = {"fusion": settings.fusion, "denoiser": settings.denoiser, "scheduler": settings.scheduler}
+    used = [f"{name}: {block.use}" for name, block in blocks.items() if block is not None]
+    conditions = [
+        f"condition {name}: {block.use}, from the {block.source}" for name, block in settings.conditions.items()
+    ]
+    photographs = summary["counts"]["split"]["photographs"]
+    subjects = summary["counts"]["split"]["subjects"]
+    return CardContents(
+        name=parts.recipe.name,
+        about=settings.about or f"Made by the recipe {parts.recipe.name}.",
+        architecture=conditions + used,
+        image_size=settings.image_size,
+        parameters=trained["parameters"],
+        training=[
+            f"{trained['steps']} steps of batch {settings.train.batch_size} with the trainer {settings.trainer.use}"
+            if settings.trainer
+            else "",
+            f"started from {settings.train.start}" if settings.train.start else "started from random weights",
+            f"{trained['seconds']:g} s on {_device()}",
+        ],
+        training_data=f"{settings.data.use}: {photographs['train']} photographs of {subjects['train']} people.",
+        attribution=summary["attribution"],
+        licence="",
+        evaluation_data=f"{subjects[settings.generate.split]} people of the split '{settings.generate.split}', "
+        f"at most {settings.generate.identities} of them synthesised; none of them was trained on.",
+        metrics=metrics,
+        limits=[f"{settings.image_size} px; faces in palsykit's face frame only."],
+        load=str(run.path),
+        recipe_hash=parts.recipe.hash,
+        seed=settings.seed,
+        version=__version__,
+        sha256={
+            str(file.relative_to(run.path)): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in sorted(run.model.rglob("*.safetensors"))
+        },
+    )

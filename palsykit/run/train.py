@@ -1,0 +1,85 @@
+"""Second and third stage: fit the networks that have no weights, in order; then train the model."""
+
+from typing import Any, cast
+
+from palsykit.diffusion.model import ConditionalDiffusion
+from palsykit.errors import PalsykitError
+from palsykit.faces.pairing import pair
+from palsykit.recipe.schema import FitBlock, Optimisation
+from palsykit.run.folder import RunFolder
+from palsykit.run.parts import Data, Parts
+from palsykit.run.weights import load_into, load_model, save_model, save_network
+from palsykit.seeds import derive
+from palsykit.training.batches import PairedFaces
+from palsykit.training.loop import Job, accelerator, train
+
+
+def fit(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
+    """Fits each network of ``fits`` that this run has not fitted yet."""
+    for block in parts.settings.fits:
+        file = run.networks / f"{block.network}.safetensors"
+        if not file.exists():
+            _fit_one(run, parts, block)
+            save_network(parts.networks[block.network], run.networks)
+        facts[block.network] = block.steps
+
+
+def restore_fits(run: RunFolder, parts: Parts) -> None:
+    """Puts the weights of this run's fitted networks into a new process's networks."""
+    for block in parts.settings.fits:
+        file = run.networks / f"{block.network}.safetensors"
+        if file.exists():
+            load_into(parts.networks[block.network].module, file)
+            parts.networks[block.network].freeze()
+
+
+def predict_landmarks(parts: Parts) -> None:
+    """Fills the landmarks that the recipe's data does not know, where a network finds them."""
+    data = parts.data()
+    if data.without_landmarks and (network := parts.points_network()) is not None:
+        data.predict_landmarks(network)
+
+
+def train_model(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
+    """Trains the main model and writes the average of its weights to model/; does nothing without a trainer."""
+    settings = parts.settings
+    if settings.trainer is None:
+        return
+    data = parts.data()
+    model = parts.model()
+    if settings.train.start is not None:
+        load_into(model, settings.train.start)
+    trainer = parts.trainer(settings.trainer, data)
+    average = train(_job("train", run, model, trainer, data, settings.train, settings.seed))
+    facts["parameters"] = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    facts["steps"] = settings.train.steps
+    if accelerator().is_main_process:
+        save_model(cast(ConditionalDiffusion, average), run.model)
+
+
+def trained_model(run: RunFolder, parts: Parts) -> ConditionalDiffusion | None:
+    """The trained model as model/ holds it; None for a recipe that trains none."""
+    if parts.settings.trainer is None:
+        return None
+    model = parts.model()
+    load_model(model, run.model)
+    return model.eval().requires_grad_(False)
+
+
+def _fit_one(run: RunFolder, parts: Parts, block: FitBlock) -> None:
+    network = parts.networks[block.network]
+    network.module.requires_grad_(True)
+    data = parts.data(block.data)
+    trainer = parts.trainer(block.trainer, data)
+    job = f"fit-{block.network}"
+    average = train(_job(job, run, network.module, trainer, data, block, derive(job, parts.settings.seed)))
+    network.module.load_state_dict(average.state_dict())
+    network.freeze()
+
+
+def _job(name: str, run: RunFolder, model: Any, trainer: Any, data: Data, settings: Optimisation, seed: int) -> Job:
+    pairs = pair(data.splits["train"], seed).pairs
+    if not pairs:
+        raise PalsykitError(f"{name}: no training photographs; see data.json in {run.path}")
+    faces = PairedFaces(data.dataset, pairs)
+    return Job(name, model, trainer, faces, settings, seed, run.checkpoints(name), run.log)
