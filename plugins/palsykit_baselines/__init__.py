@@ -1,8 +1,9 @@
 """Synthesisers that any method must beat."""
 
 from palsykit import hookimpl
+from palsykit.hookspecs import Register
 
 
 @hookimpl
-def palsykit_register_synthesisers(register):
+def palsykit_register_synthesisers(register: Register) -> None:
     register("copy", "palsykit_baselines.copying:Copy")

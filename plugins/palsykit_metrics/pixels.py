@@ -33,8 +33,8 @@ class Psnr:
 class Ssim:
     """Structural similarity (Wang et al., IEEE TIP 2004) with the paper's settings.
 
-    11 x 11 Gaussian window, sigma 1.5, K1 0.01, K2 0.03, whole windows only (as scikit-image). The paper compares grey pictures; here it
-    is the mean over R, G and B.
+    11 x 11 Gaussian window, sigma 1.5, K1 0.01, K2 0.03, whole windows only (as scikit-image). The paper compares grey
+    pictures; here it is the mean over R, G and B.
     """
 
     needs: frozenset[str] = frozenset()
@@ -55,7 +55,7 @@ class Ssim:
         _, similarity = structural_similarity_index_measure(
             generated, target, sigma=1.5, data_range=1.0, k1=0.01, k2=0.03, reduction="none", return_full_image=True
         )
-        # torchmetrics' own mean takes in mirrored borders; Wang's takes windows that lie in the picture, 5 px from its edge
+        # torchmetrics' own mean takes in mirrored borders, 5 px wide; Wang's takes windows that lie in the picture
         return {"ssim": similarity[..., 5:-5, 5:-5].mean(dim=(1, 2, 3))}
 
 

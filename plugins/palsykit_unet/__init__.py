@@ -1,13 +1,14 @@
 """diffusers' conditional U-Net as a denoiser, and PyTorch's own attention as the backend that runs everywhere."""
 
 from palsykit import hookimpl
+from palsykit.hookspecs import Register
 
 
 @hookimpl
-def palsykit_register_denoisers(register):
+def palsykit_register_denoisers(register: Register) -> None:
     register("unet", "palsykit_unet.denoiser:UNet")
 
 
 @hookimpl
-def palsykit_register_attention(register):
+def palsykit_register_attention(register: Register) -> None:
     register("sdpa", "palsykit_unet.attention:Sdpa")

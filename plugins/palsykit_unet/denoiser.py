@@ -61,7 +61,7 @@ class UNet(nn.Module):
         self.pooled_width = conditioning.pooled_width
         self.choose_attention = attention == "auto" and torch.cuda.is_available()
         attends = [side in attention_at for side in sides]
-        self.unet = UNet2DConditionModel(
+        self.unet: nn.Module = UNet2DConditionModel(
             sample_size=image_size,
             in_channels=3,
             out_channels=3,

@@ -1,0 +1,63 @@
+"""From a photograph's file to the face frame: upright 8-bit RGB, resampled without aliasing."""
+
+import math
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+
+def decode(data: bytes) -> Image.Image:
+    """The photograph in a file's bytes, upright (its EXIF orientation applied), 8-bit RGB; transparency on white.
+
+    Raises:
+        ValueError: where the bytes are no picture, are cut short, or have no known range of values.
+    """
+    try:
+        with Image.open(BytesIO(data)) as opened:
+            picture = ImageOps.exif_transpose(opened)
+            picture.load()
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise ValueError(f"cannot be read as a picture: {error}") from None
+    if picture.mode.startswith("I;16"):  # Pillow's own conversion cuts 16 bits off at 255
+        grey = np.asarray(picture, dtype=np.uint16)
+        return Image.fromarray((grey // 257).astype(np.uint8)).convert("RGB")
+    if picture.mode in ("I", "F"):
+        raise ValueError(f"found mode {picture.mode}, whose range is not known; expected 8 or 16 bits a channel")
+    if picture.has_transparency_data:
+        colour = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", colour.size, "white"), colour).convert("RGB")
+    return picture.convert("RGB")
+
+
+def warp(picture: Image.Image, matrix: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
+    """The picture under a similarity transform [2, 3] (px to px), [size, size, 3]; beyond its edge the edge goes on.
+
+    First at about the photograph's own resolution with a bicubic kernel, then down to ``size`` with Lanczos' filter as
+    wide as the reduction asks, so that fine structure does not alias.
+    """
+    scale = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
+    factor = max(1, math.ceil(1 / scale))
+    picture, shift = _extended(picture, matrix, size)
+    inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
+    inverse = np.column_stack([inverse[:, :2] / factor, inverse[:, 2] + shift])
+    side = (size * factor, size * factor)
+    fine = picture.transform(side, Image.Transform.AFFINE, tuple(inverse.ravel()), Image.Resampling.BICUBIC)
+    if factor > 1:
+        fine = fine.resize((size, size), Image.Resampling.LANCZOS)
+    return np.asarray(fine, dtype=np.uint8)
+
+
+def _extended(picture: Image.Image, matrix: NDArray[np.floating], size: int) -> tuple[Image.Image, int]:
+    """The picture, its edge repeated as far as the frame reaches (no further than its own side), and how far."""
+    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) - matrix[:, 2]
+    corners = corners @ np.linalg.inv(matrix[:, :2]).T
+    beyond = max(float(-corners.min()), float((corners - picture.size).max())) + 2  # the kernel's reach
+    if beyond <= 0:
+        return picture, 0
+    pad = min(math.ceil(beyond), max(picture.size))
+    pixels = np.pad(np.asarray(picture), ((pad, pad), (pad, pad), (0, 0)), mode="edge")
+    return Image.fromarray(pixels), pad

@@ -1,0 +1,93 @@
+"""Reading and resampling photographs."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from palsykit_datasets.photographs import decode, warp
+
+
+def encoded(picture, form="PNG", **keys):
+    stream = BytesIO()
+    picture.save(stream, form, **keys)
+    return stream.getvalue()
+
+
+def test_the_camera_may_have_been_turned():
+    pixels = np.zeros((4, 8, 3), np.uint8)
+    pixels[0, 0] = 255, 0, 0
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise for viewing
+    picture = decode(encoded(Image.fromarray(pixels), exif=exif))
+    assert picture.size == (4, 8)
+    assert picture.getpixel((3, 0)) == (255, 0, 0)
+
+
+def test_every_mode_becomes_rgb():
+    grey16 = Image.fromarray(np.full((4, 4), 0x8000, np.uint16))
+    transparent = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
+    palette = Image.new("RGB", (4, 4), (0, 128, 0)).convert("P", palette=Image.Palette.ADAPTIVE)
+    cases = {
+        "16 bit": (encoded(grey16), (127, 127, 127)),
+        "transparent": (encoded(transparent), (255, 255, 255)),
+        "palette": (encoded(palette), (0, 128, 0)),
+        "bilevel": (encoded(Image.new("1", (4, 4), 1)), (255, 255, 255)),
+        "cmyk": (encoded(Image.new("CMYK", (4, 4), (0, 0, 0, 0)), "TIFF"), (255, 255, 255)),
+    }
+    for name, (data, colour) in cases.items():
+        picture = decode(data)
+        assert (picture.mode, picture.getpixel((1, 1))) == ("RGB", colour), name
+
+
+@pytest.mark.parametrize("cut", [0, 10, -20])
+def test_broken_files_are_value_errors(cut):
+    data = encoded(Image.effect_noise((64, 64), 50).convert("RGB"), "JPEG")
+    with pytest.raises(ValueError, match="cannot be read as a picture"):
+        decode(data[:cut])
+
+
+def test_float_pictures_have_no_known_range():
+    with pytest.raises(ValueError, match="mode F"):
+        decode(encoded(Image.new("F", (4, 4), 0.5), "TIFF"))
+
+
+def test_the_identity_transform_changes_nothing():
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    matrix = np.array([[1.0, 0, 0], [0, 1, 0]])
+    np.testing.assert_array_equal(warp(Image.fromarray(pixels), matrix, 32), pixels)
+
+
+def test_fine_structure_does_not_alias():
+    rows = (np.arange(512) // 3 % 2 * 255).astype(np.uint8)  # stripes of 3 px: far beyond what 64 px can show
+    stripes = np.repeat(np.tile(rows, (512, 1))[..., None], 3, axis=2)
+    small = warp(Image.fromarray(stripes), np.array([[0.125, 0, 0], [0, 0.125, 0]]), 64)
+    assert small[4:-4, 4:-4].std() < 3
+    assert abs(small.mean() - 127.5) < 2
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.3, 1.8), st.floats(-0.5, 0.5), st.floats(-20, 40), st.floats(-20, 40))
+def test_a_spot_moves_as_its_point_does(scale, angle, dx, dy):
+    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = np.column_stack([linear, [dx, dy]])
+    y, x = np.mgrid[:128, :128] + 0.5
+    spot = np.array([60.0, 70.0])
+    width = max(4.0, 2 / scale)
+    light = 255 * np.exp(-((x - spot[0]) ** 2 + (y - spot[1]) ** 2) / (2 * width**2))
+    moved = warp(Image.fromarray(light.astype(np.uint8)).convert("RGB"), matrix, 64)[..., 0].astype(float)
+    expected = linear @ spot + matrix[:, 2]
+    if not ((expected > 4 * width * scale) & (expected < 64 - 4 * width * scale)).all():
+        return  # the spot leaves the picture
+    v, u = np.mgrid[:64, :64] + 0.5
+    centre = np.array([(moved * u).sum(), (moved * v).sum()]) / moved.sum()
+    np.testing.assert_allclose(centre, expected, atol=0.25)
+
+
+@pytest.mark.parametrize("matrix", [[[1, 0, 20], [0, 1, -20]], [[0.2, 0, 10], [0, 0.2, 10]]])
+def test_beyond_its_edge_the_edge_goes_on(matrix):
+    picture = Image.new("RGB", (64, 64), (10, 200, 30))
+    assert (warp(picture, np.array(matrix, float), 32) == (10, 200, 30)).all()
