@@ -22,6 +22,6 @@ def _ramped(decay: float) -> Callable[[Any, Any, Any], None]:
     @torch.no_grad()
     def average(ema: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
         n = float(count)
-        get_ema_multi_avg_fn(min(decay, (1 + n) / (10 + n)))(ema, current, count)
+        get_ema_multi_avg_fn(min(decay, (1 + n) / (10 + n)))(ema, current, count)  # type: ignore[no-untyped-call]
 
     return average

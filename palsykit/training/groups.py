@@ -65,7 +65,7 @@ def optimisers(groups: Groups, settings: Optimisation) -> dict[str, torch.optim.
     for group, parameters in groups.items():
         matrices = [p for p in parameters.values() if p.ndim > 1]
         vectors = [p for p in parameters.values() if p.ndim <= 1]
-        split = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+        split: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
         result[group] = torch.optim.AdamW(
             [part for part in split if part["params"]], lr=settings.lr, weight_decay=settings.weight_decay
         )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
@@ -176,7 +176,7 @@ class _State:
 
     def result(self) -> nn.Module:
         """The averaged model; the model itself where no step was taken."""
-        module = cast(nn.Module, self.ema.module)
+        module = self.ema.module
         if int(self.ema.n_averaged) == 0:
             module.load_state_dict(self.job.model.state_dict())
         return module.eval()

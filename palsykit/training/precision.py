@@ -20,7 +20,7 @@ def autocast(dtype: torch.dtype | None, device: torch.device) -> contextlib.Abst
 
 def _multiplies_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     if device.type != "cpu":
         return False
     flags = Path("/proc/cpuinfo")

@@ -1,1 +1,1 @@
-
+"""Trained weights that ship with palsykit; recipes name them ``palsykit_weights:FILE``. No hooks, only files."""

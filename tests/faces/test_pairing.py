@@ -1,0 +1,74 @@
+import pytest
+
+from palsykit.faces.pairing import grid, pair
+from palsykit.faces.records import FaceRecord
+from palsykit.faces.splits import split_records
+from palsykit.faces.vocabulary import FaceLabels
+
+
+def record(subject, expression, severity=None, split=None):
+    return FaceRecord(
+        f"{subject}-{expression}-{severity}", FaceLabels(subject, expression, None, severity), split=split
+    )
+
+
+PATIENT = [
+    record("a", "smile_full", 4.0),
+    record("a", "rest", 4.0),
+    record("a", "rest", 1.0),
+    record("a", "lip_pucker", 4.0),
+]
+
+
+def test_the_least_affected_photograph_at_rest_says_who():
+    pairing = pair(PATIENT, seed=0)
+    chosen = {p.record.key: p.identity.key for p in pairing.pairs}
+    rest = "a-rest-1.0"
+    assert [chosen[key] for key in ("a-smile_full-4.0", "a-rest-4.0", "a-lip_pucker-4.0")] == [rest] * 3
+    assert chosen[rest] != rest
+    assert pairing.alone == []
+
+
+def test_without_one_at_rest_the_choice_is_seeded_and_never_oneself():
+    records = [record("a", name) for name in ("smile_full", "lip_pucker", "brow_raise")]
+    for seed in range(5):
+        one, other = pair(records, seed), pair(records, seed)
+        assert [p.identity.key for p in one.pairs] == [p.identity.key for p in other.pairs]
+        assert all(p.identity is not p.record for p in one.pairs)
+    assert len({pair(records, seed).pairs[0].identity.key for seed in range(20)}) == 2
+
+
+def test_a_single_photograph_serves_as_its_own_identity_and_is_reported():
+    pairing = pair([*PATIENT, record("b", "rest")], 0)
+    assert pairing.alone == ["b"]
+    assert pairing.pairs[-1].identity is pairing.pairs[-1].record
+
+
+def test_the_grid_leaves_the_identity_photograph_out_unless_it_is_the_only_one():
+    asked = [p.record.key for p in grid([*PATIENT, record("b", "rest")], 0)]
+    assert asked == ["a-smile_full-4.0", "a-rest-4.0", "a-lip_pucker-4.0", "b-rest-None"]
+
+
+def test_a_photograph_without_a_subject_is_refused():
+    with pytest.raises(ValueError, match="has no subject"):
+        pair([record(None, "rest")], 0)
+
+
+def test_drawn_splits_keep_subjects_whole_and_repeat():
+    records = [record(f"s{i}", e) for i in range(20) for e in ("rest", "smile_full")]
+    split = split_records(records, 3)
+    subjects = {name: {r.labels.subject for r in part} for name, part in split.items()}
+    assert {name: len(s) for name, s in subjects.items()} == {"train": 14, "validation": 2, "test": 4}
+    assert len(set.union(*subjects.values())) == 20
+    again = split_records(records, 3)
+    assert [r.key for r in again["test"]] == [r.key for r in split["test"]]
+    assert [r.key for r in split_records(records, 4)["test"]] != [r.key for r in split["test"]]
+
+
+def test_prescribed_splits_are_kept_and_checked():
+    good = [record("a", "rest", split="train"), record("b", "rest", split="test")]
+    assert [r.labels.subject for r in split_records(good, 0)["test"]] == ["b"]
+    with pytest.raises(ValueError, match="'a' is in splits"):
+        split_records([*good, record("a", "smile_full", split="test")], 0)
+    with pytest.raises(ValueError, match="expected train, validation, test"):
+        split_records([*good, record("c", "rest", split="dev")], 0)
