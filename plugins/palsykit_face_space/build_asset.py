@@ -1,0 +1,153 @@
+"""Computes the face space from photographs: ``python -m palsykit_face_space.build_asset PHOTOGRAPHS OUT``.
+
+PHOTOGRAPHS is the London set's folder (its ``neutral`` folder is read), OUT the folder for face_space.safetensors,
+its attribution and its card. Only the ``train`` people of splits/london.csv are used: test and validation people
+never enter.
+
+An active appearance model (Cootes et al., PAMI 2001) in palsykit's face frame (faces/alignment.py) at 128 px: mean and
+principal components of shape (189 template points) and of the shape-free appearance (RGB and the signed distance to
+the sitter's outline, so that the background can be put behind). Mirrored samples double the data and keep the model
+symmetric. Differences from the sketch in the paper: shape and appearance stay two separate spaces.
+"""
+
+import csv
+import hashlib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.numpy import save_file
+
+from palsykit.faces.alignment import five_points, to_frame
+from palsykit.faces.webmorph import FLIP, read_template, to_ibug68
+from palsykit_face_space.matte import extend, person, signed_distance
+from palsykit_face_space.model import CONTROLS, OUTLINE_PX, OUTLINE_SCALE
+from palsykit_face_space.warp import BORDER, SIZE, read, splines, upsample
+
+SHAPES, APPEARANCES = 30, 60
+OVERSAMPLE = 3
+SPLIT = Path(__file__).parents[2] / "splits/london.csv"
+ATTRIBUTION = """\
+The face space (face_space.safetensors) is a statistical model of 60 of the 82 people of the
+Face Research Lab London Set; it contains no photograph.
+
+DeBruine, L., & Jones, B. (2017). Face Research Lab London Set (Version 5). figshare.
+https://doi.org/10.6084/m9.figshare.5047666.v5. Licence: CC BY 4.0
+(https://creativecommons.org/licenses/by/4.0/). Changed: aligned, warped, mirrored, averaged into
+principal components and quantised. All individuals gave signed consent for their images to be used
+in lab-based and web-based studies in their original or altered forms and to illustrate research.
+"""
+
+
+def train_people(split: Path) -> list[str]:
+    """The subjects that may enter the asset: the split's ``train`` rows and no others."""
+    with split.open(newline="", encoding="utf-8") as file:
+        return [row["subject"] for row in csv.DictReader(file) if row["split"] == "train"]
+
+
+def _transformed(points: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def read_photograph(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
+    """RGB and signed outline [4, H, W], template points in px of the photograph, and in px of the frame."""
+    points = read_template(path.with_suffix(".tem"))
+    image = np.asarray(Image.open(path).convert("RGB"), dtype=np.float32) / 255
+    mask = person(image, chin=float(points[129, 1]))
+    core = np.asarray(signed_distance(mask, 4) > 2)
+    matrix = to_frame(five_points(to_ibug68(points)), SIZE)
+    scale = float(np.sqrt(np.linalg.det(matrix[:, :2])))
+    outline = np.clip(signed_distance(mask, 1e9) * scale, -OUTLINE_PX, OUTLINE_PX) / OUTLINE_PX * OUTLINE_SCALE
+    planes = np.concatenate([extend(image, core, 3), outline[..., None]], -1).transpose(2, 0, 1)
+    return np.ascontiguousarray(planes), points, _transformed(points, matrix)
+
+
+def shape_free(planes: NDArray[np.float32], source: NDArray[np.float64], mean: NDArray[np.float64],
+               to_photo: NDArray[np.float64]) -> NDArray[np.float32]:  # fmt: skip
+    """The photograph [4, H, W] warped so that its points fall on the mean shape: [4, SIZE, SIZE]."""
+    border = BORDER.double()
+    here = torch.cat([torch.as_tensor(mean[CONTROLS]), border])[None]
+    there = torch.cat([torch.as_tensor(source[CONTROLS]), torch.as_tensor(_transformed(border.numpy(), to_photo))])
+    field = upsample(splines(here.float(), there[None], [list(range(here.shape[1]))], SIZE)[0], SIZE * OVERSAMPLE)
+    warped = read(torch.as_tensor(planes)[None], field, planes.shape[-1])
+    return np.asarray(torch.nn.functional.avg_pool2d(warped, OVERSAMPLE)[0])
+
+
+def principal(rows: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Mean [D], components [count, D] each times its standard deviation, and the share of variance explained."""
+    mean = rows.mean(0)
+    _, s, v = np.linalg.svd(rows - mean, full_matrices=False)
+    signs = np.sign(v[np.arange(len(v)), np.abs(v).argmax(1)])[:, None]  # a component's sign is arbitrary: fix it
+    basis = s[:count, None] / np.sqrt(len(rows) - 1) * v[:count] * signs[:count]
+    return mean, basis, float((s[:count] ** 2).sum() / (s**2).sum())
+
+
+def quantised(basis: NDArray[np.float64]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Components as int8 with one scale each."""
+    scale = np.abs(basis).max(axis=tuple(range(1, basis.ndim)), keepdims=True) / 127
+    return np.round(basis / scale).astype(np.int8), scale.ravel().astype(np.float32)
+
+
+def build(photographs: Iterable[Path]) -> tuple[dict[str, NDArray[np.generic]], float, float]:
+    """The asset's arrays and the shares of variance that shape and appearance components explain."""
+    read_all = [read_photograph(path) for path in photographs]
+    shapes = np.array([shape for _, _, shape in read_all])
+    mirrored = shapes[:, list(FLIP)] * [-1, 1] + [SIZE, 0]
+    both = np.concatenate([shapes, mirrored])
+    mean_shape, shape_basis, shape_share = principal(both.reshape(len(both), -1), SHAPES)
+    mean = mean_shape.reshape(-1, 2)
+    rows = []
+    for planes, points, shape in read_all:
+        to_photo = np.linalg.inv(np.vstack([to_frame(five_points(to_ibug68(points)), SIZE), [0, 0, 1]]))[:2]
+        assert np.allclose(_transformed(shape, to_photo), points)
+        rows.append(shape_free(planes, points, mean, to_photo))
+    looks = np.array([*rows, *[row[..., ::-1] for row in rows]], dtype=np.float64)
+    mean_look, look_basis, look_share = principal(looks.reshape(len(looks), -1), APPEARANCES)
+    basis, scale = quantised(look_basis.reshape(APPEARANCES, 4, SIZE, SIZE))
+    arrays: dict[str, NDArray[np.generic]] = {
+        "shape_mean": mean.astype(np.float32),
+        "shape_basis": shape_basis.reshape(SHAPES, -1, 2).astype(np.float32),
+        "appearance_mean": mean_look.reshape(4, SIZE, SIZE).astype(np.float16),
+        "appearance_basis": basis,
+        "appearance_scale": scale,
+    }
+    return arrays, shape_share, look_share
+
+
+def main(photographs: str, out: str) -> None:
+    """Writes the asset, attribution.txt and asset.md into ``out``."""
+    people = train_people(SPLIT)
+    paths = [Path(photographs, "neutral", f"{person}_03.jpg") for person in people]
+    if missing := [str(path) for path in paths if not path.exists()]:
+        raise SystemExit(f"{len(missing)} photographs are missing, the first is {missing[0]}; expected the London set")
+    arrays, shape_share, look_share = build(paths)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    asset = folder / "face_space.safetensors"
+    save_file(arrays, asset)
+    (folder / "attribution.txt").write_text(ATTRIBUTION, encoding="utf-8")
+    digest = hashlib.sha256(asset.read_bytes()).hexdigest()
+    (folder / "asset.md").write_text(
+        f"""# face_space.safetensors
+
+An active appearance model of {len(people)} people (`train` in splits/london.csv), mirrored: {SHAPES} shape
+components explain {shape_share:.1%} of the variance, {APPEARANCES} appearance components {look_share:.1%}.
+
+- made by: `python -m palsykit_face_space.build_asset PHOTOGRAPHS OUT`
+- bytes: {asset.stat().st_size}
+- SHA-256: {digest}
+- attribution: attribution.txt (CC BY 4.0)
+""",
+        encoding="utf-8",
+    )
+    print(f"{asset}: {asset.stat().st_size} bytes, shape {shape_share:.1%}, appearance {look_share:.1%}, {digest}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        raise SystemExit("usage: python -m palsykit_face_space.build_asset PHOTOGRAPHS OUT")
+    main(*sys.argv[1:])

@@ -1,0 +1,83 @@
+"""Smoothed thin-plate splines, many at a time (Bookstein, PAMI 1989; Wahba 1990 for the smoothing)."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SIZE = 128
+"""Side of the face frame that the model is made in, px."""
+
+SMOOTHING = 1.0
+"""px^2; an exact spline through lid points that nearly touch folds the image over."""
+
+_RING = torch.linspace(-0.15, 1.15, 5)
+BORDER = torch.tensor([(x, y) for x in _RING.tolist() for y in _RING.tolist() if not 0 < x < 1 or not 0 < y < 1]) * SIZE
+"""Control points [16, 2] around the square, which nothing moves, so that hair and background do not smear."""
+
+
+def _kernel(a: Tensor, b: Tensor) -> Tensor:
+    """r^2 log r between points a [B, M, 2] and b [B, N, 2]: [B, M, N]."""
+    norms = (a**2).sum(-1)[:, :, None] + (b**2).sum(-1)[:, None]
+    square = torch.baddbmm(norms, a, b.transpose(1, 2), alpha=-2).clamp_min_(1e-12)
+    return square.log().mul_(square).mul_(0.5)
+
+
+def pixel_centres(steps: int) -> Tensor:
+    """Centres [steps * steps, 2] of a grid over the frame, in px of the frame, row by row."""
+    at = (torch.arange(steps) + 0.5) * (SIZE / steps)
+    y, x = torch.meshgrid(at, at, indexing="ij")
+    return torch.stack([x, y], -1).reshape(-1, 2)
+
+
+def _solve(at: Tensor, there: Tensor, smoothing: float) -> Tensor:
+    """Weights [B, N + 3, 2] of the spline from ``at`` [B, N, 2] to ``there`` [B, N, 2]."""
+    batch, count, _ = at.shape
+    ones = torch.cat([torch.ones(batch, count, 1, dtype=at.dtype), at], -1)
+    system = torch.zeros(batch, count + 3, count + 3, dtype=at.dtype)
+    system[:, :count, :count] = _kernel(at, at) + smoothing / SIZE**2 * torch.eye(count, dtype=at.dtype)
+    system[:, :count, count:] = ones
+    system[:, count:, :count] = ones.transpose(1, 2)
+    return torch.linalg.solve(system, torch.cat([there, torch.zeros(batch, 3, 2, dtype=at.dtype)], 1))
+
+
+def splines(here: Tensor, there: Tensor, parts: Sequence[list[int]], steps: int) -> Tensor:
+    """For each cell of a grid over the frame, where to read: [P, B, 2, steps, steps] in the units of ``there``.
+
+    ``here`` [B, N, 2] are control points in px of the frame, ``there`` [B, N, 2] what they correspond to; each of the P
+    ``parts`` names the points that one spline uses. The kernel on the grid is shared, for it is most of the work.
+    """
+    at, where = here / SIZE, (pixel_centres(steps) / SIZE).expand(len(here), -1, -1)
+    kernel = _kernel(where, at)
+    fields = []
+    for part in parts:
+        weights = _solve(at[:, part].double(), there[:, part].double(), SMOOTHING).float()
+        count = len(part)
+        spread = torch.zeros(len(here), here.shape[1], 2)
+        spread[:, part] = weights[:, :count]
+        field = kernel @ spread + weights[:, count : count + 1] + where @ weights[:, count + 1 :]
+        fields.append(field.transpose(1, 2).reshape(-1, 2, steps, steps))
+    return torch.stack(fields)
+
+
+def upsample(field: Tensor, size: int) -> Tensor:
+    """A field [B, 2, h, w] at ``size`` x ``size`` cells; linear beyond the outermost centres, not clamped."""
+    padded = F.pad(field, (1, 1, 1, 1), mode="replicate")
+    padded[..., 0, :], padded[..., -1, :] = (
+        2 * padded[..., 1, :] - padded[..., 2, :],
+        2 * padded[..., -2, :] - padded[..., -3, :],
+    )
+    padded[..., 0], padded[..., -1] = 2 * padded[..., 1] - padded[..., 2], 2 * padded[..., -2] - padded[..., -3]
+    steps = field.shape[-1]
+    at = (torch.arange(size) + 0.5) * (steps / size) - 0.5  # in cells of the field
+    grid = (at + 1.5) / (steps + 2) * 2 - 1
+    y, x = torch.meshgrid(grid, grid, indexing="ij")
+    where = torch.stack([x, y], -1)[None].expand(len(field), -1, -1, -1)
+    return F.grid_sample(padded, where, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def read(image: Tensor, field: Tensor, extent: float) -> Tensor:
+    """Reads image [B, C, h, w], whose side is ``extent``, where field [B, 2, H, W] says: [B, C, H, W]."""
+    where = field.permute(0, 2, 3, 1) / extent * 2 - 1
+    return F.grid_sample(image, where, mode="bilinear", padding_mode="border", align_corners=False)
