@@ -1,0 +1,205 @@
+"""Finds plugins by their entry points; a broken one is written down with its cure, and the others go on."""
+
+import inspect
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib.metadata import Distribution, EntryPoint, distributions
+from typing import Any
+
+import pluggy
+
+from palsykit import hookspecs
+from palsykit.hookspecs import GROUP
+
+DISABLE = "PALSYKIT_DISABLE"
+"""Environment variable: entry-point names, separated by commas, that are left alone."""
+
+PREFIX = "palsykit_register_"
+HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(PREFIX))
+INTERFACES = tuple(name.removeprefix(PREFIX) for name in HOOKS)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One call of ``register(name, factory)`` by a plugin."""
+
+    interface: str
+    name: str
+    factory: str | Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A working plugin: its entry point, where it comes from and what it registers."""
+
+    name: str
+    module: str
+    distribution: str
+    version: str
+    registrations: tuple[Registration, ...]
+
+
+@dataclass(frozen=True)
+class BrokenPlugin:
+    """A plugin, or a part of one, that cannot be used.
+
+    Attributes:
+        name: the entry point's name.
+        module: the entry point's value.
+        distribution: the installed distribution it comes from.
+        reason: what is wrong, in one line.
+        cure: what to do.
+    """
+
+    name: str
+    module: str
+    distribution: str
+    reason: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.name} ({self.module}, from {self.distribution}): {self.reason}; {self.cure}"
+
+
+@dataclass
+class Discovery:
+    """Everything found under the entry-point group, in the order of the entry points' names."""
+
+    plugins: list[Plugin] = field(default_factory=list)
+    broken: list[BrokenPlugin] = field(default_factory=list)
+    disabled: list[str] = field(default_factory=list)
+
+
+def cure(*names: str) -> str:
+    """The next step for a user who cannot mend the plugin itself."""
+    choice = " or ".join(f"{DISABLE}={name}" for name in names)
+    return f"update or uninstall it, or leave it out with {choice}"
+
+
+def discover() -> Discovery:
+    """Load every plugin that is installed and not disabled."""
+    found = Discovery()
+    unwanted = {name.strip() for name in os.environ.get(DISABLE, "").split(",")} - {""}
+    taken: dict[str, str] = {}
+    for entry, origin, version in sorted(_entry_points(found), key=lambda item: (item[0].name, item[1])):
+        if entry.name in unwanted:
+            found.disabled.append(entry.name)
+        elif entry.name in taken:
+            reason = f"{taken[entry.name]} already has an entry point of this name"
+            step = f"rename it or uninstall {origin} or {taken[entry.name]}"
+            found.broken.append(BrokenPlugin(entry.name, entry.value, origin, reason, step))
+        else:
+            taken[entry.name] = origin
+            _load(entry, origin, version, found)
+    _complain_of_disabled(unwanted - set(found.disabled), [*taken, *found.disabled], found)
+    return found
+
+
+def _entry_points(found: Discovery) -> Iterator[tuple[EntryPoint, str, str]]:
+    """(entry point, distribution, version); of a distribution that lies twice on the path, the first counts."""
+    seen: set[str] = set()
+    for distribution in distributions():
+        try:
+            name, version = _identity(distribution)
+            key = re.sub(r"[-_.]+", "-", name).lower()
+            if key in seen:
+                continue
+            seen.add(key)
+            mine = [entry for entry in distribution.entry_points if entry.group == GROUP]
+        except Exception as error:  # a distribution's own files may hold anything
+            if _speaks_of_palsykit(distribution):
+                reason = f"its entry_points.txt cannot be read: {_words(error)}"
+                label = _label(distribution)
+                found.broken.append(BrokenPlugin("?", "?", label, reason, f"reinstall or uninstall {label}"))
+            continue
+        yield from ((entry, name, version) for entry in mine)
+
+
+def _identity(distribution: Distribution) -> tuple[str, str]:
+    metadata: Any = distribution.metadata
+    name = metadata["Name"] if metadata is not None else None
+    version = metadata["Version"] if metadata is not None else None
+    return name or _label(distribution), version or "?"
+
+
+def _label(distribution: Distribution) -> str:
+    path = getattr(distribution, "_path", None)
+    return str(path.name).split("-")[0] if path is not None else "?"
+
+
+def _speaks_of_palsykit(distribution: Distribution) -> bool:
+    try:
+        return f"[{GROUP}]" in (distribution.read_text("entry_points.txt") or "")
+    except Exception:  # as above
+        return False
+
+
+def _load(entry: EntryPoint, origin: str, version: str, found: Discovery) -> None:
+    try:
+        registrations = _registrations(entry.load())
+    except (Exception, SystemExit) as error:  # a plugin's code may raise anything
+        found.broken.append(BrokenPlugin(entry.name, entry.value, origin, _words(error), cure(entry.name)))
+    else:
+        found.plugins.append(Plugin(entry.name, entry.value, origin, version, registrations))
+
+
+def _registrations(plugin: object) -> tuple[Registration, ...]:
+    """What ``plugin`` registers; a manager of its own lets pluggy check its hooks and keeps nothing of a bad one."""
+    _check_hook_names(plugin)
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin)
+    manager.check_pending()
+    collected: dict[tuple[str, str], Registration] = {}
+    for hook, interface in zip(HOOKS, INTERFACES, strict=True):
+
+        def register(name: str, factory: str | Callable[..., Any], interface: str = interface) -> None:
+            _check_registration(interface, name, factory)
+            if (interface, name) in collected:
+                raise ValueError(f"it registers {interface} {name!r} twice")
+            collected[interface, name] = Registration(interface, name, factory)
+
+        getattr(manager.hook, hook)(register=register)
+    return tuple(collected.values())
+
+
+def _check_hook_names(plugin: object) -> None:
+    """Functions that look like hooks and are none would be passed over in silence."""
+    for name, value in vars(plugin).items() if hasattr(plugin, "__dict__") else ():
+        if not name.startswith(f"{GROUP}_") or not inspect.isroutine(value):
+            continue
+        if name not in HOOKS:
+            close = get_close_matches(name, HOOKS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"the hooks are {', '.join(HOOKS)}"
+            raise ValueError(f"unknown hook {name}; {hint}")
+        if not hasattr(value, f"{GROUP}_impl"):
+            raise ValueError(f"hook {name} lacks the decorator @palsykit.hookimpl")
+
+
+def _check_registration(interface: str, name: object, factory: object) -> None:
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"in {interface} it registers {name!r}, expected a name")
+    if callable(factory):
+        return
+    if not isinstance(factory, str) or not re.fullmatch(r"[\w.]+:[\w.]+", factory):
+        raise ValueError(
+            f'the factory of {interface} {name!r} is {factory!r}, expected a callable or "module:attribute"'
+        )
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, pluggy.PluginValidationError):
+        # pluggy's message: "Plugin 'module'\nfor hook 'name'\nhookimpl definition: ...\nArgument(s) ... wrong"
+        return " ".join(line.strip() for line in str(error).splitlines())
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _complain_of_disabled(unknown: set[str], known: Sequence[str], found: Discovery) -> None:
+    for name in sorted(unknown):
+        close = get_close_matches(name, known, n=1)
+        step = f"did you mean {close[0]}?" if close else f"the plugins are {', '.join(known) or 'none'}"
+        found.broken.append(BrokenPlugin(name, "-", DISABLE, f"{DISABLE} names no installed plugin", step))

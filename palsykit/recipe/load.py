@@ -1,0 +1,117 @@
+"""A recipe, read, checked and resolved."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from palsykit.recipe.check import check, settings_of
+from palsykit.recipe.merge import read_extended
+from palsykit.recipe.overrides import FLAG, apply
+from palsykit.recipe.problems import KeyPath, dotted
+from palsykit.recipe.read import Tree, displayed
+from palsykit.recipe.schema import Settings
+from palsykit.recipe.yaml_rules import dump
+
+UNHASHED = ("name", "about")
+"""What a recipe is called changes nothing of what it does."""
+
+ABSENT = "(absent)"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run does.
+
+    Attributes:
+        name: the recipe's own, else its file's stem.
+        path: the file it was read from.
+        settings: the sections as objects; a part's parameters hold every key, plain, defaults filled in.
+        resolved: the same as plain mappings, which document the run.
+        hash: SHA-256 of ``resolved`` without what is only a name.
+        origins: for every value in ``resolved`` where it comes from: ``file:line:column``, ``--set`` or ``default``.
+    """
+
+    name: str
+    path: Path
+    settings: Settings
+    resolved: dict[str, Any]
+    hash: str
+    origins: dict[KeyPath, str]
+
+    def yaml(self) -> str:
+        """The resolved recipe as YAML; reads back to the same ``resolved`` and ``hash``."""
+        return dump(self.resolved)
+
+    def difference(self, other: dict[str, Any]) -> list[str]:
+        """What changed from another resolved recipe to this one, a line ``key: a -> b`` for each value."""
+        before, now = dict(_leaves(other)), dict(_leaves(self.resolved))
+        keys = [key for key in {**before, **now} if key[0] not in UNHASHED]
+        lines = [
+            f"{dotted(key)}: {before.get(key, ABSENT)} -> {now.get(key, ABSENT)}"
+            for key in keys
+            if before.get(key, ABSENT) != now.get(key, ABSENT)
+        ]
+        order, new_order = list(other.get("conditions") or {}), list(self.resolved["conditions"])
+        if sorted(order) == sorted(new_order) and order != new_order:
+            lines.append(f"conditions, in order: {', '.join(order)} -> {', '.join(new_order)}")
+        return lines
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe file with everything that it extends, and checks it.
+
+    Args:
+        path: a YAML file.
+        overrides: ``a.b.c=VALUE``, each applied on top, in order.
+
+    Raises:
+        RecipeError: with every problem that was found.
+    """
+    path = Path(path)
+    shown = displayed(path)
+    tree = apply(read_extended(path), overrides, shown)
+    resolved = check(tree, shown)
+    resolved["name"] = resolved["name"] or path.stem
+    settings = settings_of(resolved)
+    return Recipe(resolved["name"], path, settings, resolved, _hash(resolved), _origins(resolved, tree))
+
+
+def _hash(resolved: dict[str, Any]) -> str:
+    """SHA-256 of canonical JSON; the order of conditions counts, because a fusion sees them in it."""
+    hashed: dict[str, Any] = {key: value for key, value in resolved.items() if key not in UNHASHED}
+    hashed["conditions"] = list(resolved["conditions"].items())
+    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _origins(resolved: dict[str, Any], tree: Tree) -> dict[KeyPath, str]:
+    def origin(path: KeyPath) -> str:
+        spot = tree.spots.get(path)
+        if spot is None or path in tree.removed:
+            return "default"
+        return FLAG if spot.value.startswith(f"{FLAG} ") else spot.value
+
+    return {path: origin(path) for path in _paths(resolved)}
+
+
+def _paths(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
+    if path:
+        yield path
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _paths(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _paths(item, (*path, index))
+
+
+def _leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """Values without keys of their own, as JSON text, so that 1 and true and "1" differ."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    if not items and not (isinstance(value, list) and value):
+        yield path, json.dumps(value, ensure_ascii=False)
+    for key, item in list(items):
+        yield from _leaves(item, (*path, key))

@@ -1,0 +1,169 @@
+"""YAML -> values, each with the place it was written at."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from palsykit.recipe.problems import KeyPath, Problem, RecipeError, describe, dotted
+from palsykit.recipe.yaml_rules import TAG, Loader, scalar
+
+NODE_LIMIT = 20_000
+"""Values in one file, aliases expanded: far beyond any recipe, far below what a nest of aliases can make."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a key and its value are written.
+
+    Attributes:
+        key: ``file:line:column`` of the key, or ``--set ...``.
+        value: the same of the value.
+        folder: what a relative path written there starts from.
+    """
+
+    key: str
+    value: str
+    folder: Path
+
+
+@dataclass
+class Tree:
+    """A recipe as written: nested mappings, and the spot of every key path in it.
+
+    Attributes:
+        removed: paths at which a ``null`` took away what a parent recipe had.
+    """
+
+    value: dict[str, Any]
+    spots: dict[KeyPath, Spot]
+    removed: set[KeyPath] = field(default_factory=set)
+
+    def spot(self, path: KeyPath) -> Spot:
+        """The spot of ``path`` or, where nothing is written, of the nearest block around it."""
+        while path not in self.spots and path:
+            path = path[:-1]
+        return self.spots[path]
+
+
+def read_file(path: Path) -> Tree:
+    """The recipe file ``path`` alone, its parents not yet merged.
+
+    Raises:
+        RecipeError: no such file, not UTF-8, not YAML, a key given twice, or no mapping at the top.
+    """
+    shown = displayed(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise RecipeError(shown, [Problem(shown, "", "no such file", "a recipe", _siblings(path))]) from None
+    except IsADirectoryError:
+        raise RecipeError(shown, [Problem(shown, "", "a folder", "a recipe file", _siblings(path / "x"))]) from None
+    except UnicodeDecodeError as error:
+        found = f"byte {error.start} that is no UTF-8"
+        raise RecipeError(shown, [Problem(shown, "", found, "a text file in UTF-8")]) from None
+    except OSError as error:
+        raise RecipeError(shown, [Problem(shown, "", f"{error.strerror}", "a readable file")]) from None
+    return read_text(text, shown, path.parent)
+
+
+def read_text(text: str, name: str, folder: Path) -> Tree:
+    """The same of a text; ``name`` stands for the file in messages."""
+
+    def place(mark: yaml.Mark) -> str:
+        return f"{name}:{mark.line + 1}:{mark.column + 1}"
+
+    walk = read_value(text, name, place, folder)
+    if not isinstance(walk.value, dict):
+        walk.problems.append(Problem(f"{name}:1:1", "", describe(walk.value), "a mapping of sections"))
+    if walk.problems:
+        raise RecipeError(name, walk.problems)
+    return Tree(walk.value, walk.spots)
+
+
+@dataclass
+class Walk:
+    """A text being turned into values."""
+
+    place: Callable[[yaml.Mark], str]
+    folder: Path
+    value: Any = None
+    spots: dict[KeyPath, Spot] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    nodes: int = 0
+
+    def convert(self, node: yaml.Node, path: KeyPath, key: str, around: tuple[int, ...] = ()) -> Any:
+        """The value of ``node``; ``around`` holds the ids of the nodes it stands in."""
+        self.nodes += 1
+        here = self.place(node.start_mark)
+        self.spots[path] = Spot(key or here, here, self.folder)
+        if id(node) in around:
+            self._complain(here, path, "an alias of the block it stands in", "no cycle")
+            return None
+        if self.nodes > NODE_LIMIT:
+            if self.nodes == NODE_LIMIT + 1:
+                self._complain(here, path, f"more than {NODE_LIMIT} values, aliases expanded", "a recipe")
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path, (*around, id(node)))
+        if isinstance(node, yaml.SequenceNode):
+            inside = (*around, id(node))
+            return [self.convert(item, (*path, index), "", inside) for index, item in enumerate(node.value)]
+        try:
+            return scalar(node.tag, node.value)
+        except ValueError as error:
+            self._complain(here, path, str(error), "text, a number, true, false or null")
+            return None
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath, around: tuple[int, ...]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            here = self.place(key_node.start_mark)
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != TAG + "str":
+                found = f"the key {key_node.value!r}" if isinstance(key_node, yaml.ScalarNode) else "a block as a key"
+                self._complain(here, path, found, "text as a key", "put it in quotes")
+                continue
+            key = key_node.value
+            if key in values:
+                self._complain(here, (*path, key), "the key a second time", f"it once: {self.spots[*path, key].key}")
+                continue
+            values[key] = self.convert(value_node, (*path, key), here, around)
+        return values
+
+    def _complain(self, where: str, path: KeyPath, found: str, expected: str, hint: str = "") -> None:
+        self.problems.append(Problem(where, dotted(path), found, expected, hint))
+
+
+def read_value(text: str, name: str, place: Callable[[yaml.Mark], str], folder: Path) -> Walk:
+    """Any YAML value, with its spots and problems; not YAML at all raises RecipeError."""
+    walk = Walk(place, folder)
+    try:
+        node = yaml.compose(text, Loader)
+        walk.value = None if node is None else walk.convert(node, (), "")
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        words = " ".join(part for part in (error.context, error.problem) if part)
+        raise RecipeError(name, [Problem(place(mark) if mark else name, "", words, "YAML")]) from None
+    except yaml.YAMLError as error:
+        raise RecipeError(name, [Problem(name, "", " ".join(str(error).split()), "YAML")]) from None
+    except RecursionError:
+        raise RecipeError(name, [Problem(name, "", "blocks nested too deeply", "a recipe")]) from None
+    return walk
+
+
+def displayed(path: Path) -> str:
+    """``path`` as a message shows it: relative where it lies under the current folder."""
+    try:
+        return str(Path(os.path.abspath(path)).relative_to(Path.cwd()))  # noqa: PTH100 (links are shown as written)
+    except ValueError:
+        return os.path.normpath(path)
+
+
+def _siblings(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"there is no folder {displayed(path.parent)}"
+    names = sorted(item.name for item in path.parent.iterdir() if item.suffix in {".yaml", ".yml"})
+    return f"in {displayed(path.parent)} there is {', '.join(names[:12])}" if names else "its folder holds no recipe"

@@ -1,0 +1,80 @@
+"""How a plain scalar is read and written: YAML 1.2's core schema, where PyYAML follows 1.1.
+
+So ``1e-4`` is a number, ``no``, ``on`` and ``2024-01-01`` are text, ``010`` is ten and ``1:30`` is text.
+"""
+
+import re
+from typing import Any
+
+import yaml
+
+TAG = "tag:yaml.org,2002:"
+RULES = (
+    ("null", re.compile(r"~|null|Null|NULL|"), ["~", "n", "N", ""]),
+    ("bool", re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF")),
+    ("int", re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"), list("-+0123456789")),
+    (
+        "float",
+        re.compile(
+            r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        ),
+        list("-+.0123456789"),
+    ),
+)
+
+
+class Loader(yaml.SafeLoader):
+    """Composes nodes; values are made by ``scalar``."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own attribute)
+
+
+class Dumper(yaml.SafeDumper):
+    """Quotes whatever text YAML 1.1 or 1.2 would read as something else, so that every reader agrees."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def represent_items(self, data: list[Any]) -> yaml.Node:
+        """Lists of scalars in one line, others in blocks."""
+        flat = not any(isinstance(item, dict | list) for item in data)
+        return self.represent_sequence(TAG + "seq", data, flow_style=flat)
+
+
+Dumper.add_representer(list, Dumper.represent_items)
+for _tag, _pattern, _first in RULES:
+    _whole = re.compile(f"(?:{_pattern.pattern})\\Z")
+    Loader.add_implicit_resolver(TAG + _tag, _whole, _first)
+    Dumper.add_implicit_resolver(TAG + _tag, _whole, _first)
+
+
+def scalar(tag: str, text: str) -> Any:
+    """The value of a scalar node.
+
+    Raises:
+        ValueError: the tag is none of ours, or an explicit tag (``!!int x``) does not fit the text.
+    """
+    kind = tag.removeprefix(TAG)
+    if kind == "str":
+        return text
+    for name, pattern, _ in RULES:
+        if name == kind:
+            if not pattern.fullmatch(text):
+                raise ValueError(f"{text!r} is no {kind}")
+            return _read(kind, text)
+    raise ValueError(f"unknown tag {tag!r}")
+
+
+def _read(kind: str, text: str) -> Any:
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return text.lower() == "true"
+    if kind == "int":
+        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+    return float(re.sub(r"\.(inf|nan)", r"\1", text.lower()))
+
+
+def dump(value: Any) -> str:
+    """``value`` as YAML that ``read`` reads back to the same value."""
+    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)

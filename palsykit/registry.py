@@ -1,0 +1,128 @@
+"""Name -> factory, for every interface; what is not known is answered with what is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from palsykit.errors import PalsykitError
+from palsykit.plugins import INTERFACES, BrokenPlugin, Discovery, cure, discover
+
+SINGULAR = {name: name.removesuffix("s") for name in INTERFACES} | {"attention": "attention backend"}
+"""An interface's name -> what one of its parts is called in a message."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A part that a recipe can name."""
+
+    interface: str
+    name: str
+    plugin: str
+    distribution: str
+    version: str
+    factory: str | Callable[..., Any]
+
+    def load(self) -> Callable[..., Any]:
+        """The factory itself; its module is imported here and not before.
+
+        Raises:
+            PalsykitError: the module cannot be imported, lacks the attribute, or the attribute cannot be called.
+        """
+        if not isinstance(self.factory, str):
+            return self.factory
+        module, _, attributes = self.factory.partition(":")
+        try:
+            value: Any = import_module(module)
+            for attribute in attributes.split("."):
+                value = getattr(value, attribute)
+        except (Exception, SystemExit) as error:  # a plugin's module may raise anything
+            raise PalsykitError(
+                f"{self} cannot be loaded: {type(error).__name__}: {error}; {cure(self.plugin)}"
+            ) from error
+        if not callable(value):
+            raise PalsykitError(f"{self} cannot be built: {self.factory} is {value!r}, expected a callable")
+        factory: Callable[..., Any] = value
+        return factory
+
+    def __str__(self) -> str:
+        return f"{SINGULAR[self.interface]} {self.name!r} of plugin {self.plugin} ({self.distribution} {self.version})"
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Every usable part.
+
+    Two plugins that give one interface the same name are both refused that name, so that what a recipe means never
+    depends on the order of installation; whatever else they register stays usable.
+    """
+
+    entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    clashes: dict[tuple[str, str], tuple[Entry, ...]] = field(default_factory=dict)
+    broken: tuple[BrokenPlugin, ...] = ()
+    disabled: tuple[str, ...] = ()
+
+    def get(self, interface: str, name: str) -> Entry:
+        """The part ``name`` of ``interface``.
+
+        Raises:
+            PalsykitError: no plugin, or more than one, registers it; the message gives the nearest names and
+                mentions plugins that are broken or disabled.
+        """
+        entry = self.entries.get((interface, name))
+        if entry is None:
+            raise PalsykitError(f"unknown {SINGULAR[interface]} {name!r}: {self.advice(interface, name)}")
+        return entry
+
+    def names(self, interface: str) -> list[str]:
+        """The usable names of an interface, sorted."""
+        return sorted(name for group, name in self.entries if group == interface)
+
+    def advice(self, interface: str, name: str) -> str:
+        """Why ``name`` is not usable and what could be written instead."""
+        if (interface, name) in self.clashes:
+            return _clash(self.clashes[interface, name])
+        known = self.names(interface)
+        close = get_close_matches(name, known, n=3)
+        words = [f"did you mean {' or '.join(close)}?"] if close else [f"known are {', '.join(known) or 'none'}"]
+        elsewhere = [SINGULAR[group] for group, other in self.entries if other == name and group != interface]
+        if elsewhere:
+            words.append(f"{name!r} is a {' and a '.join(elsewhere)}")
+        if self.broken:
+            words.append(f"broken plugins: {', '.join(sorted({plugin.name for plugin in self.broken}))}")
+        if self.disabled:
+            words.append(f"disabled plugins: {', '.join(self.disabled)}")
+        if self.broken or self.disabled:
+            words.append("`palsykit plugins` says more")
+        return "; ".join(words)
+
+
+def _clash(entries: Sequence[Entry]) -> str:
+    owners = " and ".join(f"{entry.plugin} ({entry.distribution} {entry.version})" for entry in entries)
+    return f"plugins {owners} both register it; {cure(*(entry.plugin for entry in entries))}"
+
+
+def collect(found: Discovery) -> Registry:
+    """The registry of what was discovered."""
+    given: dict[tuple[str, str], list[Entry]] = {}
+    for plugin in found.plugins:
+        for part in plugin.registrations:
+            entry = Entry(part.interface, part.name, plugin.name, plugin.distribution, plugin.version, part.factory)
+            given.setdefault((part.interface, part.name), []).append(entry)
+    clashes = {key: tuple(entries) for key, entries in given.items() if len(entries) > 1}
+    broken = list(found.broken)
+    for (interface, name), entries in clashes.items():
+        plugins = ", ".join(entry.plugin for entry in entries)
+        origins = ", ".join(entry.distribution for entry in entries)
+        reason = f"{SINGULAR[interface]} {name!r} is registered by each of them, so none is used"
+        broken.append(BrokenPlugin(plugins, "-", origins, reason, cure(*(entry.plugin for entry in entries))))
+    usable = {key: entries[0] for key, entries in given.items() if len(entries) == 1}
+    return Registry(usable, clashes, tuple(broken), tuple(found.disabled))
+
+
+@cache
+def registry() -> Registry:
+    """The one registry of this process; ``registry.cache_clear()`` makes the next call look again."""
+    return collect(discover())
