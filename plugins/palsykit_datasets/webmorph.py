@@ -17,6 +17,7 @@ from palsykit.faces.vocabulary import FaceLabels, canonical_expression
 from palsykit.faces.webmorph import read_template, to_ibug68
 from palsykit.progress import track
 from palsykit_datasets.photographs import SUFFIXES, decode, warp
+from palsykit_datasets.registration import SIDE, eye_shift
 from palsykit_datasets.splits import read_splits
 
 VERSION = 1
@@ -24,6 +25,9 @@ VERSION = 1
 
 MOST_ENLARGED = 2.0
 """A face that would have to be enlarged by more is too small."""
+
+LEAST_ALIKE = 0.6
+"""Correlation of the eye bands below which two photographs are not taken to show the same pose."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +44,15 @@ class Photograph:
 class WebmorphFolder:
     """``ROOT/EXPRESSION/NAME.jpg``, some or all with a template ``NAME.tem`` (189 points) beside them.
 
-    A photograph with a template is aligned to the face frame by it and gets its landmarks ("given"). One without is
-    aligned by the template of another photograph of the same subject, in the order of paths, as a first guess: that
-    holds where both were taken in one sitting with one camera set-up, and heads move a little all the same. Its
+    A photograph with a template is aligned to the face frame by it and gets its landmarks ("given"). One without takes
+    the template of another photograph of the same subject, the first in the order of paths, as a first guess (one
+    sitting, one camera set-up) and is then moved so that the eyes correlate best: size and tilt stay the guess's. Its
     landmarks stay unknown. What cannot be used is in ``rejected`` with its reason. Of side and severity the layout
     says nothing: both stay unknown.
 
     Args:
         image_size: side of every picture in px.
-        cache: folder for aligned pictures, named by the hash of file, points, size and version.
+        cache: folder for aligned pictures, named by the hash of files, points, size and version.
         root: the folder.
         splits: CSV with the columns subject and split; it must name every subject. None: core splits.
         expressions: subfolder -> expression; only these are read. None: every subfolder, by its own name. A name or
@@ -119,20 +123,20 @@ class WebmorphFolder:
             ValueError: where it cannot be read or aligned.
         """
         data = photograph.path.read_bytes()
-        points = photograph.points
-        if points is None:
-            points = _borrowed(photograph, decode(data).size, found)
-        matrix = _alignment(points, self.image_size)
-        digest = hashlib.sha256(f"webmorph {VERSION} {self.image_size}".encode() + matrix.tobytes() + data).hexdigest()
-        aligned = self.cache / f"{digest[:40]}.png"
-        if not aligned.exists():
-            _save(Image.fromarray(warp(decode(data), matrix, self.image_size)), aligned)
-        self._aligned[photograph.key] = aligned
         given = photograph.points is not None
+        lender = photograph if given else _lender(photograph, found)
+        matrix = _alignment(_points(lender), self.image_size)
+        name = _digest(self.image_size, _points(lender).tobytes(), data, b"" if given else lender.path.read_bytes())
+        aligned = self.cache / f"{name}.png"
+        if not aligned.exists():
+            picture = decode(data)
+            to_size = matrix if given else _registered(picture, lender, self.image_size)
+            _save(Image.fromarray(warp(picture, to_size, self.image_size)), aligned)
+        self._aligned[photograph.key] = aligned
         return FaceRecord(
             key=photograph.key,
             labels=FaceLabels(subject=photograph.subject, expression=photograph.expression),
-            landmarks=(points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32) if given else None,
+            landmarks=(_points(lender) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32) if given else None,
             landmarks_source="given" if given else None,
             split=None if splits is None else splits[photograph.subject],
         )
@@ -184,18 +188,48 @@ def _splits_of_all(path: Path, subjects: set[str]) -> dict[str, str]:
     return splits
 
 
-def _borrowed(photograph: Photograph, size: tuple[int, int], found: Sequence[Photograph]) -> NDArray[np.float32]:
-    """The points of the subject's first photograph with a template, scaled if it has another size."""
+def _lender(photograph: Photograph, found: Sequence[Photograph]) -> Photograph:
+    """The subject's first photograph with a template."""
     for other in found:
         if other.subject == photograph.subject and other.points is not None:
-            width, height = decode(other.path.read_bytes()).size
-            if abs(size[0] * height - size[1] * width) > max(width, height):
-                raise ValueError(
-                    f"no template, and {other.key}, whose template would be borrowed, is {width} x {height} px "
-                    f"where this is {size[0]} x {size[1]}: not one camera set-up"
-                )
-            return other.points * np.float32(size[0] / width)
+            return other
     raise ValueError(f"no template, and no other photograph of subject {photograph.subject} has one")
+
+
+def _points(photograph: Photograph) -> NDArray[np.float32]:
+    if photograph.points is None:
+        raise ValueError(f"{photograph.path} has no template")
+    return photograph.points
+
+
+def _digest(size: int, *parts: bytes) -> str:
+    hashes = [hashlib.sha256(part).hexdigest() for part in parts]
+    return hashlib.sha256(f"webmorph {VERSION} {size} {hashes}".encode()).hexdigest()[:40]
+
+
+def _registered(picture: Image.Image, lender: Photograph, size: int) -> NDArray[np.float64]:
+    """The lender's alignment, moved by what the eyes have moved from the lender's photograph to this one.
+
+    Raises:
+        ValueError: where the sizes are no multiples of each other, or the lender's eyes are not found again.
+    """
+    reference, points = decode(lender.path.read_bytes()), _points(lender)
+    (width, height), ratio = reference.size, picture.width / reference.width
+    if abs(picture.width * height - picture.height * width) > max(width, height):
+        raise ValueError(
+            f"no template, and {lender.key}, whose template would be borrowed, is {width} x {height} px "
+            f"where this is {picture.width} x {picture.height}: not one camera set-up"
+        )
+    guess = to_frame(five_points(points * ratio), SIDE)
+    shift, likeness = eye_shift(warp(reference, to_frame(five_points(points), SIDE), SIDE), warp(picture, guess, SIDE))
+    if likeness < LEAST_ALIKE:
+        raise ValueError(
+            f"no template, and the eyes of {lender.key} are not found in it "
+            f"(correlation {likeness:.2f}, expected {LEAST_ALIKE} at least); add a template"
+        )
+    matrix = _alignment(points * np.float32(ratio), size)
+    matrix[:, 2] -= shift * size / SIDE
+    return matrix
 
 
 def _alignment(points: NDArray[np.float32], size: int) -> NDArray[np.float64]:

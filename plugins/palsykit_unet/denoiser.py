@@ -1,7 +1,7 @@
 """The noise predictor: diffusers' ``UNet2DConditionModel``, sized and conditioned by the recipe."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -61,7 +61,7 @@ class UNet(nn.Module):
         self.pooled_width = conditioning.pooled_width
         self.choose_attention = attention == "auto" and torch.cuda.is_available()
         attends = [side in attention_at for side in sides]
-        self.unet: nn.Module = UNet2DConditionModel(
+        self.unet: Any = UNet2DConditionModel(
             sample_size=image_size,
             in_channels=3,
             out_channels=3,
