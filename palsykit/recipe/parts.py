@@ -13,7 +13,6 @@ from palsykit.recipe.annotations import (
     WrittenText,
     adapter,
     complaints,
-    is_special,
     placed,
     plain,
     read,
@@ -165,8 +164,6 @@ class Checker:
             except TypeError as error:
                 self.complain(path, f"the default of {path[-1]}", "one that a recipe can hold", str(error))
                 return None
-            if not is_special(key.annotation):
-                return written
         try:
             return plain(read(key.check, placed(written, path), _Checking(self, interface)))
         except ValidationError as error:
