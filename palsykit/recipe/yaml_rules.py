@@ -40,8 +40,13 @@ class Dumper(yaml.SafeDumper):
         flat = not any(isinstance(item, dict | list) for item in data)
         return self.represent_sequence(TAG + "seq", data, flow_style=flat)
 
+    def represent_text(self, data: str) -> yaml.Node:
+        """Every text in one line, so that a comment can stand after it."""
+        return self.represent_scalar(TAG + "str", data, style='"' if "\n" in data else None)
+
 
 Dumper.add_representer(list, Dumper.represent_items)
+Dumper.add_representer(str, Dumper.represent_text)
 for _tag, _pattern, _first in RULES:
     _whole = re.compile(f"(?:{_pattern.pattern})\\Z")
     Loader.add_implicit_resolver(TAG + _tag, _whole, _first)

@@ -1,0 +1,5 @@
+"""``python -m palsykit``."""
+
+from palsykit.cli import main
+
+main()

@@ -1,0 +1,42 @@
+"""Every subcommand under its name."""
+
+from typing import Annotated
+
+import typer
+
+from palsykit import __version__
+from palsykit.cli import check, evaluate, generate, plugins, run, show
+
+app = typer.Typer(
+    help="Synthesis of facial-palsy photographs: recipes, trained models, pictures and reports. Not for diagnosis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"palsykit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What holds for every subcommand."""
+
+
+for _name, _module in (
+    ("run", run),
+    ("check", check),
+    ("show", show),
+    ("plugins", plugins),
+    ("generate", generate),
+    ("evaluate", evaluate),
+):
+    app.command(_name)(_module.command)

@@ -1,0 +1,11 @@
+"""``palsykit check``: every problem of a recipe at once."""
+
+from palsykit.cli.arguments import Overrides, RecipeFile
+
+
+def command(recipe: RecipeFile, overrides: Overrides = None) -> None:
+    """Check a recipe without running it. Every key of every part is checked, every problem told."""
+    from palsykit.recipe import load_recipe
+
+    checked = load_recipe(recipe, overrides or [])
+    print(f"{recipe}: no problems (name {checked.name}, hash {checked.hash[:12]})")

@@ -1,0 +1,42 @@
+"""``palsykit show``: a recipe as it will run, and where each value comes from."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from palsykit.cli.arguments import Overrides, RecipeFile
+
+if TYPE_CHECKING:
+    from palsykit.recipe import Recipe
+
+WIDEST = 60
+"""Comments stand in one column, but no further right than this."""
+
+
+def command(recipe: RecipeFile, overrides: Overrides = None) -> None:
+    """Print a recipe as it will run. Every default is filled in, the origin of each value beside it."""
+    from palsykit.recipe import load_recipe
+
+    print(annotated(load_recipe(recipe, overrides or [])))
+
+
+def annotated(recipe: "Recipe") -> str:
+    """The resolved recipe's YAML, a comment with the origin on every line that holds a value; still a recipe."""
+    from palsykit.recipe.read import read_text
+
+    lines = recipe.yaml().rstrip("\n").split("\n")
+    origins: dict[int, str] = {}
+    for path, spot in read_text("\n".join(lines), "", Path()).spots.items():
+        if path and not _opens_a_block(recipe.resolved, path):
+            origins.setdefault(int(spot.key.split(":")[1]) - 1, recipe.origins[path])
+    column = min(WIDEST, max(len(lines[number]) for number in origins)) + 2
+    return "\n".join(
+        f"{line:<{column - 2}}  # {origins[number]}" if number in origins else line for number, line in enumerate(lines)
+    )
+
+
+def _opens_a_block(value: object, path: tuple[str | int, ...]) -> bool:
+    for part in path:
+        value = value[part]  # type: ignore[index]
+    return bool(value) and (
+        isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict | list) for item in value))
+    )
