@@ -172,7 +172,7 @@ def _check_hook_names(plugin: object) -> None:
         if not name.startswith(f"{GROUP}_") or not inspect.isroutine(value):
             continue
         if name not in HOOKS:
-            close = get_close_matches(name, HOOKS, n=1)
+            close = get_close_matches(name, HOOKS, n=1, cutoff=0.85)
             hint = f"did you mean {close[0]}?" if close else f"the hooks are {', '.join(HOOKS)}"
             raise ValueError(f"unknown hook {name}; {hint}")
         if not hasattr(value, f"{GROUP}_impl"):

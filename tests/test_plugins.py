@@ -1,0 +1,148 @@
+"""Discovery: whatever a broken plugin does, it is named with its cure and the others go on."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from palsykit.plugins import BrokenPlugin, Discovery, Registration, discover
+
+GOOD = """
+from palsykit import hookimpl
+
+@hookimpl
+def palsykit_register_fusions(register):
+    register("film", "acme_model:Film")
+"""
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Puts a distribution with a module and an entry point on sys.path, as pip would."""
+    monkeypatch.syspath_prepend(tmp_path)
+    modules = set(sys.modules)
+
+    def put(
+        name: str, source: str, point: str = "", module: str = "", entry_points: str = "", version: str = "1.2"
+    ) -> None:
+        module = module or f"{name}_module"
+        (tmp_path / f"{module}.py").write_text(source, encoding="utf-8")
+        info = tmp_path / f"{name}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
+        text = entry_points or f"[palsykit]\n{point or name} = {module}\n"
+        (info / "entry_points.txt").write_text(text, encoding="utf-8")
+
+    yield put
+    for name in set(sys.modules) - modules:
+        if name.startswith(("acme", "other")):
+            del sys.modules[name]
+
+
+def broken(found: Discovery, name: str) -> BrokenPlugin:
+    (plugin,) = [plugin for plugin in found.broken if plugin.name == name]
+    assert name not in [plugin.name for plugin in found.plugins]
+    assert "face_space" in [plugin.name for plugin in found.plugins], "the others go on"
+    return plugin
+
+
+def test_a_plugin_is_found_with_what_it_registers(install: Install) -> None:
+    install("acme", GOOD)
+    (plugin,) = [plugin for plugin in discover().plugins if plugin.name == "acme"]
+    assert (plugin.distribution, plugin.version, plugin.module) == ("acme", "1.2", "acme_module")
+    assert plugin.registrations == (Registration("fusions", "film", "acme_model:Film"),)
+
+
+def test_first_party_plugins_are_whole() -> None:
+    found = discover()
+    assert found.broken == []
+    assert {"face_space", "cross_fusion", "unet"} <= {plugin.name for plugin in found.plugins}
+    assert {plugin.distribution for plugin in found.plugins if plugin.module.startswith("palsykit_")} == {"palsykit"}
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import a_library_that_is_not_there", "ModuleNotFoundError: No module named 'a_library_that_is_not_there'"),
+        ("raise SystemExit('bye')", "SystemExit: bye"),
+        ("def f(:", "SyntaxError"),
+        (GOOD.replace("fusions(", "fusion("), "did you mean palsykit_register_fusions?"),
+        (
+            GOOD.replace("palsykit_register_fusions", "palsykit_whatever"),
+            "unknown hook palsykit_whatever; the hooks are",
+        ),
+        (GOOD.replace("@hookimpl\n", ""), "lacks the decorator @palsykit.hookimpl"),
+        (GOOD.replace("(register)", "(register, registry)"), "registry"),
+        (GOOD.replace('"acme_model:Film"', '"acme_model"'), 'expected a callable or "module:attribute"'),
+        (GOOD.replace('"film"', "3"), "registers 3, expected a name"),
+        (GOOD + '    register("film", "acme_model:Film")\n', "registers fusions 'film' twice"),
+        (GOOD + "    raise RuntimeError('half way')\n", "RuntimeError: half way"),
+    ],
+)
+def test_a_broken_plugin_is_blamed(install: Install, source: str, reason: str) -> None:
+    install("acme", source)
+    plugin = broken(discover(), "acme")
+    assert reason in plugin.reason
+    assert plugin.distribution == "acme"
+    assert "PALSYKIT_DISABLE=acme" in plugin.cure
+    assert "\n" not in str(plugin)
+
+
+def test_an_entry_point_to_nowhere(install: Install) -> None:
+    install("acme", GOOD, entry_points="[palsykit]\nacme = acme_module:plugin\n")
+    assert "AttributeError" in broken(discover(), "acme").reason
+
+
+def test_unreadable_entry_points_of_one_distribution(install: Install) -> None:
+    install("acme", GOOD, entry_points="[palsykit]\nnonsense without a sign\n")
+    found = discover()
+    (plugin,) = found.broken
+    assert "entry_points.txt cannot be read" in plugin.reason
+    assert plugin.distribution == "acme"
+    assert "face_space" in [plugin.name for plugin in found.plugins]
+
+
+def test_two_distributions_with_one_entry_point_name(install: Install) -> None:
+    install("acme", GOOD, point="film")
+    install("other", GOOD.replace('"film"', '"other"'), point="film")
+    found = discover()
+    (plugin,) = found.broken
+    assert (plugin.distribution, plugin.name) == ("other", "film")
+    assert plugin.reason == "acme already has an entry point of this name"
+    assert [plugin.distribution for plugin in found.plugins if plugin.name == "film"] == ["acme"]
+
+
+def test_the_cure_works(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("acme", "raise RuntimeError")
+    install("other", GOOD)
+    monkeypatch.setenv("PALSYKIT_DISABLE", "acme, other")
+    found = discover()
+    assert found.disabled == ["acme", "other"]
+    assert found.broken == []
+    assert "acme_module" not in sys.modules
+
+
+def test_a_misspelt_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PALSYKIT_DISABLE", "face_spce")
+    (plugin,) = discover().broken
+    assert plugin.name == "face_spce"
+    assert plugin.cure == "did you mean face_space?"
+
+
+def test_a_plugin_may_be_an_object(install: Install) -> None:
+    source = """
+from palsykit import hookimpl
+
+class Acme:
+    @hookimpl
+    def palsykit_register_metrics(self, register):
+        register("smile", len)
+
+plugin = Acme()
+"""
+    install("acme", source, entry_points="[palsykit]\nacme = acme_module:plugin\n")
+    found = discover()
+    (plugin,) = [plugin for plugin in found.plugins if plugin.name == "acme"]
+    assert plugin.registrations == (Registration("metrics", "smile", len),)
