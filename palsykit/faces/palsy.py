@@ -41,7 +41,7 @@ class Movement:
 
 MOVEMENTS: dict[str, Movement] = {
     "rest": Movement(),
-    "brow_raise": Movement(brow_up=0.24, lower_lid_up=-0.01, wrinkle=1.0),
+    "brow_raise": Movement(brow_up=0.21, lower_lid_up=-0.01, wrinkle=1.0),
     "eye_closure_gentle": Movement(close=1.0, lower_lid_up=0.015, brow_up=-0.02),
     "eye_closure_tight": Movement(
         close=1.0, lower_lid_up=0.05, brow_up=-0.12, brow_in=0.05, cheek_up=0.09, corner_up=0.05, corner_out=0.03,
@@ -73,7 +73,7 @@ _CHEEK = [164, 165, 166], [167, 168, 169]
 _FOLD = [158, 159, 160], [161, 162, 163]
 _MOUTH = [*range(87, 109)]
 _UPPER_LIP, _LOWER_LIP = [*range(88, 93), *range(94, 99)], [*range(99, 109)]
-_LOWER_CHIN = {176: 0.7, 177: 0.8, 178: 0.7, 174: 0.5, 175: 0.3}
+_LOWER_CHIN = {177: 0.92, 176: 0.85, 178: 0.85, 174: 0.75, 175: 0.5, 129: 0.3, 128: 0.2, 130: 0.2}
 _PULLED = {170: 0.6, 171: 0.9, 172: 0.6, 173: 0.9, 174: 0.5, 175: 0.35, 176: 0.6, 177: 0.8, 178: 0.6,
            55: 0.35, 179: 0.3, 180: 0.3, 181: 0.3, 182: 0.3, 54: 0.15, 60: 0.15}  # fmt: skip
 _IRIS = [0, *range(2, 10)], [1, *range(10, 18)]
@@ -160,10 +160,10 @@ def _move_upper_face(face: _Face, side: int, m: Movement, act: float, palsy: flo
     """Brow, lid crease, lower lid and cheek."""
     brow = act * m.brow_up - palsy * _BROW_DROP
     if brow < 0:  # a low brow has less room above the lid
-        brow = -min(-brow, 0.5 * face.gap(_BROW_LOWER[side], _UPPER_LID[side][1:4]))
+        brow = -min(-brow, 0.4 * face.gap(_BROW_LOWER[side], _UPPER_LID[side][1:4]))
     face.move(_BROW[side], side, up=brow)
     face.move(_BROW_INNER[side], side, out=-act * m.brow_in)
-    face.move(_CREASE[side], side, up=0.4 * brow)
+    face.move(_CREASE[side], side, up=0.3 * brow)
     inner_lid = _UPPER_LID[side][1:4]
     face.move(inner_lid, side, up=0.06 * max(act * m.brow_up, 0.0) + palsy * _LID_RETRACTION)
     lower = act * m.lower_lid_up - palsy * _LID_SAG
@@ -192,8 +192,7 @@ def _move_mouth(face: _Face, side: int, m: Movement, act: float, palsy: float) -
             up=np.sign(opening or (1.0 if lip is _UPPER_LIP else -1.0)) * act * m.protrude * face.share(rim, side),
         )
     for i, weight in _LOWER_CHIN.items():
-        down = m.lower_lip_down - 0.3 * m.corner_up
-        face.move([i], side, up=-act * down * weight * face.share([i], side) * 0.6)
+        face.move([i], side, up=-act * m.lower_lip_down * weight * face.share([i], side))
     face.move(_FOLD[side], side, up=np.array([0.25, 0.5, 0.75]) * corner_up, out=np.array([0.3, 0.7, 1.2]) * corner_out)
     jowl = [126, 127] if side == 0 else [130, 131]
     face.move(jowl, side, up=-0.35 * palsy * _CHEEK_DROP)

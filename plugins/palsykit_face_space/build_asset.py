@@ -30,6 +30,7 @@ from palsykit_face_space.warp import BORDER, SIZE, read, splines, upsample
 
 SHAPES, APPEARANCES = 30, 60
 OVERSAMPLE = 3
+_IMPUTATIONS, _IMPUTATION_RANK, _SEEN_BY = 15, 8, 4
 SPLIT = Path(__file__).parents[2] / "splits/london.csv"
 ATTRIBUTION = """\
 The face space (face_space.safetensors) is a statistical model of 60 of the 82 people of the
@@ -56,7 +57,7 @@ def _transformed(points: NDArray[np.float64], matrix: NDArray[np.float64]) -> ND
 def read_photograph(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
     """RGB and signed outline [4, H, W], template points in px of the photograph, and in px of the frame."""
     points = read_template(path.with_suffix(".tem"))
-    image = np.asarray(Image.open(path).convert("RGB"), dtype=np.float32) / 255
+    image = np.asarray(np.asarray(Image.open(path).convert("RGB")) / 255, dtype=np.float32)
     mask = person(image, chin=float(points[129, 1]))
     core = np.asarray(signed_distance(mask, 4) > 2)
     matrix = to_frame(five_points(to_ibug68(points)), SIZE)
@@ -92,6 +93,25 @@ def quantised(basis: NDArray[np.float64]) -> tuple[NDArray[np.int8], NDArray[np.
     return np.round(basis / scale).astype(np.int8), scale.ravel().astype(np.float32)
 
 
+def imputed(looks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Appearances [N, 4, SIZE, SIZE] whose colours outside the outline are the low-rank guess from what is inside.
+
+    Hair that somebody does not have must still have a colour, or blends of long and short hair turn grey: the missing
+    values of the PCA are estimated by iterating it (Dear 1959; Kiers, Psychometrika 1997).
+    """
+    colours = looks[:, :3].reshape(len(looks), -1)
+    hidden = np.repeat(looks[:, 3:] <= 0, 3, axis=1).reshape(colours.shape)
+    seen = np.where(hidden, 0, colours).sum(0) / np.maximum((~hidden).sum(0), 1)
+    known = (~hidden).sum(0) >= _SEEN_BY
+    guess = np.where(hidden & known, seen, colours)
+    for _ in range(_IMPUTATIONS):
+        mean = guess.mean(0)
+        u, s, v = np.linalg.svd(guess - mean, full_matrices=False)
+        low = mean + (u[:, :_IMPUTATION_RANK] * s[:_IMPUTATION_RANK]) @ v[:_IMPUTATION_RANK]
+        guess = np.where(hidden & known, low, colours)
+    return np.concatenate([guess.clip(0, 1).reshape(looks[:, :3].shape), looks[:, 3:]], 1)
+
+
 def build(photographs: Iterable[Path]) -> tuple[dict[str, NDArray[np.generic]], float, float]:
     """The asset's arrays and the shares of variance that shape and appearance components explain."""
     read_all = [read_photograph(path) for path in photographs]
@@ -105,7 +125,7 @@ def build(photographs: Iterable[Path]) -> tuple[dict[str, NDArray[np.generic]], 
         to_photo = np.linalg.inv(np.vstack([to_frame(five_points(to_ibug68(points)), SIZE), [0, 0, 1]]))[:2]
         assert np.allclose(_transformed(shape, to_photo), points)
         rows.append(shape_free(planes, points, mean, to_photo))
-    looks = np.array([*rows, *[row[..., ::-1] for row in rows]], dtype=np.float64)
+    looks = imputed(np.array([*rows, *[row[..., ::-1] for row in rows]], dtype=np.float64))
     mean_look, look_basis, look_share = principal(looks.reshape(len(looks), -1), APPEARANCES)
     basis, scale = quantised(look_basis.reshape(APPEARANCES, 4, SIZE, SIZE))
     arrays: dict[str, NDArray[np.generic]] = {

@@ -85,7 +85,7 @@ class FaceSpace:
             self._pictures = self._read() if self._file.exists() else None
         if self._pictures is None:
             self._pictures = self._render_all()
-        return self._pictures[self._rows[record.key]]
+        return np.asarray(self._pictures[self._rows[record.key]])
 
     def render(
         self,
@@ -98,7 +98,7 @@ class FaceSpace:
         strength: float = 1.0,
         camera: Camera | None = None,
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Any combination: picture [image_size, image_size, 3] and landmarks [68, 2] px of a split's person ``identity``.
+        """Any combination: picture [image_size, image_size, 3] and landmarks [68, 2] px of person ``identity``.
 
         Raises:
             ValueError: for an unknown expression or split, or a severity that does not go with the side.

@@ -16,12 +16,11 @@ LOWER_LIDS = [18, 28, 29, 30, 22], [23, 31, 32, 33, 27]
 UPPER_INNER = [87, 94, 95, 96, 97, 98, 93]
 LOWER_INNER = [87, 99, 100, 101, 102, 103, 93]
 FOLDS = [158, 159, 160], [161, 162, 163]
-TEETH = {"smile_full": (1.0, 0.0), "lower_lip_depression": (0.45, 1.0)}
-"""Expression -> how much of the upper and of the lower row shows where the mouth is open."""
+TEETH = {"smile_full": (0.82, 0.0), "lower_lip_depression": (0.42, 1.0)}
+"""Expression -> how much of the opening the upper row fills, and whether the lower row shows below it."""
 
 _LASHES = 2.0  # px about the lid margins that a shut eye's skin must not show
 _TOOTH = 3.6  # px, width of a front tooth where pupils are 32 px apart
-_UPPER_ROW = 4.6  # px, height of the upper row
 _INSIDE, _ENAMEL = (0.17, 0.06, 0.06), (0.90, 0.87, 0.81)
 
 
@@ -104,7 +103,7 @@ def _rim_columns(upper: Tensor, rim: Tensor) -> Tensor:
 
 
 def draw_mouth(picture: Tensor, points: Tensor, teeth: Tensor) -> Tensor:
-    """Darkness and teeth between lips that stand apart; teeth [B, 2] says how much of the upper and lower row shows."""
+    """Darkness and teeth between lips that stand apart; teeth [B, 2] as in ``TEETH``."""
     x, y = axes()
     top, bottom = height(points[:, UPPER_INNER]), height(points[:, LOWER_INNER])
     gap = (bottom - top).clamp_min(0.1)
@@ -112,7 +111,7 @@ def draw_mouth(picture: Tensor, points: Tensor, teeth: Tensor) -> Tensor:
     hole = (y - top + 0.5).clamp(0, 1) * (bottom - y + 0.5).clamp(0, 1) * opened
     middle = points[:, [87, 93], 0].mean(1)[:, None, None]
     across = (x - middle) / (points[:, 93, 0] - points[:, 87, 0]).clamp_min(1)[:, None, None] * 2
-    upper_row = _UPPER_ROW * teeth[:, 0, None, None] * (1 - 0.35 * across**2)
+    upper_row = gap * teeth[:, 0, None, None]
     upper = (top + upper_row - y + 0.5).clamp(0, 1)
     lower = (y - top - upper_row - 0.6).clamp(0, 1) * teeth[:, 1, None, None]
     shade = (1 - 0.5 * across**2).clamp(0.3, 1) * (0.72 + 0.28 * ((y - top) / 2.5).clamp(0, 1))

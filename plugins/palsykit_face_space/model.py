@@ -63,9 +63,9 @@ def load_model(path: Path = ASSET) -> FaceModel:
 
 def draw(model: FaceModel, rng: np.random.Generator) -> Person:
     """A person at a random point of both spaces."""
-    looks, shapes = len(model.appearance_basis), len(model.shape_basis)
-    codes = np.clip(rng.normal(size=looks + shapes), -LIMIT, LIMIT) * SPREAD
-    look, shape = torch.tensor(codes, dtype=torch.float32).split([looks, shapes])
+    looks = len(model.appearance_basis)
+    codes = np.clip(rng.normal(size=looks + len(model.shape_basis)), -LIMIT, LIMIT) * SPREAD
+    look, shape = torch.tensor(codes, dtype=torch.float32).tensor_split([looks])
     appearance = model.appearance_mean + torch.tensordot(look, model.appearance_basis, 1)
     return Person(
         shape=model.shape_mean + torch.tensordot(shape, model.shape_basis, 1),

@@ -80,7 +80,7 @@ def _linear(camera: Camera) -> NDArray[np.float64]:
 def landmarks(points: NDArray[np.float64], camera: Camera, image_size: int) -> NDArray[np.float32]:
     """iBUG 68 [68, 2] px of the picture, from template points [189, 2] px of the upright frame."""
     centred = (to_ibug68(points) - SIZE / 2) @ _linear(camera).T + np.array(camera.shift) * SIZE + SIZE / 2
-    return (centred * (image_size / SIZE)).astype(np.float32)
+    return np.asarray(centred * (image_size / SIZE), dtype=np.float32)
 
 
 def _fields(mean: Tensor, points: Tensor) -> Tensor:

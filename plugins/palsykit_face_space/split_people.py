@@ -48,7 +48,7 @@ def split(groups: Mapping[Group, Sequence[str]]) -> dict[str, str]:
     """Subject -> train, validation or test, in order of subject number."""
     rng = np.random.default_rng(SEED)
     left = {group: [str(person) for person in rng.permutation(people)] for group, people in groups.items()}
-    result = {}
+    result: dict[str, str] = {}
     for name, count in (("test", TEST), ("validation", VALIDATION)):
         for group, share in shares({g: len(people) for g, people in left.items()}, count).items():
             result |= dict.fromkeys(left[group][:share], name)

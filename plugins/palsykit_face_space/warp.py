@@ -39,7 +39,8 @@ def _solve(at: Tensor, there: Tensor, smoothing: float) -> Tensor:
     system[:, :count, :count] = _kernel(at, at) + smoothing / SIZE**2 * torch.eye(count, dtype=at.dtype)
     system[:, :count, count:] = ones
     system[:, count:, :count] = ones.transpose(1, 2)
-    return torch.linalg.solve(system, torch.cat([there, torch.zeros(batch, 3, 2, dtype=at.dtype)], 1))
+    weights: Tensor = torch.linalg.solve(system, torch.cat([there, torch.zeros(batch, 3, 2, dtype=at.dtype)], 1))
+    return weights
 
 
 def splines(here: Tensor, there: Tensor, parts: Sequence[list[int]], steps: int) -> Tensor:
