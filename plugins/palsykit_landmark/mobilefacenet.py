@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from palsykit.faces.landmarks import COUNT
 from palsykit.interfaces import NetworkOutput
 from palsykit.weights import load_exact
+from palsykit_landmark.mean_face import MEAN_FACE
 
 STEM, WIDE, MAP = 64, 128, 512
+SPREAD = 0.05
+"""Image sides in a unit of the last linear layer: about how far faces differ, so that its outputs are of order 1."""
 
 
 class ConvUnit(nn.Module):
@@ -64,18 +68,21 @@ class Bottlenecks(nn.Module):
 
 
 class PointHead(nn.Module):
-    """Global depthwise convolution, then a linear map: [B, C, side, side] -> [B, 136]."""
+    """Global depthwise convolution, then a linear map: [B, C, side, side] -> [B, 136], sides."""
 
     def __init__(self, channels: int, side: int):
         super().__init__()
         self.conv_6_dw = ConvUnit(channels, channels, side, groups=channels, linear=True)
         self.linear = nn.Linear(channels, 2 * COUNT)
-        # every point starts in the middle of the picture, give or take a few per cent of its side
-        nn.init.normal_(self.linear.weight, std=0.03 / channels**0.5)
-        nn.init.constant_(self.linear.bias, 0.5)
+        # start near the average face: else most of a short fit goes into finding it
+        nn.init.normal_(self.linear.weight, std=0.2 / channels**0.5)
+        with torch.no_grad():
+            self.linear.bias.copy_(torch.tensor(MEAN_FACE).flatten() / SPREAD)
 
     def forward(self, x: Tensor) -> Tensor:
-        points: Tensor = self.linear(self.conv_6_dw(x).flatten(1))
+        features: Tensor = self.conv_6_dw(x).flatten(1)
+        with torch.autocast(x.device.type, enabled=False):  # bf16 would round coordinates to 1/256 of the side
+            points: Tensor = self.linear(features.float()) * SPREAD
         return points
 
 
@@ -84,8 +91,8 @@ class MobileFaceNet(nn.Module):
 
     The side is halved four times (rounded up): 112 px give a 7 x 7 map, 64 px a 4 x 4 one. The layers have the names
     of the public 68-point network (cunjian/pytorch_face_landmark), whose last layer is a batch norm of the coordinates:
-    we leave it out, because batch statistics are noise to a regression; folded into ``output_layer.linear``, such
-    weights fit.
+    we leave it out, because batch statistics are noise to a regression; folded into ``output_layer.linear`` and divided
+    by ``SPREAD``, such weights fit.
 
     Args:
         image_size: side of the images in px.
@@ -121,4 +128,4 @@ class MobileFaceNet(nn.Module):
         x = self.conv_5(self.conv_45(self.conv_4(self.conv_34(x))))
         features = self.conv_6_sep(x)
         sides = self.output_layer(features).unflatten(1, (COUNT, 2))  # in units of the image side
-        return NetworkOutput(map=features, points=sides.float() * self.image_size)
+        return NetworkOutput(map=features, points=sides * self.image_size)

@@ -1,9 +1,13 @@
 """MobileFaceNet: shapes, the public layout, points in px."""
 
+import numpy as np
 import pytest
 import torch
 
 from palsykit import weights
+from palsykit.faces.alignment import FRAME, five_points
+from palsykit.faces.landmarks import flip_points
+from palsykit_landmark.mean_face import MEAN_FACE
 from palsykit_landmark.mobilefacenet import MobileFaceNet
 
 
@@ -23,10 +27,17 @@ def test_shapes_are_as_promised(image_size, side):
 
 
 @pytest.mark.parametrize("image_size", [32, 64])
-def test_points_are_px_and_start_in_the_middle(image_size):
+def test_points_are_px_and_start_at_the_average_face(image_size):
     points = tiny(image_size).train()(torch.randn(8, 3, image_size, image_size)).points
-    assert torch.allclose(points, torch.tensor(image_size / 2), atol=0.2 * image_size)
-    assert points.std() > 0
+    eyes_nose_mouth = five_points(points.mean(0).detach().numpy())
+    assert np.allclose(eyes_nose_mouth, FRAME * image_size, atol=0.05 * image_size)
+    assert points.std(0).min() > 0  # but not all alike
+
+
+def test_the_average_face_is_symmetric():
+    face = np.array(MEAN_FACE)
+    assert face.shape == (68, 2)
+    assert np.allclose(flip_points(face, 1.0), face, atol=0.002)
 
 
 def test_the_public_layout_at_112_px():
@@ -58,6 +69,14 @@ def test_every_parameter_gets_a_gradient_and_moves():
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
     torch.optim.AdamW(net.parameters(), 1e-3).step()
     assert all(not torch.equal(before[name], p) for name, p in net.named_parameters())
+
+
+def test_points_are_not_rounded_to_bf16_under_autocast():
+    with torch.autocast("cpu", torch.bfloat16):
+        points = tiny().train()(torch.randn(8, 3, 32, 32)).points
+    assert points.dtype == torch.float32
+    assert points[:, 0].unique().numel() == 16
+    assert not torch.equal(points, points.bfloat16().float())
 
 
 def test_differentiable_in_the_image_when_frozen():

@@ -79,7 +79,7 @@ def test_the_loss_is_the_papers(kind):
         cosines[true] = math.cos(theta + 0.2) if kind == "arcface" else cosines[true] - 0.2
         total = sum(math.exp(10 * cosine) for cosine in cosines)
         expected.append(-math.log(math.exp(10 * cosines[true]) / total))
-    assert float(loss) == pytest.approx(sum(expected) / 2, abs=1e-4)
+    assert loss.item() == pytest.approx(sum(expected) / 2, abs=1e-4)
 
 
 def test_the_group_holds_network_and_class_vectors_once_however_often_asked():
