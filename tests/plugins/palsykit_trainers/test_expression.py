@@ -54,7 +54,7 @@ def test_each_term_is_the_mean_over_the_rows_whose_label_is_known():
     assert torch.allclose(found["side"], -0.5 * (log_s[0, 0] + log_s[1, 1]) / 2)  # bilateral is no class of three
     beta, expected = 0.1, 0.0
     for row, truth in ((0, 0.0), (1, 1.0), (3, 0.5)):
-        error = abs(float(logits["severity"][row, 0]) - truth)
+        error = abs(logits["severity"][row, 0].item() - truth)
         expected += error**2 / (2 * beta) if error < beta else error - beta / 2
     assert float(found["severity"]) == pytest.approx(2.0 * expected / 3, abs=1e-5)
 
