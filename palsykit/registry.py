@@ -14,6 +14,11 @@ SINGULAR = {name: name.removesuffix("s") for name in INTERFACES} | {"attention":
 """An interface's name -> what one of its parts is called in a message."""
 
 
+def one(interface: str) -> str:
+    """``a fusion``, ``an encoder``."""
+    return f"{'an' if SINGULAR[interface][0] in 'aeiou' else 'a'} {SINGULAR[interface]}"
+
+
 @dataclass(frozen=True)
 class Entry:
     """A part that a recipe can name."""
@@ -87,9 +92,9 @@ class Registry:
         known = self.names(interface)
         close = get_close_matches(name, known, n=3)
         words = [f"did you mean {' or '.join(close)}?"] if close else [f"known are {', '.join(known) or 'none'}"]
-        elsewhere = [SINGULAR[group] for group, other in self.entries if other == name and group != interface]
+        elsewhere = [one(group) for group, other in self.entries if other == name and group != interface]
         if elsewhere:
-            words.append(f"{name!r} is a {' and a '.join(elsewhere)}")
+            words.append(f"{name!r} is {' and '.join(elsewhere)}")
         if self.broken:
             words.append(f"broken plugins: {', '.join(sorted({plugin.name for plugin in self.broken}))}")
         if self.disabled:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
 
-from pydantic import ConfigDict, PlainValidator, Strict, TypeAdapter, ValidationError, ValidationInfo
+from pydantic import BeforeValidator, ConfigDict, PlainValidator, Strict, TypeAdapter, ValidationError, ValidationInfo
 from pydantic.errors import PydanticUserError
 
 from palsykit.recipe.problems import KeyPath
@@ -134,7 +134,9 @@ def _readable(annotation: Any) -> Any:
         return _special(lambda reading, value: reading.part(interface, value))
     if annotation in (tuple, set, frozenset) or (isinstance(annotation, type) and issubclass(annotation, Enum)):
         return Annotated[annotation, Strict(False)]
-    if origin is None or origin is Literal:
+    if origin is Literal:
+        return Annotated[annotation, BeforeValidator(_no_stray_bool(arguments))]
+    if origin is None:
         return annotation
     if origin is Annotated:
         return Annotated[(_readable(arguments[0]), *arguments[1:])]
@@ -154,6 +156,17 @@ def _special(make: Callable[[Reading, Any], Any]) -> Any:
         return make(info.context, value)
 
     return Annotated[Any, PlainValidator(validate)]
+
+
+def _no_stray_bool(members: tuple[Any, ...]) -> Callable[[Any], Any]:
+    """To Python true equals 1, so that pydantic takes it for Literal[1]."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, bool) and not any(isinstance(member, bool) for member in members):
+            raise ValueError(" or ".join(map(repr, members)))
+        return value
+
+    return check
 
 
 def _text(value: Any, expected: str) -> str:

@@ -12,7 +12,7 @@ from palsykit.recipe.annotations import complaints, is_special, plain, read
 from palsykit.recipe.problems import describe, nearest
 from palsykit.recipe.schema import PartBlock
 from palsykit.recipe.signature import POSITIONAL, Key, Missing, keys_of
-from palsykit.registry import SINGULAR, Entry, registry
+from palsykit.registry import SINGULAR, Entry, one, registry
 from palsykit.resources import locate
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Building:
     def part(self, interface: str, written: Any) -> Any:
         block = block_of(written)
         if block is None:
-            raise ValueError(f"a {SINGULAR[interface]}: {{use: ...}}")
+            raise ValueError(f"{one(interface)}: {{use: ...}}")
         lacking = [name for name in POSITIONAL[interface] if name not in self.given]
         if lacking:
             raise ValueError(f"no {SINGULAR[interface]} here: there is no {' and no '.join(lacking)} to build it with")

@@ -21,7 +21,7 @@ from palsykit.recipe.problems import KeyPath, Problem, describe, dotted, nearest
 from palsykit.recipe.read import Tree
 from palsykit.recipe.schema import Block, PartBlock
 from palsykit.recipe.signature import POSITIONAL, Key, Missing, keys_of
-from palsykit.registry import SINGULAR, registry
+from palsykit.registry import SINGULAR, one, registry
 from palsykit.resources import canonical, locate
 
 SECTIONS = {
@@ -78,7 +78,7 @@ class Checker:
         block = {"use": written} if isinstance(written, str) else written
         if not isinstance(block, dict) or not isinstance(block.get("use"), str):
             found = describe(block["use"]) if isinstance(block, dict) and "use" in block else describe(written)
-            self.complain(path, found, f"a {SINGULAR[interface]}: {{use: name, ...}}", self._choice(interface))
+            self.complain(path, found, f"{one(interface)}: {{use: name, ...}}", self._choice(interface))
             return {}
         own = {name: about for name, about in model.model_fields.items() if name not in ("use", "parameters")}
         resolved: dict[str, Any] = {"use": str(block["use"])}
@@ -98,17 +98,17 @@ class Checker:
         use = (*path, "use") if (*path, "use") in self.tree.spots else path
         known = registry()
         if (interface, name) not in known.entries:
-            self.complain(use, f'"{name}"', f"a {SINGULAR[interface]}", known.advice(interface, name))
+            self.complain(use, f'"{name}"', f"{one(interface)}", known.advice(interface, name))
             return None
         lacking = [need for need in POSITIONAL[interface] if outer and need not in POSITIONAL[outer]]
         if lacking:
-            expected = f"no {SINGULAR[interface]} inside a {SINGULAR[outer]}, which has no {' and no '.join(lacking)}"
+            expected = f"no {SINGULAR[interface]} inside {one(outer)}, which has no {' and no '.join(lacking)}"
             self.complain(use, f'"{name}"', expected)
             return None
         try:
             return keys_of(known.get(interface, name))
         except PalsykitError as error:
-            self.complain(use, f'"{name}"', f"a {SINGULAR[interface]} that can be built", error.message)
+            self.complain(use, f'"{name}"', f"{one(interface)} that can be built", error.message)
             return None
 
     def _field(self, name: str, about: FieldInfo, written: Any, path: KeyPath) -> Any:
@@ -230,7 +230,7 @@ class _Checking:
 
     def part(self, interface: str, written: Any) -> dict[str, Any]:
         if not isinstance(written, WrittenText | WrittenMapping):
-            raise ValueError(f"a {SINGULAR[interface]}: {{use: name, ...}}")
+            raise ValueError(f"{one(interface)}: {{use: name, ...}}")
         plain_block = str(written) if isinstance(written, str) else dict(written)
         return self.checker.part(interface, plain_block, written.path, outer=self.interface)
 

@@ -42,7 +42,7 @@ class Dumper(yaml.SafeDumper):
 
     def represent_text(self, data: str) -> yaml.Node:
         """Every text in one line, so that a comment can stand after it."""
-        return self.represent_scalar(TAG + "str", data, style='"' if "\n" in data else None)
+        return self.represent_scalar(TAG + "str", data, style=None if data.isprintable() else '"')
 
 
 Dumper.add_representer(list, Dumper.represent_items)

@@ -1,0 +1,88 @@
+"""``generate`` and ``evaluate``: what reaches the run, and what is refused before anything heavy is imported."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from PIL import Image
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What was asked of the trained run ``runs/small``, which is not there."""
+    calls: list[dict[str, Any]] = []
+
+    def generate(**keywords: Any) -> Image.Image:
+        calls.append(keywords)
+        return Image.new("RGB", (4, 4), (keywords["seed"], 0, 0))
+
+    front, run = ModuleType("palsykit.run.front"), ModuleType("palsykit.run")
+    front.load = lambda folder: SimpleNamespace(generate=generate)  # type: ignore[attr-defined]
+    run.evaluate_run = lambda folder: {"psnr": 21.123456789, "afid": None}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "palsykit.run.front", front)
+    monkeypatch.setitem(sys.modules, "palsykit.run", run)
+    monkeypatch.chdir(tmp_path)
+    Path("runs/small").mkdir(parents=True)
+    Path("runs/small/state.json").touch()
+    for name in ("anna.png", "bert.jpg"):
+        Image.new("RGB", (4, 4)).save(name)
+    return calls
+
+
+FACES = ("--identity", "anna.png", "--driver", "bert.jpg")
+
+
+def test_a_picture_is_written(palsykit: Run, asked: list[dict[str, Any]]) -> None:
+    done = palsykit("generate", "runs/small", *FACES, "--seed", 7, "--guidance", 2.5)
+    assert (done.code, done.out) == (0, "anna-bert-7.png\n")
+    assert asked == [{"identity": Path("anna.png"), "driver": Path("bert.jpg"), "seed": 7, "guidance": 2.5}]
+    assert Image.open("anna-bert-7.png").getpixel((0, 0)) == (7, 0, 0)
+
+
+def test_nothing_is_written_over_without_force(palsykit: Run, asked: list[dict[str, Any]]) -> None:
+    assert palsykit("generate", "runs/small", *FACES, "--output", "anna.png").code == 2
+    assert asked == []
+    assert palsykit("generate", "runs/small", *FACES, "--output", "anna.png", "--seed", 9, "--force").code == 0
+    assert Image.open("anna.png").getpixel((0, 0)) == (9, 0, 0)
+    assert asked[0]["guidance"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("runs/smal", *FACES), "runs/smal: no such folder, expected a run; in runs there is small"),
+        (("anna.png", *FACES), "anna.png: no folder, expected a run"),
+        (
+            ("runs/small", "--identity", "x.png", "--driver", "bert.jpg"),
+            "--identity x.png: no such file, expected a picture",
+        ),
+        (("runs/small", "--identity", "anna.png", "--driver", "runs"), "--driver runs: a folder, expected a picture"),
+        (("runs/small", *FACES, "--output", "a.jpg"), "--output a.jpg: suffix .jpg, expected .png"),
+        (("runs/small", *FACES, "--output", "no/a.png"), "--output no/a.png: there is no folder no; make it first"),
+        (("runs/small", *FACES, "--output", "anna.png"), "is there already; choose another --output, or write over it"),
+    ],
+)
+def test_what_is_refused(palsykit: Run, asked: list[Any], arguments: tuple[str, ...], message: str) -> None:
+    done = palsykit("generate", *arguments)
+    assert done.code == 2
+    assert message in done.err
+    assert asked == []
+
+
+def test_evaluate(palsykit: Run, asked: list[Any]) -> None:
+    done = palsykit("evaluate", "runs/small")
+    assert done.code == 0
+    rows = [line.split(maxsplit=1) for line in done.out.splitlines()]
+    assert rows[2:4] == [["psnr", "21.1235"], ["afid", "not defined"]]
+    assert done.out.endswith("Report: runs/small/report.html\n")
+
+
+def test_evaluate_without_a_run(palsykit: Run, asked: list[Any]) -> None:
+    done = palsykit("evaluate", "nothing")
+    assert done.code == 2
+    assert "nothing: no such folder, expected a run; `palsykit run RECIPE` makes one" in done.err

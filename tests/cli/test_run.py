@@ -1,0 +1,66 @@
+"""``run``: which recipe goes into which folder, and what the user is told."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, Path, bool]]:
+    """What was asked of the run, which itself is another test's."""
+    asked: list[tuple[str, int, Path, bool]] = []
+
+    def run_recipe(recipe: Any, output: Path, fresh: bool) -> SimpleNamespace:
+        asked.append((recipe.name, recipe.settings.seed, output, fresh))
+        if recipe.settings.seed == 99:
+            raise KeyboardInterrupt
+        return SimpleNamespace(report=output / "report.html", already_done=recipe.settings.seed == 5)
+
+    module = ModuleType("palsykit.run")
+    module.run_recipe = run_recipe  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "palsykit.run", module)
+    return asked
+
+
+def test_the_default_folder_is_the_recipes_name(palsykit: Run, recipe: Path, runs: list[Any]) -> None:
+    done = palsykit("run", recipe)
+    assert (done.code, done.out) == (0, "Report: runs/small/report.html\n")
+    assert runs == [("small", 0, Path("runs/small"), False)]
+
+
+def test_options(palsykit: Run, recipe: Path, runs: list[Any]) -> None:
+    palsykit("run", recipe, "--set", "seed=3", "--set", "name=other", "--output", "there", "--fresh")
+    assert runs == [("other", 3, Path("there"), True)]
+
+
+def test_a_finished_run(palsykit: Run, recipe: Path, runs: list[Any]) -> None:
+    done = palsykit("run", recipe, "--set", "seed=5")
+    assert done.out == "Nothing to do: this run is finished. Its report: runs/small/report.html\n"
+
+
+def test_a_stopped_run_says_how_to_go_on(palsykit: Run, recipe: Path, runs: list[Any]) -> None:
+    done = palsykit("run", recipe, "--set", "seed=99", "--set", "data={use: faces}", "--output", "my runs", "--fresh")
+    assert done.code == 130
+    assert "Traceback" not in done.err
+    assert done.err.endswith(
+        "goes on from its last checkpoint with: "
+        "palsykit run small.yaml --set seed=99 --set 'data={use: faces}' --output 'my runs'\n"
+    )
+
+
+def test_output_must_be_a_folder(palsykit: Run, recipe: Path, runs: list[Any]) -> None:
+    done = palsykit("run", recipe, "--output", recipe)
+    assert done.code == 2
+    assert "--output small.yaml: a file, expected a folder" in done.err
+    assert runs == []
+
+
+def test_a_bad_recipe_starts_nothing(palsykit: Run, recipe: Path, runs: list[Any]) -> None:
+    assert palsykit("run", recipe, "--set", "seed=x").code == 2
+    assert runs == []
