@@ -32,11 +32,12 @@ def checked_groups(model: nn.Module, trainer: Trainer) -> Groups:
     Raises:
         PalsykitError: where a trainable parameter is in no group or in two, or a group holds something else.
     """
+    # first of all: a trainer may make its own weights once it sees the model
+    declared: Mapping[str, Iterable[nn.Parameter]] = trainer.groups(model)
     named = trainable(model, trainer)
     names = {id(parameter): name for name, parameter in named.items()}
     groups: Groups = {}
     seen: dict[str, str] = {}
-    declared: Mapping[str, Iterable[nn.Parameter]] = trainer.groups(model)
     for group, parameters in declared.items():
         groups[group] = {}
         for parameter in parameters:

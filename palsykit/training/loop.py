@@ -16,7 +16,7 @@ from palsykit.errors import PalsykitError
 from palsykit.interfaces import FaceBatch, Trainer
 from palsykit.progress import track
 from palsykit.recipe.schema import Optimisation
-from palsykit.seeds import generator
+from palsykit.seeds import derive, generator
 from palsykit.training import checkpoint
 from palsykit.training.batches import PairedFaces, StepSampler
 from palsykit.training.ema import averaged
@@ -105,7 +105,9 @@ class _State:
         self.job, self.device = job, accelerator().device
         self.module = Losses(job.model, job.trainer).to(self.device)
         self.module.train()
-        self.groups = checked_groups(job.model, job.trainer)
+        with torch.random.fork_rng():
+            torch.manual_seed(derive("groups", job.seed))  # a trainer may make its own weights once it sees the model
+            self.groups = checked_groups(job.model, job.trainer)
         self.optimisers = optimisers(self.groups, job.settings)
         self.ema: AveragedModel = averaged(job.model, job.settings.ema)
         self.wrapped = accelerator().prepare(self.module)
