@@ -78,7 +78,7 @@ _PULLED = {170: 0.6, 171: 0.9, 172: 0.6, 173: 0.9, 174: 0.5, 175: 0.35, 176: 0.6
            55: 0.35, 179: 0.3, 180: 0.3, 181: 0.3, 182: 0.3, 54: 0.15, 60: 0.15}  # fmt: skip
 _IRIS = [0, *range(2, 10)], [1, *range(10, 18)]
 
-_BROW_DROP, _LID_SAG, _LID_RETRACTION = 0.13, 0.055, 0.02
+_BROW_DROP, _LID_SAG, _LID_RETRACTION = 0.13, 0.045, 0.015
 _CORNER_DROP, _CHEEK_DROP, _MOUTH_PULL, _FOLD_LOSS = 0.19, 0.06, 0.10, 0.8
 _LIDS_MEET = 0.08  # above the lower lid's resting line, share of the fissure
 _SHUT_FROM = 0.7  # strength

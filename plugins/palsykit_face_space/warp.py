@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -39,8 +40,9 @@ def _solve(at: Tensor, there: Tensor, smoothing: float) -> Tensor:
     system[:, :count, :count] = _kernel(at, at) + smoothing / SIZE**2 * torch.eye(count, dtype=at.dtype)
     system[:, :count, count:] = ones
     system[:, count:, :count] = ones.transpose(1, 2)
-    weights: Tensor = torch.linalg.solve(system, torch.cat([there, torch.zeros(batch, 3, 2, dtype=at.dtype)], 1))
-    return weights
+    right = torch.cat([there, torch.zeros(batch, 3, 2, dtype=at.dtype)], 1)
+    # numpy's solver: torch 2.15's batched one fails in MKL after torch.set_num_threads(2) ("Pivots given to lu_solve").
+    return torch.from_numpy(np.linalg.solve(system.numpy(), right.numpy()))
 
 
 def splines(here: Tensor, there: Tensor, parts: Sequence[list[int]], steps: int) -> Tensor:
