@@ -194,7 +194,7 @@ def _move_mouth(face: _Face, side: int, m: Movement, act: float, palsy: float) -
     for i, weight in _LOWER_CHIN.items():
         face.move([i], side, up=-act * m.lower_lip_down * weight * face.share([i], side))
     face.move(_FOLD[side], side, up=np.array([0.25, 0.5, 0.75]) * corner_up, out=np.array([0.3, 0.7, 1.2]) * corner_out)
-    jowl = [126, 127] if side == 0 else [130, 131]
+    jowl = [126, 127] if side == 0 else [132, 131]
     face.move(jowl, side, up=-0.35 * palsy * _CHEEK_DROP)
 
 

@@ -93,11 +93,12 @@ def quantised(basis: NDArray[np.float64]) -> tuple[NDArray[np.int8], NDArray[np.
     return np.round(basis / scale).astype(np.int8), scale.ravel().astype(np.float32)
 
 
-def imputed(looks: NDArray[np.float64]) -> NDArray[np.float64]:
+def imputed(looks: NDArray[np.float64], rank: int = _IMPUTATION_RANK) -> NDArray[np.float64]:
     """Appearances [N, 4, SIZE, SIZE] whose colours outside the outline are the low-rank guess from what is inside.
 
     Hair that somebody does not have must still have a colour, or blends of long and short hair turn grey: the missing
-    values of the PCA are estimated by iterating it (Dear 1959; Kiers, Psychometrika 1997).
+    values of the PCA are estimated by iterating it (Kiers, Psychometrika 1997), from the mean of those who show the place;
+    the more components, the nearer to that mean the guess stays.
     """
     colours = looks[:, :3].reshape(len(looks), -1)
     hidden = np.repeat(looks[:, 3:] <= 0, 3, axis=1).reshape(colours.shape)
@@ -107,7 +108,7 @@ def imputed(looks: NDArray[np.float64]) -> NDArray[np.float64]:
     for _ in range(_IMPUTATIONS):
         mean = guess.mean(0)
         u, s, v = np.linalg.svd(guess - mean, full_matrices=False)
-        low = mean + (u[:, :_IMPUTATION_RANK] * s[:_IMPUTATION_RANK]) @ v[:_IMPUTATION_RANK]
+        low = mean + (u[:, :rank] * s[:rank]) @ v[:rank]
         guess = np.where(hidden & known, low, colours)
     return np.concatenate([guess.clip(0, 1).reshape(looks[:, :3].shape), looks[:, 3:]], 1)
 

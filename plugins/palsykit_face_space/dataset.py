@@ -20,7 +20,7 @@ from palsykit_face_space.model import ASSET, Person, draw, load_model
 from palsykit_face_space.plan import FIRST, Shot, plan
 from palsykit_face_space.render import Camera, Scene, landmarks, pose, render
 
-RENDERER = 2
+RENDERER = 3
 """Counts changes of what is drawn for the same parameters; part of the cache's name."""
 
 _BATCH = 16

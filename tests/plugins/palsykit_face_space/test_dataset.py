@@ -1,0 +1,146 @@
+"""The data set face_space: the same pictures every time, sides as labelled, splits apart, a cache that mends itself."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS, Side
+from palsykit_face_space.dataset import FaceSpace
+from palsykit_face_space.plan import plan
+from palsykit_face_space.render import Camera
+
+TINY = {"identities": 2, "validation": 1, "test": 1, "renders": 3}
+LEFT_CORNER, RIGHT_CORNER = 54, 48
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def faces(cache: Path) -> FaceSpace:
+    return FaceSpace(32, cache, **TINY)
+
+
+def pictures(data: FaceSpace) -> np.ndarray:
+    return np.stack([data.image(record) for record in data.records])
+
+
+def test_records_say_what_they_show(faces: FaceSpace) -> None:
+    assert len(faces.records) == (2 + 1) * 3 + 9
+    assert len({record.key for record in faces.records}) == len(faces.records)
+    assert faces.records[0].key == "fs0-000000-00"
+    for record in faces.records:
+        assert record.landmarks is not None
+        assert record.landmarks.shape == (68, 2)
+        assert record.landmarks_source == "given"
+        assert record.labels.expression in EXPRESSIONS
+        assert (record.labels.side is Side.NONE) == (record.labels.severity == 1.0)
+        picture = faces.image(record)
+        assert picture.shape == (32, 32, 3)
+        assert picture.dtype == np.uint8
+
+
+def test_first_render_is_the_healthy_face_at_rest(faces: FaceSpace) -> None:
+    firsts = [record.labels for record in faces.records if record.key.endswith("-00")]
+    assert len(firsts) == 4
+    assert all((x.expression, x.side, x.severity) == ("rest", Side.NONE, 1.0) for x in firsts)
+
+
+def test_a_test_person_has_every_expression_with_one_palsy(faces: FaceSpace) -> None:
+    labels = [record.labels for record in faces.records if record.split == "test"][1:]
+    assert [x.expression for x in labels] == list(EXPRESSIONS)
+    assert len({(x.side, x.severity) for x in labels}) == 1
+    assert labels[0].side in (Side.LEFT, Side.RIGHT)
+    assert labels[0].severity is not None
+    assert labels[0].severity >= 3
+
+
+def test_splits_share_nobody(faces: FaceSpace) -> None:
+    people = [{r.labels.subject for r in faces.records if r.split == split} for split in SPLITS]
+    assert [len(group) for group in people] == [2, 1, 1]
+    assert len(set.union(*people)) == 4
+
+
+def test_the_same_seed_gives_the_same_pictures(faces: FaceSpace, tmp_path: Path) -> None:
+    again = FaceSpace(32, tmp_path, **TINY)
+    assert [r.key for r in again.records] == [r.key for r in faces.records]
+    assert np.array_equal(pictures(again), pictures(faces))
+    assert all(np.array_equal(a.landmarks, b.landmarks) for a, b in zip(again.records, faces.records, strict=True))
+
+
+def test_another_seed_gives_other_people(faces: FaceSpace, tmp_path: Path) -> None:
+    other = FaceSpace(32, tmp_path, **TINY, seed=1)
+    assert np.abs(other.image(other.records[0]).astype(int) - faces.image(faces.records[0])).mean() > 5
+
+
+def test_more_people_leave_the_others_as_they_are() -> None:
+    few = {shot.key(0): shot for shot in plan(0, {"train": 2, "validation": 1, "test": 1}, 3, True)}
+    many = {shot.key(0): shot for shot in plan(0, {"train": 5, "validation": 2, "test": 3}, 4, True)}
+    assert few.items() <= many.items()
+
+
+def test_draws_follow_their_shares() -> None:
+    shots = [s.scene for s in plan(0, {"train": 400, "validation": 0, "test": 0}, 6, True) if s.render > 0]
+    counts = {side: sum(s.side is side for s in shots) / len(shots) for side in (Side.NONE, Side.LEFT, Side.RIGHT)}
+    assert counts == pytest.approx({Side.NONE: 0.2, Side.LEFT: 0.4, Side.RIGHT: 0.4}, abs=0.04)
+    for expression in EXPRESSIONS:
+        assert sum(s.expression == expression for s in shots) / len(shots) == pytest.approx(1 / 8, abs=0.03)
+    assert {s.severity for s in shots if s.side is not Side.NONE} == {2.0, 3.0, 4.0, 5.0, 6.0}
+
+
+def test_a_left_palsy_lowers_the_mouth_corner_at_the_right_of_the_image(faces: FaceSpace) -> None:
+    _, healthy = faces.render(0, "rest")
+    _, left = faces.render(0, "rest", Side.LEFT, 6.0)
+    assert healthy[LEFT_CORNER, 0] > 16 > healthy[RIGHT_CORNER, 0]
+    assert left[LEFT_CORNER, 1] - healthy[LEFT_CORNER, 1] > 1
+    assert abs(left[RIGHT_CORNER, 1] - healthy[RIGHT_CORNER, 1]) < 0.2
+
+
+def test_pixels_change_on_the_side_that_moves(faces: FaceSpace) -> None:
+    rest, _ = faces.render(0, "rest", Side.RIGHT, 6.0)
+    raised, _ = faces.render(0, "brow_raise", Side.RIGHT, 6.0)
+    change = np.abs(raised.astype(int) - rest).sum((0, 2))
+    assert change[17:].sum() > 4 * change[:15].sum(), "the subject's left brow, at the image's right, goes up alone"
+
+
+def test_the_camera_moves_landmarks_with_the_picture(faces: FaceSpace) -> None:
+    plain, still = faces.render(0, "rest")
+    moved, marks = faces.render(0, "rest", camera=Camera(shift=(0.125, 0.0625)))
+    assert np.allclose(marks - still, [4, 2], atol=1e-4)
+    assert np.abs(moved[10:26, 14:28].astype(int) - plain[8:24, 10:24]).mean() < 4
+
+
+def test_pictures_are_read_from_the_cache(faces: FaceSpace, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = pictures(faces)
+    monkeypatch.setattr("palsykit_face_space.dataset.render", lambda *_: pytest.fail("rendered again"))
+    assert np.array_equal(pictures(FaceSpace(32, cache, **TINY)), expected)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 4000])
+def test_a_damaged_cache_is_made_again(faces: FaceSpace, tmp_path: Path, keep: int) -> None:
+    first = FaceSpace(32, tmp_path, **TINY)
+    expected = pictures(first)
+    (file,) = tmp_path.iterdir()
+    content = file.read_bytes()
+    file.write_bytes(content[:keep])
+    assert np.array_equal(pictures(FaceSpace(32, tmp_path, **TINY)), expected)
+    assert file.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_cannot_be_is_refused(faces: FaceSpace, tmp_path: Path) -> None:
+    for name, value in {"identities": 0, "validation": -1, "test": -1, "renders": 0, "seed": -1}.items():
+        with pytest.raises(ValueError, match=f"{name} is {value}; expected at least"):
+            FaceSpace(32, tmp_path, **{name: value})
+    with pytest.raises(ValueError, match="at most"):
+        FaceSpace(32, tmp_path, identities=900_000)
+    with pytest.raises(ValueError, match="side 'none'"):
+        faces.render(0, "rest", Side.NONE, 4.0)
+    with pytest.raises(ValueError, match="unknown expression 'grin'"):
+        faces.render(0, "grin")
+    other = FaceSpace(32, tmp_path, **TINY, seed=3)
+    with pytest.raises(ValueError, match=r"fs0-000000-00.*seed 3"):
+        other.image(faces.records[0])

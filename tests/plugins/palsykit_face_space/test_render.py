@@ -1,0 +1,97 @@
+"""Warp and layers: splines meet their points, lids shut, teeth show, and a mirrored person has a mirrored picture."""
+
+import numpy as np
+import pytest
+import torch
+
+from palsykit.faces.vocabulary import EXPRESSIONS, Side
+from palsykit.faces.webmorph import FLIP
+from palsykit_face_space.layers import height, sealed
+from palsykit_face_space.model import CONTROLS, FaceModel, Person, load_model
+from palsykit_face_space.render import Scene, render
+from palsykit_face_space.warp import BORDER, SIZE, pixel_centres, splines, upsample
+
+
+@pytest.fixture(scope="module")
+def model() -> FaceModel:
+    return load_model()
+
+
+@pytest.fixture(scope="module")
+def average(model: FaceModel) -> Person:
+    return Person(model.shape_mean, model.appearance_mean[:3].clamp(0, 1), model.appearance_mean[3] * 24)
+
+
+def grey(picture: np.ndarray) -> np.ndarray:
+    return picture.astype(float).mean(-1)
+
+
+def test_the_border_surrounds_the_frame() -> None:
+    assert len(BORDER) == 16
+    assert bool(((BORDER < 0) | (BORDER > SIZE)).any(-1).all())
+
+
+def test_a_spline_reproduces_an_affine_map() -> None:
+    here = torch.rand(2, 40, 2, generator=torch.Generator().manual_seed(0)) * SIZE
+    linear, shift = torch.tensor([[0.9, 0.1], [-0.2, 1.1]]), torch.tensor([3.0, -5.0])
+    field = splines(here, here @ linear.T + shift, [list(range(40))], 16)[0]
+    expected = pixel_centres(16) @ linear.T + shift
+    assert torch.allclose(field[0].reshape(2, -1).T, expected, atol=2e-2)
+    at_every_pixel = upsample(field, SIZE)[1].reshape(2, -1).T
+    assert torch.allclose(at_every_pixel, pixel_centres(SIZE) @ linear.T + shift, atol=3e-2)
+
+
+def test_a_spline_leads_its_points_to_their_counterparts(model: FaceModel) -> None:
+    here = model.shape_mean[CONTROLS][None]
+    there = here + torch.tensor([2.0, 0.0]) * (here[..., 1:] > 70)
+    field = splines(here, there, [list(range(len(CONTROLS)))], SIZE)[0]
+    nose = CONTROLS.index(55)
+    x, y = here[0, nose].long()
+    assert float(field[0, 0, y, x] - (x + 0.5)) == pytest.approx(float(there[0, nose, 0] - here[0, nose, 0]), abs=0.5)
+
+
+def test_height_follows_a_contour() -> None:
+    line = height(torch.tensor([[[10.0, 5.0], [20.0, 15.0], [30.0, 5.0]]]))[0, 0]
+    assert [float(line[x]) for x in (0, 14, 24, 60)] == pytest.approx([5, 9.5, 10.5, 5])
+
+
+def test_sealing_changes_the_eyes_only(model: FaceModel, average: Person) -> None:
+    change = (sealed(average.colours[None], model.shape_mean) - average.colours)[0].abs().amax(0)
+    pupil = model.shape_mean[0].long()
+    assert float(change[pupil[1], pupil[0]]) > 0.1
+    assert float(change[70:].max()) == 0
+    assert float(change[:, 60:68].max()) == 0
+
+
+def test_shut_eyes_hide_the_pupil_and_a_totally_palsied_one_does_not(model: FaceModel, average: Person) -> None:
+    scenes = [Scene("rest"), Scene("eye_closure_gentle"), Scene("eye_closure_gentle", Side.LEFT, 6.0)]
+    pictures = render(model, [average] * 3, scenes, SIZE)
+    (rx, ry), (lx, ly) = model.shape_mean[[0, 1]].long().tolist()
+    right = [grey(p)[ry - 1 : ry + 1, rx - 1 : rx + 2].mean() for p in pictures]
+    left = [grey(p)[ly - 1 : ly + 1, lx - 1 : lx + 2].mean() for p in pictures]
+    assert right[1] > right[0] + 25
+    assert right[2] > right[0] + 25
+    assert left[1] > left[0] + 25
+    assert left[2] < left[1] - 15
+
+
+def test_a_full_smile_shows_teeth(model: FaceModel, average: Person) -> None:
+    closed, smile = render(model, [average] * 2, [Scene("smile_gentle"), Scene("smile_full")], SIZE)
+    x, y = model.shape_mean[[96, 101]].mean(0).long().tolist()
+    window = np.s_[y - 4 : y + 5, x - 3 : x + 4]
+    assert smile[window][..., 2].max() > closed[window][..., 2].max() + 20, "blue tells enamel from lips"
+
+
+@pytest.mark.parametrize("expression", list(EXPRESSIONS))
+def test_a_mirrored_person_has_a_mirrored_picture(model: FaceModel, expression: str) -> None:
+    rng = np.random.default_rng(3)
+    shape = model.shape_mean + 0.5 * torch.tensordot(torch.tensor(rng.normal(size=30)).float(), model.shape_basis, 1)
+    look = model.appearance_mean + 0.5 * torch.tensordot(
+        torch.tensor(rng.normal(size=60)).float(), model.appearance_basis, 1
+    )
+    person = Person(shape, look[:3].clamp(0, 1), look[3] * 24)
+    flipped = torch.stack([SIZE - shape[list(FLIP), 0], shape[list(FLIP), 1]], -1)
+    twin = Person(flipped, person.colours.flip(-1), person.outline.flip(-1))
+    (here,) = render(model, [person], [Scene(expression, Side.RIGHT, 5.0)], 64)
+    (there,) = render(model, [twin], [Scene(expression, Side.LEFT, 5.0)], 64)
+    assert np.abs(here[:, ::-1].astype(int) - there).mean() < 1.0
