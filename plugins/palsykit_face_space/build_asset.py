@@ -97,8 +97,8 @@ def imputed(looks: NDArray[np.float64], rank: int = _IMPUTATION_RANK) -> NDArray
     """Appearances [N, 4, SIZE, SIZE] whose colours outside the outline are the low-rank guess from what is inside.
 
     Hair that somebody does not have must still have a colour, or blends of long and short hair turn grey: the missing
-    values of the PCA are estimated by iterating it (Kiers, Psychometrika 1997), from the mean of those who show the place;
-    the more components, the nearer to that mean the guess stays.
+    values of the PCA are estimated by iterating it (Kiers, Psychometrika 1997), from the mean of those who show the
+    place; the more components, the nearer to that mean the guess stays.
     """
     colours = looks[:, :3].reshape(len(looks), -1)
     hidden = np.repeat(looks[:, 3:] <= 0, 3, axis=1).reshape(colours.shape)
