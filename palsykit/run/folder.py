@@ -2,6 +2,7 @@
 
 import json
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,14 +68,22 @@ class RunFolder:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any] | None]:
-        """Yields the dict that the stage fills with facts, or None where it is done; left without error, it is done."""
+        """Yields the dict that the stage fills with facts, or None where it is done; left without error, it is done.
+
+        Raises:
+            PalsykitError: for a ValueError of a part, with the stage's name and the place.
+        """
         state = self.state()
         if name in state["stages"]:
             yield None
             return
         facts: dict[str, Any] = {}
         began = time.monotonic()
-        yield facts
+        try:
+            yield facts
+        except ValueError as error:  # a part's way to refuse what it is given
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            raise PalsykitError(f"{name}: {error} [at {Path(frame.filename).name}:{frame.lineno}]") from error
         state = self.state()
         state["stages"][name] = {**facts, "seconds": round(time.monotonic() - began, 1)}
         _write_state(self.path, state)
@@ -117,8 +126,8 @@ def read_state(path: Path) -> dict[str, Any]:
         )
     try:
         state: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        state["recipe_hash"], state["stages"]
-    except (ValueError, KeyError) as error:
+        state["recipe_hash"], state["stages"].items()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PalsykitError(
             f"{file}: cannot be read ({error}); the rest of the folder is whole: run again with --fresh, which keeps "
             "the old folder under another name"
@@ -135,14 +144,16 @@ def open_run(recipe: Recipe, path: Path, fresh: bool) -> RunFolder:
         fresh: begin anew; a run that is there already is kept under a free name beside it.
 
     Raises:
-        PalsykitError: where the folder belongs to another recipe, or is not empty and no run.
+        PalsykitError: where the folder belongs to another recipe, or is neither empty nor a run.
     """
-    if fresh and path.exists():
-        _set_aside(path)
     if path.exists() and not path.is_dir():
         raise PalsykitError(
             f"{path}: a file; expected a folder for the run, new or this recipe's own; name another: --output"
         )
+    if path.is_dir() and any(path.iterdir()):
+        _refuse_what_is_no_run(path)  # with --fresh as well: nobody's own folder is to be moved aside
+        if fresh:
+            _set_aside(path.absolute())
     if path.is_dir() and any(path.iterdir()):
         _refuse_another(recipe, path)
     else:
@@ -150,6 +161,14 @@ def open_run(recipe: Recipe, path: Path, fresh: bool) -> RunFolder:
         write_text(path / "recipe.yaml", recipe.yaml())
         _write_state(path, {"palsykit": __version__, "recipe_hash": recipe.hash, "stages": {}})
     return RunFolder(path)
+
+
+def _refuse_what_is_no_run(path: Path) -> None:
+    if not (path / "state.json").exists():
+        raise PalsykitError(
+            f"{path}: not empty, and no palsykit run (no state.json in it); expected a folder for the run, new, empty or "
+            "this recipe's own; name another: --output DIR"
+        )
 
 
 def _refuse_another(recipe: Recipe, path: Path) -> None:

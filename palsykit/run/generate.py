@@ -78,6 +78,7 @@ def _metadata(name: str, pair: Pair, seed: int) -> dict[str, Any]:
         "severity": labels.severity,
         "identity": pair.identity.key,
         "driver": pair.record.key,
+        "landmarks": pair.record.landmarks_source or "unknown",
         "seed": row_seed(seed, pair),
         "synthetic": True,
     }

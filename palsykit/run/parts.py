@@ -20,7 +20,7 @@ from palsykit.interfaces import ConditioningSpec, Synthesiser, Trainer, Training
 from palsykit.networks import SharedNetwork
 from palsykit.recipe import Recipe
 from palsykit.recipe.build import build_part
-from palsykit.recipe.schema import PartBlock
+from palsykit.recipe.schema import PartBlock, Settings
 from palsykit.seeds import derive
 from palsykit.training.loop import accelerator
 
@@ -37,7 +37,10 @@ class Data:
 
     def __init__(self, dataset: FaceDataset, seed: int):
         self.dataset = dataset
-        self.splits = split_records(dataset.records, seed)
+        try:
+            self.splits = split_records(dataset.records, seed)
+        except ValueError as error:
+            raise PalsykitError(f"the data ({type(dataset).__name__}): {error}") from error
 
     @property
     def without_landmarks(self) -> int:
@@ -146,8 +149,23 @@ class Parts:
             raise PalsykitError(
                 f"{self.recipe.name}: the recipe has no sampler; add one, such as sampler: {{use: ddim}}"
             )
-        sampler = self.build("samplers", s.sampler, model.scheduler)
-        return DiffusionSynthesiser(model.eval(), sampler, s.generate.guidance if guidance is None else guidance)
+        strength = s.generate.guidance if guidance is None else guidance
+        check_guidance(strength, s)
+        return DiffusionSynthesiser(model.eval(), self.build("samplers", s.sampler, model.scheduler), strength)
+
+
+def check_guidance(strength: float, settings: Settings) -> None:
+    """Refuses guidance that a recipe's model cannot give, which is known before anything is trained.
+
+    Raises:
+        PalsykitError: guidance other than 1, and no condition that training drops.
+    """
+    diffuses = settings.synthesiser is None and settings.sampler is not None
+    if diffuses and strength != 1 and not any(block.drop > 0 for block in settings.conditions.values()):
+        raise PalsykitError(
+            f"guidance {strength:g}: no condition is dropped in training, so there is nothing to guide from; use "
+            f"guidance 1, or train with drop: 0.1 in a condition ({', '.join(settings.conditions)})"
+        )
 
 
 def _plain(block: PartBlock) -> dict[str, Any]:

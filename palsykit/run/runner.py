@@ -1,5 +1,6 @@
 """A recipe's run, stage by stage: prepare, fit, train, generate, evaluate, report."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from palsykit.recipe import Recipe, load_recipe
 from palsykit.run.evaluate import evaluate
 from palsykit.run.folder import RunFolder, open_run, read_state
 from palsykit.run.generate import generate
-from palsykit.run.parts import Parts
+from palsykit.run.parts import Parts, check_guidance
 from palsykit.run.prepare import prepare
 from palsykit.run.show import write_report
 from palsykit.run.train import fit, predict_landmarks, restore_fits, train_model, trained_model
@@ -42,6 +43,7 @@ def run_recipe(recipe: Recipe, output: Path, fresh: bool = False) -> RunSummary:
     Raises:
         PalsykitError: for anything the user can mend.
     """
+    check_guidance(recipe.settings.generate.guidance, recipe.settings)
     run = open_run(recipe, output, fresh)
     if run.finished():
         return RunSummary(run.path, run.report, already_done=True)
@@ -77,8 +79,6 @@ def evaluate_run(folder: Path) -> dict[str, float | None]:
     parts = reopened(run)
     run.forget("evaluate", "report")
     _show(run, parts)
-    import json
-
     figures: dict[str, float | None] = json.loads(run.metrics.read_text(encoding="utf-8"))["metrics"]
     return figures
 

@@ -23,6 +23,7 @@ from palsykit.training.loop import accelerator
 
 LIBRARIES = ("torch", "diffusers", "accelerate", "torchmetrics")
 INTERVALS = "Intervals: 95 %, bootstrap over subjects (1,000 resamples, percentiles); whole-set figures have none."
+LICENCE = "palsykit is MIT; pictures and weights follow the licences of the data and of the networks they come from."
 FIGURE_ROWS = 16
 """Identities in the figure; the pictures of more are in images/."""
 
@@ -44,7 +45,7 @@ def write_report(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
         rejected=[(rejected.path, rejected.reason) for rejected in parts.data().dataset.rejected],
         notes=_notes(parts, summary),
         attribution=summary["attribution"],
-        licence="",
+        licence=LICENCE,
         intervals=INTERVALS if metrics else "",
     )
     write_text(run.report, render_html(report))
@@ -135,9 +136,9 @@ def _notes(parts: Parts, summary: dict[str, Any]) -> list[str]:
     if alone := summary["single_photograph_subjects"]:
         notes.append(f"{len(alone)} subjects have one photograph, their own identity image: {', '.join(alone[:20])}.")
     if count := summary["without_landmarks"]:
-        notes.append(
-            f"{count} photographs came without landmarks; the points network predicted them; they are marked so."
-        )
+        network = parts.points_network()
+        found = f"the network {network.name} predicted them" if network else "no network of this recipe finds them"
+        notes.append(f"{count} photographs came without landmarks; {found}; images/metadata.jsonl says so of each.")
     shipped = [n for n, block in parts.settings.networks.items() if str(block.parameters.get("weights", "")).count(":")]
     if shipped:
         notes.append(f"Networks with weights that ship with palsykit: {', '.join(shipped)}.")
@@ -168,7 +169,7 @@ def _card(run: RunFolder, parts: Parts, metrics: list[MetricRow], summary: dict[
         ],
         training_data=f"{settings.data.use}: {photographs['train']} photographs of {subjects['train']} people.",
         attribution=summary["attribution"],
-        licence="",
+        licence=LICENCE,
         evaluation_data=f"{subjects[settings.generate.split]} people of the split '{settings.generate.split}', "
         f"at most {settings.generate.identities} of them synthesised; none of them was trained on.",
         metrics=metrics,

@@ -10,9 +10,9 @@ from palsykit.interfaces import Encoded, FaceView, Network, TokenSpec
 class IdentityEncoder(nn.Module):
     """CFCPalsy's identity condition (arXiv:2409.07271): one token a position of the map.
 
-    At 112 px IR-50's 7 x 7 x 512 map gives 49 tokens of width 512; the embedding, L2-normalised, is the pooled vector.
-    We add what makes tokens comparable and tells them apart: a LayerNorm and a learnt positional embedding, and a
-    linear map where ``width`` is not the map's.
+    At 112 px IR-50's 7 x 7 x 512 map gives 49 tokens of width 512; the embedding, L2-normalised and
+    multiplied by the square root of its width, is the pooled vector. We add what makes tokens comparable and
+    tells them apart: a LayerNorm and a learnt positional embedding, and a linear map where ``width`` is not the map's.
 
     Args:
         image_size: side of the images in px; the network's own.
@@ -39,6 +39,8 @@ class IdentityEncoder(nn.Module):
         return {"map": output.map, "embedding": F.normalize(output.embedding, dim=-1)}
 
     def forward(self, features: dict[str, Tensor]) -> Encoded:
-        """Tokens [B, h * w, W], row by row of the map, and pooled [B, D]."""
+        """Tokens [B, h * w, W], row by row of the map, and pooled [B, D] of length sqrt(D)."""
         positions = features["map"].flatten(2).transpose(1, 2)  # (B, C, h, w) -> (B, h * w, C)
-        return Encoded(self.project(self.norm(positions)) + self.position, features["embedding"])
+        # a unit vector of D entries is 1 / sqrt(D) in each: too faint beside a time embedding of order 1
+        pooled = features["embedding"] * features["embedding"].shape[-1] ** 0.5
+        return Encoded(self.project(self.norm(positions)) + self.position, pooled)

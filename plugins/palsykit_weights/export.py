@@ -61,7 +61,8 @@ def _card(run: Path, file: Path, facts: dict[str, Any], training: dict[str, Any]
         f"# {file.stem}",
         "",
         f"- made by: `palsykit run recipes/{_recipe_name(recipe, run)}`, then `python -m palsykit_weights.export RUN`",
-        f"- commit: {_commit()}; palsykit {facts['palsykit']}; recipe hash {facts['recipe_hash']}; seed {recipe['seed']}",
+        f"- commit: {_commit()}; palsykit {facts['palsykit']}; seed {recipe['seed']}",
+        f"- recipe hash: {facts['recipe_hash']}",
         f"- steps: {training['steps']} of batch {training['batch_size']}, learning rate {training['lr']:g}, "
         f"EMA {training['ema']:g}, started from {training.get('start') or 'random weights'}",
         f"- data: {json.dumps(recipe['data'])}; {json.dumps(data['counts']['split'])}",
