@@ -15,8 +15,8 @@ from palsykit.recipe.read import Tree, displayed
 from palsykit.recipe.schema import Settings
 from palsykit.recipe.yaml_rules import dump
 
-UNHASHED = ("name", "about")
-"""What a recipe is called changes nothing of what it does."""
+UNHASHED = ("name", "about", "tracking")
+"""What a recipe is called and who watches it changes nothing of what it does."""
 
 ABSENT = "(absent)"
 

@@ -101,7 +101,11 @@ class Generation(Block):
 
 
 class Settings(Block):
-    """A whole recipe."""
+    """A whole recipe.
+
+    Attributes:
+        tracking: where the training log goes beside log.jsonl; changes no result.
+    """
 
     name: str | None = None
     about: str = ""
@@ -120,3 +124,4 @@ class Settings(Block):
     synthesiser: PartBlock | None = None
     generate: Generation = Generation()
     metrics: dict[str, PartBlock] = Field(default_factory=dict)
+    tracking: Literal["tensorboard"] | None = None

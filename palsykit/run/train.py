@@ -8,6 +8,7 @@ from palsykit.faces.pairing import pair
 from palsykit.recipe.schema import FitBlock, Optimisation
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Data, Parts
+from palsykit.run.tracking import logger
 from palsykit.run.weights import load_into, load_model, save_model, save_network
 from palsykit.seeds import derive
 from palsykit.training.batches import PairedFaces
@@ -50,7 +51,7 @@ def train_model(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
     if settings.train.start is not None:
         load_into(model, settings.train.start)
     trainer = parts.trainer(settings.trainer, data)
-    average = train(_job("train", run, model, trainer, data, settings.train, settings.seed))
+    average = train(_job("train", run, parts, model, trainer, data, settings.train, settings.seed))
     facts["parameters"] = sum(p.numel() for p in model.parameters() if p.requires_grad)
     facts["steps"] = settings.train.steps
     if accelerator().is_main_process:
@@ -72,14 +73,16 @@ def _fit_one(run: RunFolder, parts: Parts, block: FitBlock) -> None:
     data = parts.data(block.data)
     trainer = parts.trainer(block.trainer, data)
     job = f"fit-{block.network}"
-    average = train(_job(job, run, network.module, trainer, data, block, derive(job, parts.settings.seed)))
+    average = train(_job(job, run, parts, network.module, trainer, data, block, derive(job, parts.settings.seed)))
     network.module.load_state_dict(average.state_dict())
     network.freeze()
 
 
-def _job(name: str, run: RunFolder, model: Any, trainer: Any, data: Data, settings: Optimisation, seed: int) -> Job:
+def _job(
+    name: str, run: RunFolder, parts: Parts, model: Any, trainer: Any, data: Data, settings: Optimisation, seed: int
+) -> Job:
     pairs = pair(data.splits["train"], seed).pairs
     if not pairs:
         raise PalsykitError(f"{name}: no training photographs; see data.json in {run.path}")
     faces = PairedFaces(data.dataset, pairs)
-    return Job(name, model, trainer, faces, settings, seed, run.checkpoints(name), run.log)
+    return Job(name, model, trainer, faces, settings, seed, run.checkpoints(name), logger(run, parts.settings.tracking))
