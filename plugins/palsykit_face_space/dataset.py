@@ -3,11 +3,14 @@
 import contextlib
 import hashlib
 import os
+import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.progress import track
 from safetensors import SafetensorError
@@ -126,17 +129,21 @@ class FaceSpace:
         )
 
     def _render_all(self) -> NDArray[np.uint8]:
-        pictures = np.empty((len(self._shots), self.image_size, self.image_size, 3), dtype=np.uint8)
-        for start in track(
-            range(0, len(self._shots), _BATCH), "Rendering the face space", disable=not os.isatty(2), transient=True
-        ):
-            shots = self._shots[start : start + _BATCH]
-            people = [self._person(shot.person) for shot in shots]
-            pictures[start : start + _BATCH] = render(self._model, people, [s.scene for s in shots], self.image_size)
+        batches = [self._shots[start : start + _BATCH] for start in range(0, len(self._shots), _BATCH)]
+        with _single_threaded(), ThreadPoolExecutor(os.cpu_count()) as pool:
+            done = pool.map(self._rendered, batches)
+            shown = track(
+                done, "Rendering the face space", len(batches), disable=not sys.stderr.isatty(), transient=True
+            )
+            pictures = np.ascontiguousarray(np.concatenate(list(shown)))
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with _moved_into_place(self._file) as part:
             save_file({"pictures": pictures}, part)
         return pictures
+
+    def _rendered(self, shots: Sequence[Shot]) -> NDArray[np.uint8]:
+        people = [self._person(shot.person) for shot in shots]
+        return render(self._model, people, [shot.scene for shot in shots], self.image_size)
 
     def _read(self) -> NDArray[np.uint8] | None:
         """The cached pictures, or None where the file is damaged or of another make."""
@@ -161,6 +168,17 @@ def _check(image_size: int, people: dict[str, int], renders: int, seed: int) -> 
     ):
         if count > room:
             raise ValueError(f"face_space: {name} is {count}; expected at most {room}")
+
+
+@contextlib.contextmanager
+def _single_threaded() -> Iterator[None]:
+    """One thread an operation while batches run side by side; small as they are, sharing one costs more than it saves."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextlib.contextmanager

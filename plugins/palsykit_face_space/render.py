@@ -129,4 +129,4 @@ def render(model: FaceModel, people: Sequence[Person], scenes: Sequence[Scene], 
     background = grey[:, 0] + grey[:, 1] * (torch.arange(SIZE) / SIZE)[None, None, :, None]
     picture = torch.lerp(background.expand_as(picture), picture, (warped[:, 6:] + 0.5).clamp(0, 1))
     finished = _photographed(picture, [s.camera for s in scenes], image_size)
-    return np.asarray((finished * 255).round().to(torch.uint8).permute(0, 2, 3, 1))
+    return np.ascontiguousarray((finished * 255).round().to(torch.uint8).permute(0, 2, 3, 1))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -41,8 +40,8 @@ def _solve(at: Tensor, there: Tensor, smoothing: float) -> Tensor:
     system[:, :count, count:] = ones
     system[:, count:, :count] = ones.transpose(1, 2)
     right = torch.cat([there, torch.zeros(batch, 3, 2, dtype=at.dtype)], 1)
-    # numpy's solver: torch 2.15's batched one fails in MKL after torch.set_num_threads(2) ("Pivots given to lu_solve").
-    return torch.from_numpy(np.linalg.solve(system.numpy(), right.numpy()))
+    # One at a time: torch 2.15's batched solver fails after torch.set_num_threads(2) ("Pivots given to lu_solve ...").
+    return torch.stack([torch.linalg.solve(*pair) for pair in zip(system, right, strict=True)])
 
 
 def splines(here: Tensor, there: Tensor, parts: Sequence[list[int]], steps: int) -> Tensor:
