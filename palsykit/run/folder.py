@@ -166,8 +166,8 @@ def open_run(recipe: Recipe, path: Path, fresh: bool) -> RunFolder:
 def _refuse_what_is_no_run(path: Path) -> None:
     if not (path / "state.json").exists():
         raise PalsykitError(
-            f"{path}: not empty, and no palsykit run (no state.json in it); expected a folder for the run, new, empty or "
-            "this recipe's own; name another: --output DIR"
+            f"{path}: not empty, and no palsykit run (no state.json in it); expected a new or empty folder, or this "
+            "recipe's own run; name another: --output DIR"
         )
 
 
