@@ -23,7 +23,7 @@ from palsykit_face_space.model import ASSET, Person, draw, load_model
 from palsykit_face_space.plan import FIRST, Shot, plan
 from palsykit_face_space.render import Camera, Scene, landmarks, pose, render
 
-RENDERER = 3
+RENDERER = 4
 """Counts changes of what is drawn for the same parameters; part of the cache's name."""
 
 _BATCH = 16
@@ -172,7 +172,7 @@ def _check(image_size: int, people: dict[str, int], renders: int, seed: int) -> 
 
 @contextlib.contextmanager
 def _single_threaded() -> Iterator[None]:
-    """One thread an operation while batches run side by side; small as they are, sharing one costs more than it saves."""
+    """One thread an operation while batches run side by side; sharing such small ones costs more than it saves."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
