@@ -98,7 +98,7 @@ def test_whatever_the_contents_say_is_escaped(contents: ReportContents) -> None:
 def test_figures_show_digits_intervals_directions_and_what_is_not_defined(contents: ReportContents) -> None:
     text = " ".join(Page(render_html(contents)).text.split())
     assert "psnr 21.7 dB 21.1 to 22.4 39 ↑ higher Peak signal-to-noise ratio." in text
-    assert "landmark_error not defined — 0 ↓ lower" in text
+    assert "landmark error not defined — 0 ↓ lower" in text
     assert "Not comparable with figures from Inception features." in text
 
 
