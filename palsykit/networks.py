@@ -45,6 +45,9 @@ class SharedNetwork:
             digest = hashlib.sha256()
             for key, value in sorted(self.module.state_dict().items()):
                 digest.update(key.encode())
-                digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+                flat = (
+                    value.detach().cpu().flatten()
+                )  # a scalar, as batch norms have, cannot be viewed as bytes
+                digest.update(flat.view(torch.uint8).numpy().tobytes())
             self._fingerprint = digest.hexdigest()
         return self._fingerprint

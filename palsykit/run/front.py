@@ -63,7 +63,7 @@ class Model:
                 "at 39 % of its height and mouth at 68 %; crop it so and try again"
             )
         image = image.resize((self.image_size, self.image_size), Image.Resampling.LANCZOS)
-        return FaceView.of_images(to_tensor(np.asarray(image)[None])).to(self.parts.device)
+        return FaceView.of_images(to_tensor(np.array(image)[None])).to(self.parts.device)
 
 
 def _opened(name: str, picture: Picture) -> Image.Image:
