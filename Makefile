@@ -16,7 +16,7 @@ help:
 	@echo "make run      train, generate, evaluate and report recipes/cfcpalsy.yaml"
 	@echo "make test     lint, then every test"
 	@echo "make lint     ruff and mypy"
-	@echo "make weights  train the base model that palsykit ships (hours)"
+	@echo "make weights  train the networks and the base model that palsykit ships (hours)"
 	@echo "make clean    remove caches and builds; runs/ and $(VENV) stay"
 
 run: $(VENV)/.installed
@@ -31,7 +31,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 weights: $(VENV)/.installed
+	$(BIN)/palsykit run recipes/networks.yaml
+	$(BIN)/python -m palsykit_weights.export runs/networks
 	$(BIN)/palsykit run recipes/base.yaml
+	$(BIN)/python -m palsykit_weights.export runs/base
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

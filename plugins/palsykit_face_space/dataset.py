@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -12,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import track
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from palsykit.faces.palsy import affected
 from palsykit.faces.records import FaceRecord, Rejected
 from palsykit.faces.vocabulary import FaceLabels, Side, canonical_expression
+from palsykit.progress import track
 from palsykit_face_space.model import ASSET, Person, draw, load_model
 from palsykit_face_space.plan import FIRST, Shot, plan
 from palsykit_face_space.render import Camera, Scene, landmarks, pose, render
@@ -130,12 +129,16 @@ class FaceSpace:
 
     def _render_all(self) -> NDArray[np.uint8]:
         batches = [self._shots[start : start + _BATCH] for start in range(0, len(self._shots), _BATCH)]
-        with _single_threaded(), ThreadPoolExecutor(os.cpu_count()) as pool:
-            done = pool.map(self._rendered, batches)
-            shown = track(
-                done, "Rendering the face space", len(batches), disable=not sys.stderr.isatty(), transient=True
-            )
-            pictures = np.ascontiguousarray(np.concatenate(list(shown)))
+        rendered = []
+        with (
+            _single_threaded(),
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+            track("render the face space", len(self._shots), "images") as progress,
+        ):
+            for pictures in pool.map(self._rendered, batches):
+                rendered.append(pictures)
+                progress.advance(len(pictures))
+        pictures = np.ascontiguousarray(np.concatenate(rendered))
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with _moved_into_place(self._file) as part:
             save_file({"pictures": pictures}, part)
