@@ -124,7 +124,7 @@ def _part(images: Images, start: int, stop: int) -> Images:
 
 
 def _named(metric: str, figure: str) -> str:
-    return figure if figure.startswith(metric) else f"{metric}/{figure}"
+    return figure if f"{figure}_".startswith(f"{metric}_") else f"{metric}/{figure}"
 
 
 def summarise(column: Sequence[float], subjects: Sequence[str], card: MetricCard, seed: int) -> Figure:
