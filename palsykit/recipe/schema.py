@@ -75,7 +75,7 @@ class Training(Optimisation):
 
 
 class FitBlock(Optimisation):
-    """Fits one network before the main training; without ``data`` it uses the recipe's."""
+    """Fits one network before the main training, unless it has weights; without ``data`` it uses the recipe's."""
 
     network: str
     trainer: PartBlock

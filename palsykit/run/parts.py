@@ -20,7 +20,7 @@ from palsykit.interfaces import ConditioningSpec, Synthesiser, Trainer, Training
 from palsykit.networks import SharedNetwork
 from palsykit.recipe import Recipe
 from palsykit.recipe.build import build_part
-from palsykit.recipe.schema import PartBlock, Settings
+from palsykit.recipe.schema import FitBlock, PartBlock, Settings
 from palsykit.seeds import derive
 from palsykit.training.loop import accelerator
 
@@ -88,6 +88,12 @@ class Parts:
         with torch.random.fork_rng():
             torch.manual_seed(derive("build", self.settings.seed, interface, block.use, json.dumps(_plain(block))))
             return build_part(interface, block, *positional, networks=self.networks)
+
+    @property
+    def fits(self) -> list[FitBlock]:
+        """Networks to fit, in order: those of ``fits`` that have no weights."""
+        networks = self.settings.networks
+        return [block for block in self.settings.fits if networks[block.network].parameters.get("weights") is None]
 
     def data(self, block: PartBlock | None = None) -> Data:
         """The recipe's data, or another block's; equal blocks share one."""

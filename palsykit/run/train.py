@@ -17,7 +17,7 @@ from palsykit.training.loop import Job, accelerator, train
 
 def fit(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
     """Fits each network of ``fits`` that this run has not fitted yet."""
-    for block in parts.settings.fits:
+    for block in parts.fits:
         file = run.networks / f"{block.network}.safetensors"
         if not file.exists():
             _fit_one(run, parts, block)
@@ -27,7 +27,7 @@ def fit(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
 
 def restore_fits(run: RunFolder, parts: Parts) -> None:
     """Puts the weights of this run's fitted networks into a new process's networks."""
-    for block in parts.settings.fits:
+    for block in parts.fits:
         file = run.networks / f"{block.network}.safetensors"
         if file.exists():
             load_into(parts.networks[block.network].module, file)
