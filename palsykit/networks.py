@@ -45,9 +45,7 @@ class SharedNetwork:
             digest = hashlib.sha256()
             for key, value in sorted(self.module.state_dict().items()):
                 digest.update(key.encode())
-                flat = (
-                    value.detach().cpu().flatten()
-                )  # a scalar, as batch norms have, cannot be viewed as bytes
+                flat = value.detach().cpu().flatten()  # a scalar, as batch norms have, has no view as bytes
                 digest.update(flat.view(torch.uint8).numpy().tobytes())
             self._fingerprint = digest.hexdigest()
         return self._fingerprint
