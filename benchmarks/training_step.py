@@ -1,0 +1,154 @@
+"""What a training step of a recipe costs, as seconds and as ratios measured side by side.
+
+    python benchmarks/training_step.py --recipe recipes/cfcpalsy-112.yaml
+
+The recipe's whole step (forward, backward, clipping, AdamW, the running average) is taken by palsykit's own training
+loop with the recipe's own trainer, then with plain diffusion on the same model, in the precision that the recipe gets
+and in full precision. Networks and model start at random, whatever weights the recipe names, and pictures are noise:
+none of it changes what a step costs.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from palsykit.errors import PalsykitError
+from palsykit.faces.pairing import pair
+from palsykit.faces.records import FaceRecord, Rejected
+from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels
+from palsykit.recipe import Recipe, load_recipe
+from palsykit.recipe.merge import read_extended
+from palsykit.recipe.schema import PartBlock
+from palsykit.run.parts import Data, Parts
+from palsykit.training.batches import PairedFaces
+from palsykit.training.loop import Job, train
+from palsykit.training.precision import autocast_dtype
+
+ROOT = Path(__file__).parents[1]
+
+
+class Noise:
+    """As many photographs as a batch has rows, of one person, so that the second step finds every feature cached."""
+
+    attribution = "drawn by a benchmark"
+    rejected: Sequence[Rejected] = ()
+
+    def __init__(self, image_size: int, rows: int):
+        self.image_size = image_size
+        rng = np.random.default_rng(0)
+        self._pictures = rng.integers(0, 256, (rows, image_size, image_size, 3), dtype=np.uint8)
+        points = rng.uniform(0, image_size, (68, 2)).astype(np.float32)
+        words = list(EXPRESSIONS)
+        self.records = [
+            FaceRecord(str(row), FaceLabels("somebody", words[row % len(words)]), points, "given", "train")
+            for row in range(rows)
+        ]
+
+    def image(self, record: FaceRecord) -> NDArray[np.uint8]:
+        """[image_size, image_size, 3]."""
+        return self._pictures[int(record.key)]
+
+
+def at_random(path: Path, changes: Sequence[str]) -> Recipe:
+    """The recipe with random weights in place of files and fits."""
+    networks = read_extended(path).value.get("networks") or {}
+    named = [name for name, block in networks.items() if isinstance(block, dict) and "weights" in block]
+    fits = ", ".join(f"{{network: {name}, trainer: {{use: diffusion}}, steps: 0}}" for name in networks)
+    files = [f"networks.{name}.weights=null" for name in named]
+    return load_recipe(path, [*changes, *files, f"fits=[{fits}]", "train.start=null"])
+
+
+def step_seconds(parts: Parts, trainer: PartBlock, precision: str, batch: int, steps: int) -> tuple[float, float]:
+    """(first step, median of the later ones) in seconds; the first reads every picture with the frozen networks."""
+    data = Data(Noise(parts.settings.image_size, batch), 0)
+    keys: dict[str, Any] = {"steps": 1 + steps, "batch_size": batch, "precision": precision, "log_every": 1}
+    settings = parts.settings.train.model_copy(update={**keys, "accumulate": 1, "checkpoint_every": 2 + steps})
+    ends: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        faces = PairedFaces(data.dataset, pair(data.splits["train"], 0).pairs)
+        model, part = parts.model(), parts.trainer(trainer, data)
+        job = Job("step", model, part, faces, settings, 0, Path(folder), lambda line: ends.append(_now()))
+        began = _now()
+        train(job)
+    spans = np.diff([began, *ends])
+    return float(spans[0]), statistics.median(spans[1:])
+
+
+def _now() -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def measure(recipe: Recipe, batch: int, steps: int) -> dict[str, Any]:
+    """Every figure of one recipe.
+
+    Raises:
+        PalsykitError: the recipe trains no diffusion model.
+    """
+    if recipe.settings.trainer is None:
+        raise PalsykitError(f"{recipe.path}: trains no diffusion model; expected a recipe with trainer and denoiser")
+    parts = Parts(recipe)
+    own, plain = recipe.settings.trainer, PartBlock(use="diffusion")
+    precision = "fp32" if autocast_dtype(recipe.settings.train.precision, parts.device) is None else "bf16"
+    first, whole = step_seconds(parts, own, precision, batch, steps)
+    _, diffusion = step_seconds(parts, plain, precision, batch, steps)
+    seconds = {"first": first, "step": whole, "plain diffusion": diffusion}
+    ratios = {f"{own.use} / plain diffusion": whole / diffusion}
+    if precision != "fp32":
+        _, seconds["fp32"] = step_seconds(parts, own, "fp32", batch, steps)
+        ratios[f"{precision} / fp32"] = whole / seconds["fp32"]
+    return {
+        "benchmark": "training_step",
+        "recipe": recipe.name,
+        "image_size": recipe.settings.image_size,
+        "batch_size": batch,
+        "parameters": sum(p.numel() for p in parts.model().parameters()),
+        "device": f"{parts.device.type}, threads: {torch.get_num_threads()}",
+        "trainer": own.use,
+        "precision": precision,
+        "seconds": seconds,
+        "ratios": ratios,
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """The figures for people."""
+    own, kind, batch, seconds = found["trainer"], found["precision"], found["batch_size"], found["seconds"]
+    rows = {
+        f"{own}, {kind}, first step": seconds["first"],
+        f"{own}, {kind}": seconds["step"],
+        f"plain diffusion, {kind}": seconds["plain diffusion"],
+    }
+    if "fp32" in seconds:
+        rows[f"{own}, fp32"] = seconds["fp32"]
+    title = f"{found['recipe']}: {found['image_size']} px, {found['parameters'] / 1e6:.1f} M trained parameters"
+    lines = [f"{title}, batch {batch}, {found['device']}", f"{'step':<32}{'seconds':>9}{'images/s':>10}{'ratio':>8}"]
+    lines += [f"{n:<32}{s:>9.3f}{batch / s:>10.2f}{s / seconds['step']:>8.2f}" for n, s in rows.items()]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints a table and a JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--recipe", type=Path, default=ROOT / "recipes" / "cfcpalsy-112.yaml")
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="change the recipe")
+    parser.add_argument("--batch", type=int, default=2, help="rows of a step")
+    parser.add_argument("--steps", type=int, default=1, help="steps measured after the first; their median counts")
+    options = parser.parse_args(arguments)
+    found = measure(at_random(options.recipe, options.set), options.batch, options.steps)
+    print(table(found))
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Each script runs with tiny settings, and its last line is the table again; the figures themselves are no test."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from palsykit.errors import PalsykitError
+from palsykit.recipe import load_recipe
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests" / "run" / "tiny.yaml"
+Script = Callable[[str], ModuleType]
+
+
+def test_start_up(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    script("start_up").main(["--repeats", "1", "--against", "import json"])
+    *lines, last = capsys.readouterr().out.splitlines()
+    found = json.loads(last)
+    assert [line.split("  ")[0] for line in lines] == ["command", "palsykit --help", "palsykit plugins", "import json"]
+    assert list(found["ratios"]) == ["palsykit --help", "palsykit plugins"]
+    for name, ratio in found["ratios"].items():
+        assert ratio == pytest.approx(found["seconds"][name] / found["seconds"]["import json"])
+        assert ratio > 0
+
+
+def test_start_up_does_not_time_a_command_that_fails(script: Script) -> None:
+    with pytest.raises(Exception, match="returned non-zero exit status"):
+        script("start_up").main(["--repeats", "1", "--against", "import nothing_of_this_name"])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_training_step(script: Script, capsys: pytest.CaptureFixture[str], precision: str) -> None:
+    script("training_step").main(["--recipe", str(TINY), "--batch", "2", "--set", f"train.precision={precision}"])
+    *lines, last = capsys.readouterr().out.splitlines()
+    found = json.loads(last)
+    assert lines[0].startswith("tiny: 32 px, 0.1 M trained parameters, batch 2, cpu")
+    assert (found["trainer"], found["precision"], found["batch_size"]) == ("cycle", precision, 2)
+    seconds = found["seconds"]
+    assert all(value > 0 for value in seconds.values())
+    assert found["ratios"]["cycle / plain diffusion"] == pytest.approx(seconds["step"] / seconds["plain diffusion"])
+    assert f"{seconds['step']:.3f}" in lines[3]
+    assert len(lines) == 2 + len(seconds)
+    assert ("fp32" in seconds) == ("bf16 / fp32" in found["ratios"]) == (precision == "bf16"), "nothing against itself"
+
+
+def test_the_cycle_is_what_is_measured(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recipe's trainer takes one plus so many steps on as many rows as asked for, whose features are cached."""
+    module, seen = script("training_step"), []
+    train = module.train
+
+    def watched(job: Any) -> torch.nn.Module:
+        result: torch.nn.Module = train(job)
+        seen.append((type(job.trainer).__name__, job.settings.steps, len(job.faces), job.model.cache.misses))
+        return result
+
+    monkeypatch.setattr(module, "train", watched)
+    module.main(["--recipe", str(TINY), "--batch", "3", "--steps", "2", "--set", "train.precision=bf16"])
+    # three conditions, three rows each, read in the first step and never again
+    assert seen == [("CycleTrainer", 3, 3, 9), ("DiffusionTrainer", 3, 3, 9), ("CycleTrainer", 3, 3, 9)]
+
+
+@pytest.mark.parametrize("name", ["base", "cfcpalsy", "london", "cfcpalsy-112"])
+def test_weights_that_a_recipe_names_are_not_needed(script: Script, name: str) -> None:
+    if name == "london" and not (ROOT.parent / "shared" / "data" / "london").is_dir():
+        pytest.skip("the London set is not beside the repository")
+    recipe = script("training_step").at_random(ROOT / "recipes" / f"{name}.yaml", ["seed=3"])
+    assert recipe.settings.seed == 3
+    assert [block.parameters["weights"] for block in recipe.settings.networks.values()] == [None] * 3
+    assert recipe.settings.train.start is None
+    assert recipe.settings.trainer is not None
+
+
+def test_the_defaults_are_the_papers_scale(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, asked = script("training_step"), []
+
+    def measure(recipe: Any, batch: int, steps: int) -> dict[str, Any]:
+        asked.append((recipe.name, recipe.settings.image_size, batch, steps))
+        raise PalsykitError("enough")
+
+    monkeypatch.setattr(module, "measure", measure)
+    with pytest.raises(PalsykitError, match="enough"):
+        module.main([])
+    assert asked == [("cfcpalsy-112", 112, 2, 1)]
+
+
+def test_a_recipe_without_a_model_is_refused(script: Script) -> None:
+    recipe = load_recipe(ROOT / "recipes" / "networks.yaml")
+    with pytest.raises(PalsykitError, match=r"networks\.yaml: trains no diffusion model"):
+        script("training_step").measure(recipe, 2, 1)
+
+
+def test_the_readme_names_every_script() -> None:
+    text = (ROOT / "benchmarks" / "README.md").read_text()
+    scripts = sorted(path.name for path in (ROOT / "benchmarks").glob("*.py"))
+    assert [name for name in scripts if f"| `{name}` |" not in text] == []
+    assert scripts
