@@ -1,5 +1,6 @@
 """What long work says of itself: a bar with rate and time left in a terminal, else a line now and then."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -15,8 +16,15 @@ EVERY = 20.0
 console = Console(stderr=True, highlight=False)
 
 
+def speaks() -> bool:
+    """Whether this process talks: of a distributed run's processes (torchrun, accelerate), the first does."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def say(text: str) -> None:
     """One line on standard error, above a bar if there is one."""
+    if not speaks():
+        return
     if console.is_terminal:
         console.print(text, markup=False, soft_wrap=True)
     else:
@@ -62,7 +70,7 @@ class Track:
 def track(title: str, total: int, unit: str, done: int = 0) -> Iterator[Track]:
     """Shows the progress of ``total`` units, of which ``done`` were done before."""
     work = Track(title, total, done, unit, _first=done)
-    if console.is_terminal:
+    if console.is_terminal and speaks():
         columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
         with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=console) as bar:
             bar.add_task(title, total=total, completed=done, note="")

@@ -36,9 +36,12 @@ def _run(path: Path, overrides: list[str], output: Path | None, fresh: bool) -> 
 
     recipe = load_recipe(path, overrides)  # before torch's own seconds: a recipe's problems come first
 
+    from palsykit.progress import speaks
     from palsykit.run import run_recipe
 
     summary = run_recipe(recipe, output or Path("runs") / recipe.name, fresh)
+    if not speaks():
+        return
     if summary.already_done:
         print(f"Nothing to do: this run is finished. Its report: {summary.report}")
     else:

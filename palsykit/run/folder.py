@@ -21,9 +21,15 @@ STAGES = ("prepare", "fit", "train", "generate", "evaluate", "report")
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths and state of one run."""
+    """Paths and state of one run.
+
+    Attributes:
+        path: the folder.
+        writes: whether this process keeps the state; of a distributed run's processes, one does.
+    """
 
     path: Path
+    writes: bool = True
 
     @property
     def recipe(self) -> Path:
@@ -84,6 +90,8 @@ class RunFolder:
         except ValueError as error:  # a part's way to refuse what it is given
             frame = traceback.extract_tb(error.__traceback__)[-1]
             raise PalsykitError(f"{name}: {error} [at {Path(frame.filename).name}:{frame.lineno}]") from error
+        if not self.writes:
+            return
         state = self.state()
         state["stages"][name] = {**facts, "seconds": round(time.monotonic() - began, 1)}
         _write_state(self.path, state)

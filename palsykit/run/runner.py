@@ -1,7 +1,7 @@
 """A recipe's run, stage by stage: prepare, fit, train, generate, evaluate, report."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from palsykit.run.parts import Parts, check_guidance
 from palsykit.run.prepare import prepare
 from palsykit.run.show import write_report
 from palsykit.run.train import fit, predict_landmarks, restore_fits, train_model, trained_model
+from palsykit.training.loop import accelerator
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ def run_recipe(recipe: Recipe, output: Path, fresh: bool = False) -> RunSummary:
         PalsykitError: for anything the user can mend.
     """
     check_guidance(recipe.settings.generate.guidance, recipe.settings)
-    run = open_run(recipe, output, fresh)
+    main = accelerator().is_main_process
+    with accelerator().main_process_first():  # the others find the folder made
+        run = replace(open_run(recipe, output, fresh and main), writes=main)
     if run.finished():
         return RunSummary(run.path, run.report, already_done=True)
     _be_deterministic()
@@ -60,7 +63,8 @@ def run_recipe(recipe: Recipe, output: Path, fresh: bool = False) -> RunSummary:
     with run.stage("train") as facts:
         if facts is not None:
             train_model(run, parts, facts)
-    _show(run, parts)
+    if main:
+        _show(run, parts)
     return RunSummary(run.path, run.report, already_done=False)
 
 

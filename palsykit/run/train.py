@@ -12,7 +12,7 @@ from palsykit.run.tracking import logger
 from palsykit.run.weights import load_into, load_model, save_model, save_network
 from palsykit.seeds import derive
 from palsykit.training.batches import PairedFaces
-from palsykit.training.loop import Job, accelerator, train
+from palsykit.training.loop import Job, train
 
 
 def fit(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
@@ -21,7 +21,8 @@ def fit(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
         file = run.networks / f"{block.network}.safetensors"
         if not file.exists():
             _fit_one(run, parts, block)
-            save_network(parts.networks[block.network], run.networks)
+            if run.writes:
+                save_network(parts.networks[block.network], run.networks)
         facts[block.network] = block.steps
 
 
@@ -54,7 +55,7 @@ def train_model(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
     average = train(_job("train", run, parts, model, trainer, data, settings.train, settings.seed))
     facts["parameters"] = sum(p.numel() for p in model.parameters() if p.requires_grad)
     facts["steps"] = settings.train.steps
-    if accelerator().is_main_process:
+    if run.writes:
         save_model(cast(ConditionalDiffusion, average), run.model)
 
 

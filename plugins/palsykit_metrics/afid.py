@@ -52,7 +52,8 @@ class Afid:
             "NOT comparable with Inception-based FID",
             note=f"biased upwards under 2,048 pictures; its covariances have full rank only above {width}",
         )
-        self._distance = FrechetInceptionDistance(feature=Embedding(network, width))
+        # one process measures; the others of a distributed training are gone by then
+        self._distance = FrechetInceptionDistance(feature=Embedding(network, width), sync_on_compute=False)
 
     def update(self, batch: FaceBatch, images: Images) -> None:
         """Counts a batch; one without a target has no originals and is left out."""
