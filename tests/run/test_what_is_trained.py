@@ -12,6 +12,7 @@ from palsykit.networks import SharedNetwork
 from palsykit.recipe import Recipe
 from palsykit.recipe.schema import Optimisation
 from palsykit.run import run_recipe, runner, train
+from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.training import loop
 from palsykit.training.batches import PairedFaces
@@ -116,3 +117,13 @@ def test_a_fitted_network_is_its_average_in_training_and_in_the_folder(
         state, _ = load(tmp_path / "run/model/networks" / f"{name}.safetensors")
         network.module.load_state_dict(state)
         assert fingerprint(network) == fits[-1]["before"][name] == fits[-1]["after"][name], name
+
+
+def test_a_network_with_weights_is_not_fitted(
+    finished: RunFolder, tiny: Callable[..., Recipe], tmp_path: Path, fits: list[dict[str, Any]]
+) -> None:
+    recipe = tiny(f"networks.points.weights={finished.networks / 'points.safetensors'}", "train.steps=1")
+    run_recipe(recipe, tmp_path / "run")
+    assert [fit["name"] for fit in fits] == ["fit-recognition", "fit-expression", "train"]
+    assert "points" in {fit.network for fit in recipe.settings.fits}, "though the recipe has a fit for it"
+    assert fingerprint(Parts(recipe).networks["points"]) == fits[-1]["before"]["points"]
