@@ -1,6 +1,5 @@
 """Weights on disk: safetensors, written atomically, and read with no key missing, left over or of another shape."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -9,6 +8,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from palsykit.atomic import write_with
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -29,18 +30,13 @@ def save(
     """
     target = None if dtype is None else DTYPES[dtype]
     tensors = {
-        name: value.detach().cpu().to(target if target and value.is_floating_point() else value.dtype, copy=True)
+        name: value.detach()
+        .cpu()
+        .to(target if target and value.is_floating_point() else value.dtype, copy=True)
+        .contiguous()
         for name, value in state.items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        save_file({name: value.contiguous() for name, value in tensors.items()}, unfinished, dict(metadata or {}))
-        with unfinished.open("rb+") as written:
-            os.fsync(written.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_with(path, lambda unfinished: save_file(tensors, unfinished, dict(metadata or {})))
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

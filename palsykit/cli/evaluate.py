@@ -4,7 +4,7 @@ from palsykit.cli.arguments import RunFolderArgument, existing_run
 
 
 def command(run: RunFolderArgument) -> None:
-    """Measure a trained run again. Its pictures, metrics.json and report are made anew."""
+    """Measure a trained run's pictures again. metrics.json and the report are made anew."""
     existing_run(run)
 
     from palsykit.cli.plugins import table

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from palsykit.atomic import write_text
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_pictures, to_tensor
 from palsykit.interfaces import FaceBatch, FaceView, Images, MetricCard, Synthesiser
 from palsykit.progress import track
-from palsykit.run.atomic import write_text
 from palsykit.run.folder import RunFolder
 from palsykit.run.generate import chosen_pairs, generated, read_png, save_png
 from palsykit.run.parts import Parts

@@ -12,9 +12,9 @@ from typing import Any
 import yaml
 
 from palsykit import __version__
+from palsykit.atomic import write_text
 from palsykit.errors import PalsykitError
 from palsykit.recipe import Recipe
-from palsykit.run.atomic import write_text
 
 STAGES = ("prepare", "fit", "train", "generate", "evaluate", "report")
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from palsykit.atomic import write_text, write_with
 from palsykit.faces.pairing import Pair, by_subject, grid
 from palsykit.faces.views import batch, to_pictures
 from palsykit.interfaces import Synthesiser
 from palsykit.progress import track
-from palsykit.run.atomic import write_text, write_with
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.seeds import derive

@@ -6,9 +6,9 @@ import json
 from collections import Counter
 from typing import Any
 
+from palsykit.atomic import write_text
 from palsykit.faces.pairing import by_subject
 from palsykit.progress import say
-from palsykit.run.atomic import write_text
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Data, Parts
 

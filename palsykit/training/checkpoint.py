@@ -1,7 +1,6 @@
 """Checkpoints: safetensors and JSON, written whole or not at all, and resumed from to the last bit."""
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from palsykit.atomic import settle
 from palsykit.errors import PalsykitError
 from palsykit.training.groups import Groups
 
@@ -56,8 +56,7 @@ def save(folder: Path, step: int, tensors: dict[str, dict[str, Tensor]], facts: 
             save_file(values, partial / f"{name}.safetensors")
     (partial / "state.json").write_text(json.dumps({"step": step, **facts}, indent=1))
     for file in partial.iterdir():  # the data must be on the disk before the name says that it is
-        with file.open("rb") as handle:
-            os.fsync(handle.fileno())
+        settle(file)
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
     for old in existing(folder)[:-KEEP]:

@@ -14,19 +14,19 @@ from palsykit.seeds import spawn
 class CycleTrainer:
     """L(theta) + sigma L(theta'), and identity and landmark losses on x0_hat, in both passes.
 
-    First pass: X_t = sqrt(abar_t) X_0 + sqrt(1 - abar_t) eps, conditions from X_ID and X_0, giving L and x0_hat (clipped
-    to [-1, 1]). Second pass: x0_hat takes X_0's place; it is noised, the driver's conditions (expression, landmarks)
-    are encoded again from it, and the noise is predicted again. In each pass:
+    First pass: X_t = sqrt(abar_t) X_0 + sqrt(1 - abar_t) eps, conditions from X_ID and X_0, giving L and x0_hat,
+    clipped to [-1, 1]. Second pass: x0_hat takes X_0's place; it is noised, the driver's conditions (expression,
+    landmarks) are encoded again from it, and the noise is predicted again. In each pass:
 
     - identity: 1 - cosine of the recognition embeddings of x0_hat and a reference that moves with time from X_0
       (t = 0) to X_ID (t = T): (t/T) (1 - cos(., X_ID)) + (1 - t/T) (1 - cos(., X_0)), as in DCFace (arXiv:2304.07060);
     - landmark: mean squared difference of the 136 coordinates that the points network finds in x0_hat and in X_0, with
       the image side as the unit.
 
-    Where the authors' released code departs from their paper, the paper is followed: the second pass draws its own noise
-    and time steps (``second_noise: same`` re-uses the first's, as released), and its losses rebuild x0 from its own
-    noisy image. sigma weighs the whole second pass, auxiliary losses included; the paper leaves that open. The second
-    pass has its own random stream, so with every weight 0 the steps are those of plain diffusion to the last bit.
+    Where the authors' released code departs from their paper, the paper is followed: the second pass draws its own
+    noise and time steps (``second_noise: same`` re-uses the first's, as released), and its losses rebuild x0 from its
+    own noisy image. sigma weighs the whole second pass, auxiliary losses included; the paper leaves that open. The
+    second pass has its own random stream, so with every weight 0 its steps are plain diffusion's to the last bit.
 
     Args:
         data: what is trained on; not used.

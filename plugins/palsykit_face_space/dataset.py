@@ -139,9 +139,7 @@ class FaceSpace:
                 rendered.append(pictures)
                 progress.advance(len(pictures))
         pictures = np.ascontiguousarray(np.concatenate(rendered))
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        with _moved_into_place(self._file) as part:
-            save_file({"pictures": pictures}, part)
+        write_with(self._file, lambda part: save_file({"pictures": pictures}, part))
         return pictures
 
     def _rendered(self, shots: Sequence[Shot]) -> NDArray[np.uint8]:
@@ -182,14 +180,3 @@ def _single_threaded() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-@contextlib.contextmanager
-def _moved_into_place(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path`` that takes its name when the block ends well, and else goes."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

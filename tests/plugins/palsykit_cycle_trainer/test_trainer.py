@@ -1,12 +1,12 @@
 import pytest
 import torch
-from palsykit_cycle_trainer.trainer import CycleTrainer
-from palsykit_trainers.diffusion import DiffusionTrainer
 
 from palsykit.faces.pairing import pair
 from palsykit.faces.views import batch
 from palsykit.interfaces import TrainingData
 from palsykit.seeds import generator
+from palsykit_cycle_trainer.trainer import CycleTrainer
+from palsykit_trainers.diffusion import DiffusionTrainer
 
 
 @pytest.fixture
