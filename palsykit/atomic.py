@@ -26,7 +26,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def settle(file: Path) -> None:
-    """Waits until a file is on the disk; gives it the mode of the user's files, for safetensors lets nobody else read."""
+    """Waits until a file is on the disk and gives it the user's usual mode; safetensors lets nobody else read."""
     with file.open("rb+") as handle:
         os.fsync(handle.fileno())
     file.chmod(0o666 & ~_umask())
