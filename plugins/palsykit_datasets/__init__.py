@@ -6,4 +6,5 @@ from palsykit.hookspecs import Register
 
 @hookimpl
 def palsykit_register_datasets(register: Register) -> None:
+    register("imagefolder", "palsykit_datasets.imagefolder:ImageFolder")
     register("webmorph", "palsykit_datasets.webmorph:WebmorphFolder")

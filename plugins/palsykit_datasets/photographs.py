@@ -1,11 +1,23 @@
 """From a photograph's file to the face frame: upright 8-bit RGB, resampled without aliasing."""
 
 import math
+import struct
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,  # TypeError, OverflowError and struct.error are what Pillow raises for damaged TIFF and EXIF entries
+    OverflowError,
+    struct.error,
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+)
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
@@ -20,7 +32,7 @@ def decode(data: bytes) -> Image.Image:
         with Image.open(BytesIO(data)) as opened:
             picture = ImageOps.exif_transpose(opened)
             picture.load()
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"cannot be read as a picture: {error}") from None
     if picture.mode.startswith("I;16"):  # Pillow's own conversion cuts 16 bits off at 255
         grey = np.asarray(picture, dtype=np.uint16)

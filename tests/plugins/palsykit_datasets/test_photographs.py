@@ -50,6 +50,16 @@ def test_broken_files_are_value_errors(cut):
         decode(data[:cut])
 
 
+def test_a_damaged_exif_entry_is_a_value_error():
+    """Text under the number of a numeric entry: Pillow raises struct.error when it turns the picture."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "words"
+    data = encoded(Image.new("RGB", (8, 8)), "JPEG", exif=exif)
+    assert data.count(b"\x01\x0e\x00\x02") == 1
+    with pytest.raises(ValueError, match="cannot be read as a picture"):
+        decode(data.replace(b"\x01\x0e\x00\x02", b"\x01\x00\x00\x02"))
+
+
 def test_float_pictures_have_no_known_range():
     with pytest.raises(ValueError, match="mode F"):
         decode(encoded(Image.new("F", (4, 4), 0.5), "TIFF"))
