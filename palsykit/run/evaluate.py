@@ -67,8 +67,8 @@ def evaluate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict
 def _regenerate(
     run: RunFolder, parts: Parts, synthesiser: Synthesiser, pairs: list[Pair], faces: FaceBatch, first: Tensor
 ) -> Tensor:
-    """Synthesises once more, with every condition taken from the first synthesis; kept in images/regenerated."""
-    files = [run.images / "regenerated" / f"{number:05d}.png" for number in range(len(pairs))]
+    """Synthesises once more, with every condition taken from the first synthesis; kept in regenerated/."""
+    files = [run.path / "regenerated" / f"{number:05d}.png" for number in range(len(pairs))]
     size = parts.settings.generate.batch_size
     with track("regenerate", len(pairs), "images") as progress:
         for start in range(0, len(pairs), size):

@@ -52,7 +52,7 @@ def steps(folder: Path, job: str) -> list[int]:
 def same_results(one: Path, other: Path, weights_of: Callable[[Path], dict[str, bytes]]) -> None:
     """Weights, pictures and figures of two runs are equal to the last bit."""
     assert weights_of(one) == weights_of(other)
-    for name in ("images/generated", "images/regenerated"):
+    for name in ("images/generated", "regenerated"):
         pictures = [sorted((folder / name).iterdir()) for folder in (one, other)]
         assert [p.read_bytes() for p in pictures[0]] == [p.read_bytes() for p in pictures[1]]
     for name in ("metrics.csv", "metrics.json", "data.json", "recipe.yaml", "images/metadata.jsonl"):
