@@ -1,9 +1,7 @@
 """One instance of a named network for every part that reads it."""
 
-import hashlib
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from palsykit.interfaces import NetworkOutput
@@ -19,7 +17,6 @@ class SharedNetwork:
 
     def __init__(self, name: str, module: nn.Module):
         self.name, self.module = name, module
-        self._fingerprint: str | None = None
 
     def __call__(self, image: Tensor) -> NetworkOutput:
         output: NetworkOutput = self.module(image)
@@ -36,16 +33,3 @@ class SharedNetwork:
     def freeze(self) -> None:
         """No gradients into the weights, and batch statistics as they were learnt."""
         self.module.eval().requires_grad_(False)
-        self._fingerprint = None
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the weights and buffers: what cached features depend on."""
-        if self._fingerprint is None:
-            digest = hashlib.sha256()
-            for key, value in sorted(self.module.state_dict().items()):
-                digest.update(key.encode())
-                flat = value.detach().cpu().flatten()  # a scalar, as batch norms have, has no view as bytes
-                digest.update(flat.view(torch.uint8).numpy().tobytes())
-            self._fingerprint = digest.hexdigest()
-        return self._fingerprint

@@ -3,7 +3,6 @@
 from typing import Any, cast
 
 from palsykit.diffusion.model import ConditionalDiffusion
-from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.recipe.schema import FitBlock, Optimisation
 from palsykit.run.folder import RunFolder
@@ -82,8 +81,5 @@ def _fit_one(run: RunFolder, parts: Parts, block: FitBlock) -> None:
 def _job(
     name: str, run: RunFolder, parts: Parts, model: Any, trainer: Any, data: Data, settings: Optimisation, seed: int
 ) -> Job:
-    pairs = pair(data.splits["train"], seed).pairs
-    if not pairs:
-        raise PalsykitError(f"{name}: no training photographs; see data.json in {run.path}")
-    faces = PairedFaces(data.dataset, pairs)
+    faces = PairedFaces(data.dataset, pair(data.splits["train"], seed).pairs)
     return Job(name, model, trainer, faces, settings, seed, run.checkpoints(name), logger(run, parts.settings.tracking))
