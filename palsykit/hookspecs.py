@@ -33,6 +33,16 @@ def palsykit_register_datasets(register: Register) -> None:
 
 
 @hookspec
+def palsykit_register_detectors(register: Register) -> None:
+    """Finders of faces in photographs: ``factory(*, ...) -> Detector``; data sets and ``palsykit data`` name one."""
+
+
+@hookspec
+def palsykit_register_posers(register: Register) -> None:
+    """A person's picture with a named expression and palsy: ``factory(*, ...) -> Poser``; recipe section ``poser``."""
+
+
+@hookspec
 def palsykit_register_networks(register: Register) -> None:
     """Named nets that parts share: ``factory(image_size, *, ...) -> Network``; recipe section ``networks``."""
 

@@ -18,6 +18,8 @@ from palsykit.recipe.problems import KeyPath
 
 PARTS = {
     "FaceDataset": "datasets",
+    "Detector": "detectors",
+    "Poser": "posers",
     "ConditionEncoder": "encoders",
     "Fusion": "fusions",
     "Denoiser": "denoisers",
@@ -30,7 +32,7 @@ PARTS = {
 }
 """Protocol -> registry group; told by name, so that core need not import torch to read a recipe."""
 
-HOMES = ("palsykit.interfaces", "palsykit.networks", "palsykit.faces.records")
+HOMES = ("palsykit.interfaces", "palsykit.networks", "palsykit.faces.records", "palsykit.faces.interfaces")
 
 
 class Reading(Protocol):

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 INTERFACES = (
     "datasets",
+    "detectors",
+    "posers",
     "networks",
     "encoders",
     "fusions",

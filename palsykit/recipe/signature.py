@@ -14,6 +14,8 @@ from palsykit.registry import Entry
 
 POSITIONAL = {
     "datasets": ("image_size", "cache"),
+    "detectors": (),
+    "posers": (),
     "networks": ("image_size",),
     "encoders": ("image_size",),
     "fusions": ("inputs",),
