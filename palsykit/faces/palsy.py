@@ -1,67 +1,33 @@
-"""What an expression does to a face's points, and what a palsy takes away from it.
+"""What an expression does to a face's points, and what a palsy takes away from it or adds to it.
 
-The eight expressions are those of palsykit.faces.vocabulary. The palsy is flaccid, as House and Brackmann (1985)
-grade it and clinical descriptions list its signs; with p = (grade - 1) / 5, at rest the affected side's brow sits
-lower, the lower lid sags and the eye stands wider open, the mouth corner droops, mouth and philtrum are pulled to the
-healthy side and the nasolabial fold flattens, all in proportion to p; in movement that side does (1 - p) of the healthy
-side's. Synkinesis is not modelled. Lengths are fractions of the distance between the pupils; they are chosen to be seen
-in small pictures, not measured from patients. Points are the webmorph template's (faces/webmorph.py); ``right`` and
-``left`` are the SUBJECT'S, so the right side is at the image's left.
+The eight expressions are those of palsykit.faces.vocabulary, the grades House and Brackmann's (1985), the signs those
+that clinical descriptions list; p = (grade - 1) / 5. In movement the affected side does (1 - p) of the healthy side's.
+
+Flaccid: at rest the affected side's brow sits lower, the lower lid sags and the eye stands wider open, the mouth
+corner droops, mouth and philtrum are pulled to the healthy side and the nasolabial fold flattens, in proportion to p.
+Synkinetic (after aberrant regeneration): t = 4 p (1 - p) of tone is misdirected, none where nothing is wrong and none
+where nothing moves. It takes the droop's place: at rest the eye is narrower and the fold deeper; the eye narrows when
+the mouth moves, and the corner is drawn up when the eye closes or the brow rises. At grade VI both kinds are the same.
+An eye that a palsy keeps from closing rolls up while its owner tries (Bell's phenomenon).
+
+Lengths are fractions of the distance between the pupils; they are chosen to be seen in small pictures, not measured
+from patients. Points are the webmorph template's (faces/webmorph.py); ``right`` and ``left`` are the SUBJECT'S, so the
+right side is at the image's left. B faces are moved at a time.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from palsykit.faces.vocabulary import EXPRESSIONS, Side
+from palsykit.faces.movements import MOVEMENTS, Movement
+from palsykit.faces.vocabulary import EXPRESSIONS, Group, Side
 
 Points = NDArray[np.float64]
+Values = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Movement:
-    """A full-strength movement of one half of the face; up, out (away from the midline) and open are positive."""
-
-    brow_up: float = 0.0
-    brow_in: float = 0.0
-    close: float = 0.0  # share of the palpebral fissure
-    lower_lid_up: float = 0.0
-    cheek_up: float = 0.0
-    corner_up: float = 0.0
-    corner_out: float = 0.0
-    upper_lip_up: float = 0.0
-    lower_lip_down: float = 0.0
-    purse: float = 0.0  # share of the half mouth's width
-    protrude: float = 0.0
-    fold: float = 0.0
-    wrinkle: float = 0.0
-    pull: float = 0.0  # of the whole mouth to this side, where the other does not hold against it
-
-
-MOVEMENTS: dict[str, Movement] = {
-    "rest": Movement(),
-    "brow_raise": Movement(brow_up=0.21, lower_lid_up=-0.01, wrinkle=1.0),
-    "eye_closure_gentle": Movement(close=1.0, lower_lid_up=0.015, brow_up=-0.02),
-    "eye_closure_tight": Movement(
-        close=1.0, lower_lid_up=0.05, brow_up=-0.12, brow_in=0.05, cheek_up=0.09, corner_up=0.05, corner_out=0.03,
-        fold=0.6,
-    ),
-    "smile_gentle": Movement(
-        corner_up=0.13, corner_out=0.14, cheek_up=0.07, lower_lid_up=0.025, close=0.08, fold=0.7, pull=0.05
-    ),
-    "smile_full": Movement(
-        corner_up=0.19, corner_out=0.20, cheek_up=0.11, lower_lid_up=0.045, close=0.15, upper_lip_up=0.07,
-        lower_lip_down=0.15, fold=1.0, pull=0.07,
-    ),
-    "lip_pucker": Movement(purse=0.38, protrude=0.06, fold=-0.3, pull=0.04),
-    "lower_lip_depression": Movement(
-        corner_out=0.10, corner_up=-0.07, lower_lip_down=0.24, upper_lip_up=0.03, fold=0.2, pull=0.05
-    ),
-}  # fmt: skip
-"""Expression -> what a healthy half face does."""
-
-_SIDES = ("right", "left")  # the subject's; the order of every pair below
 _BROW = [71, 72, 73, 74, 75, 76, 83, 84], [77, 78, 79, 80, 81, 82, 85, 86]
 _BROW_INNER = [75, 76, 84], [77, 78, 85]
 _BROW_LOWER = [83, 84], [85, 86]
@@ -80,27 +46,65 @@ _IRIS = [0, *range(2, 10)], [1, *range(10, 18)]
 
 _BROW_DROP, _LID_SAG, _LID_RETRACTION = 0.13, 0.045, 0.015
 _CORNER_DROP, _CHEEK_DROP, _MOUTH_PULL, _FOLD_LOSS = 0.19, 0.06, 0.10, 0.8
+_NARROWED, _FOLD_GAINED = 0.22, 0.6  # at rest, where all tone is misdirected
+_EYE_WITH_MOUTH, _CORNER_WITH_EYE, _FOLD_WITH_EYE = 0.5, (0.06, 0.07), 0.6  # in movement; the corner's: up, out
 _LIDS_MEET = 0.08  # above the lower lid's resting line, share of the fissure
 _SHUT_FROM = 0.7  # strength
 
 
+_NAMES = tuple(field.name for field in fields(Movement))
+_TABLE = np.array([[getattr(MOVEMENTS[expression], name) for name in _NAMES] for expression in EXPRESSIONS])
+_MOUTH_MOVES = np.array([expression.startswith(("smile", "lip", "lower_lip")) for expression in EXPRESSIONS])
+_UPPER_FACE_MOVES = np.array([expression.startswith(("brow", "eye")) for expression in EXPRESSIONS])
+
+
 @dataclass(frozen=True)
-class Pose:
-    """A face that makes an expression.
+class Action:
+    """What somebody's face does.
 
     Attributes:
-        points: [189, 2], where the landmarks are.
+        expression: canonical name.
+        side: the subject's affected side.
+        severity: House-Brackmann grade 1 to 6.
+        strength: of the movement on a healthy side, 0 to 1.
+        group: the kind of palsy; "normal" goes with grade 1 only. None is flaccid.
+
+    Raises:
+        ValueError: for an unknown expression, a severity or a group that does not go with the side.
+    """
+
+    expression: str
+    side: Side = Side.NONE
+    severity: float = 1.0
+    strength: float = 1.0
+    group: Group | None = None
+
+    def __post_init__(self) -> None:
+        if self.expression not in MOVEMENTS:
+            raise ValueError(f"unknown expression {self.expression!r}; expected one of {', '.join(EXPRESSIONS)}")
+        if max(affected(self.side, self.severity)) > 0 and self.group is Group.NORMAL:
+            raise ValueError(f"severity {self.severity!r} in group 'normal'; expected 1.0, or flaccid or synkinetic")
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Faces that make expressions; of one face without the leading B.
+
+    Attributes:
+        points: [B, 189, 2], where the landmarks are.
         open_points: the same before the lids close over the eyes; what a picture's skin follows.
-        closure: (right, left) share of the fissure that the upper lid covers, 0 to 1.
-        fold: (right, left) depth of the nasolabial fold against the face at rest, about -1 to 1.
-        wrinkle: (right, left) of the forehead, 0 to 1.
+        closure: [B, 2] (right, left) share of the fissure that the upper lid covers, 0 to 1.
+        fold: [B, 2] depth of the nasolabial fold against the face at rest, about -1 to 1.
+        wrinkle: [B, 2] of the forehead, 0 to 1.
+        gaze_up: [B, 2] how far the eye has rolled up, 0 to 1.
     """
 
     points: Points
     open_points: Points
-    closure: tuple[float, float]
-    fold: tuple[float, float]
-    wrinkle: tuple[float, float]
+    closure: Values
+    fold: Values
+    wrinkle: Values
+    gaze_up: Values
 
 
 def palsy_degree(severity: float) -> float:
@@ -122,132 +126,200 @@ def affected(side: Side, severity: float) -> tuple[float, float]:
     return (degree * (side in (Side.RIGHT, Side.BILATERAL)), degree * (side in (Side.LEFT, Side.BILATERAL)))
 
 
-class _Face:
-    """Points being moved, with the face's own directions and unit."""
+@dataclass(frozen=True)
+class _Half:
+    """What the nerves do to one half of B faces; each [B].
+
+    Attributes:
+        move: {name of a ``Movement``: full strength}.
+        act: share of the movement that is done.
+        limp: share of the flaccid signs at rest.
+        tone: misdirected tone.
+        stray_eye: with it, how far the mouth's movement closes the eye.
+        stray_mouth: with it, how far the upper face's movement draws the corner.
+        palsy: degree.
+    """
+
+    move: dict[str, Values]
+    act: Values
+    limp: Values
+    tone: Values
+    stray_eye: Values
+    stray_mouth: Values
+    palsy: Values
+
+
+def _halves(actions: Sequence[Action]) -> tuple[_Half, _Half]:
+    number = np.array([list(EXPRESSIONS).index(a.expression) for a in actions])
+    move = dict(zip(_NAMES, _TABLE[number].T, strict=True))
+    strength = np.array([a.strength for a in actions])
+    synkinetic = np.array([a.group is Group.SYNKINETIC for a in actions])
+    palsies = np.array([affected(a.side, a.severity) for a in actions])
+    halves = []
+    for palsy in palsies.T:
+        tone = 4 * palsy * (1 - palsy) * synkinetic
+        halves.append(
+            _Half(
+                move=move,
+                act=strength * (1 - palsy),
+                limp=palsy * (1 - tone),
+                tone=tone,
+                stray_eye=tone * strength * _MOUTH_MOVES[number],
+                stray_mouth=tone * strength * _UPPER_FACE_MOVES[number],
+                palsy=palsy,
+            )
+        )
+    return halves[0], halves[1]
+
+
+class _Faces:
+    """Points [B, 189, 2] being moved, with each face's own directions and unit."""
 
     def __init__(self, points: Points) -> None:
         self.points = points.copy()
         self.rest = points
-        across = points[1] - points[0]
-        self.unit = float(np.linalg.norm(across))
-        self.across = across / self.unit
-        self.down = np.array([-self.across[1], self.across[0]])
+        across = points[:, 1] - points[:, 0]
+        self.unit = np.linalg.norm(across, axis=1)
+        self.across = across / self.unit[:, None]
+        self.down = np.stack([-self.across[:, 1], self.across[:, 0]], 1)
 
-    def gap(self, above: list[int], below: list[int]) -> float:
-        """How far apart two groups of points stand at rest, downwards, in units of the inter-pupil distance."""
-        return float((self.rest[below].mean(0) - self.rest[above].mean(0)) @ self.down) / self.unit
+    def gap(self, above: list[int], below: list[int]) -> Values:
+        """How far apart two groups of points stand at rest, downwards, in units of the inter-pupil distance: [B]."""
+        apart = self.rest[:, below].mean(1) - self.rest[:, above].mean(1)
+        return np.asarray((apart * self.down).sum(-1) / self.unit)
 
-    def lateral(self, indices: list[int], side: int) -> NDArray[np.float64]:
-        """How far towards ``side`` mouth points lie: 0 on the midline, 1 at the corner, negative beyond the midline."""
-        middle, corner = self.rest[[90, 106]].mean(0) @ self.across, self.rest[(87, 93)[side]] @ self.across
-        return np.asarray((self.rest[indices] @ self.across - middle) / (corner - middle))
+    def half_mouth(self, side: int) -> Values:
+        """From the midline to the corner of the mouth, signed, to the image's right: [B]."""
+        half = self.rest[:, (87, 93)[side]] - self.rest[:, [90, 106]].mean(1)
+        return np.asarray((half * self.across).sum(-1))
 
-    def share(self, indices: list[int], side: int) -> NDArray[np.float64]:
+    def lateral(self, indices: list[int], side: int) -> Values:
+        """How far towards ``side`` mouth points lie: 0 on the midline, 1 at the corner, negative beyond it: [B, N]."""
+        from_middle = self.rest[:, indices] - self.rest[:, [90, 106]].mean(1)[:, None]
+        return np.asarray((from_middle @ self.across[..., None])[..., 0] / self.half_mouth(side)[:, None])
+
+    def share(self, indices: list[int], side: int) -> Values:
         """The side's say in moving points about the mouth: 1/2 on the midline, 1 from half-way to its corner."""
         return np.clip(0.5 + self.lateral(indices, side), 0, 1)
 
-    def move(self, indices: list[int], side: int, *, up: NDArray[np.float64] | float = 0.0,
-             out: NDArray[np.float64] | float = 0.0) -> None:  # fmt: skip
-        """Moves points up and away from the midline, in units of the inter-pupil distance."""
+    def move(self, indices: list[int], side: int, *, up: Values | float = 0.0, out: Values | float = 0.0) -> None:
+        """Moves points up and away from the midline, in units of the inter-pupil distance; [B] or [B, N] each."""
         sign = (-1.0, 1.0)[side]
-        count = np.ones(len(indices))
-        self.points[indices] += self.unit * (
-            np.outer(count * out, self.across) * sign - np.outer(count * up, self.down)
-        )
+        shape = (len(self.points), len(indices))
+        ups, outs = (np.broadcast_to(v[:, None] if np.ndim(v) == 1 else v, shape) for v in map(np.asarray, (up, out)))
+        step = sign * outs[..., None] * self.across[:, None] - ups[..., None] * self.down[:, None]
+        self.points[:, indices] += self.unit[:, None, None] * step
 
 
-def _move_upper_face(face: _Face, side: int, m: Movement, act: float, palsy: float) -> None:
+def _move_upper_face(face: _Faces, side: int, h: _Half) -> None:
     """Brow, lid crease, lower lid and cheek."""
-    brow = act * m.brow_up - palsy * _BROW_DROP
-    if brow < 0:  # a low brow has less room above the lid
-        brow = -min(-brow, 0.4 * face.gap(_BROW_LOWER[side], _UPPER_LID[side][1:4]))
+    m = h.move
+    brow = h.act * m["brow_up"] - np.maximum(h.limp, 0.5 * h.palsy) * _BROW_DROP
+    room = 0.4 * face.gap(_BROW_LOWER[side], _UPPER_LID[side][1:4])
+    brow = np.where(brow < 0, -np.minimum(-brow, room), brow)  # a low brow has less room above the lid
     face.move(_BROW[side], side, up=brow)
-    face.move(_BROW_INNER[side], side, out=-act * m.brow_in)
+    face.move(_BROW_INNER[side], side, out=-h.act * m["brow_in"])
     face.move(_CREASE[side], side, up=0.3 * brow)
-    inner_lid = _UPPER_LID[side][1:4]
-    face.move(inner_lid, side, up=0.06 * max(act * m.brow_up, 0.0) + palsy * _LID_RETRACTION)
-    lower = act * m.lower_lid_up - palsy * _LID_SAG
+    lift = 0.06 * np.maximum(h.act * m["brow_up"], 0.0) + h.limp * _LID_RETRACTION
+    face.move(_UPPER_LID[side][1:4], side, up=lift)
+    lower = h.act * m["lower_lid_up"] - h.limp * _LID_SAG
     face.move(_LOWER_LID[side][1:4], side, up=lower)
-    face.move(_UNDER_EYE[side], side, up=0.5 * lower + 0.4 * act * m.cheek_up)
-    face.move(_CHEEK[side], side, up=act * m.cheek_up - 0.6 * palsy * _CHEEK_DROP)
+    face.move(_UNDER_EYE[side], side, up=0.5 * lower + 0.4 * h.act * m["cheek_up"])
+    face.move(_CHEEK[side], side, up=h.act * m["cheek_up"] - 0.6 * h.limp * _CHEEK_DROP)
 
 
-def _move_mouth(face: _Face, side: int, m: Movement, act: float, palsy: float) -> None:
+def _move_mouth(face: _Faces, side: int, h: _Half) -> None:
     """Corner and lips of one half, with the fold beside them and the chin below."""
+    m = h.move
     reach = np.clip(face.lateral(_MOUTH, side), 0, None)
-    corner_up, corner_out = act * m.corner_up - palsy * _CORNER_DROP, act * m.corner_out
-    face.move(_MOUTH, side, up=corner_up * reach**1.25, out=corner_out * reach)
-    half_width = float((face.rest[(87, 93)[side]] - face.rest[[90, 106]].mean(0)) @ face.across)
-    face.move(_MOUTH, side, out=-act * m.purse * reach * abs(half_width) / face.unit)
-    for lip, outer, opening in (
-        (_UPPER_LIP, range(88, 93), m.upper_lip_up),
-        (_LOWER_LIP, range(104, 109), -m.lower_lip_down),
+    corner_up = h.act * m["corner_up"] - h.limp * _CORNER_DROP + h.stray_mouth * _CORNER_WITH_EYE[0]
+    corner_out = h.act * m["corner_out"] + h.stray_mouth * _CORNER_WITH_EYE[1]
+    pursed = h.act * m["purse"] * np.abs(face.half_mouth(side)) / face.unit
+    face.move(_MOUTH, side, up=corner_up[:, None] * reach**1.25, out=(corner_out - pursed)[:, None] * reach)
+    for lip, outer, opening, protruded in (
+        (_UPPER_LIP, range(88, 93), m["upper_lip_up"], m["protrude"]),
+        (_LOWER_LIP, range(104, 109), -m["lower_lip_down"], -m["protrude"]),
     ):
         taper = 1 - np.clip(np.abs(face.lateral(lip, side)), 0, 1) ** 3
-        face.move(lip, side, up=act * opening * face.share(lip, side) * taper)
+        face.move(lip, side, up=(h.act * opening)[:, None] * face.share(lip, side) * taper)
         rim = [i for i in lip if i in outer]
-        face.move(
-            rim,
-            side,
-            up=np.sign(opening or (1.0 if lip is _UPPER_LIP else -1.0)) * act * m.protrude * face.share(rim, side),
-        )
-    for i, weight in _LOWER_CHIN.items():
-        face.move([i], side, up=-act * m.lower_lip_down * weight * face.share([i], side))
-    face.move(_FOLD[side], side, up=np.array([0.25, 0.5, 0.75]) * corner_up, out=np.array([0.3, 0.7, 1.2]) * corner_out)
+        face.move(rim, side, up=(h.act * protruded)[:, None] * face.share(rim, side))
+    chin = list(_LOWER_CHIN)
+    face.move(
+        chin, side, up=-(h.act * m["lower_lip_down"])[:, None] * list(_LOWER_CHIN.values()) * face.share(chin, side)
+    )
+    steps = np.array([[0.25, 0.5, 0.75], [0.3, 0.7, 1.2]])
+    face.move(_FOLD[side], side, up=corner_up[:, None] * steps[0], out=corner_out[:, None] * steps[1])
     jowl = [126, 127] if side == 0 else [132, 131]
-    face.move(jowl, side, up=-0.35 * palsy * _CHEEK_DROP)
+    face.move(jowl, side, up=-0.35 * h.limp * _CHEEK_DROP)
 
 
-def _pull_mouth(face: _Face, m: Movement, acts: tuple[float, float], palsies: tuple[float, float]) -> None:
+def _pull_mouth(face: _Faces, right: _Half, left: _Half) -> None:
     """Moves mouth, philtrum and chin towards the side that pulls harder."""
-    towards_left = _MOUTH_PULL * (palsies[0] - palsies[1]) + m.pull * (acts[1] - acts[0])
+    towards_left = _MOUTH_PULL * (right.limp - left.limp) + right.move["pull"] * (left.act - right.act)
     face.move(_MOUTH, 1, out=towards_left)
-    for i, weight in _PULLED.items():
-        face.move([i], 1, out=weight * towards_left)
+    face.move(list(_PULLED), 1, out=towards_left[:, None] * list(_PULLED.values()))
 
 
-def _close(points: Points, side: int, closure: float) -> None:
+def _close(points: Points, side: int, closure: Values) -> None:
     """Brings the upper lid down (and the lower one up a little) to where it covers ``closure`` of the fissure."""
     upper, lower = _UPPER_LID[side][1:4], _LOWER_LID[side][1:4]
-    gap = points[lower] - points[upper]
-    points[upper] += closure * (1 - _LIDS_MEET) * gap
-    points[lower] -= closure * _LIDS_MEET * gap
+    step = closure[:, None, None] * (points[:, lower] - points[:, upper])
+    points[:, upper] += (1 - _LIDS_MEET) * step
+    points[:, lower] -= _LIDS_MEET * step
+
+
+def _closure(h: _Half, strength: Values) -> Values:
+    """Share of the fissure that is covered.
+
+    People shut their eyes wholly whatever their effort: from _SHUT_FROM on, a healthy closure is complete.
+    """
+    voluntary = h.move["close"] * np.minimum(1.0, strength / _SHUT_FROM) * (1 - h.palsy)
+    return np.clip(voluntary + _NARROWED * h.tone + _EYE_WITH_MOUTH * h.stray_eye, 0, 1)
+
+
+def displace_all(points: Points, actions: Sequence[Action]) -> Pose:
+    """Template points [B, 189, 2] of faces at rest, in any unit and roll, doing B actions.
+
+    Raises:
+        ValueError: for another shape.
+    """
+    if points.shape != (len(actions), 189, 2):
+        raise ValueError(f"found points of shape {points.shape}, expected ({len(actions)}, 189, 2)")
+    halves = _halves(actions)
+    strength = np.array([a.strength for a in actions])
+    face = _Faces(points.astype(np.float64))
+    for side, half in enumerate(halves):
+        _move_upper_face(face, side, half)
+        _move_mouth(face, side, half)
+    _pull_mouth(face, *halves)
+    closure = np.stack([_closure(half, strength) for half in halves], 1)
+    moved = face.points.copy()
+    for side in range(2):
+        _close(moved, side, closure[:, side])
+    folds = [
+        h.act * h.move["fold"] - h.limp * _FOLD_LOSS + _FOLD_GAINED * h.tone + _FOLD_WITH_EYE * h.stray_mouth
+        for h in halves
+    ]
+    rolled = halves[0].move["close"] * (halves[0].move["close"] == 1) * np.minimum(1.0, strength / _SHUT_FROM)
+    return Pose(
+        points=moved,
+        open_points=face.points,
+        closure=closure,
+        fold=np.clip(np.stack(folds, 1), -1, 1.2),
+        wrinkle=np.stack([h.act * h.move["wrinkle"] for h in halves], 1),
+        gaze_up=np.stack([rolled * (h.palsy > 0) for h in halves], 1),
+    )
 
 
 def displace(points: Points, expression: str, strength: float = 1.0, side: Side = Side.NONE,
-             severity: float = 1.0) -> Pose:  # fmt: skip
-    """Template points [189, 2] of a face at rest, in any unit and roll, with an expression and a palsy.
-
-    Args:
-        expression: canonical name.
-        strength: of the movement on a healthy side, 0 to 1.
-        side: the subject's affected side.
-        severity: House-Brackmann grade 1 to 6.
+             severity: float = 1.0, group: Group | None = None) -> Pose:  # fmt: skip
+    """``displace_all`` of one face [189, 2]; the arguments are an ``Action``'s.
 
     Raises:
         ValueError: for an unknown expression, a shape other than [189, 2] or a severity that does not go with the side.
     """
-    if expression not in MOVEMENTS:
-        raise ValueError(f"unknown expression {expression!r}; expected one of {', '.join(EXPRESSIONS)}")
     if points.shape != (189, 2):
         raise ValueError(f"found points of shape {points.shape}, expected (189, 2)")
-    movement, palsies = MOVEMENTS[expression], affected(side, severity)
-    acts = (strength * (1 - palsies[0]), strength * (1 - palsies[1]))
-    face = _Face(points.astype(np.float64))
-    for half, (act, palsy) in enumerate(zip(acts, palsies, strict=True)):
-        _move_upper_face(face, half, movement, act, palsy)
-        _move_mouth(face, half, movement, act, palsy)
-    _pull_mouth(face, movement, acts, palsies)
-    # People shut their eyes wholly whatever their effort: from _SHUT_FROM on, a healthy closure is complete.
-    shut = min(1.0, strength / _SHUT_FROM)
-    closes = [movement.close * shut * (1 - palsy) for palsy in palsies]
-    moved = face.points.copy()
-    for half, closure in enumerate(closes):
-        _close(moved, half, closure)
-    return Pose(
-        points=moved,
-        open_points=face.points,
-        closure=(closes[0], closes[1]),
-        fold=(acts[0] * movement.fold - palsies[0] * _FOLD_LOSS, acts[1] * movement.fold - palsies[1] * _FOLD_LOSS),
-        wrinkle=(acts[0] * movement.wrinkle, acts[1] * movement.wrinkle),
-    )
+    pose = displace_all(points[None], [Action(expression, side, severity, strength, group)])
+    return Pose(**{field.name: getattr(pose, field.name)[0] for field in fields(Pose)})

@@ -25,6 +25,14 @@ class Side(StrEnum):
         return {Side.LEFT: Side.RIGHT, Side.RIGHT: Side.LEFT}.get(self, self)
 
 
+class Group(StrEnum):
+    """The kind of palsy, as MEEI's archives sort people; nonflaccid palsies are the synkinetic ones."""
+
+    NORMAL = "normal"
+    FLACCID = "flaccid"
+    SYNKINETIC = "synkinetic"
+
+
 EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "rest": ("neutral", "repose"),
     "brow_raise": ("brow elevation", "brow raise", "EyeBrow"),
@@ -66,9 +74,15 @@ class FaceLabels:
         expression: a canonical name, or the data set's own word where it is none of the eight.
         side: the affected side, the subject's.
         severity: House-Brackmann grade, 1.0 to 6.0.
+        group: the kind of palsy.
+        sunnybrook: composite score of the Sunnybrook scale, 0 to 100 (normal); carried, not read.
+        eface: total score of the eFACE scale, 0 to 100 (normal); carried, not read.
     """
 
     subject: str | None = None
     expression: str | None = None
     side: Side | None = None
     severity: float | None = None
+    group: Group | None = None
+    sunnybrook: float | None = None
+    eface: float | None = None

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from palsykit.faces.palsy import MOVEMENTS, Pose, affected, displace, palsy_degree
+from palsykit.faces.movements import MOVEMENTS
+from palsykit.faces.palsy import Pose, affected, displace, palsy_degree
 from palsykit.faces.vocabulary import EXPRESSIONS, Side
 from palsykit.faces.webmorph import FLIP, to_ibug68
 
