@@ -54,7 +54,12 @@ class ConditionBlock(PartBlock):
 
 
 class Optimisation(Block):
-    """Settings of the one training loop, for the main model and for fits alike."""
+    """Settings of the one training loop, for the main model and for fits alike.
+
+    Attributes:
+        flip: probability with which a pair of photographs is seen in a mirror, landmarks and side with it; only where
+            the data's labels allow it (palsykit.faces.flip).
+    """
 
     steps: Annotated[int, Field(ge=0)] = 1000
     batch_size: Annotated[int, Field(ge=1)] = 16
@@ -65,6 +70,7 @@ class Optimisation(Block):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
     accumulate: Annotated[int, Field(ge=1)] = 1
     clip: Annotated[float, Field(gt=0)] | None = 1.0
+    flip: Annotated[float, Field(ge=0, le=1)] = 0.0
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     checkpoint_every: Annotated[int, Field(ge=1)] = 500
     log_every: Annotated[int, Field(ge=1)] = 10

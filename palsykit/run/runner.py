@@ -14,7 +14,14 @@ from palsykit.run.generate import generate
 from palsykit.run.parts import Parts, check_guidance
 from palsykit.run.prepare import prepare
 from palsykit.run.show import write_report
-from palsykit.run.train import fit, predict_landmarks, restore_fits, train_model, trained_model
+from palsykit.run.train import (
+    check_all_flips,
+    fit,
+    predict_landmarks,
+    restore_fits,
+    train_model,
+    trained_model,
+)
 from palsykit.training.loop import accelerator
 
 
@@ -55,6 +62,7 @@ def run_recipe(recipe: Recipe, output: Path, fresh: bool = False) -> RunSummary:
     with run.stage("prepare") as facts:
         if facts is not None:
             prepare(run, parts, facts)
+            check_all_flips(parts)
     with run.stage("fit") as facts:
         restore_fits(run, parts)
         if facts is not None:

@@ -10,8 +10,21 @@ from palsykit.run.parts import Data, Parts
 from palsykit.run.tracking import logger
 from palsykit.run.weights import load_into, load_model, save_model, save_network
 from palsykit.seeds import derive
-from palsykit.training.batches import PairedFaces
+from palsykit.training.batches import PairedFaces, check_flips
 from palsykit.training.loop import Job, train
+
+
+def check_all_flips(parts: Parts) -> None:
+    """Refuses random flips that some training's data does not allow, before the first of them begins.
+
+    Raises:
+        PalsykitError: naming the training and the photographs.
+    """
+    for block in parts.fits:
+        if block.flip > 0:
+            check_flips(f"fit-{block.network}", block.flip, parts.data(block.data).splits["train"])
+    if parts.settings.trainer is not None and parts.settings.train.flip > 0:
+        check_flips("train", parts.settings.train.flip, parts.data().splits["train"])
 
 
 def fit(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:

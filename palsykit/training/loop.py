@@ -117,7 +117,8 @@ class _State:
         """This process's batches from a step on."""
         job, world = self.job, accelerator().num_processes
         first = first_step * job.settings.accumulate * world + accelerator().process_index
-        sampler = StepSampler(len(job.faces), job.settings.batch_size, job.seed, first, world)
+        settings = job.settings
+        sampler = StepSampler(len(job.faces), settings.batch_size, job.seed, first, world, settings.flip)
         return iter(DataLoader(job.faces, sampler=sampler, batch_size=None))
 
     def step(self, step: int, batches: list[FaceBatch]) -> dict[str, float]:

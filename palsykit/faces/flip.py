@@ -1,0 +1,88 @@
+"""Laterality: what a horizontal flip does to a photograph. Picture, landmarks and labels flip together, or not at all.
+
+A flipped palsy is a palsy of the other side. A toolkit that flips pictures alone, as augmentation libraries do, teaches
+its model the wrong side; so ``Face.mirrored`` is the only place of palsykit that flips a photograph, and a test of the
+source proves it.
+
+A flip is refused where the labels cannot follow it:
+
+- the affected side is not known, unless the face is known to be normal (House-Brackmann I, or the group of the normal):
+  what is later said of the photograph's side would be wrong of its mirror image;
+- the expression is none of the vocabulary's: a data set's own word may name a side ("left wink", "links"), and no list
+  of words in no matter what language would find every one that does. The eight are asked of both halves of a face.
+
+Everything else that is said of a face today (subject, severity, group, scores of whole scales) is the same after it.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palsykit.faces.landmarks import flip_points
+from palsykit.faces.records import FaceDataset, FaceRecord
+from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels
+
+
+class FlipRefused(ValueError):
+    """A flip that would make a label wrong, or nobody knows which."""
+
+
+def refusal(labels: FaceLabels) -> str | None:
+    """Why a photograph with these labels must not be flipped, in one line; None where it may."""
+    if labels.side is None and labels.severity != 1:
+        return (
+            "the affected side is unknown, so nothing would say which it is after a flip; expected left, right, "
+            "bilateral or none, or severity 1 (normal)"
+        )
+    if labels.expression is not None and labels.expression not in EXPRESSIONS:
+        return (
+            f"the expression {labels.expression!r} is the data set's own word, which may name a side; expected "
+            f"one of {', '.join(EXPRESSIONS)}"
+        )
+    return None
+
+
+def mirrored_labels(labels: FaceLabels) -> FaceLabels:
+    """What is known of the photograph once it is flipped.
+
+    Raises:
+        FlipRefused: the labels cannot follow; says why.
+    """
+    if reason := refusal(labels):
+        raise FlipRefused(f"cannot flip a photograph of subject {labels.subject!r}: {reason}")
+    return replace(labels, side=None if labels.side is None else labels.side.mirrored)
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A photograph with everything that says where its left and its right are.
+
+    Attributes:
+        picture: [H, W, 3] RGB.
+        landmarks: [68, 2] px (iBUG 68) of the picture, or None.
+        labels: what is known.
+    """
+
+    picture: NDArray[np.uint8]
+    landmarks: NDArray[np.float32] | None
+    labels: FaceLabels
+
+    @classmethod
+    def of(cls, dataset: FaceDataset, record: FaceRecord) -> "Face":
+        """A record with its picture."""
+        return cls(dataset.image(record), record.landmarks, record.labels)
+
+    def mirrored(self) -> "Face":
+        """The face in a mirror: columns reversed, landmarks swapped by the iBUG table, left for right in the labels.
+
+        Twice is once not at all: to the bit for picture and labels, to float rounding for landmarks.
+
+        Raises:
+            FlipRefused: the labels cannot follow; says why.
+        """
+        labels = mirrored_labels(self.labels)
+        landmarks = self.landmarks
+        if landmarks is not None:
+            landmarks = flip_points(landmarks, self.picture.shape[1]).astype(np.float32)
+        return Face(np.ascontiguousarray(self.picture[:, ::-1]), landmarks, labels)

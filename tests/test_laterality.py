@@ -1,0 +1,63 @@
+"""Nobody but palsykit.faces.flip flips a photograph: an unseen flip moves a palsy to the other side.
+
+What a source can show: flips by name, and slices with a negative step. A transform with a negative scale it does not.
+"""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+ALLOWED = {
+    ("palsykit/faces/flip.py", "self.picture[:, ::-1]"): "the one place, with landmarks and labels",
+    ("palsykit/faces/flip.py", "flip_points(landmarks, self.picture.shape[1])"): "the one place",
+    ("plugins/palsykit_face_space/build_asset.py", "row[..., ::-1]"): "healthy faces, with their own template's table",
+    ("plugins/palsykit_identity/ir.py", "image.flip(1)"): "channels, RGB to BGR",
+    ("plugins/palsykit_datasets/registration.py", "patch[::-1, ::-1]"): "correlation as a convolution",
+}
+"""(file, expression) -> why it turns no palsy round."""
+
+FLIPS = {"flip", "fliplr", "hflip", "horizontal_flip", "mirror", "flip_points", "FLIP_LEFT_RIGHT"}
+FLIPS |= {"RandomHorizontalFlip", "HorizontalFlip"}
+
+
+def flips(tree: ast.AST) -> list[str]:
+    """Every expression that may flip a picture or its points."""
+    return [ast.unparse(node) for node in ast.walk(tree) if _flips(node)]
+
+
+def _flips(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        return name in FLIPS
+    if isinstance(node, ast.Subscript):
+        return any(map(_backwards, ast.walk(node.slice)))
+    return isinstance(node, ast.Attribute) and node.attr == "FLIP_LEFT_RIGHT"
+
+
+def _backwards(node: ast.AST) -> bool:
+    return isinstance(node, ast.Slice) and node.step is not None and ast.unparse(node.step).startswith("-")
+
+
+def every_flip() -> set[tuple[str, str]]:
+    files = [path for folder in ("palsykit", "plugins") for path in (ROOT / folder).rglob("*.py")]
+    return {
+        (path.relative_to(ROOT).as_posix(), flip)
+        for path in files
+        for flip in flips(ast.parse(path.read_text(encoding="utf-8")))
+    }
+
+
+def test_nobody_else_flips_photographs() -> None:
+    assert sorted(every_flip() - set(ALLOWED)) == [], "flip with palsykit.faces.flip.Face.mirrored, or give the reason"
+
+
+def test_what_is_allowed_is_there() -> None:
+    assert sorted(set(ALLOWED) - every_flip()) == [], "a place that is gone is allowed no longer"
+
+
+def test_flips_are_seen() -> None:
+    seen = ["torch.flip(x, [-1])", "x.flip(-1)", "np.fliplr(x)", "ImageOps.mirror(x)", "x[..., ::-1]", "x[:, ::-1]"]
+    seen += ["F.hflip(x)", "x.transpose(Image.Transpose.FLIP_LEFT_RIGHT)", "RandomHorizontalFlip(0.5)", "x[::-1]"]
+    assert all(flips(ast.parse(line)) for line in seen)
+    assert not any(flips(ast.parse(line)) for line in ("x[1:]", "x[::2]", "ImageOps.exif_transpose(x)", "x[-1]"))
