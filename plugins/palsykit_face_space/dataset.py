@@ -15,15 +15,16 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from palsykit.atomic import write_with
-from palsykit.faces.palsy import affected
+from palsykit.faces.palsy import Action
 from palsykit.faces.records import FaceRecord, Rejected
-from palsykit.faces.vocabulary import FaceLabels, Side, canonical_expression
+from palsykit.faces.vocabulary import FaceLabels, Group, Side, canonical_expression
 from palsykit.progress import track
+from palsykit_face_space.camera import Camera, landmarks
 from palsykit_face_space.model import ASSET, Person, draw, load_model
-from palsykit_face_space.plan import FIRST, Shot, plan
-from palsykit_face_space.render import Camera, Scene, landmarks, pose, render
+from palsykit_face_space.plan import FIRST, VARIATIONS, Habits, Shot, Variation, plan
+from palsykit_face_space.render import Scene, poses, render
 
-RENDERER = 4
+RENDERER = 5
 """Counts changes of what is drawn for the same parameters; part of the cache's name."""
 
 _BATCH = 16
@@ -33,10 +34,11 @@ class FaceSpace:
     """Random points of a statistical face model, photographed making the eight expressions.
 
     Train and validation people have ``renders`` photographs each: the first at rest and healthy, the others with an
-    expression, side (none 1/5, left 2/5, right 2/5), grade (II to VI), strength (0.7 to 1) and camera drawn anew. Test
-    people have nine: healthy at rest, then all eight expressions with one palsy of grade III to VI, in one light, so
-    that what a model makes of them can be compared with the truth. Pictures are rendered once, into one file under
-    ``cache``, which is made again where it is damaged.
+    expression, side (none 1/5, left 2/5, right 2/5), grade (II to VI), kind of palsy, strength (0.7 to 1) and camera
+    drawn anew. Test people have nine: healthy at rest, then all eight expressions with one palsy of grade III to VI, by
+    one camera, so that what a model makes of them can be compared with the truth; ``render`` gives the truth of any
+    other combination. Pictures are rendered once, into one file under ``cache``, which is made again where it is
+    damaged.
 
     Args:
         identities: number of people in ``train``.
@@ -44,7 +46,12 @@ class FaceSpace:
         test: number of people in ``test``.
         renders: photographs of each train and validation person.
         seed: of everything that is drawn; a person's looks depend on it and on their number alone.
-        variation: whether light, framing and strength vary.
+        vary: what varies: light, background, framing (roll, zoom, shift), sensor noise, JPEG loss and strength from
+            photograph to photograph, skin from person to person, evenly over the range of the photographed people.
+            What is left out leaves all other draws as they are.
+        synkinetic: share of the palsies of grade II to V that are synkinetic; the others are flaccid.
+        visits: sittings that a train or validation person's photographs come from; light and background are a
+            sitting's, so with 1 the identity photograph shares them with the others. null: a sitting a photograph.
 
     Raises:
         ValueError: for a count or size out of range, or a damaged asset.
@@ -60,19 +67,25 @@ class FaceSpace:
         test: int = 64,
         renders: int = 8,
         seed: int = 0,
-        variation: bool = True,
+        vary: tuple[Variation, ...] = VARIATIONS,
+        synkinetic: float = 0.25,
+        visits: int | None = 1,
     ) -> None:
         people = {"train": identities, "validation": validation, "test": test}
-        _check(image_size, people, renders, seed)
+        _check(image_size, people, renders, seed, synkinetic, visits)
         self.image_size, self.seed = image_size, seed
         self.attribution = (ASSET.parent / "attribution.txt").read_text(encoding="utf-8")
         self.rejected: Sequence[Rejected] = ()
         self._model = load_model()
+        self._skin = "skin" in vary
         self._person = lru_cache(maxsize=64)(self._drawn)
-        self._shots = plan(seed, people, renders, variation)
+        self._shots = plan(seed, people, renders, Habits(vary, synkinetic, visits))
         self._rows = {shot.key(seed): row for row, shot in enumerate(self._shots)}
-        self.records: Sequence[FaceRecord] = [self._record(shot) for shot in self._shots]
-        said = f"{RENDERER} {self._model.sha256} {image_size} {people} {renders} {seed} {variation}"
+        self.records: Sequence[FaceRecord] = [
+            record for shots in _batches(self._shots, _BATCH) for record in self._recorded(shots)
+        ]
+        said = f"{RENDERER} {self._model.sha256} {image_size} {people} {renders} {seed} {sorted(vary)} {synkinetic}"
+        said += f" {visits}"
         self._file = cache / f"face_space-{hashlib.sha256(said.encode()).hexdigest()[:16]}.safetensors"
         self._pictures: NDArray[np.uint8] | None = None
 
@@ -97,6 +110,7 @@ class FaceSpace:
         side: Side = Side.NONE,
         severity: float = 1.0,
         *,
+        group: Group | None = None,
         split: str = "test",
         strength: float = 1.0,
         camera: Camera | None = None,
@@ -108,28 +122,29 @@ class FaceSpace:
         """
         if split not in FIRST or identity < 0:
             raise ValueError(f"person {identity} of split {split!r}; expected 0 or more of {', '.join(FIRST)}")
-        affected(side, severity)
-        scene = Scene(canonical_expression(expression), side, severity, strength, camera or Camera())
-        person = self._person(FIRST[split] + identity)
-        picture = render(self._model, [person], [scene], self.image_size)[0]
-        return picture, landmarks(pose(person, scene).points, scene.camera, self.image_size)
+        action = Action(canonical_expression(expression), side, severity, strength, group)
+        people, scenes = [self._person(FIRST[split] + identity)], [Scene(action, camera or Camera())]
+        picture = render(people, scenes, self.image_size)[0]
+        return picture, landmarks(poses(people, scenes).points[0], scenes[0].camera, self.image_size)
 
     def _drawn(self, number: int) -> Person:
-        return draw(self._model, np.random.default_rng([self.seed, number]))
+        return draw(self._model, np.random.default_rng([self.seed, number]), self._skin)
 
-    def _record(self, shot: Shot) -> FaceRecord:
-        scene = shot.scene
-        points = pose(self._person(shot.person), scene).points
-        return FaceRecord(
-            key=shot.key(self.seed),
-            labels=FaceLabels(f"fs{self.seed}-{shot.person:06d}", scene.expression, scene.side, scene.severity),
-            landmarks=landmarks(points, scene.camera, self.image_size),
-            landmarks_source="given",
-            split=shot.split,
-        )
+    def _recorded(self, shots: Sequence[Shot]) -> Iterator[FaceRecord]:
+        points = poses([self._person(shot.person) for shot in shots], [shot.scene for shot in shots]).points
+        for shot, found in zip(shots, points, strict=True):
+            action = shot.scene.action
+            subject = f"fs{self.seed}-{shot.person:06d}"
+            yield FaceRecord(
+                key=shot.key(self.seed),
+                labels=FaceLabels(subject, action.expression, action.side, action.severity, action.group),
+                landmarks=landmarks(found, shot.scene.camera, self.image_size),
+                landmarks_source="given",
+                split=shot.split,
+            )
 
     def _render_all(self) -> NDArray[np.uint8]:
-        batches = [self._shots[start : start + _BATCH] for start in range(0, len(self._shots), _BATCH)]
+        batches = _batches(self._shots, _BATCH)
         rendered = []
         with (
             _single_threaded(),
@@ -145,7 +160,7 @@ class FaceSpace:
 
     def _rendered(self, shots: Sequence[Shot]) -> NDArray[np.uint8]:
         people = [self._person(shot.person) for shot in shots]
-        return render(self._model, people, [shot.scene for shot in shots], self.image_size)
+        return render(people, [shot.scene for shot in shots], self.image_size)
 
     def _read(self) -> NDArray[np.uint8] | None:
         """The cached pictures, or None where the file is damaged or of another make."""
@@ -157,10 +172,19 @@ class FaceSpace:
         return pictures if pictures is not None and pictures.shape == expected and pictures.dtype == np.uint8 else None
 
 
-def _check(image_size: int, people: dict[str, int], renders: int, seed: int) -> None:
-    """Raises ValueError, with a sentence, for counts that make no data set."""
+def _batches(shots: Sequence[Shot], size: int) -> list[Sequence[Shot]]:
+    return [shots[start : start + size] for start in range(0, len(shots), size)]
+
+
+def _check(
+    image_size: int, people: dict[str, int], renders: int, seed: int, synkinetic: float, visits: int | None
+) -> None:
+    """Raises ValueError, with a sentence, for numbers that make no data set."""
+    if not 0 <= synkinetic <= 1:
+        raise ValueError(f"face_space: synkinetic is {synkinetic}; expected a share of the palsies, 0 to 1")
     least = {"identities": (people["train"], 1), "validation": (people["validation"], 0), "test": (people["test"], 0),
-             "renders": (renders, 1), "seed": (seed, 0), "image_size": (image_size, 16)}  # fmt: skip
+             "renders": (renders, 1), "seed": (seed, 0), "image_size": (image_size, 16),
+             "visits": (1 if visits is None else visits, 1)}  # fmt: skip
     for name, (value, floor) in least.items():
         if value < floor:
             raise ValueError(f"face_space: {name} is {value}; expected at least {floor}")

@@ -1,20 +1,37 @@
 """Which photographs the face space takes of whom: every draw follows from (seed, person, render) alone."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 
-from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS, Side
-from palsykit_face_space.render import Camera, Scene
+from palsykit.faces.palsy import Action
+from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS, Group, Side
+from palsykit_face_space.camera import Camera
+from palsykit_face_space.render import Scene
 
 FIRST = {"train": 0, "validation": 800_000, "test": 900_000}
 """The number of each split's first person, so that how many people one split has moves nobody in another."""
 
+Variation = Literal["skin", "strength", "light", "background", "framing", "noise", "jpeg"]
+VARIATIONS: tuple[Variation, ...] = get_args(Variation)
+
 _PALSY_SHARE = 0.8  # of renders; a fifth stays healthy
 _GRADES = (2, 3, 4, 5, 6)
 _TEST_GRADES = (3, 4, 5, 6)
+_SYNKINETIC_GRADES = (2, 3, 4, 5)  # where nothing moves there is no synkinesis
 _WEAKEST = 0.7  # strength of a movement
+_NOISE, _JPEG = 4.0, (75, 95)
+
+_FIXED: dict[Variation, tuple[str, ...]] = {
+    "light": ("gain", "gradient"),
+    "background": ("background",),
+    "framing": ("roll", "zoom", "shift"),
+    "noise": ("noise",),
+    "jpeg": ("jpeg",),
+}
+"""Variation -> the camera's fields that keep their defaults where it is off."""
 
 
 @dataclass(frozen=True)
@@ -36,52 +53,89 @@ class Shot:
         return f"fs{seed}-{self.person:06d}-{self.render:02d}"
 
 
-def draw_camera(rng: np.random.Generator) -> Camera:
-    """Light and framing as they vary between visits to one clinic."""
+@dataclass(frozen=True)
+class Habits:
+    """How the face space photographs; what is switched off leaves every other draw as it is.
+
+    Attributes:
+        vary: what varies ("skin" from person to person, "strength" and the camera's from photograph to photograph).
+        synkinetic: share of the palsies up to grade V that are synkinetic.
+        visits: how many sittings a train or validation person's photographs come from; one sitting has one light and
+            one background. None: as many as photographs.
+    """
+
+    vary: Collection[Variation] = VARIATIONS
+    synkinetic: float = 0.25
+    visits: int | None = 1
+
+
+_SITTINGS = 1_000_000  # apart from the numbers of renders, which seed their own draws
+
+
+def draw_camera(rng: np.random.Generator, vary: Collection[Variation] = VARIATIONS) -> Camera:
+    """Light, framing and sensor as they vary between visits to one clinic."""
     brightness, tint = rng.uniform(0.86, 1.1), rng.uniform(-0.03, 0.03)
-    return Camera(
+    drawn = Camera(
         gain=(brightness * (1 + tint), brightness, brightness * (1 - tint)),
         gradient=(rng.uniform(-0.15, 0.15), rng.uniform(-0.08, 0.08)),
         background=(rng.uniform(0.74, 0.9), rng.uniform(-0.06, 0.06)),
         roll=rng.uniform(-3, 3),
         zoom=rng.uniform(0.98, 1.04),
         shift=(rng.uniform(-0.012, 0.012), rng.uniform(-0.012, 0.012)),
+        noise=rng.uniform(0, _NOISE),
+        noise_seed=int(rng.integers(2**32)),
+        jpeg=int(rng.integers(_JPEG[0], _JPEG[1] + 1)),
     )
+    plain = Camera()
+    off = {name: getattr(plain, name) for what, names in _FIXED.items() if what not in vary for name in names}
+    return replace(drawn, **off)
 
 
-def _varied(seed: int, person: int, render: int, variation: bool) -> Scene:
+def _group(rng: np.random.Generator, side: Side, grade: float, habits: Habits) -> Group:
+    synkinetic = rng.random() < habits.synkinetic
+    if side is Side.NONE:
+        return Group.NORMAL
+    return Group.SYNKINETIC if synkinetic and grade in _SYNKINETIC_GRADES else Group.FLACCID
+
+
+def _varied(seed: int, person: int, render: int, habits: Habits) -> Scene:
     """A training photograph: the first is the identity photograph, at rest and healthy; the others are drawn."""
     rng = np.random.default_rng([seed, person, 1 + render])
     expression, side, severity = "rest", Side.NONE, 1.0
     chosen = list(EXPRESSIONS)[rng.integers(len(EXPRESSIONS))]
     palsied, left, grade = rng.random() < _PALSY_SHARE, rng.random() < 0.5, float(rng.choice(_GRADES))
-    strength = rng.uniform(_WEAKEST, 1.0) if variation else 1.0
-    camera = draw_camera(rng) if variation else Camera()
+    strength = rng.uniform(_WEAKEST, 1.0)
+    camera = draw_camera(rng, habits.vary)
+    if habits.visits is not None:
+        sitting = draw_camera(np.random.default_rng([seed, person, _SITTINGS + render % habits.visits]), habits.vary)
+        camera = replace(camera, gain=sitting.gain, gradient=sitting.gradient, background=sitting.background)
     if render > 0:
         expression = chosen
         if palsied:
             side, severity = (Side.LEFT if left else Side.RIGHT), grade
-    return Scene(expression, side, severity, strength, camera)
+    group = _group(rng, side, severity, habits)
+    return Scene(Action(expression, side, severity, strength if "strength" in habits.vary else 1.0, group), camera)
 
 
-def _examined(seed: int, person: int, variation: bool) -> Iterator[Scene]:
-    """A test person's photographs: healthy at rest, then the eight expressions with their palsy, in one light."""
+def _examined(seed: int, person: int, habits: Habits) -> Iterator[Scene]:
+    """A test person's photographs: healthy at rest, then the eight expressions with their palsy, by one camera."""
     rng = np.random.default_rng([seed, person, 1])
     side, severity = (Side.LEFT, Side.RIGHT)[rng.integers(2)], float(rng.choice(_TEST_GRADES))
-    camera = draw_camera(rng) if variation else Camera()
-    yield Scene("rest", camera=camera)
+    camera = draw_camera(rng, habits.vary)
+    group = _group(rng, side, severity, habits)
+    yield Scene(Action("rest", group=Group.NORMAL), camera)
     for expression in EXPRESSIONS:
-        yield Scene(expression, side, severity, camera=camera)
+        yield Scene(Action(expression, side, severity, group=group), camera)
 
 
-def plan(seed: int, people: dict[str, int], renders: int, variation: bool) -> list[Shot]:
+def plan(seed: int, people: dict[str, int], renders: int, habits: Habits) -> list[Shot]:
     """Every photograph of the data set, by split, person and render; ``people`` counts them by split."""
     shots = []
     for split in SPLITS:
         for person in range(FIRST[split], FIRST[split] + people[split]):
             if split == "test":
-                scenes = list(_examined(seed, person, variation))
+                scenes = list(_examined(seed, person, habits))
             else:
-                scenes = [_varied(seed, person, render, variation) for render in range(renders)]
+                scenes = [_varied(seed, person, render, habits) for render in range(renders)]
             shots += [Shot(person, render, split, scene) for render, scene in enumerate(scenes)]
     return shots

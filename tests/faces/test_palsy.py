@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palsykit.faces.movements import MOVEMENTS
-from palsykit.faces.palsy import Pose, affected, displace, palsy_degree
-from palsykit.faces.vocabulary import EXPRESSIONS, Side
+from palsykit.faces.palsy import Action, Pose, affected, displace, displace_all, palsy_degree
+from palsykit.faces.vocabulary import EXPRESSIONS, Group, Side
 from palsykit.faces.webmorph import FLIP, to_ibug68
 
 RIGHT_CORNER, LEFT_CORNER = 48, 54  # iBUG; the subject's
@@ -112,6 +112,50 @@ def test_the_mirrored_face_has_the_mirrored_palsy(
     assert here.fold == pytest.approx(there.fold[::-1])
 
 
+def test_many_faces_at_once_move_as_each_alone() -> None:
+    actions = [Action(e, Side.LEFT, g, 0.8, k) for e in EXPRESSIONS for g, k in ((3.0, Group.SYNKINETIC), (6.0, None))]
+    shapes = np.stack([FACE * (1 + 0.1 * i) for i in range(len(actions))])
+    together = displace_all(shapes, actions)
+    for i, a in enumerate(actions):
+        alone = displace(shapes[i], a.expression, a.strength, a.side, a.severity, a.group)
+        assert np.allclose(together.points[i], alone.points)
+        assert together.closure[i] == pytest.approx(alone.closure)
+
+
+def test_a_synkinetic_eye_closes_with_the_mouth_and_the_corner_moves_with_the_eye() -> None:
+    for expression in ("smile_gentle", "smile_full", "lip_pucker", "lower_lip_depression"):
+        flaccid, synkinetic = (displace(FACE, expression, 1.0, Side.LEFT, 4.0, g) for g in (None, Group.SYNKINETIC))
+        assert synkinetic.closure[1] > flaccid.closure[1] + 0.3, expression
+        assert synkinetic.closure[0] == flaccid.closure[0]
+    still, closing = (displace(FACE, e, 1.0, Side.LEFT, 4.0, Group.SYNKINETIC) for e in ("rest", "eye_closure_gentle"))
+    assert (still.points[93] - closing.points[93])[1] > 4, "the left corner goes up"
+    assert np.allclose(still.points[87], closing.points[87], atol=1.0)
+
+
+def test_tone_that_is_misdirected_narrows_the_eye_and_lifts_the_droop() -> None:
+    healthy, flaccid, synkinetic = (
+        displace(FACE, "rest", 1.0, Side.LEFT, grade, group)
+        for grade, group in ((1.0, None), (4.0, Group.FLACCID), (4.0, Group.SYNKINETIC))
+    )
+    assert flaccid.points[93, 1] - healthy.points[93, 1] > 8
+    assert abs(synkinetic.points[93, 1] - healthy.points[93, 1]) < 2
+    heights = [(pose.points[32] - pose.points[25])[1] for pose in (healthy, flaccid, synkinetic)]
+    assert heights[2] < heights[0] < heights[1]
+    assert flaccid.fold[1] < 0 < synkinetic.fold[1]
+
+
+def test_grade_six_leaves_no_movement_to_misdirect() -> None:
+    for expression in EXPRESSIONS:
+        flaccid, synkinetic = (displace(FACE, expression, 1.0, Side.RIGHT, 6.0, g) for g in (None, Group.SYNKINETIC))
+        assert np.allclose(flaccid.points, synkinetic.points)
+
+
+def test_an_eye_rolls_up_only_where_a_palsy_hinders_its_closure() -> None:
+    assert displace(FACE, "eye_closure_gentle", 1.0, Side.LEFT, 5.0).gaze_up == pytest.approx((0, 1))
+    assert displace(FACE, "smile_full", 1.0, Side.LEFT, 5.0).gaze_up == pytest.approx((0, 0))
+    assert displace(FACE, "eye_closure_tight").gaze_up == pytest.approx((0, 0))
+
+
 def _turned(points: np.ndarray) -> np.ndarray:
     turn = np.deg2rad(20)
     return 0.3 * points @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) + [5, -3]
@@ -136,3 +180,5 @@ def test_severity_without_a_side_and_unknown_words_are_refused() -> None:
         displace(FACE, "grin")
     with pytest.raises(ValueError, match=r"\(68, 2\).*\(189, 2\)"):
         displace(FACE[:68], "rest")
+    with pytest.raises(ValueError, match=r"3\.0 in group 'normal'"):
+        Action("rest", Side.LEFT, 3.0, group=Group.NORMAL)

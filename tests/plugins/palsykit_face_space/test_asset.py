@@ -72,11 +72,11 @@ def test_the_model_is_symmetric() -> None:
 def test_a_person_follows_from_the_seed_and_is_a_picture() -> None:
     model = load_model()
     one, same, other = (draw(model, np.random.default_rng(seed)) for seed in (5, 5, 6))
-    assert torch.equal(one.colours, same.colours)
+    assert torch.equal(one.texture, same.texture)
     assert torch.equal(one.shape, same.shape)
-    assert (one.colours - other.colours).abs().mean() > 0.02
-    assert one.colours.shape == (3, 128, 128)
-    assert 0 <= float(one.colours.min()) <= float(one.colours.max()) <= 1
+    assert (one.texture - other.texture).abs().mean() > 0.02
+    assert one.texture.shape == (3, 128, 128)
+    assert 0 <= float(one.texture.min()) <= float(one.texture.max()) <= 1
     assert float(one.outline[64, 64]) > 5, "the middle of the face is inside its outline"
     assert float(one.outline[2, 2]) < 0, "the corner is background"
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS, Side
+from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS, Group, Side
+from palsykit_face_space.camera import Camera
 from palsykit_face_space.dataset import FaceSpace
-from palsykit_face_space.plan import plan
-from palsykit_face_space.render import Camera
+from palsykit_face_space.model import SKIN, draw, load_model
+from palsykit_face_space.plan import VARIATIONS, Habits, Variation, plan
 
 TINY = {"identities": 2, "validation": 1, "test": 1, "renders": 3}
 LEFT_CORNER, RIGHT_CORNER = 54, 48
@@ -77,18 +78,73 @@ def test_another_seed_gives_other_people(faces: FaceSpace, tmp_path: Path) -> No
 
 
 def test_more_people_leave_the_others_as_they_are() -> None:
-    few = {shot.key(0): shot for shot in plan(0, {"train": 2, "validation": 1, "test": 1}, 3, True)}
-    many = {shot.key(0): shot for shot in plan(0, {"train": 5, "validation": 2, "test": 3}, 4, True)}
+    few = {shot.key(0): shot for shot in plan(0, {"train": 2, "validation": 1, "test": 1}, 3, Habits())}
+    many = {shot.key(0): shot for shot in plan(0, {"train": 5, "validation": 2, "test": 3}, 4, Habits())}
     assert few.items() <= many.items()
 
 
 def test_draws_follow_their_shares() -> None:
-    shots = [s.scene for s in plan(0, {"train": 400, "validation": 0, "test": 0}, 6, True) if s.render > 0]
+    shots = [s.scene.action for s in plan(0, {"train": 400, "validation": 0, "test": 0}, 6, Habits()) if s.render > 0]
     counts = {side: sum(s.side is side for s in shots) / len(shots) for side in (Side.NONE, Side.LEFT, Side.RIGHT)}
     assert counts == pytest.approx({Side.NONE: 0.2, Side.LEFT: 0.4, Side.RIGHT: 0.4}, abs=0.04)
     for expression in EXPRESSIONS:
         assert sum(s.expression == expression for s in shots) / len(shots) == pytest.approx(1 / 8, abs=0.03)
     assert {s.severity for s in shots if s.side is not Side.NONE} == {2.0, 3.0, 4.0, 5.0, 6.0}
+    kinds = [s.group for s in shots if 1 < s.severity < 6]
+    assert sum(kind is Group.SYNKINETIC for kind in kinds) / len(kinds) == pytest.approx(0.25, abs=0.04)
+    assert {s.group for s in shots if s.severity == 6} == {Group.FLACCID}
+    assert all((s.group is Group.NORMAL) == (s.side is Side.NONE) for s in shots)
+
+
+@pytest.mark.parametrize("off", VARIATIONS)
+def test_what_is_switched_off_leaves_the_other_draws_as_they_are(off: Variation) -> None:
+    people = {"train": 3, "validation": 0, "test": 1}
+    everything = plan(0, people, 3, Habits())
+    without = plan(0, people, 3, Habits([name for name in VARIATIONS if name != off]))
+    nothing = Camera()
+    changed = set()
+    for a, b in zip(everything, without, strict=True):
+        assert (a.key(0), a.scene.action.expression) == (b.key(0), b.scene.action.expression)
+        if a.scene.action.strength != b.scene.action.strength:
+            changed.add("strength")
+            assert b.scene.action.strength == 1.0
+        for name in vars(nothing):
+            if getattr(a.scene.camera, name) != getattr(b.scene.camera, name):
+                changed.add(name)
+                assert getattr(b.scene.camera, name) == getattr(nothing, name)
+    expected = {
+        "skin": set(),
+        "strength": {"strength"},
+        "light": {"gain", "gradient"},
+        "background": {"background"},
+        "framing": {"roll", "zoom", "shift"},
+        "noise": {"noise"},
+        "jpeg": {"jpeg"},
+    }
+    assert changed == expected[off]
+
+
+@pytest.mark.parametrize(("visits", "lights"), [(1, 1), (2, 2), (None, 4)])
+def test_light_and_background_are_a_sittings(visits: int | None, lights: int) -> None:
+    shots = plan(0, {"train": 1, "validation": 0, "test": 0}, 4, Habits(visits=visits))
+    cameras = [shot.scene.camera for shot in shots]
+    assert len({(c.gain, c.gradient, c.background) for c in cameras}) == lights
+    assert len({c.shift for c in cameras}) == len({c.noise_seed for c in cameras}) == 4
+
+
+def test_skin_covers_the_range_of_the_people_evenly() -> None:
+    model = load_model()
+    cheeks = model.shape_mean[[164, 165, 166, 167, 168, 169]].long()
+
+    def tone(person: int, skin: bool) -> float:
+        texture = draw(model, np.random.default_rng([0, person]), skin).texture
+        return float(np.mean([texture[:, y - 2 : y + 3, x - 2 : x + 3].mean() for x, y in cheeks.tolist()]))
+
+    tones = np.array([tone(person, True) for person in range(60)])
+    assert tones.min() == pytest.approx(SKIN[0], abs=0.06)
+    assert tones.max() == pytest.approx(SKIN[1], abs=0.06)
+    assert np.mean(tones < sum(SKIN) / 2) == pytest.approx(0.5, abs=0.15)
+    assert np.std([tone(person, False) for person in range(60)]) < 0.75 * tones.std()
 
 
 def test_a_left_palsy_lowers_the_mouth_corner_at_the_right_of_the_image(faces: FaceSpace) -> None:
@@ -132,7 +188,7 @@ def test_a_damaged_cache_is_made_again(faces: FaceSpace, tmp_path: Path, keep: i
 
 
 def test_what_cannot_be_is_refused(faces: FaceSpace, tmp_path: Path) -> None:
-    for name, value in {"identities": 0, "validation": -1, "test": -1, "renders": 0, "seed": -1}.items():
+    for name, value in {"identities": 0, "validation": -1, "test": -1, "renders": 0, "seed": -1, "visits": 0}.items():
         with pytest.raises(ValueError, match=f"{name} is {value}; expected at least"):
             FaceSpace(32, tmp_path, **{name: value})
     with pytest.raises(ValueError, match="at most"):
@@ -141,6 +197,8 @@ def test_what_cannot_be_is_refused(faces: FaceSpace, tmp_path: Path) -> None:
         faces.render(0, "rest", Side.NONE, 4.0)
     with pytest.raises(ValueError, match="unknown expression 'grin'"):
         faces.render(0, "grin")
+    with pytest.raises(ValueError, match=r"synkinetic is 1\.5; expected a share"):
+        FaceSpace(32, tmp_path, **TINY, synkinetic=1.5)
     other = FaceSpace(32, tmp_path, **TINY, seed=3)
     with pytest.raises(ValueError, match=r"fs0-000000-00.*seed 3"):
         other.image(faces.records[0])

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from palsykit.faces.vocabulary import EXPRESSIONS, Side
+from palsykit.faces.palsy import Action
+from palsykit.faces.vocabulary import EXPRESSIONS, Group, Side
 from palsykit.faces.webmorph import FLIP
+from palsykit_face_space.camera import Camera
 from palsykit_face_space.layers import height, sealed
-from palsykit_face_space.model import CONTROLS, FaceModel, Person, load_model
+from palsykit_face_space.model import CONTROLS, FaceModel, Person, load_model, person
 from palsykit_face_space.render import Scene, render
 from palsykit_face_space.warp import BORDER, SIZE, pixel_centres, splines, upsample
 
@@ -19,7 +21,12 @@ def model() -> FaceModel:
 
 @pytest.fixture(scope="module")
 def average(model: FaceModel) -> Person:
-    return Person(model.shape_mean, model.appearance_mean[:3].clamp(0, 1), model.appearance_mean[3] * 24)
+    look = model.appearance_mean
+    return person(model.shape_mean, look[:3].clamp(0, 1), model.shape_mean, look[3] * 24)
+
+
+def scene(expression: str, side: Side = Side.NONE, severity: float = 1.0, group: Group | None = None) -> Scene:
+    return Scene(Action(expression, side, severity, group=group))
 
 
 def grey(picture: np.ndarray) -> np.ndarray:
@@ -51,12 +58,12 @@ def test_a_spline_leads_its_points_to_their_counterparts(model: FaceModel) -> No
 
 
 def test_height_follows_a_contour() -> None:
-    line = height(torch.tensor([[[10.0, 5.0], [20.0, 15.0], [30.0, 5.0]]]))[0, 0]
+    line = height(torch.tensor([[[10.0, 5.0], [20.0, 15.0], [30.0, 5.0]]]), SIZE)[0, 0]
     assert [float(line[x]) for x in (0, 14, 24, 60)] == pytest.approx([5, 9.5, 10.5, 5])
 
 
 def test_sealing_changes_the_eyes_only(model: FaceModel, average: Person) -> None:
-    change = (sealed(average.colours[None], model.shape_mean) - average.colours)[0].abs().amax(0)
+    change = (sealed(average.texture[None], model.shape_mean) - average.texture)[0].abs().amax(0)
     pupil = model.shape_mean[0].long()
     assert float(change[pupil[1], pupil[0]]) > 0.1
     assert float(change[70:].max()) == 0
@@ -64,8 +71,8 @@ def test_sealing_changes_the_eyes_only(model: FaceModel, average: Person) -> Non
 
 
 def test_shut_eyes_hide_the_pupil_and_a_totally_palsied_one_does_not(model: FaceModel, average: Person) -> None:
-    scenes = [Scene("rest"), Scene("eye_closure_gentle"), Scene("eye_closure_gentle", Side.LEFT, 6.0)]
-    pictures = render(model, [average] * 3, scenes, SIZE)
+    scenes = [scene("rest"), scene("eye_closure_gentle"), scene("eye_closure_gentle", Side.LEFT, 6.0)]
+    pictures = render([average] * 3, scenes, SIZE)
     (rx, ry), (lx, ly) = model.shape_mean[[0, 1]].long().tolist()
     right = [grey(p)[ry - 1 : ry + 1, rx - 1 : rx + 2].mean() for p in pictures]
     left = [grey(p)[ly - 1 : ly + 1, lx - 1 : lx + 2].mean() for p in pictures]
@@ -76,7 +83,7 @@ def test_shut_eyes_hide_the_pupil_and_a_totally_palsied_one_does_not(model: Face
 
 
 def test_a_full_smile_shows_teeth(model: FaceModel, average: Person) -> None:
-    closed, smile = render(model, [average] * 2, [Scene("smile_gentle"), Scene("smile_full")], SIZE)
+    closed, smile = render([average] * 2, [scene("smile_gentle"), scene("smile_full")], SIZE)
     x, y = model.shape_mean[[96, 101]].mean(0).long().tolist()
     window = np.s_[y - 4 : y + 5, x - 3 : x + 4]
     assert smile[window][..., 2].max() > closed[window][..., 2].max() + 20, "blue tells enamel from lips"
@@ -89,9 +96,52 @@ def test_a_mirrored_person_has_a_mirrored_picture(model: FaceModel, expression: 
     look = model.appearance_mean + 0.5 * torch.tensordot(
         torch.tensor(rng.normal(size=60)).float(), model.appearance_basis, 1
     )
-    person = Person(shape, look[:3].clamp(0, 1), look[3] * 24)
+    here_is = person(shape, look[:3].clamp(0, 1), model.shape_mean, look[3] * 24)
     flipped = torch.stack([SIZE - shape[list(FLIP), 0], shape[list(FLIP), 1]], -1)
-    twin = Person(flipped, person.colours.flip(-1), person.outline.flip(-1))
-    (here,) = render(model, [person], [Scene(expression, Side.RIGHT, 5.0)], 64)
-    (there,) = render(model, [twin], [Scene(expression, Side.LEFT, 5.0)], 64)
+    mean = torch.stack([SIZE - model.shape_mean[list(FLIP), 0], model.shape_mean[list(FLIP), 1]], -1)
+    twin = person(flipped, here_is.texture.flip(-1), mean, here_is.outline.flip(-1))
+    (here,) = render([here_is], [scene(expression, Side.RIGHT, 5.0)], 64)
+    (there,) = render([twin], [scene(expression, Side.LEFT, 5.0)], 64)
     assert np.abs(here[:, ::-1].astype(int) - there).mean() < 1.0
+
+
+def window(model: FaceModel, point: int, reach: int = 2) -> tuple[slice, slice]:
+    x, y = model.shape_mean[point].long().tolist()
+    return np.s_[y - reach : y + reach + 1, x - reach : x + reach + 1]
+
+
+def test_an_eye_that_cannot_close_rolls_up(model: FaceModel, average: Person) -> None:
+    rest, trying = render(
+        [average] * 2, [scene("rest", Side.LEFT, 6.0), scene("eye_closure_tight", Side.LEFT, 6.0)], SIZE
+    )
+    left = window(model, 1, 1)
+    assert grey(trying)[left].mean() > grey(rest)[left].mean() + 25, "white where the pupil was"
+    beside = window(model, 47, 1)
+    assert np.abs(grey(trying)[beside] - grey(rest)[beside]).max() < 8, "the skin beneath stays"
+
+
+def test_a_synkinetic_eye_narrows_when_the_mouth_smiles(model: FaceModel, average: Person) -> None:
+    scenes = [scene("smile_full", Side.RIGHT, 4.0, group) for group in (Group.FLACCID, Group.SYNKINETIC)]
+    flaccid, synkinetic = render([average] * 2, scenes, SIZE)
+    x, y = model.shape_mean[20].long().tolist()
+    upper_white = np.s_[y : y + 3, x - 2 : x + 3]
+    assert np.abs(grey(flaccid)[upper_white] - grey(synkinetic)[upper_white]).mean() > 8
+    assert np.abs(grey(flaccid)[:60, 70:] - grey(synkinetic)[:60, 70:]).mean() < 1, "the healthy eye is the same"
+
+
+def test_noise_and_loss_are_as_strong_as_asked_and_follow_the_seed(average: Person) -> None:
+    cameras = [Camera(), Camera(noise=6.0), Camera(noise=6.0), Camera(noise=6.0, noise_seed=1), Camera(jpeg=40)]
+    plain, noisy, again, other, lossy = render(
+        [average] * 5, [Scene(Action("rest"), camera) for camera in cameras], SIZE
+    )
+    corner = np.s_[:20, :20]
+    assert float((noisy[corner].astype(float) - plain[corner]).std()) == pytest.approx(6 * (0.82 / 0.5) ** 0.5, rel=0.1)
+    assert np.array_equal(noisy, again)
+    assert not np.array_equal(noisy, other)
+    assert 0 < np.abs(lossy.astype(int) - plain).mean() < 3
+
+
+def test_a_large_picture_shows_the_same_as_a_small_one(average: Person) -> None:
+    (small,), (large,) = (render([average], [scene("smile_full", Side.LEFT, 3.0)], size) for size in (128, 256))
+    reduced = large.reshape(128, 2, 128, 2, 3).astype(float).mean((1, 3))
+    assert np.abs(reduced - small).mean() < 1.5
