@@ -1,0 +1,108 @@
+"""SCRFD, the detector of insightface's model packs, as a palsykit detector."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from palsykit.errors import PalsykitError
+from palsykit.faces.interfaces import Detection
+from palsykit_insightface.pack import INSTALL, Pack, find
+
+_PROVIDERS = ["CPUExecutionProvider"]  # what a photograph's points are must not depend on the machine's GPU
+
+
+class InsightFaceDetector:
+    """Faces with five points, and 68 landmarks if asked for, found by the models of an insightface pack.
+
+    SCRFD (Guo et al., arXiv:2105.04714) looks at the photograph scaled into squares of several sizes: the large one
+    finds small faces, the small one faces that fill the photograph. The landmarks are the last 68 of 1k3d68's 1,103
+    points in 3D, seen from the front (x and y). Everything is read from this machine; nothing is ever downloaded.
+
+    Args:
+        pack: folder of an unpacked pack (buffalo_l, antelopev2 ...), or its detector's ONNX file.
+        landmarks: whether the pack's 68-point model is used as well.
+        threshold: least confidence of a face.
+        sizes: sides in px, multiples of 32, of the squares that the detector looks at.
+
+    Raises:
+        PalsykitError: the extra is missing, the pack lacks a model, or a model is no such model.
+    """
+
+    def __init__(
+        self,
+        *,
+        pack: Path,
+        landmarks: bool = False,
+        threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+        sizes: tuple[Annotated[int, Field(ge=32, multiple_of=32)], ...] = (128, 640),
+    ):
+        if not sizes:
+            raise ValueError("sizes: found none, expected one at least, as [128, 640]")
+        files = find(pack, landmarks)
+        self._slimmest = min(sizes)
+        self._detector = _load(files.detector)
+        self._detector.prepare(-1, det_thresh=threshold, input_size=[(size, size) for size in sizes])
+        self._landmarks = None if files.landmarks is None else _load(files.landmarks)
+        self.version = _version(files, threshold, sizes)
+        self._prove(files)
+
+    def detect(self, photograph: NDArray[np.uint8]) -> Sequence[Detection]:
+        """Every face in an upright photograph [H, W, 3] RGB, the surest first; empty where there is none."""
+        height, width = photograph.shape[:2]
+        if max(height, width) >= self._slimmest * min(height, width):
+            return []  # scaled into the square, the photograph would have no width left
+        picture = np.ascontiguousarray(photograph[..., ::-1])  # insightface reads BGR, as OpenCV does
+        boxes, points = self._detector.detect(picture)
+        return [
+            Detection(
+                five=np.asarray(five, np.float64),
+                score=min(float(box[4]), 1.0),
+                landmarks=self._points(picture, box, five),
+            )
+            for box, five in zip(boxes, points, strict=True)
+        ]
+
+    def _points(self, picture: NDArray[np.uint8], box: NDArray[Any], five: NDArray[Any]) -> NDArray[np.float64] | None:
+        if self._landmarks is None:
+            return None
+        from insightface.app.common import Face
+
+        face = Face(bbox=box[:4], kps=five, det_score=box[4])
+        return np.asarray(self._landmarks.get(picture, face), np.float64)[:, :2]
+
+    def _prove(self, files: Pack) -> None:
+        """Runs the models once, because what only looks like SCRFD would otherwise fail at the first photograph."""
+        grey = np.full((64, 64, 3), 128, np.uint8)
+        try:
+            self.detect(grey)
+            self._points(grey, np.array([8.0, 8.0, 56.0, 56.0, 1.0]), np.full((5, 2), 32.0))
+        except Exception as error:  # whatever insightface, OpenCV and onnxruntime raise for outputs of other shapes
+            raise PalsykitError(
+                f"{files.detector.parent}: its models do not run as insightface's do ({type(error).__name__}: {error}); "
+                f"expected the files of a pack as they were published"
+            ) from error
+
+
+def _load(file: Path) -> Any:
+    try:
+        from insightface.model_zoo import get_model
+    except ImportError as error:
+        raise PalsykitError(f"detector insightface: {error}; {INSTALL}") from error
+    try:
+        model = get_model(str(file), providers=_PROVIDERS, download=False)
+    except Exception as error:  # onnxruntime's own kinds, none of which derives from another
+        raise PalsykitError(f"{file}: onnxruntime cannot load it ({error}); unpack the pack again") from error
+    if model is None:
+        raise PalsykitError(f"{file}: insightface does not know what model this is; expected one of its packs")
+    return model
+
+
+def _version(files: Pack, threshold: float, sizes: Sequence[int]) -> str:
+    models = [hashlib.sha256(file.read_bytes()).hexdigest() for file in (files.detector, files.landmarks) if file]
+    text = f"insightface {models} {threshold} {list(sizes)}"
+    return f"insightface-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
