@@ -83,8 +83,8 @@ class InsightFaceDetector:
             self._points(grey, np.array([8.0, 8.0, 56.0, 56.0, 1.0]), np.full((5, 2), 32.0))
         except Exception as error:  # whatever insightface, OpenCV and onnxruntime raise for outputs of other shapes
             raise PalsykitError(
-                f"{files.detector.parent}: its models do not run as insightface's do ({type(error).__name__}: {error}); "
-                f"expected the files of a pack as they were published"
+                f"{files.detector.parent}: its models do not run as insightface's do, expected the files of a pack as "
+                f"they were published ({type(error).__name__}: {error})"
             ) from error
 
 

@@ -93,12 +93,8 @@ def _purpose(file: Path) -> str:
     inputs = [_shape(value) for value in graph.input]
     if len(outputs) in _OUTPUTS and inputs and len(inputs[0]) == 4:
         return _OUTPUTS[len(outputs)]
-    if (
-        len(outputs) == 1
-        and inputs
-        and list(inputs[0][2:]) == [192, 192]
-        and list(outputs[0][1:]) == [_LANDMARK_VALUES]
-    ):
+    given, made = [list(shape[2:]) for shape in inputs], [list(shape[1:]) for shape in outputs]
+    if (given, made) == ([[192, 192]], [[_LANDMARK_VALUES]]):
         return LANDMARKS
     return f"another model: inputs {inputs}, outputs {outputs[:3]}"
 

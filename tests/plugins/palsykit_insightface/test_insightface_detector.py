@@ -200,7 +200,7 @@ def test_a_missing_or_another_file_says_what_was_found_and_where_packs_are(tmp_p
 
 def test_landmarks_without_their_model(tmp_path: Path) -> None:
     scrfd(tmp_path / "det.onnx")
-    with pytest.raises(PalsykitError, match="no model for 68 landmarks, but det.onnx"):
+    with pytest.raises(PalsykitError, match=r"no model for 68 landmarks, but det\.onnx"):
         detector(tmp_path, landmarks=True)
     with pytest.raises(PalsykitError, match="no model for 68 landmarks"):
         detector(tmp_path / "det.onnx", landmarks=True)
