@@ -1,0 +1,180 @@
+"""Signed asymmetry: it names the affected side, grows with severity, turns round in a flip, knows no roll or size."""
+
+import importlib.resources
+from dataclasses import fields
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from safetensors.numpy import load_file
+
+from palsykit.faces import asymmetry
+from palsykit.faces.asymmetry import WEIGHTS, Asymmetry, Weights
+from palsykit.faces.flip import Face
+from palsykit.faces.palsy import displace
+from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
+from palsykit.faces.webmorph import to_ibug68
+
+MEASURES = [field.name for field in fields(Asymmetry)]
+ASSET = importlib.resources.files("palsykit_face_space") / "assets/face_space.safetensors"
+GRADES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+IN_MOVEMENT = [name for name in EXPRESSIONS if name != "rest"]
+# effort lowers the healthy brow as palsy lowers the other one
+TELLING = {*product(EXPRESSIONS, [*MEASURES, "fai"])} - {("eye_closure_tight", "brow")}
+
+
+@pytest.fixture(scope="module")
+def template() -> np.ndarray:
+    """The face space's mean shape: symmetric, for mirrored samples went into it."""
+    return load_file(str(ASSET))["shape_mean"].astype(np.float64)
+
+
+def posed(template: np.ndarray, expression: str, side: Side, grade: float, group: Group | None = None) -> np.ndarray:
+    side, group = (Side.NONE, None) if grade == 1 else (side, group)
+    keys = {} if group is None else {"group": group}
+    return to_ibug68(displace(template, expression, 1.0, side, grade, **keys).points)
+
+
+def of(points: np.ndarray) -> dict[str, np.ndarray]:
+    found = Asymmetry.of(points)
+    others = {"fai": asymmetry.facial_asymmetry_index(points), "combined": found.combined()}
+    return {name: getattr(found, name) for name in MEASURES} | others
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_a_healthy_face_is_symmetric(template: np.ndarray, expression: str) -> None:
+    for name, value in of(posed(template, expression, Side.NONE, 1.0)).items():
+        assert abs(value) < 1e-3, name
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+@pytest.mark.parametrize(("side", "sign"), [(Side.LEFT, 1), (Side.RIGHT, -1)])
+def test_the_index_names_the_side_and_grows_with_the_grade(
+    template: np.ndarray, expression: str, side: Side, sign: int, known: bool
+) -> None:
+    faces = np.stack([posed(template, expression, side, grade) for grade in GRADES])
+    index = sign * Asymmetry.of(faces).combined(expression if known else None)
+    assert (np.diff(index) > 0.01).all()
+
+
+@pytest.mark.parametrize(("expression", "measure"), sorted(TELLING))
+def test_no_measure_of_a_flaccid_palsy_points_to_the_healthy_side(
+    template: np.ndarray, expression: str, measure: str
+) -> None:
+    for grade in GRADES[2:]:
+        assert of(posed(template, expression, Side.LEFT, grade))[measure] > 0.001
+        assert of(posed(template, expression, Side.RIGHT, grade))[measure] < -0.001
+
+
+@pytest.mark.parametrize(
+    ("expression", "measure"),
+    [
+        ("brow_raise", "brow"),
+        ("eye_closure_gentle", "fissure"),
+        ("eye_closure_tight", "fissure"),
+        ("smile_gentle", "commissure"),
+        ("smile_full", "commissure"),
+    ],
+)
+def test_what_is_asked_to_move_shows_more_than_at_rest(template: np.ndarray, expression: str, measure: str) -> None:
+    still, moving = (of(posed(template, word, Side.LEFT, 5.0))[measure] for word in ("rest", expression))
+    assert moving > 1.2 * still
+
+
+@pytest.mark.parametrize("expression", IN_MOVEMENT)
+def test_the_known_expression_finds_the_side_of_a_synkinetic_palsy(template: np.ndarray, expression: str) -> None:
+    faces = np.stack([posed(template, expression, Side.RIGHT, grade, Group.SYNKINETIC) for grade in GRADES[2:]])
+    assert (Asymmetry.of(faces).combined(expression) < -0.01).all()
+
+
+def test_the_affected_corner_stays_behind(template: np.ndarray) -> None:
+    rest, smile = (posed(template, word, Side.LEFT, 4.0) for word in ("rest", "smile_full"))
+    excursion = asymmetry.commissure_excursion(smile, rest)
+    assert excursion.left < 0.7 * excursion.right
+    assert asymmetry.excursion_asymmetry(smile, rest) == excursion.right - excursion.left
+    assert np.allclose(asymmetry.commissure_excursion(rest, rest), 0)
+
+
+def test_measures_are_the_lengths_that_they_say() -> None:
+    """A face drawn by hand: outer corners 100 apart, so that px are percent."""
+    points = np.zeros((68, 2))
+    points[[36, 39, 42, 45], 0] = 0, 30, 70, 100
+    points[17:22], points[22:27] = (15, -25), (85, -22)
+    points[[37, 38]], points[[40, 41]] = (15, -4), (15, 5)
+    points[[43, 44]], points[[46, 47]] = (85, -6), (85, 7)
+    points[48:], points[48], points[54] = (45, 80), (30, 80), (70, 86)
+    assert asymmetry.brow_height(points) == pytest.approx((0.25, 0.22))
+    assert asymmetry.fissure_height(points) == pytest.approx((0.09, 0.13))
+    assert asymmetry.commissure_depth(points) == pytest.approx((0.80, 0.86))
+    assert asymmetry.canthus_to_commissure(points) == pytest.approx((0.80, 0.86))
+    lips = (18 * 45 + 30 + 70) / 20
+    expected = {"brow": 0.03, "fissure": 0.04, "commissure": 0.06, "mouth": (50 - lips) / 100, "fai": 0.06}
+    found = of(points)
+    assert {name: float(found[name]) for name in expected} == pytest.approx(expected)
+    assert found["combined"] == pytest.approx(sum(expected[name] for name in MEASURES))
+
+
+@st.composite
+def people(draw: st.DrawFn) -> np.ndarray:
+    """A face like no other: the mean face's 68 points, each moved."""
+    mean = to_ibug68(load_file(str(ASSET))["shape_mean"])
+    return (mean + draw(arrays(np.float64, (68, 2), elements=st.floats(-3, 3)))).astype(np.float32)
+
+
+def in_a_mirror(points: np.ndarray) -> np.ndarray:
+    mirror = Face(np.zeros((128, 128, 3), np.uint8), points, FaceLabels(side=Side.LEFT)).mirrored()
+    assert mirror.landmarks is not None
+    return mirror.landmarks
+
+
+@given(people(), people(), st.sampled_from([None, *EXPRESSIONS]))
+def test_a_flip_changes_the_sign_and_nothing_else(points: np.ndarray, rest: np.ndarray, expression: str | None) -> None:
+    mirror = in_a_mirror(points)
+    plain, turned = of(points), of(mirror)
+    for name in plain:
+        assert turned[name] == pytest.approx(-plain[name], abs=1e-5), name
+    index = Asymmetry.of(mirror).combined(expression)
+    assert index == pytest.approx(-Asymmetry.of(points).combined(expression), abs=1e-5)
+    excursion = asymmetry.excursion_asymmetry(mirror, in_a_mirror(rest))
+    assert excursion == pytest.approx(-asymmetry.excursion_asymmetry(points, rest), abs=1e-5)
+
+
+@given(people(), st.floats(-180, 180), st.floats(0.2, 5), st.floats(-500, 500))
+def test_roll_size_and_place_change_nothing(points: np.ndarray, degrees: float, scale: float, shift: float) -> None:
+    turn = np.deg2rad(degrees)
+    matrix = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    moved = points.astype(np.float64) @ matrix.T + [shift, -shift]
+    for name, value in of(points).items():
+        assert of(moved)[name] == pytest.approx(value, abs=1e-6), name
+
+
+def test_a_batch_is_measured_as_its_faces_are(template: np.ndarray) -> None:
+    faces = np.stack([posed(template, word, Side.LEFT, 4.0) for word in EXPRESSIONS])
+    together = of(faces.reshape(2, 4, 68, 2))
+    for name, values in together.items():
+        assert values.shape == (2, 4)
+        assert np.allclose(values.ravel(), [of(face)[name] for face in faces])
+
+
+def test_what_cannot_be_measured_is_nan(template: np.ndarray) -> None:
+    unknown, collapsed = np.full((68, 2), np.nan), np.ones((68, 2))
+    found = of(np.stack([unknown, collapsed, posed(template, "rest", Side.LEFT, 6.0)]))
+    for values in found.values():
+        assert np.isnan(values).tolist() == [True, True, False]
+
+
+def test_every_expression_has_weights_of_one_sum() -> None:
+    assert list(WEIGHTS) == list(EXPRESSIONS)
+    sums = {sum(getattr(weights, name) for name in MEASURES) for weights in (*WEIGHTS.values(), Weights())}
+    assert sums == {4}, "so that no expression counts more than another"
+
+
+def test_what_is_no_face_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"shape \(5, 2\), expected \(\.\.\., 68, 2\)"):
+        Asymmetry.of(np.zeros((5, 2)))
+    with pytest.raises(ValueError, match="unknown expression 'grin'; expected one of rest"):
+        Asymmetry.of(np.zeros((68, 2))).combined("grin")
