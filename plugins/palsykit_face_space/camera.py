@@ -76,7 +76,8 @@ def _read_out(image: NDArray[np.float32], camera: Camera) -> NDArray[np.uint8]:
     if camera.noise:
         rng = np.random.default_rng(camera.noise_seed)
         grain = rng.standard_normal(image.shape, dtype=np.float32)
-        image = image + camera.noise / 255 * np.sqrt(np.maximum(image, 0.02) / 0.5) * grain
+        spread = np.float32(camera.noise / 255) * np.sqrt(np.maximum(image, np.float32(0.02)) * np.float32(2))
+        image = image + spread * grain
     picture = np.asarray(np.clip(image, 0, 1) * 255 + 0.5, dtype=np.uint8)
     if camera.jpeg is None:
         return picture

@@ -1,33 +1,24 @@
 """The data set ``face_space``: photo-like pictures of people who do not exist, with and without a palsy."""
 
-import contextlib
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
-from palsykit.atomic import write_with
 from palsykit.faces.palsy import Action
 from palsykit.faces.records import FaceRecord, Rejected
 from palsykit.faces.vocabulary import FaceLabels, Group, Side, canonical_expression
-from palsykit.progress import track
 from palsykit_face_space.camera import Camera, landmarks
 from palsykit_face_space.model import ASSET, Person, draw, load_model
 from palsykit_face_space.plan import FIRST, VARIATIONS, Habits, Shot, Variation, plan
 from palsykit_face_space.render import Scene, poses, render
+from palsykit_face_space.rendered import Rendered, batches
 
 RENDERER = 5
 """Counts changes of what is drawn for the same parameters; part of the cache's name."""
-
-_BATCH = 16
 
 
 class FaceSpace:
@@ -82,12 +73,12 @@ class FaceSpace:
         self._shots = plan(seed, people, renders, Habits(vary, synkinetic, visits))
         self._rows = {shot.key(seed): row for row, shot in enumerate(self._shots)}
         self.records: Sequence[FaceRecord] = [
-            record for shots in _batches(self._shots, _BATCH) for record in self._recorded(shots)
+            record for shots in batches(self._shots) for record in self._recorded(shots)
         ]
         said = f"{RENDERER} {self._model.sha256} {image_size} {people} {renders} {seed} {sorted(vary)} {synkinetic}"
         said += f" {visits}"
-        self._file = cache / f"face_space-{hashlib.sha256(said.encode()).hexdigest()[:16]}.safetensors"
-        self._pictures: NDArray[np.uint8] | None = None
+        file = cache / f"face_space-{hashlib.sha256(said.encode()).hexdigest()[:16]}.safetensors"
+        self._pictures = Rendered(file, self._shots, image_size, self._rendered, "render the face space")
 
     def image(self, record: FaceRecord) -> NDArray[np.uint8]:
         """The picture of a record, [image_size, image_size, 3] RGB; the first call renders or reads them all.
@@ -97,11 +88,7 @@ class FaceSpace:
         """
         if record.key not in self._rows:
             raise ValueError(f"no photograph {record.key!r} in this face space of seed {self.seed}")
-        if self._pictures is None:
-            self._pictures = self._read() if self._file.exists() else None
-        if self._pictures is None:
-            self._pictures = self._render_all()
-        return np.asarray(self._pictures[self._rows[record.key]])
+        return self._pictures[self._rows[record.key]]
 
     def render(
         self,
@@ -143,37 +130,9 @@ class FaceSpace:
                 split=shot.split,
             )
 
-    def _render_all(self) -> NDArray[np.uint8]:
-        batches = _batches(self._shots, _BATCH)
-        rendered = []
-        with (
-            _single_threaded(),
-            ThreadPoolExecutor(os.cpu_count()) as pool,
-            track("render the face space", len(self._shots), "images") as progress,
-        ):
-            for pictures in pool.map(self._rendered, batches):
-                rendered.append(pictures)
-                progress.advance(len(pictures))
-        pictures = np.ascontiguousarray(np.concatenate(rendered))
-        write_with(self._file, lambda part: save_file({"pictures": pictures}, part))
-        return pictures
-
     def _rendered(self, shots: Sequence[Shot]) -> NDArray[np.uint8]:
         people = [self._person(shot.person) for shot in shots]
         return render(people, [shot.scene for shot in shots], self.image_size)
-
-    def _read(self) -> NDArray[np.uint8] | None:
-        """The cached pictures, or None where the file is damaged or of another make."""
-        try:
-            pictures = load_file(self._file).get("pictures")
-        except (OSError, SafetensorError):
-            return None
-        expected = (len(self._shots), self.image_size, self.image_size, 3)
-        return pictures if pictures is not None and pictures.shape == expected and pictures.dtype == np.uint8 else None
-
-
-def _batches(shots: Sequence[Shot], size: int) -> list[Sequence[Shot]]:
-    return [shots[start : start + size] for start in range(0, len(shots), size)]
 
 
 def _check(
@@ -194,14 +153,3 @@ def _check(
     ):
         if count > room:
             raise ValueError(f"face_space: {name} is {count}; expected at most {room}")
-
-
-@contextlib.contextmanager
-def _single_threaded() -> Iterator[None]:
-    """One thread an operation while batches run side by side; sharing such small ones costs more than it saves."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -128,14 +128,18 @@ def _examined(seed: int, person: int, habits: Habits) -> Iterator[Scene]:
         yield Scene(Action(expression, side, severity, group=group), camera)
 
 
+def scenes(seed: int, person: int, split: str, renders: int, habits: Habits) -> list[Scene]:
+    """One person's photographs in a data set: nine in the test split, ``renders`` in the others."""
+    if split == "test":
+        return list(_examined(seed, person, habits))
+    return [_varied(seed, person, render, habits) for render in range(renders)]
+
+
 def plan(seed: int, people: dict[str, int], renders: int, habits: Habits) -> list[Shot]:
     """Every photograph of the data set, by split, person and render; ``people`` counts them by split."""
-    shots = []
-    for split in SPLITS:
-        for person in range(FIRST[split], FIRST[split] + people[split]):
-            if split == "test":
-                scenes = list(_examined(seed, person, habits))
-            else:
-                scenes = [_varied(seed, person, render, habits) for render in range(renders)]
-            shots += [Shot(person, render, split, scene) for render, scene in enumerate(scenes)]
-    return shots
+    return [
+        Shot(person, render, split, scene)
+        for split in SPLITS
+        for person in range(FIRST[split], FIRST[split] + people[split])
+        for render, scene in enumerate(scenes(seed, person, split, renders, habits))
+    ]

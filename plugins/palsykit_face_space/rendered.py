@@ -1,0 +1,90 @@
+"""Pictures that are rendered once, side by side, and kept in one file."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from palsykit.atomic import write_with
+from palsykit.progress import track
+
+BATCH = 16
+
+Shot = TypeVar("Shot")
+
+
+class Rendered(Generic[Shot]):
+    """Pictures [N, image_size, image_size, 3] of N shots; the first one asked for renders or reads them all.
+
+    Args:
+        file: where they are kept; its name depends on everything that they depend on. A damaged one is made again.
+        shots: what to render.
+        render: some shots -> their pictures [n, image_size, image_size, 3] uint8; called in several threads.
+        what: is rendered, for the progress bar.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        shots: Sequence[Shot],
+        image_size: int,
+        render: Callable[[Sequence[Shot]], NDArray[np.uint8]],
+        what: str,
+    ) -> None:
+        self._file, self._shots, self._image_size = file, shots, image_size
+        self._render, self._what = render, what
+        self._pictures: NDArray[np.uint8] | None = None
+
+    def __getitem__(self, row: int) -> NDArray[np.uint8]:
+        if self._pictures is None:
+            self._pictures = self._read() if self._file.exists() else None
+        if self._pictures is None:
+            self._pictures = self._render_all()
+        return np.asarray(self._pictures[row])
+
+    def _render_all(self) -> NDArray[np.uint8]:
+        rendered = []
+        with (
+            _single_threaded(),
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+            track(self._what, len(self._shots), "images") as progress,
+        ):
+            for pictures in pool.map(self._render, batches(self._shots)):
+                rendered.append(pictures)
+                progress.advance(len(pictures))
+        pictures = np.ascontiguousarray(np.concatenate(rendered))
+        write_with(self._file, lambda part: save_file({"pictures": pictures}, part))
+        return pictures
+
+    def _read(self) -> NDArray[np.uint8] | None:
+        """The kept pictures, or None where the file is damaged or of another make."""
+        try:
+            pictures = load_file(self._file).get("pictures")
+        except (OSError, SafetensorError):
+            return None
+        expected = (len(self._shots), self._image_size, self._image_size, 3)
+        return pictures if pictures is not None and pictures.shape == expected and pictures.dtype == np.uint8 else None
+
+
+def batches(shots: Sequence[Shot]) -> list[Sequence[Shot]]:
+    """Shots in the portions in which they are rendered."""
+    return [shots[start : start + BATCH] for start in range(0, len(shots), BATCH)]
+
+
+@contextlib.contextmanager
+def _single_threaded() -> Iterator[None]:
+    """One thread an operation while batches run side by side; sharing such small ones costs more than it saves."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

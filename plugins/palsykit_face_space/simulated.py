@@ -1,0 +1,202 @@
+"""Real people at rest, shown with expressions and palsies that they do not have: a photograph, warped and drawn on."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from palsykit.faces.palsy import Action
+from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
+from palsykit.faces.vocabulary import FaceLabels, Group, Side, canonical_expression
+from palsykit.faces.webmorph import to_ibug68
+from palsykit.seeds import derive
+from palsykit_face_space.dataset import RENDERER
+from palsykit_face_space.model import OUTLINE_PX, Person, person
+from palsykit_face_space.plan import VARIATIONS, Habits, scenes
+from palsykit_face_space.render import Scene, poses, render
+from palsykit_face_space.rendered import Rendered, batches
+from palsykit_face_space.template import template_points
+from palsykit_face_space.warp import SIZE
+
+
+def photographed_person(photograph: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Person:
+    """The person on a photograph [H, H, 3] in the face frame, at rest, with landmarks [68, 2] px of it.
+
+    The whole picture is taken for the person: its background bends with the head a little.
+    """
+    texture = torch.tensor(photograph).permute(2, 0, 1).float() / 255
+    shape = torch.tensor(template_points(landmarks * (SIZE / photograph.shape[0])), dtype=torch.float32)
+    return person(shape, texture, shape, torch.full(texture.shape[1:], OUTLINE_PX))
+
+
+def _moved(landmarks: NDArray[np.floating], before: Person, after: NDArray[np.float64],
+           size: int) -> NDArray[np.float32]:  # fmt: skip
+    """Landmarks [68, 2] px moved as the template's do, so that at rest they stay what they were."""
+    step = to_ibug68(after) - to_ibug68(before.shape.numpy().astype(np.float64))
+    return np.asarray(landmarks + step * (size / SIZE), dtype=np.float32)
+
+
+class SimulatedPoser:
+    """A person's own photograph, warped and drawn on by the displacement model that the face space uses.
+
+    Skin, hair, light and background stay the photograph's. It starts from a face at rest: what mouth and lids do on
+    the photograph already is kept and added to.
+    """
+
+    def pose(
+        self, photograph: NDArray[np.uint8], landmarks: NDArray[np.floating], labels: FaceLabels, strength: float = 1.0
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """The picture [H, H, 3] and its landmarks [68, 2] px; see ``palsykit.faces.interfaces.Poser``.
+
+        Raises:
+            ValueError: for an expression it does not know, a severity that does not go with the side, or a photograph
+                that is not square or comes without landmarks.
+        """
+        if photograph.ndim != 3 or photograph.shape[0] != photograph.shape[1]:
+            raise ValueError(f"found a photograph of shape {photograph.shape}, expected a square one in the face frame")
+        if not np.isfinite(landmarks).all():
+            raise ValueError("found unknown landmarks; expected 68 points, which say where to move the face")
+        action = Action(
+            canonical_expression(labels.expression or "rest"),
+            labels.side or Side.NONE,
+            labels.severity or 1.0,
+            strength,
+            labels.group,
+        )
+        who, scene = photographed_person(photograph, landmarks), Scene(action)
+        picture = render([who], [scene], photograph.shape[0])[0]
+        return picture, _moved(landmarks, who, poses([who], [scene]).points[0], photograph.shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class _Shot:
+    """One picture to make of a photograph; number 0 is the photograph itself."""
+
+    record: FaceRecord
+    number: int
+    scene: Scene
+
+    @property
+    def key(self) -> str:
+        return f"{self.record.key}#{self.number:02d}"
+
+
+class Simulated:
+    """A data set of real people who get expressions and palsies that they do not have.
+
+    Every photograph of ``source`` that shows somebody at rest, without a palsy and with landmarks is kept as it is, as
+    the healthy person at rest, and comes again in the actions that the face space's people do: ``renders`` - 1 drawn
+    ones of train and validation people, all eight expressions with one palsy of test people. Whose affected side
+    ``source`` does not know is taken to be healthy: give it healthy people only. Light and framing stay the
+    photograph's; splits are those of ``source``, and where it prescribes none everybody gets drawn actions. What cannot
+    be used is in ``rejected`` with its reason.
+
+    Args:
+        source: where the photographs come from.
+        renders: photographs of each, itself included.
+        seed: of the drawn actions.
+        synkinetic: share of the palsies of grade II to V that are synkinetic.
+
+    Raises:
+        ValueError: where no photograph can be used.
+    """
+
+    def __init__(
+        self,
+        image_size: int,
+        cache: Path,
+        *,
+        source: FaceDataset,
+        renders: int = 8,
+        seed: int = 0,
+        synkinetic: float = 0.25,
+    ) -> None:
+        if renders < 1:
+            raise ValueError(f"simulated: renders is {renders}; expected at least 1")
+        self.image_size, self._source = image_size, source
+        self.attribution = source.attribution
+        self.rejected: list[Rejected] = list(source.rejected)
+        usable = [record for record in source.records if self._can_use(record)]
+        if not usable:
+            reasons = "; ".join(f"{r.path}: {r.reason}" for r in self.rejected[:3]) or "there is none"
+            raise ValueError(f"simulated: no photograph of the source can be used ({reasons})")
+        self._person = lru_cache(maxsize=64)(self._read)
+        self._originals = {record.key: record for record in usable}
+        habits = Habits([name for name in VARIATIONS if name == "strength"], synkinetic, visits=None)
+        self._shots = [
+            _Shot(record, number, scene)
+            for record in usable
+            for number, scene in enumerate(
+                scenes(seed, derive("simulated", seed, record.key), record.split or "train", renders, habits)
+            )
+        ]
+        self.records = [record for shots in batches(self._shots) for record in self._recorded(shots)]
+        self._rows = {shot.key: row for row, shot in enumerate(self._shots)}
+        content = hashlib.sha256(f"{RENDERER} {image_size} {seed} {renders} {synkinetic}".encode())
+        for record in usable:
+            content.update(record.key.encode() + source.image(record).tobytes())
+            content.update(np.asarray(record.landmarks, dtype=np.float32).tobytes())
+        file = cache / f"simulated-{content.hexdigest()[:16]}.safetensors"
+        self._pictures = Rendered(file, self._shots, image_size, self._rendered, "simulate palsies")
+
+    def image(self, record: FaceRecord) -> NDArray[np.uint8]:
+        """The picture of a record, [image_size, image_size, 3] RGB.
+
+        Raises:
+            ValueError: for a record of another data set.
+        """
+        if record.key not in self._rows:
+            raise ValueError(f"no photograph {record.key!r} in this data set")
+        return self._pictures[self._rows[record.key]]
+
+    def _can_use(self, record: FaceRecord) -> bool:
+        reason = _unusable(record)
+        if reason is not None:
+            self.rejected.append(Rejected(record.key, reason))
+        return reason is None
+
+    def _read(self, key: str) -> Person:
+        record = self._originals[key]
+        assert record.landmarks is not None  # _unusable sorts them out
+        return photographed_person(self._source.image(record), record.landmarks)
+
+    def _recorded(self, shots: Sequence[_Shot]) -> Iterator[FaceRecord]:
+        people = [self._person(shot.record.key) for shot in shots]
+        points = poses(people, [shot.scene for shot in shots]).points
+        for shot, who, after in zip(shots, people, points, strict=True):
+            record, action = shot.record, shot.scene.action
+            known = np.asarray(record.landmarks)
+            yield FaceRecord(
+                key=shot.key,
+                labels=FaceLabels(record.labels.subject, action.expression, action.side, action.severity, action.group),
+                landmarks=known if shot.number == 0 else _moved(known, who, after, self.image_size),
+                landmarks_source=record.landmarks_source,
+                split=record.split,
+            )
+
+    def _rendered(self, shots: Sequence[_Shot]) -> NDArray[np.uint8]:
+        people = [self._person(shot.record.key) for shot in shots]
+        pictures = render(people, [shot.scene for shot in shots], self.image_size)
+        for row, shot in enumerate(shots):
+            if shot.number == 0:
+                pictures[row] = self._source.image(shot.record)
+        return pictures
+
+
+def _unusable(record: FaceRecord) -> str | None:
+    """Why palsies cannot be simulated on a photograph, or None."""
+    labels = record.labels
+    if labels.expression != "rest":
+        return (
+            f"found expression {labels.expression or 'unknown'}, expected rest: simulation starts from a face at rest"
+        )
+    if labels.side not in (None, Side.NONE) or (labels.severity or 1.0) > 1 or labels.group not in (None, Group.NORMAL):
+        return "the person has a palsy, expected healthy people: another palsy on top would be neither"
+    if record.landmarks is None:
+        return "its landmarks are unknown, expected 68 points, which say where to move the face"
+    return None
