@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from palsykit import __version__
-from palsykit.cli import check, evaluate, generate, plugins, run, show
+from palsykit.cli import check, data, evaluate, generate, plugins, run, show
 
 app = typer.Typer(
     help="Synthesis of facial-palsy photographs: recipes, trained models, pictures and reports. Not for diagnosis.",
@@ -40,3 +40,5 @@ for _name, _module in (
     ("evaluate", evaluate),
 ):
     app.command(_name)(_module.command)
+
+app.add_typer(data.app, name="data")

@@ -1,0 +1,188 @@
+"""What a data set holds and what it lacks: counts of its labels, and whether a model can be trained on it."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from palsykit.data.rejections import kinds, shown
+from palsykit.faces.pairing import by_subject, identity_photograph
+from palsykit.faces.records import FaceDataset, FaceRecord
+from palsykit.faces.splits import split_records
+from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS, Side
+
+UNKNOWN = "unknown"
+NAMED = 8
+"""Names that a line gives before it says how many more there are."""
+
+LABELS: dict[str, Callable[[FaceRecord], object]] = {
+    "expression": lambda record: record.labels.expression,
+    "side": lambda record: record.labels.side,
+    "severity": lambda record: record.labels.severity,
+}
+
+
+@dataclass
+class Findings:
+    """What is in a data set.
+
+    Attributes:
+        photographs: split -> how many.
+        subjects: split -> subject -> how many photographs.
+        labels: "expression", "side" and "severity" -> value -> split -> how many; unknown is "unknown".
+        cells: expression -> side -> how many.
+        faults: why it cannot be trained on.
+        lacks: what is missing or odd, and what follows from it.
+    """
+
+    photographs: dict[str, int]
+    subjects: dict[str, dict[str, int]]
+    labels: dict[str, dict[str, dict[str, int]]]
+    cells: dict[str, dict[str, int]]
+    faults: list[str] = field(default_factory=list)
+    lacks: list[str] = field(default_factory=list)
+
+
+def examine(dataset: FaceDataset, seed: int) -> Findings:
+    """Counts everything and judges it; ``seed`` draws the splits where the data set prescribes none."""
+    records = list(dataset.records)
+    faults = _faults(records)
+    splits = _by_split(records, seed, bool(faults))
+    found = Findings(
+        photographs={split: len(group) for split, group in splits.items()},
+        subjects={split: dict(Counter(_subject(r) for r in group)) for split, group in splits.items()},
+        labels={name: _counted(splits, label) for name, label in LABELS.items()},
+        cells=_cells(records),
+        faults=faults,
+    )
+    if not faults and not splits["train"]:
+        found.faults.append(
+            "no subject is in the split train; a recipe needs at least one to train on, so give one the split train"
+        )
+    found.lacks = [*_lacks(records, splits), *_empty_cells(found.cells), *_contradictions(records), *_rejected(dataset)]
+    return found
+
+
+def _subject(record: FaceRecord) -> str:
+    return shown(str(record.labels.subject)) if record.labels.subject is not None else UNKNOWN
+
+
+def _faults(records: Sequence[FaceRecord]) -> list[str]:
+    if not records:
+        return ["no photograph can be used; rejected.csv of a prepared folder, or the list below, says why"]
+    faults = []
+    if nameless := [shown(record.key) for record in records if record.labels.subject is None]:
+        faults.append(f"{len(nameless)} photographs have no subject ({names(nameless)}); splits go by subject, name it")
+    places: dict[str, set[str | None]] = {}
+    for record in records:
+        places.setdefault(_subject(record), set()).add(record.split)
+    if torn := [subject for subject, found in places.items() if len(found) > 1 and subject != UNKNOWN]:
+        faults.append(f"{len(torn)} subjects are in two splits ({names(torn)}); a person belongs into one, correct it")
+    words = {record.split for record in records}
+    if strange := sorted(shown(word) for word in words - {None, *SPLITS} if word is not None):
+        faults.append(f"found splits {', '.join(strange)}, expected {', '.join(SPLITS)}; rename them")
+    if None in words and len(words) > 1:
+        without = sum(record.split is None for record in records)
+        faults.append(f"{without} photographs have no split and others have; give every one a split, or none")
+    return faults
+
+
+def _by_split(records: Sequence[FaceRecord], seed: int, faulty: bool) -> dict[str, list[FaceRecord]]:
+    """As a recipe would split them; as they are written where it would refuse."""
+    if not faulty:
+        return split_records(records, seed)
+    found: dict[str, list[FaceRecord]] = {split: [] for split in SPLITS}
+    for record in records:
+        found.setdefault(UNKNOWN if record.split is None else shown(record.split), []).append(record)
+    return found
+
+
+def _counted(splits: dict[str, list[FaceRecord]], label: Callable[[FaceRecord], object]) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    for split, records in splits.items():
+        for word, count in Counter(_word(label(record)) for record in records).items():
+            counts.setdefault(word, {})[split] = count
+    order = [*EXPRESSIONS, *(side.value for side in Side)]
+    return dict(sorted(counts.items(), key=lambda item: (_rank(item[0], order), item[0])))
+
+
+def _rank(word: str, order: Sequence[str]) -> int:
+    """The vocabulary in its order, other words after it, unknown last."""
+    return order.index(word) if word in order else len(order) + (word == UNKNOWN)
+
+
+def _word(value: object) -> str:
+    return UNKNOWN if value is None else f"{value:g}" if isinstance(value, float) else shown(str(value))
+
+
+def _cells(records: Sequence[FaceRecord]) -> dict[str, dict[str, int]]:
+    """Every expression that is met, with the healthy and both one-sided columns even where they are empty."""
+    sides = [Side.NONE, Side.LEFT, Side.RIGHT]
+    met = Counter((_word(r.labels.expression), _word(r.labels.side)) for r in records)
+    columns = [*(s.value for s in sides), *sorted({side for _, side in met} - {s.value for s in sides})]
+    rows = sorted({expression for expression, _ in met}, key=lambda word: (_rank(word, list(EXPRESSIONS)), word))
+    return {row: {column: met[row, column] for column in columns} for row in rows}
+
+
+def _lacks(records: Sequence[FaceRecord], splits: dict[str, list[FaceRecord]]) -> list[str]:
+    people = by_subject([record for record in records if record.labels.subject is not None])
+    lines = [
+        f"no subject is in the split {split}; {what}"
+        for split, what in (
+            ("validation", "nothing warns of overfitting"),
+            ("test", "nothing can be generated for, or measured on, people that the model has not seen"),
+        )
+        if records and not splits.get(split)
+    ]
+    if restless := [shown(s) for s, group in people.items() if identity_photograph(group) is None]:
+        lines.append(
+            f"{len(restless)} subjects have no photograph at rest ({names(restless)}); another one says who they are"
+        )
+    if alone := [shown(s) for s, group in people.items() if len(group) == 1]:
+        lines.append(f"{len(alone)} subjects have one photograph ({names(alone)}), which is its own identity image")
+    for name, label in LABELS.items():
+        if count := sum(label(record) is None for record in records):
+            lines.append(f"{count} of {len(records)} photographs have no known {name}")
+    if own := sorted({str(r.labels.expression) for r in records} - {"None", *EXPRESSIONS}):
+        lines.append(f"{len(own)} expressions are none of the eight ({names([shown(word) for word in own])})")
+    if count := sum(record.landmarks is None for record in records):
+        lines.append(f"{count} of {len(records)} photographs have no landmarks; a points network has to predict them")
+    return lines
+
+
+def _empty_cells(cells: dict[str, dict[str, int]]) -> list[str]:
+    """Expressions of the eight that nobody shows, and combinations of an expression and a side."""
+    absent = [expression for expression in EXPRESSIONS if expression not in cells]
+    lines = [f"nobody shows {', '.join(absent)}"] if cells and absent else []
+    for expression, sides in cells.items():
+        empty = [side for side, count in sides.items() if not count and side not in (UNKNOWN, Side.BILATERAL.value)]
+        if empty and expression != UNKNOWN:
+            lines.append(f"{expression} is shown by nobody with side {' or '.join(empty)}")
+    return lines
+
+
+def _contradictions(records: Sequence[FaceRecord]) -> list[str]:
+    odd = [
+        shown(r.key)
+        for r in records
+        if r.labels.side is not None and r.labels.severity is not None
+        if r.labels.side is Side.NONE and r.labels.severity > 1
+    ]
+    if not odd:
+        return []
+    return [
+        f"{len(odd)} photographs have side none and a House-Brackmann grade above 1 ({names(odd)}); one of the two is "
+        "wrong"
+    ]
+
+
+def _rejected(dataset: FaceDataset) -> list[str]:
+    if not dataset.rejected:
+        return []
+    reasons = "; ".join(f"{count} {reason}" for reason, count in kinds(dataset.rejected).items())
+    return [f"{len(dataset.rejected)} photographs are not used: {reasons}"]
+
+
+def names(items: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(items) - NAMED} more" if len(items) > NAMED else ""
+    return ", ".join(items[:NAMED]) + more

@@ -1,0 +1,171 @@
+"""A prepared folder: what it was made of, whether it may be gone on with, and the names in it."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from palsykit.atomic import write_text
+from palsykit.data.part import origins
+from palsykit.errors import PalsykitError
+
+MARKER, METADATA, PICTURES = "data.json", "metadata.jsonl", "images"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a prepared folder is made of.
+
+    Attributes:
+        part: the data set, resolved.
+        image_size: px.
+        seed: of the splits, where the data set prescribes none.
+    """
+
+    part: dict[str, Any]
+    image_size: int
+    seed: int
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"data": self.part, "image_size": self.image_size, "seed": self.seed}
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the settings."""
+        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
+
+    def sources(self) -> list[Path]:
+        """Every file and folder that a key names."""
+        return sorted({Path(text) for text in _texts(self.part) if Path(text).is_absolute() and os.path.exists(text)})  # noqa: PTH110
+
+    def state(self) -> str:
+        """SHA-256 of the settings, of the plugins' versions and of name, size and time of every file in the sources.
+
+        While it stays, so do the pictures.
+        """
+        digest = hashlib.sha256(json.dumps([self.hash, origins(self.part)]).encode())
+        for source in self.sources():
+            for name, size, time in _listing(source):
+                digest.update(b"%s\0%d %d\0" % (os.fsencode(name), size, time))
+        return digest.hexdigest()
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(item)
+
+
+def _listing(source: Path) -> Iterator[tuple[str, int, int]]:
+    """(path, bytes, ns) of a file, or of every file below a folder; links are followed to files, not to folders."""
+    names = [str(source)] if source.is_file() else []
+    for folder, folders, files in os.walk(source):
+        folders.sort()
+        names += [os.path.join(folder, name) for name in sorted(files)]  # noqa: PTH118 (names may be no UTF-8)
+    for name in names:
+        try:
+            about = os.stat(name)  # noqa: PTH116
+        except OSError:
+            yield name, -1, -1
+        else:
+            yield name, about.st_size, about.st_mtime_ns
+
+
+def claim(dest: Path, plan: Plan) -> dict[str, Any]:
+    """What DEST/data.json says, or {} where there is nothing yet.
+
+    Raises:
+        PalsykitError: DEST is a file, holds something else or pictures of other settings, or lies within the data.
+    """
+    for source in plan.sources():
+        if dest.resolve().is_relative_to(source.resolve()):
+            raise PalsykitError(f"{dest}: lies in the data itself ({source}), expected a folder elsewhere")
+    if dest.exists() and not dest.is_dir():
+        raise PalsykitError(f"{dest}: a file, expected a folder to make or to go on in; name another")
+    if not dest.exists() or not any(dest.iterdir()):
+        return {}
+    marker = read_marker(dest)
+    if not marker:
+        raise PalsykitError(
+            f"{dest}: a folder with other things in it (no {MARKER}), expected an empty or a new one; name another"
+        )
+    if marker.get("settings_hash") != plan.hash:
+        lines = difference(marker.get("settings") or {}, plan.settings)
+        raise PalsykitError(
+            f"{dest}: was made with other settings; name another folder, or remove this one to make it anew:", lines
+        )
+    return marker
+
+
+def read_marker(folder: Path) -> dict[str, Any]:
+    """FOLDER/data.json, or {} where there is none of ours.
+
+    Raises:
+        PalsykitError: it cannot be read.
+    """
+    path = folder / MARKER
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PalsykitError(f"{path}: cannot be read ({error}); remove the folder and make it anew") from None
+    return value if isinstance(value, dict) and "settings_hash" in value else {}
+
+
+def write_marker(folder: Path, marker: Mapping[str, Any]) -> None:
+    """FOLDER/data.json."""
+    write_text(folder / MARKER, json.dumps(marker, indent=1) + "\n")
+
+
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """A line ``key: a -> b`` for each value that changed."""
+    old, new = dict(_leaves(before)), dict(_leaves(now))
+    return [
+        f"{key}: {old.get(key, '(absent)')} -> {new.get(key, '(absent)')}"
+        for key in {**old, **new}
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}.{key}" if path else key)
+    else:
+        yield path, json.dumps(value)
+
+
+def picture_names(keys: Sequence[str]) -> dict[str, str]:
+    """Key of a record -> ``images/NAME.png``; the same key always gives the same name.
+
+    A key of lower-case letters, digits and dashes is the name itself; any other is made so and gets a piece of its
+    hash, because keys that differ in case or in signs would meet on some file systems.
+
+    Raises:
+        PalsykitError: two records have one name.
+    """
+    names: dict[str, str] = {}
+    taken: dict[str, str] = {}
+    for key in keys:
+        name = f"{PICTURES}/{_slug(key)}.png"
+        if name in taken:
+            raise PalsykitError(f"records {taken[name]!r} and {key!r} of the data set would both be {name}; rename one")
+        names[key] = taken[name] = name
+        taken[name] = key
+    return names
+
+
+def _slug(key: str) -> str:
+    if re.fullmatch("[a-z0-9][a-z0-9-]{0,79}", key):
+        return key
+    path = PurePosixPath(key)
+    words = re.sub("[^a-z0-9]+", "-", str(path.with_suffix("")).lower() if path.name else "").strip("-")[-64:]
+    return f"{words.strip('-') or 'picture'}-{hashlib.sha256(os.fsencode(key)).hexdigest()[:10]}"

@@ -1,0 +1,224 @@
+"""Writes a data set as a Hugging Face imagefolder: PNG files, metadata.jsonl, rejected.csv and what they come from."""
+
+import hashlib
+import json
+import os
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from palsykit import __version__
+from palsykit.atomic import write_text, write_with
+from palsykit.data.folder import METADATA, PICTURES, Plan, claim, picture_names, read_marker, write_marker
+from palsykit.data.part import build, origins
+from palsykit.data.rejections import kinds, shown, write_rejected
+from palsykit.errors import PalsykitError
+from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
+from palsykit.faces.splits import split_records
+from palsykit.faces.vocabulary import EXPRESSIONS
+from palsykit.progress import say, track
+
+LIBRARIES = ("numpy", "pillow", "scipy")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a prepared folder holds.
+
+    Attributes:
+        kept: photographs.
+        subjects: split -> how many.
+        rejected: kind of reason -> how many.
+        alone: subjects with one photograph, which serves as their own identity image.
+        data: the block with which a recipe reads the folder.
+    """
+
+    kept: int
+    subjects: dict[str, int]
+    rejected: dict[str, int]
+    alone: list[str]
+    data: dict[str, Any]
+
+
+def prepare(dest: Path, plan: Plan, cache: Path) -> Prepared:
+    """Makes DEST, or goes on with it where an earlier sitting was stopped.
+
+    A picture that is there whole is kept; where the data changed since it was written, only if its pixels are the same.
+
+    Raises:
+        PalsykitError: DEST is in use for something else, the data set cannot be built, or nothing in it can be used.
+    """
+    marker, state = claim(dest, plan), plan.state()
+    dataset = build(plan.part, plan.image_size, cache)
+    try:
+        splits = split_records(dataset.records, plan.seed)
+    except ValueError as error:
+        raise PalsykitError(f"the data set {plan.part['use']}: {error}") from error
+    unchanged = not marker or marker.get("state") == state
+    begun = {"palsykit": __version__, "finished": False, "settings": plan.settings, "settings_hash": plan.hash}
+    # an older sitting's pictures may be of other photographs until this one has been through all of them
+    write_marker(dest, {**begun, "state": state if unchanged else None})
+    names = picture_names([record.key for record in dataset.records])
+    _sweep(dest, set(names.values()))
+    failed = _write_pictures(dest, dataset, names, unchanged)
+    lost = {rejected.path for rejected in failed}
+    where = {r.key: split for split, records in splits.items() for r in records if r.key not in lost}
+    kept = [record for record in dataset.records if record.key in where]
+    rows = [_row(record, names[record.key], where[record.key], plan.part.get("root")) for record in kept]
+    _say_who_moved(dest, rows)
+    write_text(dest / METADATA, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))
+    rejected = [*dataset.rejected, *failed]
+    write_rejected(dest, rejected)
+    about = _about(dest, plan, dataset, rows, rejected)
+    write_marker(dest, {**begun, "finished": True, "state": state, **about})
+    if not kept:
+        raise PalsykitError(f"{dest}: none of {len(rejected)} photographs can be used; its rejected.csv says why")
+    return Prepared(len(kept), about["subjects"], about["rejected"], about["single_photograph_subjects"], about["data"])
+
+
+def _sweep(dest: Path, names: set[str]) -> None:
+    """Removes what an interrupted write left, and pictures whose photograph is no longer in the data."""
+    there = [path for path in (dest / PICTURES).glob("*.png") if f"{PICTURES}/{path.name}" not in names]
+    for path in there:
+        path.unlink()
+    if gone := sum(not path.name.startswith(".") for path in there):
+        say(f"{gone} pictures removed from {dest / PICTURES}: their photographs are no longer in the data")
+
+
+def _write_pictures(dest: Path, dataset: FaceDataset, names: Mapping[str, str], unchanged: bool) -> list[Rejected]:
+    """Writes what is not there yet; gives back the records, by key, whose picture the data set fails to give."""
+    size = dataset.image_size
+    there = {key for key, name in names.items() if unchanged and _whole(dest / name, size)}
+    failed = []
+    with track(f"writing {dest.name}", len(names), "pictures", done=len(there)) as work:
+        for record in dataset.records:
+            if record.key in there:
+                continue
+            try:
+                picture = np.asarray(dataset.image(record))
+            except (OSError, ValueError) as error:
+                failed.append(Rejected(record.key, str(error)))
+                (dest / names[record.key]).unlink(missing_ok=True)
+            else:
+                _write(dest / names[record.key], _checked(picture, size, record))
+            work.advance()
+    return failed
+
+
+def _whole(path: Path, size: int) -> bool:
+    """Whether there is a PNG of this size with every byte of it (its checksums agree)."""
+    try:
+        with Image.open(path) as picture:
+            fits = picture.size == (size, size) and picture.mode == "RGB" and picture.format == "PNG"
+            picture.verify()
+    except (OSError, ValueError, SyntaxError):
+        return False
+    return fits
+
+
+def _checked(picture: NDArray[Any], size: int, record: FaceRecord) -> NDArray[np.uint8]:
+    if picture.shape != (size, size, 3) or picture.dtype != np.uint8:
+        raise PalsykitError(
+            f"the data set gives {picture.dtype} {picture.shape} for {record.key!r}, expected uint8 "
+            f"{(size, size, 3)}; its plugin needs mending"
+        )
+    return picture
+
+
+def _write(path: Path, picture: NDArray[np.uint8]) -> None:
+    if _whole(path, len(picture)):
+        with Image.open(path) as old:
+            if np.array_equal(np.asarray(old), picture):
+                return
+    pixels = Image.fromarray(picture)
+    try:
+        write_with(path, lambda partial: pixels.save(partial, format="PNG"))
+    except OSError as error:
+        raise PalsykitError(f"{path}: cannot be written ({error}); make room or name another folder") from error
+
+
+def _row(record: FaceRecord, name: str, split: str, root: str | None) -> dict[str, Any]:
+    """A line of metadata.jsonl; unknown is null."""
+    labels, points = record.labels, record.landmarks
+    if points is not None and not np.isfinite(points).all():
+        raise PalsykitError(f"the landmarks of {record.key!r} are not finite, expected px; the data set needs mending")
+    source = root is not None and os.path.isfile(os.path.join(root, record.key))  # noqa: PTH113, PTH118 (any text)
+    return {
+        "file_name": name,
+        "subject": shown(str(labels.subject)),
+        "expression": None if labels.expression is None else shown(labels.expression),
+        "side": None if labels.side is None else labels.side.value,
+        "severity": labels.severity,
+        "split": split,
+        "landmarks": None if points is None else [[round(float(x), 4) for x in point] for point in points],
+        "landmarks_source": record.landmarks_source if points is not None else None,
+        "key": shown(record.key),
+        "source": shown(record.key) if source else None,
+    }
+
+
+def _say_who_moved(dest: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Splits are drawn from all subjects: where some came or went, others may have another split than before."""
+    if not (dest / METADATA).is_file():
+        return
+    lines = (dest / METADATA).read_text(encoding="utf-8").splitlines()
+    before = {row["subject"]: row["split"] for row in map(json.loads, lines)}
+    moved = sorted({row["subject"] for row in rows if before.get(row["subject"], row["split"]) != row["split"]})
+    if moved:
+        say(f"{len(moved)} subjects have another split than before ({', '.join(moved[:8])}); train models on it anew")
+
+
+def _about(
+    dest: Path, plan: Plan, dataset: FaceDataset, rows: Sequence[Mapping[str, Any]], rejected: Sequence[Rejected]
+) -> dict[str, Any]:
+    """What data.json says of a finished folder."""
+    subjects = {row["subject"]: row["split"] for row in rows}
+    alone = [subject for subject, count in Counter(row["subject"] for row in rows).items() if count == 1]
+    own = sorted({row["expression"] for row in rows} - {None, *EXPRESSIONS})
+    kept_as_they_are = {"expressions": {word: word for word in own}} if own else {}
+    prescribed = any(record.split is not None for record in dataset.records)
+    return {
+        "versions": {
+            **origins(plan.part),
+            "python": platform.python_version(),
+            **{name: version(name) for name in LIBRARIES},
+        },
+        "kept": len(rows),
+        "subjects": {split: list(subjects.values()).count(split) for split in dict.fromkeys(subjects.values())},
+        "splits": "prescribed by the data set" if prescribed else f"drawn by subject from seed {plan.seed}",
+        "single_photograph_subjects": alone,
+        "without_landmarks": sum(row["landmarks"] is None for row in rows),
+        "rejected": kinds(rejected),
+        "hashes": hashes(dest, [row["file_name"] for row in rows]),
+        "data": {"use": "imagefolder", "frame": "aligned", **kept_as_they_are},
+        "attribution": dataset.attribution,
+    }
+
+
+def hashes(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """SHA-256 of metadata.jsonl, and of all pictures' names and bytes."""
+    pictures = hashlib.sha256()
+    for name in sorted(names):
+        pictures.update(name.encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())
+    metadata = hashlib.sha256((folder / METADATA).read_bytes())
+    return {METADATA: metadata.hexdigest(), PICTURES: pictures.hexdigest()}
+
+
+def changed(folder: Path) -> list[str]:
+    """What of a prepared folder is no longer as it was written, a line each; nothing of a folder that is none."""
+    marker = read_marker(folder)
+    if not marker.get("finished"):
+        return []
+    lines = (folder / METADATA).read_text(encoding="utf-8").splitlines() if (folder / METADATA).is_file() else []
+    now = hashes(folder, [json.loads(line)["file_name"] for line in lines if line.strip()]) if lines else {}
+    return [
+        f"{name} changed since data.json was written" for name, old in marker["hashes"].items() if now.get(name) != old
+    ]
