@@ -55,7 +55,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except SafetensorError as error:
         raise ValueError(
             f"{path}: not a whole safetensors file ({error}); pickled checkpoints (.pt, .pth, .ckpt) are not read: "
-            "convert them to safetensors first"
+            f"convert them first: palsykit convert weights {path} {path.with_suffix('.safetensors').name} --layout NAME"
         ) from error
     return {name: v.float() if v.is_floating_point() else v for name, v in state.items()}, metadata
 
@@ -68,26 +68,29 @@ def load_exact(module: nn.Module, path: Path) -> dict[str, str]:
         ValueError: it is no safetensors file, or its keys or shapes are not the module's; nothing is loaded then.
     """
     state, metadata = load(path)
-    expected = module.state_dict()
-    problems = [
-        *_listed("missing", [name for name in expected if name not in state]),
-        *_listed("unexpected", [name for name in state if name not in expected]),
-        *_listed(
-            "of another shape",
-            [
-                f"{name} {list(state[name].shape)}, expected {list(value.shape)}"
-                for name, value in expected.items()
-                if name in state and state[name].shape != value.shape
-            ],
-        ),
-    ]
-    if problems:
+    if problems := misfits(module.state_dict(), state):
         raise ValueError(
             f"{path}: not the weights of this {type(module).__name__}: {'; '.join(problems)}. "
             "Give the settings that the weights were made with, or other weights"
         )
     module.load_state_dict(state, strict=True)
     return metadata
+
+
+def misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    """What keeps ``found`` from being loaded where ``expected`` is: missing and unexpected keys, other shapes."""
+    return [
+        *_listed("missing", [name for name in expected if name not in found]),
+        *_listed("unexpected", [name for name in found if name not in expected]),
+        *_listed(
+            "of another shape",
+            [
+                f"{name} {list(found[name].shape)}, expected {list(value.shape)}"
+                for name, value in expected.items()
+                if name in found and found[name].shape != value.shape
+            ],
+        ),
+    ]
 
 
 def _listed(what: str, names: list[str], shown: int = 5) -> list[str]:

@@ -4,13 +4,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from palsykit.faces.alignment import ARCFACE_CROP
+from palsykit.faces.cropping import cropped
 from palsykit.interfaces import NetworkOutput
 from palsykit.weights import load_exact
+from palsykit_identity.public import ADAFACE, ARCFACE
 
 UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3), 101: (3, 13, 30, 3)}
 """Residual units in each of the four stages; 100 and 101 are two names of one network."""
@@ -48,8 +48,9 @@ class InsightResNet(nn.Module):
     """IR-18 to IR-101 (ArcFace, arXiv:1801.07698; AdaFace, arXiv:2204.00964): a face -> feature map and embedding.
 
     Four stages, each halving the side (rounded up): 112 px give a 7 x 7 map, 64 px a 4 x 4 one. At 112 px, width 1
-    and without heads the parameters have the names and shapes of AdaFace's public IR-50 and IR-101 (after its prefix
-    ``model.``), which want ``colours: bgr`` and ``crop: arcface``. We differ in ``dropout``, 0.4 there.
+    and without heads the parameters have the names and shapes of AdaFace's public IR-50 and IR-101, which want
+    ``colours: bgr`` and ``crop: arcface``; ``palsykit convert weights --layout adaface`` (or ``arcface``) makes the
+    file and says the keys. We differ in ``dropout``, 0.4 there.
 
     Args:
         image_size: side of the images in px.
@@ -64,6 +65,8 @@ class InsightResNet(nn.Module):
             enlarged to ``image_size`` again.
         weights: a safetensors file; every key and shape must be this network's.
     """
+
+    layouts = (ADAFACE, ARCFACE)
 
     def __init__(
         self,
@@ -108,12 +111,7 @@ class InsightResNet(nn.Module):
 
     def _as_seen(self, image: Tensor) -> Tensor:
         if self.crop == "arcface":
-            left, top, side = ARCFACE_CROP
-            # affine_grid speaks of the picture as [-1, 1]: scale, then the centre of the crop
-            rows = [[side, 0.0, 2 * left + side - 1], [0.0, side, 2 * top + side - 1]]
-            theta = torch.tensor(rows, dtype=image.dtype, device=image.device).expand(len(image), 2, 3)
-            grid = F.affine_grid(theta, list(image.shape), align_corners=False)
-            image = F.grid_sample(image, grid, padding_mode="border", align_corners=False)
+            image = cropped(image, *ARCFACE_CROP)
         return image.flip(1) if self.colours == "bgr" else image
 
     def _initialise(self) -> None:

@@ -1,18 +1,21 @@
 """MobileFaceNet as a 68-point landmark network."""
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from palsykit.faces.cropping import cropped
 from palsykit.faces.landmarks import COUNT
 from palsykit.interfaces import NetworkOutput
 from palsykit.weights import load_exact
 from palsykit_landmark.mean_face import MEAN_FACE
+from palsykit_landmark.public import MOBILEFACENET68, SPREAD
 
 STEM, WIDE, MAP = 64, 128, 512
-SPREAD = 0.05
-"""Image sides in a unit of the last linear layer: about how far faces differ, so that its outputs are of order 1."""
+MARGIN = 1.2
+"""Side of the crop ``box`` by the shorter side of the average face's bounding box, as public networks have it."""
 
 
 class ConvUnit(nn.Module):
@@ -91,22 +94,38 @@ class MobileFaceNet(nn.Module):
 
     The side is halved four times (rounded up): 112 px give a 7 x 7 map, 64 px a 4 x 4 one. The layers have the names
     of the public 68-point network (cunjian/pytorch_face_landmark), whose last layer is a batch norm of the coordinates:
-    we leave it out, because batch statistics are noise to a regression; folded into ``output_layer.linear`` and divided
-    by ``SPREAD``, such weights fit.
+    we leave it out, because batch statistics are noise to a regression; ``palsykit convert weights --layout
+    mobilefacenet68`` folds it into ``output_layer.linear``.
 
     Args:
         image_size: side of the images in px.
         width: multiplies the channels of every layer (64, 128, 512).
+        colours: the order of channels that the weights expect.
+        levels: the range that the weights expect: [-1, 1], or [0, 1].
+        crop: the part of the picture that the network sees: palsykit's frame, or a box closer around the face, 1.2
+            times the average face's, enlarged to ``image_size`` again.
         weights: a safetensors file; every key and shape must be this network's.
     """
 
-    def __init__(self, image_size: int, *, width: float = 1.0, weights: Path | None = None):
+    layouts = (MOBILEFACENET68,)
+
+    def __init__(
+        self,
+        image_size: int,
+        *,
+        width: float = 1.0,
+        colours: Literal["rgb", "bgr"] = "rgb",
+        levels: Literal["signed", "unit"] = "signed",
+        crop: Literal["frame", "box"] = "frame",
+        weights: Path | None = None,
+    ):
         super().__init__()
         stem, wide, last = (round(channels * width) for channels in (STEM, WIDE, MAP))
         if stem < 1:
             raise ValueError(f"width {width} leaves the first layer no channel; expected at least {1 / STEM}")
         side = -(-image_size // 16)
-        self.image_size = image_size
+        self.image_size, self.colours, self.levels = image_size, colours, levels
+        self.crop = face_box() if crop == "box" else None
         self.map_shape = (last, side, side)
         self.embedding_width = None
         self.conv1 = ConvUnit(3, stem, 3, stride=2, padding=1)
@@ -124,8 +143,27 @@ class MobileFaceNet(nn.Module):
 
     def forward(self, image: Tensor) -> NetworkOutput:
         """image [B, 3, H, W] in [-1, 1] -> map [B, C, h, w] and points [B, 68, 2] px."""
-        x = self.conv_3(self.conv_23(self.conv2_dw(self.conv1(image))))
+        x = self.conv_3(self.conv_23(self.conv2_dw(self.conv1(self._as_seen(image)))))
         x = self.conv_5(self.conv_45(self.conv_4(self.conv_34(x))))
         features = self.conv_6_sep(x)
         sides = self.output_layer(features).unflatten(1, (COUNT, 2))  # in units of the image side
+        if self.crop is not None:
+            left, top, side = self.crop
+            sides = sides * side + sides.new_tensor([left, top])
         return NetworkOutput(map=features, points=sides * self.image_size)
+
+    def _as_seen(self, image: Tensor) -> Tensor:
+        if self.crop is not None:
+            image = cropped(image, *self.crop)
+        if self.colours == "bgr":
+            image = image.flip(1)
+        return (image + 1) / 2 if self.levels == "unit" else image
+
+
+def face_box() -> tuple[float, float, float]:
+    """Left, top and side of the crop ``box``, as fractions of the frame's side: square, about the average face."""
+    face = torch.tensor(MEAN_FACE, device="cpu", dtype=torch.float64)
+    low, high = face.amin(0), face.amax(0)
+    side = MARGIN * float((high - low).min())
+    left, top = ((low + high - side) / 2).tolist()
+    return left, top, side

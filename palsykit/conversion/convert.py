@@ -1,0 +1,155 @@
+"""``palsykit convert weights``: a checkpoint in a public layout becomes a safetensors file that a recipe can name."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from palsykit import __version__, weights
+from palsykit.atomic import write_text
+from palsykit.conversion.checkpoint import read_tensors
+from palsykit.conversion.layout import Layout, without_prefix
+from palsykit.errors import PalsykitError
+from palsykit.recipe.build import build_part
+from palsykit.recipe.schema import PartBlock
+from palsykit.recipe.yaml_rules import dump
+from palsykit.registry import registry
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written.
+
+    Attributes:
+        network: the recipe's block that loads it, but for ``weights``.
+        image_size: the recipe's ``image_size`` that it needs, px.
+        tensors: how many were written.
+        dropped: keys that the layout leaves out.
+        card: the Markdown file beside the weights.
+        layout: the layout.
+    """
+
+    network: PartBlock
+    image_size: int
+    tensors: int
+    dropped: list[str]
+    card: Path
+    layout: Layout
+
+    def recipe(self, weights: str) -> str:
+        """The lines of a recipe that load the file ``weights``, written as the recipe will."""
+        block = {"use": self.network.use, **self.network.parameters, "weights": weights}
+        return dump({"image_size": self.image_size, "networks": {"NAME": block}})
+
+
+def layouts() -> dict[str, tuple[str, Layout]]:
+    """Every layout that a network offers: name -> (network, layout); a network that cannot be loaded offers none."""
+    found: dict[str, tuple[str, Layout]] = {}
+    for network in registry().names("networks"):
+        try:
+            factory: Any = registry().get("networks", network).load()
+        except PalsykitError:
+            continue  # `palsykit plugins` says why
+        for layout in getattr(factory, "layouts", ()):
+            if layout.name in found:
+                raise PalsykitError(
+                    f"layout {layout.name!r}: offered by networks {found[layout.name][0]} and {network}"
+                )
+            found[layout.name] = (network, layout)
+    return found
+
+
+def convert_weights(source: Path, target: Path, layout_name: str) -> Converted:
+    """Reads tensors only, checks every key and shape, and writes ``target`` and its card.
+
+    Raises:
+        PalsykitError: an unknown layout, a file that cannot be read, or keys and shapes that are not the layout's.
+    """
+    known = layouts()
+    if layout_name not in known:
+        raise PalsykitError(
+            f"--layout {layout_name}: unknown; expected one of {', '.join(known) or 'none (no network)'}"
+        )
+    network, layout = known[layout_name]
+    try:
+        state, dropped = without_prefix(read_tensors(source), layout)
+    except (OSError, ValueError) as error:
+        raise PalsykitError(f"convert: {error}") from error
+    image_size, keys = _settings(source, state, layout)
+    state = _fitting(source, state, layout, network, image_size, keys)
+    digest = _sha256(source)
+    facts = {"layout": layout.name, "source": source.name, "source_sha256": digest, "palsykit": __version__}
+    weights.save({name: _single(value) for name, value in state.items()}, target, facts)
+    made = Converted(
+        PartBlock(use=network, parameters=keys), image_size, len(state), dropped, target.with_suffix(".md"), layout
+    )
+    write_text(made.card, _card(made, source, target, digest))
+    return made
+
+
+def _settings(source: Path, state: dict[str, Tensor], layout: Layout) -> tuple[int, dict[str, Any]]:
+    try:
+        return layout.settings(state)
+    except (KeyError, ValueError, IndexError) as error:
+        found = ", ".join(list(state)[:4]) or "none"
+        what = f"no key {error.args[0]}" if isinstance(error, KeyError) else str(error)
+        raise PalsykitError(
+            f"{source}: {what}, which weights in the layout {layout.name} have ({layout.source}); its first keys are "
+            f"{found}; name another --layout, or other weights"
+        ) from error
+
+
+def _fitting(
+    source: Path, state: dict[str, Tensor], layout: Layout, network: str, image_size: int, keys: dict[str, Any]
+) -> dict[str, Tensor]:
+    """The state dict under the network's own keys, all of which it has, and no other."""
+    with torch.device("meta"):  # shapes alone
+        module: nn.Module = build_part("networks", PartBlock(use=network, parameters=keys), image_size)
+    try:
+        rewritten = layout.rewrite(state)
+    except KeyError as error:
+        raise PalsykitError(f"{source}: not whole in the layout {layout.name}: missing: {error.args[0]}") from error
+    if problems := weights.misfits(module.state_dict(), rewritten):
+        described = dump({"use": network, **keys}).strip().replace("\n", ", ")
+        raise PalsykitError(
+            f"{source}: not in the layout {layout.name} of {network} ({described}): {'; '.join(problems)}. "
+            "Expected the whole state dict of this architecture; squeeze-and-excitation variants, for one, are another"
+        )
+    return rewritten
+
+
+def _single(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _card(made: Converted, source: Path, target: Path, digest: str) -> str:
+    layout = made.layout
+    return "\n".join(
+        [
+            f"# {target.stem}",
+            "",
+            f"- converted by: `palsykit convert weights {source.name} {target.name} --layout {layout.name}`, "
+            f"palsykit {__version__}; {made.tensors} tensors, read without running anything of the file",
+            f"- source: {source.name}, SHA-256 {digest}",
+            f"- layout: {layout.name}; {layout.source}",
+            f"- left out: {', '.join(made.dropped) or 'nothing'}",
+            f"- pictures: {layout.images}",
+            f"- SHA-256 {_sha256(target)}",
+            f"- licence: {layout.licence}",
+            "",
+            "In a recipe (`NAME` is the network's there, `weights` a path from the recipe's folder):",
+            "",
+            "```yaml",
+            made.recipe(target.name).rstrip(),
+            "```",
+            "",
+        ]
+    )

@@ -1,0 +1,56 @@
+"""What a public layout of weights is: how its keys become a network's, and how pictures were prepared for them.
+
+A network's factory may carry ``layouts``, a tuple of these; ``palsykit convert weights`` finds them there.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+State = Mapping[str, Tensor]
+
+
+def unchanged(state: State) -> dict[str, Tensor]:
+    """The same tensors under the same names."""
+    return dict(state)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A public layout.
+
+    Attributes:
+        name: what ``--layout`` says.
+        settings: from the state dict, its prefix gone, to (image_size in px, the network's recipe keys). Raises
+            KeyError for a key that it needs and does not find.
+        prefixes: of every key of the network's, where a trainer put one; heads beside them have none.
+        dropped: keys, by full name, that the files hold beside the network and that are left out.
+        rewrite: from the public keys to the network's.
+        images: how pictures were prepared for these weights.
+        source: where the layout is written down.
+        licence: what is known of the weights' terms.
+    """
+
+    name: str
+    settings: Callable[[State], tuple[int, dict[str, Any]]]
+    prefixes: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    rewrite: Callable[[State], dict[str, Tensor]] = unchanged
+    images: str = ""
+    source: str = ""
+    licence: str = ""
+
+
+def without_prefix(state: State, layout: Layout) -> tuple[dict[str, Tensor], list[str]]:
+    """The network's tensors, their prefix gone, and the keys that were left out.
+
+    A key without the prefix that the others have keeps its name, so that it is found unexpected where it is.
+    """
+    kept = {name: value for name, value in state.items() if name not in layout.dropped}
+    left = [name for name in state if name in layout.dropped]
+    for prefix in layout.prefixes:
+        if any(name.startswith(prefix) for name in kept):
+            kept = {name.removeprefix(prefix): value for name, value in kept.items()}
+    return kept, left

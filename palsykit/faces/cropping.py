@@ -1,0 +1,21 @@
+"""A square part of pictures, enlarged to their size again, for networks that were made for another frame."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def cropped(image: Tensor, left: float, top: float, side: float) -> Tensor:
+    """image [B, C, H, W] -> its square part, [B, C, H, W], bilinear; beyond the picture its edge goes on.
+
+    Args:
+        image: pictures.
+        left: of the part, as a fraction of the picture's side; likewise ``top`` and ``side``.
+        top: see ``left``.
+        side: see ``left``.
+    """
+    # affine_grid speaks of the picture as [-1, 1]: scale, then the centre of the part
+    rows = [[side, 0.0, 2 * left + side - 1], [0.0, side, 2 * top + side - 1]]
+    theta = torch.tensor(rows, dtype=image.dtype, device=image.device).expand(len(image), 2, 3)
+    grid = F.affine_grid(theta, list(image.shape), align_corners=False)
+    return F.grid_sample(image, grid, padding_mode="border", align_corners=False)
