@@ -22,7 +22,7 @@ def prepare(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
         table = io.StringIO()
         writer = csv.writer(table)
         writer.writerow(["path", "reason"])
-        writer.writerows((rejected.path, rejected.reason) for rejected in data.dataset.rejected)
+        writer.writerows((_writable(rejected.path), _writable(rejected.reason)) for rejected in data.dataset.rejected)
         write_text(run.path / "rejected.csv", table.getvalue())
         say(f"{len(data.dataset.rejected)} photographs cannot be used; {run.path / 'rejected.csv'} gives the reasons")
     facts["photographs"] = len(data.dataset.records)
@@ -47,6 +47,14 @@ def summarise(data: Data) -> dict[str, Any]:
         "rejected": len(data.dataset.rejected),
         "attribution": data.dataset.attribution,
     }
+
+
+def _writable(text: str) -> str:
+    r"""Text that UTF-8 can hold: bytes of a file's name that are no text are written as ``\xff``."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _word(value: object) -> str:

@@ -6,5 +6,8 @@ from palsykit.hookspecs import Register
 
 @hookimpl
 def palsykit_register_datasets(register: Register) -> None:
-    register("imagefolder", "palsykit_datasets.imagefolder:ImageFolder")
-    register("webmorph", "palsykit_datasets.webmorph:WebmorphFolder")
+    register("aflfp", "palsykit_datasets.aflfp:aflfp")
+    register("folder", "palsykit_datasets.folder:folder")
+    register("imagefolder", "palsykit_datasets.imagefolder:imagefolder")
+    register("meei", "palsykit_datasets.meei:meei")
+    register("webmorph", "palsykit_datasets.webmorph:webmorph")

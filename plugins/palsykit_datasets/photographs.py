@@ -1,39 +1,36 @@
 """From a photograph's file to the face frame: upright 8-bit RGB, resampled without aliasing."""
 
 import math
-import struct
+import warnings
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,  # TypeError, OverflowError and struct.error are what Pillow raises for damaged TIFF and EXIF entries
-    OverflowError,
-    struct.error,
-    UnidentifiedImageError,
-    Image.DecompressionBombError,
-)
-
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
+"""What is looked for, whatever a file is called; Pillow's other readers, of which some run programs, stay shut."""
 
 
 def decode(data: bytes) -> Image.Image:
     """The photograph in a file's bytes, upright (its EXIF orientation applied), 8-bit RGB; transparency on white.
 
+    Colours are taken to the sRGB space by the profile that a file carries. Pillow's bound on the number of pixels
+    holds: a file that declares more is refused before anything is allocated.
+
     Raises:
         ValueError: where the bytes are no picture, are cut short, or have no known range of values.
     """
     try:
-        with Image.open(BytesIO(data)) as opened:
-            picture = ImageOps.exif_transpose(opened)
-            picture.load()
-    except UNREADABLE as error:
-        raise ValueError(f"cannot be read as a picture: {error}") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of doubtful metadata and of pictures that are merely large
+            with Image.open(BytesIO(data), formats=FORMATS) as opened:
+                picture = ImageOps.exif_transpose(opened)
+                picture.load()
+    except UnidentifiedImageError:
+        raise ValueError("cannot be read as a picture: found none of BMP, JPEG, PNG, TIFF and WebP") from None
+    except Exception as error:  # damaged files make Pillow's readers raise nearly anything
+        raise ValueError(f"cannot be read as a picture: {error or type(error).__name__}") from None
     if picture.mode.startswith("I;16"):  # Pillow's own conversion cuts 16 bits off at 255
         grey = np.asarray(picture, dtype=np.uint16)
         return Image.fromarray((grey // 257).astype(np.uint8)).convert("RGB")
@@ -42,6 +39,20 @@ def decode(data: bytes) -> Image.Image:
     if picture.has_transparency_data:
         colour = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", colour.size, "white"), colour).convert("RGB")
+    return _srgb(picture)
+
+
+def _srgb(picture: Image.Image) -> Image.Image:
+    """By the embedded profile of an RGB or CMYK picture; as Pillow converts where there is none that can be read."""
+    profile = picture.info.get("icc_profile")
+    if profile and picture.mode in ("RGB", "CMYK"):
+        try:
+            given = ImageCms.ImageCmsProfile(BytesIO(profile))
+            changed = ImageCms.profileToProfile(picture, given, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):  # viewers, too, show it without
+            changed = None
+        if changed is not None:
+            return changed
     return picture.convert("RGB")
 
 

@@ -1,30 +1,30 @@
 """Folders of photographs with webmorph templates, such as the Face Research Lab London Set."""
 
 import hashlib
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from palsykit.faces.alignment import five_points, to_frame
-from palsykit.faces.records import FaceRecord, Rejected
+from palsykit.faces.alignment import to_frame
+from palsykit.faces.interfaces import Detector
 from palsykit.faces.vocabulary import FaceLabels, canonical_expression
-from palsykit.faces.webmorph import read_template, to_ibug68
-from palsykit.progress import track
-from palsykit_datasets.photographs import SUFFIXES, decode, warp
+from palsykit_datasets.aligned import AlignedPhotographs
+from palsykit_datasets.cells import Points
+from palsykit_datasets.entries import Entry, Listing, existing, with_splits
+from palsykit_datasets.files import files_below, is_picture, reject, shown, strays
+from palsykit_datasets.finding import Finder
+from palsykit_datasets.landmark_files import read_points
+from palsykit_datasets.photographs import decode, warp
 from palsykit_datasets.registration import SIDE, eye_shift
-from palsykit_datasets.splits import read_splits
 
 VERSION = 1
-"""Raise it when the same file would give another aligned picture: cached ones are then made anew."""
-
-MOST_ENLARGED = 2.0
-"""A face that would have to be enlarged by more is too small."""
+"""Raise it when a borrowed template would be moved elsewhere: places that are remembered are then found anew."""
 
 LEAST_ALIKE = 0.6
 """Correlation of the eye bands below which two photographs are not taken to show the same pose."""
@@ -32,120 +32,80 @@ LEAST_ALIKE = 0.6
 
 @dataclass(frozen=True)
 class Photograph:
-    """A file, what its place and name say, and the 68 points of its template or None."""
+    """A file, what its place and name say, and the points of its template or None."""
 
     path: Path
     key: str
-    subject: str
-    expression: str
-    points: NDArray[np.float32] | None
+    labels: FaceLabels
+    points: Points | None
 
 
-class WebmorphFolder:
+def webmorph(
+    image_size: int,
+    cache: Path,
+    *,
+    root: Path,
+    splits: Path | None = None,
+    expressions: dict[str, str] | None = None,
+    subject: str = r"(\d+)",
+    detector: Detector | None = None,
+    attribution: str = "",
+) -> AlignedPhotographs:
     """``ROOT/EXPRESSION/NAME.jpg``, some or all with a template ``NAME.tem`` (189 points) beside them.
 
     A photograph with a template is aligned to the face frame by it and gets its landmarks ("given"). One without takes
     the template of another photograph of the same subject, the first in the order of paths, as a first guess (one
     sitting, one camera set-up) and is then moved so that the eyes correlate best: size and tilt stay the guess's. Its
-    landmarks stay unknown. What cannot be used is in ``rejected`` with its reason. Of side and severity the layout
-    says nothing: both stay unknown.
+    landmarks stay unknown. Where that fails, the detector looks for the face if there is one. What cannot be used is in
+    ``rejected`` with its reason. Of side and severity the layout says nothing: both stay unknown.
 
     Args:
         image_size: side of every picture in px.
-        cache: folder for aligned pictures, named by the hash of files, points, size and version.
+        cache: folder for aligned pictures and found faces.
         root: the folder.
         splits: CSV with the columns subject and split; it must name every subject. None: core splits.
         expressions: subfolder -> expression; only these are read. None: every subfolder, by its own name. A name or
             alias of the vocabulary becomes canonical ("neutral" is rest); any other is kept as it is.
         subject: a pattern whose first group, at the start of the file name, is the subject.
+        detector: finds the face in photographs that no template fits; None: such photographs are rejected.
         attribution: of the photographs, for reports and cards.
 
     Raises:
         ValueError: for a missing or empty folder, a subject that ``splits`` lacks, a pattern without a group.
     """
+    folders = _folders(existing("webmorph", root, "that holds one per expression"), expressions)
+    listing = with_splits(read_layout(root, folders, _pattern(subject)), splits)
+    return AlignedPhotographs(image_size, cache, listing, frame="points", detector=detector, attribution=attribution)
 
-    def __init__(
-        self,
-        image_size: int,
-        cache: Path,
-        *,
-        root: Path,
-        splits: Path | None = None,
-        expressions: dict[str, str] | None = None,
-        subject: str = r"(\d+)",
-        attribution: str = "",
-    ):
-        self.image_size, self.cache, self.attribution = image_size, cache, attribution
-        self.rejected: list[Rejected] = []
-        self.records: list[FaceRecord] = []
-        self._aligned: dict[str, Path] = {}
-        found = self._photographs(root, _folders(root, expressions), _pattern(subject))
-        where = None if splits is None else _splits_of_all(splits, {photograph.subject for photograph in found})
-        self.cache.mkdir(parents=True, exist_ok=True)
-        with track(f"aligning {root.name}", len(found), "photographs") as work:
-            for photograph in found:
-                try:
-                    self.records.append(self._record(photograph, found, where))
-                except (ValueError, OSError) as error:
-                    self.rejected.append(Rejected(str(photograph.path), str(error)))
-                work.advance()
-        if not self.records:
-            reasons = "; ".join(f"{r.path}: {r.reason}" for r in self.rejected[:3]) or "there is none"
-            raise ValueError(
-                f"webmorph: no photograph in {root} can be used ({reasons}); expected ROOT/EXPRESSION/NAME.jpg "
-                f"with NAME.tem; check the keys root, expressions and subject"
-            )
 
-    def image(self, record: FaceRecord) -> NDArray[np.uint8]:
-        """The aligned picture [image_size, image_size, 3] RGB."""
-        with Image.open(self._aligned[record.key]) as picture:
-            return np.asarray(picture, dtype=np.uint8)
-
-    def _photographs(self, root: Path, folders: Mapping[str, str], pattern: re.Pattern[str]) -> list[Photograph]:
-        """Every photograph with a usable name and, where it has one, a usable template, in the order of paths."""
-        found = []
-        for folder, expression in folders.items():
-            for path in sorted((root / folder).iterdir()):
-                if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-                    continue
-                try:
-                    found.append(_photograph(path, f"{folder}/{path.name}", expression, pattern))
-                except (ValueError, OSError) as error:
-                    self.rejected.append(Rejected(str(path), str(error)))
-        return found
-
-    def _record(
-        self, photograph: Photograph, found: Sequence[Photograph], splits: Mapping[str, str] | None
-    ) -> FaceRecord:
-        """Aligns the photograph unless its aligned picture is cached.
-
-        Raises:
-            ValueError: where it cannot be read or aligned.
-        """
-        data = photograph.path.read_bytes()
-        given = photograph.points is not None
-        lender = photograph if given else _lender(photograph, found)
-        matrix = _alignment(_points(lender), self.image_size)
-        name = _digest(self.image_size, _points(lender).tobytes(), data, b"" if given else lender.path.read_bytes())
-        aligned = self.cache / f"{name}.png"
-        if not aligned.exists():
-            picture = decode(data)
-            to_size = matrix if given else _registered(picture, lender, self.image_size)
-            _save(Image.fromarray(warp(picture, to_size, self.image_size)), aligned)
-        self._aligned[photograph.key] = aligned
-        return FaceRecord(
-            key=photograph.key,
-            labels=FaceLabels(subject=photograph.subject, expression=photograph.expression),
-            landmarks=(_points(lender) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32) if given else None,
-            landmarks_source="given" if given else None,
-            split=None if splits is None else splits[photograph.subject],
+def read_layout(root: Path, folders: Mapping[str, str], pattern: re.Pattern[str]) -> Listing:
+    """What folders, names and templates say; photographs that are not directly in a folder are listed."""
+    listing = Listing("webmorph", root)
+    listing.expected = "expected ROOT/EXPRESSION/NAME.jpg with NAME.tem; check the keys root, expressions and subject"
+    listing.unmarked = "no template, and no other photograph of subject {subject} has one; add one, or set detector"
+    files = files_below(root)
+    chosen = [path for path in files.paths if _is_read(path.relative_to(root), folders)]
+    listing.rejected = [*files.rejected, *strays(chosen, ())]
+    found = []
+    for path in filter(is_picture, chosen):
+        try:
+            found.append(_photograph(path, root, folders, pattern))
+        except (ValueError, OSError) as error:
+            listing.rejected.append(reject(path, error))
+    for photograph in found:
+        try:
+            finders = [] if photograph.points is not None else _borrowed(photograph, found)
+        except OSError as error:
+            listing.rejected.append(reject(photograph.path, error))
+            continue
+        listing.entries.append(
+            Entry(photograph.path, photograph.key, photograph.labels, points=photograph.points, finders=finders)
         )
+    return listing
 
 
 def _folders(root: Path, expressions: dict[str, str] | None) -> dict[str, str]:
     """{subfolder: expression}, sorted."""
-    if not root.is_dir():
-        raise ValueError(f"webmorph: {root} is no folder; set the key root to the folder that holds one per expression")
     names = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     if expressions is None:
         return {name: _word(name) for name in names}
@@ -159,7 +119,7 @@ def _word(name: str) -> str:
     try:
         return canonical_expression(name)
     except ValueError:
-        return name
+        return shown(name)
 
 
 def _pattern(subject: str) -> re.Pattern[str]:
@@ -172,82 +132,52 @@ def _pattern(subject: str) -> re.Pattern[str]:
     return pattern
 
 
-def _photograph(path: Path, key: str, expression: str, pattern: re.Pattern[str]) -> Photograph:
-    match = pattern.match(path.name)
+def _is_read(below: Path, folders: Mapping[str, str]) -> bool:
+    """Everything in the chosen folders, and what lies beside them."""
+    return len(below.parts) == 1 or below.parts[0] in folders
+
+
+def _photograph(path: Path, root: Path, folders: Mapping[str, str], pattern: re.Pattern[str]) -> Photograph:
+    below = path.relative_to(root)
+    if len(below.parts) != 2:
+        raise ValueError("does not lie in an expression's folder itself, ROOT/EXPRESSION/NAME.jpg; move it there")
+    match = pattern.match(shown(path.name))
     if match is None or not match[1]:
         raise ValueError(f"the name does not say the subject: it does not start with {pattern.pattern!r}")
     template = path.with_suffix(".tem")
-    points = to_ibug68(read_template(template)) if template.exists() else None
-    return Photograph(path, key, match[1], expression, points)
+    points = read_points(template) if template.exists() else None
+    return Photograph(path, shown(below), FaceLabels(subject=match[1], expression=folders[below.parts[0]]), points)
 
 
-def _splits_of_all(path: Path, subjects: set[str]) -> dict[str, str]:
-    splits = read_splits(path)
-    if missing := sorted(subjects - set(splits)):
-        raise ValueError(f"{path}: no split for subject {', '.join(missing)}; add a line for each")
-    return splits
+def _borrowed(photograph: Photograph, found: Sequence[Photograph]) -> list[Finder]:
+    """By the template of the subject's first photograph that has one."""
+    for lender in found:
+        if lender.labels.subject == photograph.labels.subject and lender.points is not None:
+            data = lender.path.read_bytes()
+            places = lender.points.five.tobytes()
+            version = f"webmorph {VERSION} {hashlib.sha256(data).hexdigest()} {hashlib.sha256(places).hexdigest()}"
+            return [Finder(version, partial(_registered, data, lender.key, lender.points.five))]
+    return []
 
 
-def _lender(photograph: Photograph, found: Sequence[Photograph]) -> Photograph:
-    """The subject's first photograph with a template."""
-    for other in found:
-        if other.subject == photograph.subject and other.points is not None:
-            return other
-    raise ValueError(f"no template, and no other photograph of subject {photograph.subject} has one")
-
-
-def _points(photograph: Photograph) -> NDArray[np.float32]:
-    if photograph.points is None:
-        raise ValueError(f"{photograph.path} has no template")
-    return photograph.points
-
-
-def _digest(size: int, *parts: bytes) -> str:
-    hashes = [hashlib.sha256(part).hexdigest() for part in parts]
-    return hashlib.sha256(f"webmorph {VERSION} {size} {hashes}".encode()).hexdigest()[:40]
-
-
-def _registered(picture: Image.Image, lender: Photograph, size: int) -> NDArray[np.float64]:
-    """The lender's alignment, moved by what the eyes have moved from the lender's photograph to this one.
+def _registered(data: bytes, lender: str, five: NDArray[np.float64], picture: Image.Image) -> Points:
+    """The lender's five points, moved by what the eyes have moved from the lender's photograph to this one.
 
     Raises:
         ValueError: where the sizes are no multiples of each other, or the lender's eyes are not found again.
     """
-    reference, points = decode(lender.path.read_bytes()), _points(lender)
+    reference = decode(data)
     (width, height), ratio = reference.size, picture.width / reference.width
     if abs(picture.width * height - picture.height * width) > max(width, height):
         raise ValueError(
-            f"no template, and {lender.key}, whose template would be borrowed, is {width} x {height} px "
+            f"no template, and {lender}, whose template would be borrowed, is {width} x {height} px "
             f"where this is {picture.width} x {picture.height}: not one camera set-up"
         )
-    guess = to_frame(five_points(points * ratio), SIDE)
-    shift, likeness = eye_shift(warp(reference, to_frame(five_points(points), SIDE), SIDE), warp(picture, guess, SIDE))
+    guess = to_frame(five * ratio, SIDE)
+    shift, likeness = eye_shift(warp(reference, to_frame(five, SIDE), SIDE), warp(picture, guess, SIDE))
     if likeness < LEAST_ALIKE:
         raise ValueError(
-            f"no template, and the eyes of {lender.key} are not found in it "
+            f"no template, and the eyes of {lender} are not found in it "
             f"(correlation {likeness:.2f}, expected {LEAST_ALIKE} at least); add a template"
         )
-    matrix = _alignment(points * np.float32(ratio), size)
-    matrix[:, 2] -= shift * size / SIDE
-    return matrix
-
-
-def _alignment(points: NDArray[np.float32], size: int) -> NDArray[np.float64]:
-    five = five_points(points)
-    if np.ptp(five[:2], axis=0).max() < 1:
-        raise ValueError("the template's eyes are less than 1 px apart")
-    matrix = to_frame(five, size)
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    if scale > MOST_ENLARGED:
-        raise ValueError(
-            f"the face is too small: {size / scale:.0f} px wide in the frame's measure, "
-            f"expected {size / MOST_ENLARGED:.0f} at least for pictures of {size} px"
-        )
-    return matrix
-
-
-def _save(picture: Image.Image, path: Path) -> None:
-    """Writes beside and renames, so that a stopped run leaves no half picture."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    picture.save(part, format="PNG")
-    part.replace(path)
+    return Points(five * ratio + np.linalg.inv(guess[:, :2]) @ shift)

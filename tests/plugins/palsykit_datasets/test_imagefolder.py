@@ -17,7 +17,7 @@ from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
 from palsykit.registry import registry
 from palsykit.run.generate import generate
 from palsykit.run.parts import Data
-from palsykit_datasets.imagefolder import ImageFolder
+from palsykit_datasets.imagefolder import imagefolder
 
 SIZE = 64
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255)]
@@ -68,7 +68,7 @@ def write(root, rows, form="jsonl"):
 
 
 def dataset(root, size=SIZE, **keys):
-    return ImageFolder(size, root.parent / "cache", root=root, **keys)
+    return imagefolder(size, root.parent / "cache", root=root, **keys)
 
 
 def two(root, form="jsonl"):
@@ -344,4 +344,4 @@ def test_aligned_pictures_are_cached_by_content(tmp_path):
 
 
 def test_is_registered():
-    assert registry().get("datasets", "imagefolder").load() is ImageFolder
+    assert registry().get("datasets", "imagefolder").load() is imagefolder

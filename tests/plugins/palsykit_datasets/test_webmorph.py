@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from palsykit.faces.alignment import FRAME, five_points
 from palsykit.faces.webmorph import to_ibug68
 from palsykit.registry import registry
-from palsykit_datasets.webmorph import WebmorphFolder
+from palsykit_datasets.webmorph import webmorph
 
 LONDON = Path(__file__).parents[4] / "shared" / "data" / "london"
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255)]
@@ -51,7 +51,7 @@ def tree(tmp_path):
 
 
 def dataset(root, **keys):
-    return WebmorphFolder(64, root.parent / "cache", root=root, **keys)
+    return webmorph(64, root.parent / "cache", root=root, **keys)
 
 
 def record(faces, key):
@@ -169,7 +169,7 @@ def test_aligned_pictures_are_cached_by_content(tree):
     changed = dataset(tree)
     assert {path.name for path in cache.iterdir()} > set(first)
     assert not np.array_equal(changed.image(record(changed, "smiling/001_08.png")), again.image(again.records[2]))
-    WebmorphFolder(32, cache, root=tree)
+    webmorph(32, cache, root=tree)
     assert dataset(tree).image(changed.records[0]).shape == (64, 64, 3)
 
 
@@ -188,12 +188,12 @@ def test_folders_that_cannot_serve_say_what_is_expected(tree, tmp_path):
 
 
 def test_is_registered():
-    assert registry().get("datasets", "webmorph").load() is WebmorphFolder
+    assert registry().get("datasets", "webmorph").load() is webmorph
 
 
 @pytest.mark.skipif(not LONDON.is_dir(), reason=f"the London set is not at {LONDON}")
 def test_the_london_set_is_read_whole(tmp_path):
-    faces = WebmorphFolder(32, tmp_path, root=LONDON)
+    faces = webmorph(32, tmp_path, root=LONDON)
     assert (len(faces.records), faces.rejected) == (164, [])
     given = [r for r in faces.records if r.landmarks is not None]
     assert len(given) == 82

@@ -1,0 +1,205 @@
+"""Aligned photographs: every entry of a layout is opened, aligned to the face frame and kept, or it is listed."""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from palsykit.atomic import write_with
+from palsykit.faces.alignment import to_frame
+from palsykit.faces.interfaces import Detector
+from palsykit.faces.records import FaceRecord, Rejected
+from palsykit.progress import track
+from palsykit_datasets.cells import Points
+from palsykit_datasets.entries import Entry, Listing
+from palsykit_datasets.files import read_photograph, reject
+from palsykit_datasets.finding import by_detector, find_face
+from palsykit_datasets.photographs import decode, warp
+
+VERSION = 2
+"""Raise it when the same file would give another aligned picture: cached ones are then made anew."""
+
+SMALLEST = 16
+"""px; a picture, or the face frame in it, with a shorter side shows no face."""
+
+MOST_ENLARGED = 2.0
+"""A face that would have to be enlarged by more is too small, where a layout does not say otherwise."""
+
+Frame = Literal["auto", "points", "aligned"]
+"""How a photograph comes into the face frame.
+
+"points": by its points, given or found; "aligned": it is a square crop in the face frame already, and points are used
+only as landmarks; "auto": by points where there are some or a detector is set, and square pictures without are in the
+face frame already.
+"""
+
+
+class AlignedPhotographs:
+    """The data set that a layout's entries make, aligned at once; what cannot be used is in ``rejected``.
+
+    Pictures and found faces are kept in ``cache`` by the hash of file, points, frame, size, finder and version, so that
+    a reading that was interrupted goes on.
+
+    Args:
+        image_size: side of every picture in px.
+        cache: folder for aligned pictures and found faces.
+        listing: what the layout says.
+        frame: how a photograph comes into the face frame.
+        detector: finds the face in photographs without points; its landmarks count as predicted.
+        smallest: px a face frame must have in the photograph; None: half of ``image_size``.
+        attribution: of the photographs.
+
+    Raises:
+        ValueError: where not one photograph can be used, with the first reasons.
+    """
+
+    def __init__(
+        self,
+        image_size: int,
+        cache: Path,
+        listing: Listing,
+        *,
+        frame: Frame,
+        detector: Detector | None = None,
+        smallest: float | None = None,
+        attribution: str = "",
+    ):
+        self.image_size, self.cache, self.attribution = image_size, cache, attribution
+        self.records: list[FaceRecord] = []
+        self.rejected: list[Rejected] = list(listing.rejected)
+        self._frame, self._unmarked = frame, listing.unmarked
+        self._smallest = max(SMALLEST, image_size / MOST_ENLARGED) if smallest is None else smallest
+        self._finder = None if detector is None else by_detector(detector)
+        self._aligned: dict[str, Path] = {}
+        seen: dict[str, Entry] = {}
+        with track(f"aligning {listing.root.name}", len(listing.entries), "photographs") as work:
+            for entry in listing.entries:
+                try:
+                    self.records.append(self._record(entry, seen))
+                except (ValueError, OSError) as error:
+                    self.rejected.append(reject(entry.path, error))
+                work.advance()
+        if not self.records:
+            reasons = "; ".join(f"{r.path}: {r.reason}" for r in self.rejected[:3]) or listing.nothing
+            raise ValueError(
+                f"{listing.layout}: no picture in {listing.root} can be used ({reasons}); {listing.expected}"
+            )
+
+    def image(self, record: FaceRecord) -> NDArray[np.uint8]:
+        """The aligned picture [image_size, image_size, 3] RGB."""
+        with Image.open(self._aligned[record.key]) as picture:
+            return np.asarray(picture, dtype=np.uint8)
+
+    def _record(self, entry: Entry, seen: dict[str, Entry]) -> FaceRecord:
+        """Aligns the photograph unless its aligned one is cached; ``seen`` has the usable ones by their content.
+
+        Raises:
+            ValueError: where it cannot be used.
+            OSError: where the file cannot be read.
+        """
+        if entry.key in self._aligned:
+            raise ValueError(f"another file's name reads {entry.key!r} as well; rename one")
+        photograph = _Photograph(_bytes(entry))
+        if first := seen.get(photograph.content):
+            repeats = f"; {entry.where} repeats it" if entry.where else ""
+            raise ValueError(f"the same picture as {first.key} of subject {first.labels.subject}{repeats}")
+        points, source = self._points(entry, photograph)
+        five = None if self._frame == "aligned" or points is None else points.five
+        aligned = self.cache / f"{self._digest(photograph.content, five)}.png"
+        landmarks = None if points is None else points.landmarks
+        matrix = self._to_frame(photograph, five, aligned.exists(), landmarks is not None)
+        if not aligned.exists() and matrix is not None:
+            pixels = Image.fromarray(warp(photograph.picture, matrix, self.image_size))
+            write_with(aligned, lambda partial: pixels.save(partial, format="PNG"))
+        seen[photograph.content], self._aligned[entry.key] = entry, aligned
+        moved = None if landmarks is None or matrix is None else landmarks @ matrix[:, :2].T + matrix[:, 2]
+        return FaceRecord(
+            key=entry.key,
+            labels=entry.labels,
+            landmarks=None if moved is None else moved.astype(np.float32),
+            landmarks_source=None if moved is None else source,
+            split=entry.split,
+        )
+
+    def _points(self, entry: Entry, photograph: "_Photograph") -> tuple[Points | None, str]:
+        """Given points, else found ones, else None; and where they come from.
+
+        Raises:
+            ValueError: where points are needed, and none are given or found.
+        """
+        if entry.points is not None or self._frame == "aligned":
+            return entry.points, "given"
+        finders = [*entry.finders, *([] if self._finder is None else [self._finder])]
+        if finders:
+            return find_face(finders, self.cache, photograph.content, lambda: photograph.picture), "predicted"
+        if self._frame == "points":
+            raise ValueError(self._unmarked.format(subject=entry.labels.subject))
+        return None, "given"
+
+    def _to_frame(
+        self, photograph: "_Photograph", five: NDArray[np.float64] | None, cached: bool, landmarks: bool
+    ) -> NDArray[np.float64] | None:
+        """The transform [2, 3] from the photograph to the face frame; None where it is cached and moves no landmarks.
+
+        Raises:
+            ValueError: where the picture is too small, or its points or its shape do not say where the face is.
+        """
+        if cached and five is not None:
+            return to_frame(five, self.image_size)  # it was checked before it was cached
+        if cached and not landmarks:
+            return None
+        (width, height), size = photograph.picture.size, self.image_size
+        if min(width, height) < SMALLEST:
+            raise ValueError(f"too small: found {width} x {height} px, expected {SMALLEST} px a side at least")
+        if five is not None:
+            return _by_points(five, width, height, size, self._smallest)
+        if width != height:
+            raise ValueError(
+                f"found {width} x {height} px and no points to align it by, expected landmarks, five points or a "
+                f"square crop in the face frame; give points"
+            )
+        return np.array([[size / width, 0.0, 0.0], [0.0, size / width, 0.0]])
+
+    def _digest(self, content: str, five: NDArray[np.float64] | None) -> str:
+        how = self._frame if five is None else five.tolist()
+        facts = f"aligned {VERSION} {self.image_size} {self._smallest:g} {how} {content}"
+        return hashlib.sha256(facts.encode()).hexdigest()[:40]
+
+
+def _bytes(entry: Entry) -> bytes:
+    try:
+        return read_photograph(entry.path)
+    except ValueError as error:
+        raise ValueError(f"{error}; {entry.where} names it" if entry.where else str(error)) from None
+
+
+class _Photograph:
+    """A file's bytes, opened when they are needed."""
+
+    def __init__(self, data: bytes):
+        self._data = data
+        self.content = hashlib.sha256(data).hexdigest()
+
+    @cached_property
+    def picture(self) -> Image.Image:
+        return decode(self._data)
+
+
+def _by_points(five: NDArray[np.float64], width: int, height: int, size: int, smallest: float) -> NDArray[np.float64]:
+    if (five < 0).any() or (five > (width, height)).any():
+        raise ValueError(
+            f"found eyes, nose or mouth outside the picture of {width} x {height} px; expected points in px of the "
+            f"upright picture, as viewers show it; correct them, or show the whole face"
+        )
+    matrix = to_frame(five, size)
+    side = size / float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    if side < smallest:
+        raise ValueError(
+            f"the face is too small: its frame is {side:.0f} px wide, expected {smallest:g} px at least for pictures "
+            f"of {size} px"
+        )
+    return matrix

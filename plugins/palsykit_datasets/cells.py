@@ -1,0 +1,184 @@
+"""What a table's row or a sidecar file says of one photograph, cell by cell, checked."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palsykit.faces.alignment import five_points
+from palsykit.faces.landmarks import COUNT
+from palsykit.faces.vocabulary import SPLITS, FaceLabels, Side
+from palsykit_datasets.expressions import Words
+from palsykit_datasets.files import shown
+
+COLUMNS = ("subject", "expression", "side", "severity", "split", "landmarks", "points5")
+"""The columns that are read; others are left alone."""
+
+SOURCES = ("given", "predicted", "unknown")
+"""What a run's own metadata says in ``landmarks``: where its driver's came from. The picture's are then unknown."""
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Where a face is, in px of the upright picture; the first pixel's centre is at (0.5, 0.5).
+
+    Attributes:
+        five: [5, 2]: image-left eye, image-right eye, nose tip, image-left and image-right mouth corner.
+        landmarks: [68, 2] (iBUG 68), or None.
+    """
+
+    five: NDArray[np.float64]
+    landmarks: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What a row or a sidecar says; ``where`` is its file and line, and None is what it does not say."""
+
+    where: str
+    labels: FaceLabels = field(default_factory=FaceLabels)
+    split: str | None = None
+    points: Points | None = None
+
+
+def read_cells(where: str, cells: Mapping[str, Any], words: Words) -> Said:
+    """The columns of COLUMNS; empty cells and nulls are unknown.
+
+    Raises:
+        UnknownExpression: for an expression that neither the vocabulary nor ``words`` has.
+        ValueError: for any other value that is not what the column holds, with file, line and what was expected.
+    """
+    values = {column: _filled(cells.get(column)) for column in COLUMNS}
+    subject, expression, side, split = (
+        read_name(where, column, values[column]) for column in ("subject", "expression", "side", "split")
+    )
+    given = None if values["landmarks"] in SOURCES else values["landmarks"]
+    return Said(
+        where=where,
+        labels=FaceLabels(
+            subject=subject,
+            expression=None if expression is None else words.canonical(where, expression),
+            side=None if side is None else Side(one_of(where, "side", side, [s.value for s in Side])),
+            severity=read_severity(where, values["severity"]),
+        ),
+        split=None if split is None else one_of(where, "split", split, SPLITS),
+        points=_points_of(where, given, values["points5"]),
+    )
+
+
+def merged(first: Said, second: Said) -> Said:
+    """What two sources say together.
+
+    Raises:
+        ValueError: where they differ, or both give points.
+    """
+    labels = first.labels
+    for name in ("subject", "expression", "side", "severity"):
+        one, other = getattr(labels, name), getattr(second.labels, name)
+        labels = replace(labels, **{name: _same(first.where, second.where, name, one, other)})
+    if first.points is not None and second.points is not None:
+        raise ValueError(f"found landmarks in {first.where} and in {second.where}, expected one; remove one of them")
+    split = _same(first.where, second.where, "split", first.split, second.split)
+    return Said(first.where, labels, split, first.points or second.points)
+
+
+def _same(where: str, elsewhere: str, name: str, one: Any, other: Any) -> Any:
+    if one is not None and other is not None and one != other:
+        raise ValueError(f"found {name} {one!s} in {where} and {other!s} in {elsewhere}, expected the same; mend one")
+    return other if one is None else one
+
+
+def _filled(value: Any) -> Any:
+    """None for what is empty."""
+    if isinstance(value, str):
+        return value.strip() or None
+    return value
+
+
+def read_name(where: str, column: str, value: Any) -> str | None:
+    """Text that UTF-8 can hold, or a whole number as text."""
+    if value is None or isinstance(value, str):
+        return None if value is None else shown(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise ValueError(f"{where}: found {column} {short(value)}, expected text; put it in quotes")
+
+
+def one_of(where: str, column: str, value: str, words: Any) -> str:
+    """The value, which has to be one of ``words``."""
+    if value not in words:
+        raise ValueError(
+            f"{where}: found {column} {value!r}, expected one of {', '.join(words)}, or nothing if unknown"
+        )
+    return value
+
+
+def read_severity(where: str, value: Any) -> float | None:
+    """A House-Brackmann grade, 1 to 6."""
+    if value is None:
+        return None
+    try:
+        grade = float("nan") if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        grade = float("nan")
+    if not 1 <= grade <= 6:
+        raise ValueError(
+            f"{where}: found severity {short(value)}, expected a House-Brackmann grade, a number from 1 to 6, "
+            f"or nothing if unknown"
+        )
+    return grade
+
+
+def _points_of(where: str, landmarks: Any, five: Any) -> Points | None:
+    many = None if landmarks is None else read_pairs(where, "landmarks", landmarks, COUNT)
+    few = None if five is None else read_pairs(where, "points5", five, 5)
+    if many is None and few is None:
+        return None
+    return checked(where, many if many is not None else few)
+
+
+def read_pairs(where: str, column: str, value: Any, count: int) -> NDArray[np.float64]:
+    """``count`` pairs [x, y], given as lists or as their JSON."""
+    try:
+        points = np.asarray(json.loads(value) if isinstance(value, str) else value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        points = np.empty(0)
+    if points.shape != (count, 2) or not np.isfinite(points).all():
+        raise ValueError(
+            f"{where}: found {column} {short(value)}, expected {count} pairs [x, y] of finite numbers in px"
+        )
+    return points
+
+
+def checked(where: str, points: NDArray[np.floating] | None) -> Points:
+    """Five points or 68 landmarks in the right order: another would turn the face, and the affected side, unseen.
+
+    Raises:
+        ValueError: for another number of points, one place for all of them, or a mirrored face.
+    """
+    if points is None or points.shape not in ((5, 2), (COUNT, 2)):
+        shape = None if points is None else points.shape
+        raise ValueError(f"{where}: found points of shape {shape}, expected 5 or {COUNT} of two coordinates")
+    landmarks = points.astype(np.float64) if len(points) == COUNT else None
+    five = points.astype(np.float64) if landmarks is None else five_points(landmarks)
+    eyes, down = five[1] - five[0], five[3:].mean(0) - five[:2].mean(0)
+    if np.hypot(*eyes) < 1 or np.hypot(*down) < 1:
+        raise ValueError(
+            f"{where}: found eyes {np.hypot(*eyes):.2f} px apart and a mouth {np.hypot(*down):.2f} px from them, "
+            f"expected 1 px at least; give points in px, not as fractions"
+        )
+    if eyes[0] * down[1] - eyes[1] * down[0] <= 0 or np.dot(eyes, five[4] - five[3]) <= 0:
+        raise ValueError(
+            f"{where}: found a mirrored face, expected the image-left eye and mouth corner (the subject's right) "
+            f"before the image-right ones; reorder the points"
+        )
+    return Points(five, landmarks)
+
+
+def short(value: Any) -> str:
+    """A value in a message."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

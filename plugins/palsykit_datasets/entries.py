@@ -1,0 +1,102 @@
+"""What a layout says of the photographs below a folder, before any of them is opened."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from palsykit.faces.records import Rejected
+from palsykit.faces.vocabulary import FaceLabels
+from palsykit_datasets.cells import Points
+from palsykit_datasets.finding import Finder
+from palsykit_datasets.splits import read_splits
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One photograph.
+
+    Attributes:
+        path: the file.
+        key: its path below the data set's folder, as text that UTF-8 can hold.
+        labels: what is known; the subject is.
+        split: where the layout prescribes one.
+        points: where the face is, if that is given.
+        where: the file and line that say so, or "" where names and folders do.
+        finders: what looks for a face without points, in this order, before the data set's detector.
+    """
+
+    path: Path
+    key: str
+    labels: FaceLabels
+    split: str | None = None
+    points: Points | None = None
+    where: str = ""
+    finders: Sequence[Finder] = ()
+
+
+@dataclass
+class Listing:
+    """Every photograph that a layout describes, and what it cannot describe.
+
+    Attributes:
+        layout: the adapter's registered name.
+        root: the data set's folder.
+        expected: what to do where nothing can be used.
+        nothing: the reason where there is not even something to list.
+        unmarked: why a photograph without points, and without a detector, is not used; ``{subject}`` is filled in.
+    """
+
+    layout: str
+    root: Path
+    entries: list[Entry] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    expected: str = ""
+    nothing: str = "there is none"
+    unmarked: str = "no landmarks are given and no detector is set; give five points or 68, or set the key detector"
+
+
+def existing(layout: str, root: Path, holds: str) -> Path:
+    """The data set's folder, which has to be one.
+
+    Raises:
+        ValueError: where it is none; ``holds`` says what should be in it.
+    """
+    if not root.is_dir():
+        raise ValueError(f"{layout}: {root} is no folder; set the key root to the folder {holds}")
+    return root
+
+
+def with_splits(listing: Listing, path: Path | None) -> Listing:
+    """The listing with the splits of a CSV file (columns subject and split), and all splits checked.
+
+    Raises:
+        ValueError: for a subject that the file lacks, splits from two sources, or a subject in two splits.
+    """
+    if path is not None:
+        splits = read_splits(path)
+        if said := next((entry for entry in listing.entries if entry.split is not None), None):
+            raise ValueError(
+                f"{path}: found splits here and in {said.where}, expected one of them; drop the key splits"
+            )
+        subjects = {str(entry.labels.subject) for entry in listing.entries}
+        if missing := sorted(subjects - set(splits)):
+            raise ValueError(f"{path}: no split for subject {', '.join(missing)}; add a line for each")
+        listing.entries = [replace(entry, split=splits[str(entry.labels.subject)]) for entry in listing.entries]
+    _agree(listing.entries)
+    return listing
+
+
+def _agree(entries: Sequence[Entry]) -> None:
+    """A subject is in one split, and a split is given for all photographs or for none."""
+    splits: dict[str | None, str | None] = {}
+    for entry in entries:
+        where = entry.where or entry.key
+        if (entry.split is None) != (entries[0].split is None):
+            raise ValueError(
+                f"{where}: found split {entry.split!r} where {entries[0].where or entries[0].key} has "
+                f"{entries[0].split!r}; expected one for every picture or for none"
+            )
+        if (split := splits.setdefault(entry.labels.subject, entry.split)) != entry.split:
+            raise ValueError(
+                f"{where}: found subject {entry.labels.subject!r} in {entry.split} and, above, in {split}; expected one"
+            )

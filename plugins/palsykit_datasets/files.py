@@ -1,0 +1,177 @@
+"""The files below a folder: every one is found once, and what cannot be a photograph has a reason."""
+
+import stat
+from collections import deque
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from palsykit.faces.records import Rejected
+
+PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+TEXTS = frozenset({"", ".csv", ".htm", ".html", ".json", ".jsonl", ".log", ".md", ".pts", ".rst", ".tem", ".tsv"}) | {
+    ".txt",
+    ".xml",
+    ".yaml",
+    ".yml",
+}
+OFFICE = frozenset({".doc", ".docx", ".numbers", ".odt", ".ods", ".pdf", ".rtf", ".xls", ".xlsx", ".zip"})
+"""What stands beside photographs without being one; such a file is left alone unless its content is no text."""
+
+LEFT_BY_SYSTEMS = frozenset({"thumbs.db", "desktop.ini"})
+
+SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")
+"""How pictures begin, among them GIF, which is not read."""
+
+CONTROL = frozenset(range(32)) - frozenset(b"\t\n\f\r")
+
+NO_FILE = "no regular file but a folder, a device, a pipe or a socket"
+
+MOST_BYTES = 2**30
+MOST_TEXT_BYTES = 2**26
+
+
+@dataclass
+class Files:
+    """Files in the order of their paths, links followed, hidden ones aside, and what could not be reached."""
+
+    paths: list[Path] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+def shown(path: Path | str) -> str:
+    r"""A path, or words about one, as text that UTF-8 can hold: bytes that are no text become ``\xff``."""
+    text = path.as_posix() if isinstance(path, Path) else path
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a lone surrogate that stands for no byte, as JSON can spell it
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def reject(path: Path, reason: object) -> Rejected:
+    """The entry of a data set's ``rejected``, which can be written as UTF-8 whatever the file is called."""
+    return Rejected(shown(path), shown(str(reason)))
+
+
+def files_below(root: Path) -> Files:
+    """Every file below a folder; a folder that links reach in two ways is read once.
+
+    Links are followed after everything that is really there, so that a folder is found in its own place; a link to a
+    folder that is read already, or that contains ``root``, is listed.
+    """
+    found, seen = Files(), set[tuple[int, int]]()
+    above = {_identity(folder) for folder in root.resolve().parents}
+    folders, links = deque([root]), deque[Path]()
+    while folders or links:
+        folder = folders.popleft() if folders else links.popleft()
+        try:
+            where = _identity(folder)
+            if where in seen or where in above:
+                raise OSError("a link to a folder that is read already or that contains it; remove the link")
+            seen.add(where)
+            paths = sorted(folder.iterdir())
+        except OSError as error:
+            found.rejected.append(reject(folder, error))
+            continue
+        for path in paths:
+            if not path.name.startswith(".") and path.name.lower() not in LEFT_BY_SYSTEMS:
+                _file_away(path, found, folders, links)
+    found.paths.sort()
+    return found
+
+
+def _file_away(path: Path, found: Files, folders: deque[Path], links: deque[Path]) -> None:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        reason = "a link that leads nowhere or back to itself; remove it" if path.is_symlink() else str(error)
+        found.rejected.append(reject(path, reason))
+        return
+    if stat.S_ISDIR(mode):
+        (links if path.is_symlink() else folders).append(path)
+    elif stat.S_ISREG(mode):
+        found.paths.append(path)
+    else:
+        found.rejected.append(reject(path, NO_FILE))
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def is_picture(path: Path) -> bool:
+    """Whether the extension is a picture's; what is inside is seen when it is opened."""
+    return path.suffix.lower() in PICTURES
+
+
+def strays(paths: Iterable[Path], read: Collection[Path]) -> list[Rejected]:
+    """A reason for each file that is no picture by its extension, no document, and not among those ``read``."""
+    others = (path for path in paths if not is_picture(path) and path not in read)
+    return [reject(path, reason) for path in others if (reason := _no_picture(path))]
+
+
+def _no_picture(path: Path) -> str | None:
+    """Why a file without a picture's extension is not read; None for a document, which nobody takes for one."""
+    suffix = path.suffix.lower()
+    words = f"found extension {suffix!r}, expected one of {', '.join(sorted(PICTURES))}"
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        return str(error)
+    if head.startswith(SIGNATURES) or head[4:8] == b"ftyp":
+        return f"{words}: a picture or a film by its first bytes; rename it, or convert it to JPEG or PNG"
+    if suffix in OFFICE or (suffix in TEXTS and _is_text(head)):
+        return None
+    return f"{words}; rename it if it is a picture, else keep it elsewhere"
+
+
+def _is_text(head: bytes) -> bool:
+    """Text has no control characters, in whatever 8-bit encoding; UTF-16 says so in its first bytes."""
+    return head.startswith((b"\xff\xfe", b"\xfe\xff")) or not CONTROL & set(head)
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, with or without a byte order mark.
+
+    Raises:
+        ValueError: for bytes that are no text, with the line, or far too many, and where it cannot be read.
+    """
+    try:
+        data = _read(path, MOST_TEXT_BYTES)
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"{path}:{line}: found bytes that are no text, expected UTF-8; save the file as UTF-8"
+        ) from None
+
+
+def read_photograph(path: Path) -> bytes:
+    """The bytes of a photograph's file.
+
+    Raises:
+        ValueError: for no file, no regular file, an empty one or one of more than a gigabyte.
+        OSError: where it cannot be read.
+    """
+    try:
+        data = _read(path, MOST_BYTES)
+    except FileNotFoundError:
+        raise ValueError("there is no such file") from None
+    if not data:
+        raise ValueError("cannot be read as a picture: the file is empty")
+    return data
+
+
+def _read(path: Path, most: int) -> bytes:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path} is {NO_FILE}")
+    if status.st_size > most:
+        raise ValueError(f"{path}: found {status.st_size} bytes, expected {most} at most")
+    return path.read_bytes()

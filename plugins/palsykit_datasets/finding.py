@@ -1,0 +1,85 @@
+"""Faces that nobody marked: what finds them in a photograph, asked once a photograph and remembered."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from palsykit.atomic import write_text
+from palsykit.faces.interfaces import Detector
+from palsykit_datasets.cells import Points, checked
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Finds where the one face in an upright photograph is.
+
+    Attributes:
+        version: names everything that the answer depends on besides the photograph.
+        find: five points and, where it finds them, landmarks; a ValueError says why there are none.
+    """
+
+    version: str
+    find: Callable[[Image.Image], Points]
+
+
+def by_detector(detector: Detector) -> Finder:
+    """The one face that a detector finds."""
+
+    def find(picture: Image.Image) -> Points:
+        faces = detector.detect(np.asarray(picture))
+        if not faces:
+            raise ValueError("no face was found; give its points, or leave the photograph out")
+        if len(faces) > 1:
+            scores = ", ".join(f"{face.score:.2f}" for face in faces[:5])
+            raise ValueError(
+                f"found {len(faces)} faces (scores {scores}), expected one; crop it or give the face's points"
+            )
+        return Points(checked("the detector's points", faces[0].five).five, faces[0].landmarks)
+
+    return Finder(f"detector {detector.version}", find)
+
+
+def find_face(finders: Sequence[Finder], cache: Path, content: str, picture: Callable[[], Image.Image]) -> Points:
+    """The first finder's answer; what was found, and that nothing was, is kept in ``cache``.
+
+    Args:
+        finders: in the order in which they are asked.
+        cache: folder for answers, named by photograph and finder.
+        content: hash of the photograph's file.
+        picture: opens the photograph, upright.
+
+    Raises:
+        ValueError: where no finder finds one face, with every reason, or the photograph cannot be opened.
+    """
+    reasons = []
+    for finder in finders:
+        name = hashlib.sha256(f"face {finder.version} {content}".encode()).hexdigest()[:40]
+        answer = _answer(cache / f"{name}.json", finder, picture)
+        if isinstance(answer, Points):
+            return answer
+        reasons.append(answer)
+    raise ValueError("; ".join(reasons))
+
+
+def _answer(kept: Path, finder: Finder, picture: Callable[[], Image.Image]) -> Points | str:
+    """Points, or why there are none."""
+    if kept.exists():
+        facts = json.loads(kept.read_text(encoding="utf-8"))
+        if "reason" in facts:
+            return str(facts["reason"])
+        landmarks = facts["landmarks"]
+        return Points(np.array(facts["five"]), None if landmarks is None else np.array(landmarks))
+    opened = picture()
+    try:
+        points = finder.find(opened)
+    except ValueError as error:
+        write_text(kept, json.dumps({"reason": str(error)}))
+        return str(error)
+    landmarks = None if points.landmarks is None else points.landmarks.tolist()
+    write_text(kept, json.dumps({"five": points.five.tolist(), "landmarks": landmarks}))
+    return points

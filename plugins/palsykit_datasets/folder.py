@@ -1,0 +1,91 @@
+"""One's own photographs, a folder a subject, with what is known in files beside them or in one table."""
+
+from pathlib import Path
+
+from palsykit.faces.interfaces import Detector
+from palsykit.faces.vocabulary import FaceLabels
+from palsykit_datasets.aligned import AlignedPhotographs, Frame
+from palsykit_datasets.cells import Said, merged
+from palsykit_datasets.entries import Entry, Listing, existing, with_splits
+from palsykit_datasets.expressions import UnknownExpression, Words, words_of
+from palsykit_datasets.files import reject, shown
+from palsykit_datasets.metadata import read_metadata
+from palsykit_datasets.tree import Tree
+
+TABLE = "labels.csv"
+
+
+def folder(
+    image_size: int,
+    cache: Path,
+    *,
+    root: Path,
+    labels: Path | None = None,
+    expressions: dict[str, str] | None = None,
+    frame: Frame = "points",
+    splits: Path | None = None,
+    detector: Detector | None = None,
+    attribution: str = "",
+) -> AlignedPhotographs:
+    """``ROOT/SUBJECT/NAME.jpg``, at any depth below the subject's folder, which is all that is read out of a path.
+
+    Labels and landmarks stand beside the photograph, in ``NAME.json`` (an object with any of expression, side,
+    severity, split, landmarks, points5), or in one table, ``ROOT/labels.csv`` (file_name, the path below ROOT, and the
+    same columns); landmarks alone also in ``NAME.pts``, ``NAME.tem`` or ``NAME.csv`` (landmark_files.py). What neither
+    says is unknown. Where both speak they have to agree, and so has a column ``subject`` with the folder's name.
+
+    Args:
+        image_size: side of every picture in px.
+        cache: folder for aligned pictures and found faces.
+        root: the folder that holds a folder a subject.
+        labels: the table, CSV or .jsonl, if it lies elsewhere; None: ROOT/labels.csv where there is one.
+        expressions: own word -> a name or alias of the vocabulary, or the same word to keep it.
+        frame: "points": photographs are aligned by given points, else by the detector's; "aligned": they are square
+            crops in the face frame already; "auto": the latter for square ones without points and detector.
+        splits: CSV with the columns subject and split, in place of labels that say it.
+        detector: finds the face in photographs without points; None: such photographs are rejected.
+        attribution: of the photographs, for reports and cards.
+
+    Raises:
+        ValueError: for a malformed table, an unknown expression, and a folder without a usable photograph.
+    """
+    words = words_of("folder", expressions)
+    listing = read_layout(existing("folder", root, "that holds a folder for every subject"), labels, words)
+    return AlignedPhotographs(
+        image_size, cache, with_splits(listing, splits), frame=frame, detector=detector, attribution=attribution
+    )
+
+
+def read_layout(root: Path, labels: Path | None, words: Words) -> Listing:
+    """What folders, sidecar files and the table say.
+
+    Raises:
+        UnknownExpression: for an expression that nobody has explained.
+        ValueError: for a malformed table.
+    """
+    table = labels or (root / TABLE if (root / TABLE).is_file() else None)
+    rows = {} if table is None else {root / row.name: row.said for row in read_metadata(table, words)}
+    tree = Tree(root, [] if table is None else [table])
+    listing = Listing("folder", root, rejected=tree.rejected)
+    listing.expected = "expected ROOT/SUBJECT/NAME.jpg and landmarks, or the key detector; check the key root"
+    for path in tree.pictures:
+        try:
+            listing.entries.append(_entry(root, path, merged(rows.get(path, Said("")), tree.said_beside(path, words))))
+        except UnknownExpression:
+            raise
+        except (ValueError, OSError) as error:
+            listing.rejected.append(reject(path, error))
+    known = {shown(path) for path in tree.files} | {listed.path for listed in tree.rejected}
+    for path, said in rows.items():
+        if shown(path) not in known:
+            listing.rejected.append(reject(path, f"there is no such file; {said.where} names it"))
+    return listing
+
+
+def _entry(root: Path, path: Path, said: Said) -> Entry:
+    below = path.relative_to(root)
+    if len(below.parts) < 2:
+        raise ValueError("lies in no subject's folder; expected ROOT/SUBJECT/NAME.jpg; move it into one")
+    subject = shown(below.parts[0])
+    said = merged(said, Said(f"the folder's name {subject!r}", FaceLabels(subject=subject)))
+    return Entry(path, shown(below), said.labels, said.split, said.points, said.where)

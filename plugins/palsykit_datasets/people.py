@@ -1,0 +1,119 @@
+"""A spreadsheet about people, saved as CSV, with its own headings and words: side and severity of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from palsykit.faces.vocabulary import FaceLabels, Side
+from palsykit_datasets.cells import one_of, read_severity
+from palsykit_datasets.metadata import read_csv
+
+COLUMNS = ("subject", "archive", "side", "severity")
+"""What a heading can stand for."""
+
+Person = tuple[str | None, str]
+"""Archive, where the spreadsheet says it, and subject."""
+
+
+@dataclass
+class People:
+    """What the spreadsheet says of whom, and the line that says so."""
+
+    known: dict[Person, FaceLabels] = field(default_factory=dict)
+    where: dict[Person, str] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """People described."""
+        return len(self.known)
+
+    def of(self, subjects: Mapping[str, set[str]]) -> dict[tuple[str, str], FaceLabels]:
+        """{(archive, subject): labels} of the described ones among ``subjects``, the people of each archive.
+
+        Raises:
+            ValueError: where a row could be of two people, or no row is of any.
+        """
+        found: dict[tuple[str, str], FaceLabels] = {}
+        for (archive, subject), labels in self.known.items():
+            homes = [a for a, names in subjects.items() if subject in names and archive in (None, a)]
+            if len(homes) > 1:
+                raise ValueError(
+                    f"{self.where[archive, subject]}: found subject {subject!r}, of whom there is one in "
+                    f"{' and '.join(homes)}; say with columns: {{archive: HEADING}} which of them is meant"
+                )
+            found |= {(home, subject): labels for home in homes}
+        if self.known and not found:
+            words, names = sorted({person[1] for person in self.known}), sorted(set().union(*subjects.values()))
+            raise ValueError(
+                f"{next(iter(self.where.values()))}: found subjects such as {words[:3]}, expected those that the "
+                f"photographs' names give, such as {names[:3]}; mend columns: {{subject: HEADING}} or pattern"
+            )
+        return found
+
+
+def read_people(
+    path: Path,
+    columns: Mapping[str, str],
+    values: Mapping[str, Mapping[str, str | int | float]],
+    archives: Sequence[str],
+) -> People:
+    """The rows of a CSV file; empty cells are unknown, and rows without a subject are left out.
+
+    Args:
+        path: the file.
+        columns: one of COLUMNS -> its heading; subject is needed.
+        values: one of COLUMNS -> {the spreadsheet's word: ours}; "" is unknown.
+        archives: the words that an archive can be.
+
+    Raises:
+        ValueError: for headings that are not there, a word that is neither ours nor explained, or a person twice.
+    """
+    for key, said in (("columns", columns), ("values", values)):
+        if unknown := sorted(set(said) - set(COLUMNS)):
+            raise ValueError(f"{path}: {key} names {', '.join(unknown)}, expected some of {', '.join(COLUMNS)}")
+
+    def check(where: str, headings: list[str]) -> None:
+        if "subject" not in columns:
+            raise ValueError(
+                f"{where}: found headings {headings}; say with columns: {{subject: HEADING}} which says who"
+            )
+        for column, heading in columns.items():
+            if headings.count(heading) != 1:
+                raise ValueError(f"{where}: found headings {headings}, expected {heading!r} for {column}, once")
+
+    people = People()
+    for where, cells in read_csv(path, check):
+        read = _Row(where, {column: cells[heading].strip() for column, heading in columns.items()}, values)
+        subject = read.ours("subject")
+        if subject is None:
+            continue
+        archive = read.ours("archive")
+        person = None if archive is None else one_of(where, "archive", archive, archives), subject
+        if person in people.known:
+            raise ValueError(
+                f"{where}: found subject {subject!r} again, expected one row a person; see {people.where[person]}"
+            )
+        side, severity = read.ours("side"), read_severity(f"{where}{read.step('severity')}", read.ours("severity"))
+        if side is not None:
+            one_of(f"{where}{read.step('side')}", "side", side, [s.value for s in Side])
+        people.known[person] = FaceLabels(side=None if side is None else Side(side), severity=severity)
+        people.where[person] = where
+    return people
+
+
+@dataclass(frozen=True)
+class _Row:
+    where: str
+    cells: Mapping[str, str]
+    values: Mapping[str, Mapping[str, Any]]
+
+    def ours(self, column: str) -> str | None:
+        """The cell in our words, None where it is empty or means unknown."""
+        cell = self.cells.get(column, "")
+        meaning = self.values.get(column, {}).get(cell, cell)
+        return str(meaning).strip() or None
+
+    def step(self, column: str) -> str:
+        """How to explain a word of this column."""
+        return f" (explain it with values: {{{column}: {{{self.cells.get(column, '')}: ...}}}})"
