@@ -71,18 +71,18 @@ def _faults(records: Sequence[FaceRecord]) -> list[str]:
         return ["no photograph can be used; rejected.csv of a prepared folder, or the list below, says why"]
     faults = []
     if nameless := [shown(record.key) for record in records if record.labels.subject is None]:
-        faults.append(f"{len(nameless)} photographs have no subject ({names(nameless)}); splits go by subject, name it")
+        faults.append(f"{_some('photographs without a subject', nameless)}: splits go by subject, so name it")
     places: dict[str, set[str | None]] = {}
     for record in records:
         places.setdefault(_subject(record), set()).add(record.split)
     if torn := [subject for subject, found in places.items() if len(found) > 1 and subject != UNKNOWN]:
-        faults.append(f"{len(torn)} subjects are in two splits ({names(torn)}); a person belongs into one, correct it")
+        faults.append(f"{_some('subjects in two splits', torn)}: a person belongs into one, so correct it")
     words = {record.split for record in records}
     if strange := sorted(shown(word) for word in words - {None, *SPLITS} if word is not None):
         faults.append(f"found splits {', '.join(strange)}, expected {', '.join(SPLITS)}; rename them")
     if None in words and len(words) > 1:
         without = sum(record.split is None for record in records)
-        faults.append(f"{without} photographs have no split and others have; give every one a split, or none")
+        faults.append(f"photographs without a split: {without}, where others have one; give every one a split, or none")
     return faults
 
 
@@ -134,19 +134,21 @@ def _lacks(records: Sequence[FaceRecord], splits: dict[str, list[FaceRecord]]) -
         if records and not splits.get(split)
     ]
     if restless := [shown(s) for s, group in people.items() if identity_photograph(group) is None]:
-        lines.append(
-            f"{len(restless)} subjects have no photograph at rest ({names(restless)}); another one says who they are"
-        )
+        lines.append(f"{_some('subjects without a photograph at rest', restless)}: another one says who they are")
     if alone := [shown(s) for s, group in people.items() if len(group) == 1]:
-        lines.append(f"{len(alone)} subjects have one photograph ({names(alone)}), which is its own identity image")
+        lines.append(f"{_some('subjects with one photograph', alone)}: it is their own identity image")
     for name, label in LABELS.items():
         if count := sum(label(record) is None for record in records):
-            lines.append(f"{count} of {len(records)} photographs have no known {name}")
+            lines.append(f"photographs of unknown {name}: {count} of {len(records)}")
     if own := sorted({str(r.labels.expression) for r in records} - {"None", *EXPRESSIONS}):
-        lines.append(f"{len(own)} expressions are none of the eight ({names([shown(word) for word in own])})")
+        lines.append(_some("expressions that are none of the eight", [shown(word) for word in own]))
     if count := sum(record.landmarks is None for record in records):
-        lines.append(f"{count} of {len(records)} photographs have no landmarks; a points network has to predict them")
+        lines.append(f"photographs without landmarks: {count} of {len(records)}; a points network has to predict them")
     return lines
+
+
+def _some(what: str, items: Sequence[str]) -> str:
+    return f"{what}: {len(items)} ({names(items)})"
 
 
 def _empty_cells(cells: dict[str, dict[str, int]]) -> list[str]:
@@ -154,32 +156,24 @@ def _empty_cells(cells: dict[str, dict[str, int]]) -> list[str]:
     absent = [expression for expression in EXPRESSIONS if expression not in cells]
     lines = [f"nobody shows {', '.join(absent)}"] if cells and absent else []
     for expression, sides in cells.items():
-        empty = [side for side, count in sides.items() if not count and side not in (UNKNOWN, Side.BILATERAL.value)]
-        if empty and expression != UNKNOWN:
+        empty = [side.value for side in (Side.NONE, Side.LEFT, Side.RIGHT) if not sides[side.value]]
+        known = sum(count for side, count in sides.items() if side != UNKNOWN)
+        if empty and known and expression != UNKNOWN:
             lines.append(f"{expression} is shown by nobody with side {' or '.join(empty)}")
     return lines
 
 
 def _contradictions(records: Sequence[FaceRecord]) -> list[str]:
-    odd = [
-        shown(r.key)
-        for r in records
-        if r.labels.side is not None and r.labels.severity is not None
-        if r.labels.side is Side.NONE and r.labels.severity > 1
-    ]
-    if not odd:
-        return []
-    return [
-        f"{len(odd)} photographs have side none and a House-Brackmann grade above 1 ({names(odd)}); one of the two is "
-        "wrong"
-    ]
+    odd = [shown(r.key) for r in records if r.labels.side is Side.NONE and (r.labels.severity or 1.0) > 1]
+    what = "photographs with side none and a House-Brackmann grade above 1"
+    return [f"{_some(what, odd)}: one of the two is wrong"] if odd else []
 
 
 def _rejected(dataset: FaceDataset) -> list[str]:
     if not dataset.rejected:
         return []
     reasons = "; ".join(f"{count} {reason}" for reason, count in kinds(dataset.rejected).items())
-    return [f"{len(dataset.rejected)} photographs are not used: {reasons}"]
+    return [f"photographs that are not used: {len(dataset.rejected)} ({reasons})"]
 
 
 def names(items: Sequence[str]) -> str:

@@ -168,4 +168,4 @@ def _slug(key: str) -> str:
         return key
     path = PurePosixPath(key)
     words = re.sub("[^a-z0-9]+", "-", str(path.with_suffix("")).lower() if path.name else "").strip("-")[-64:]
-    return f"{words.strip('-') or 'picture'}-{hashlib.sha256(os.fsencode(key)).hexdigest()[:10]}"
+    return f"{words.strip('-') or 'picture'}-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"

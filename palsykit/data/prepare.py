@@ -26,6 +26,8 @@ from palsykit.faces.splits import split_records
 from palsykit.faces.vocabulary import EXPRESSIONS
 from palsykit.progress import say, track
 
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+
 LIBRARIES = ("numpy", "pillow", "scipy")
 
 
@@ -150,7 +152,7 @@ def _row(record: FaceRecord, name: str, split: str, root: str | None) -> dict[st
     labels, points = record.labels, record.landmarks
     if points is not None and not np.isfinite(points).all():
         raise PalsykitError(f"the landmarks of {record.key!r} are not finite, expected px; the data set needs mending")
-    source = root is not None and os.path.isfile(os.path.join(root, record.key))  # noqa: PTH113, PTH118 (any text)
+    source = None if root is None else _source(root, record.key)
     return {
         "file_name": name,
         "subject": shown(str(labels.subject)),
@@ -161,8 +163,16 @@ def _row(record: FaceRecord, name: str, split: str, root: str | None) -> dict[st
         "landmarks": None if points is None else [[round(float(x), 4) for x in point] for point in points],
         "landmarks_source": record.landmarks_source if points is not None else None,
         "key": shown(record.key),
-        "source": shown(record.key) if source else None,
+        "source": None if source is None else shown(source),
     }
+
+
+def _source(root: str, key: str) -> str | None:
+    """The photograph's path below the data's root where the record's key is it, with or without its suffix."""
+    for path in (key, *(key + suffix for ending in SUFFIXES for suffix in (ending, ending.upper()))):
+        if os.path.isfile(os.path.join(root, path)):  # noqa: PTH113, PTH118 (a key may be any text)
+            return path
+    return None
 
 
 def _say_who_moved(dest: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -144,7 +144,7 @@ def source(tmp_path: Path) -> Path:
     folder = tmp_path / "photographs"
     folder.mkdir()
     write(folder, FACES)
-    (folder / "bert").write_bytes(b"the photograph's own file")
+    (folder / "bert.JPG").write_bytes(b"the photograph's own file")
     return Path("photographs")
 
 
@@ -173,7 +173,7 @@ def test_photographs_become_an_imagefolder(run: Run, source: Path) -> None:
         "expression": "kiss",
         "side": None,
         "severity": None,
-        "source": "bert",
+        "source": "bert.JPG",
     }
     assert found[0]["source"] is None, "no file of this name is there"
     names = {row["file_name"].lower() for row in found}
@@ -405,8 +405,8 @@ def test_check_of_a_prepared_folder(run: Run, source: Path) -> None:
     assert ["smile_full", "2", "0", "0", "2"] in lines
     assert ["unknown", "0", "0", "1", "1"] in lines
     assert ["smile_full", "0", "1", "1", "0"] in lines
-    assert "1 subjects have no photograph at rest (bert)" in done.out
-    assert "2 subjects have one photograph (bert, cora)" in done.out
+    assert "subjects without a photograph at rest: 1 (bert)" in done.out
+    assert "subjects with one photograph: 2 (bert, cora)" in done.out
     assert "cannot be trained on" not in done.out
     assert "changed since" not in done.out
     text = Path("out/metadata.jsonl").read_text(encoding="utf-8")
@@ -433,7 +433,7 @@ def test_check_of_a_recipe(run: Run, source: Path) -> None:
     Path("small.yaml").write_text("data: {use: drawn, root: photographs}\nsynthesiser: copy\n", encoding="utf-8")
     done = run("data", "check", "small.yaml", "--set", "data.points=false")
     assert done.code == 0, done.err
-    assert "5 of 5 photographs have no landmarks" in done.out
-    assert "3 photographs are not used: 2 too small; 1 cannot be read as a picture" in done.out
+    assert "photographs without landmarks: 5 of 5" in done.out
+    assert "photographs that are not used: 3 (2 too small; 1 cannot be read as a picture)" in done.out
     done = run("data", "check", "nothing")
     assert (done.code, done.err) == (2, "palsykit: nothing: no such folder or recipe, expected one to check\n")

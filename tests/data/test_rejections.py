@@ -1,0 +1,63 @@
+"""Names that are no text stay readable; reasons are counted by kind."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from palsykit.data.rejections import kind, kinds, shown, write_rejected
+from palsykit.faces.records import Rejected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("anna/rest.jpg", "anna/rest.jpg"),
+        ("größe 𝄞 .jpg", "größe 𝄞 .jpg"),
+        ("odd\udcff\udc80.jpg", "odd\\xff\\x80.jpg"),
+        ("two\nlines\t.jpg", "two\\nlines\\t.jpg"),
+        ("lone\ud800", "lone\\ud800"),
+    ],
+)
+def test_what_is_shown(text: str, expected: str) -> None:
+    assert shown(text) == expected
+
+
+@given(st.text(st.characters(codec=None)))
+def test_what_is_shown_can_be_printed_and_written(text: str) -> None:
+    assert shown(text).isprintable()
+    assert shown(text).encode().decode() == shown(text)
+    assert shown(shown(text)) == shown(text)
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("too small: found 8 x 9 px, expected 16 px a side at least", "too small"),
+        ("cannot be read as a picture: broken data stream", "cannot be read as a picture"),
+        ("no face was found; give its points, or leave the photograph out", "no face was found"),
+        ("the same picture as a/b.jpg of subject anna", "the same picture as"),
+        ("found 2 faces (scores 0.9, 0.8), expected one", "found … faces"),
+        ("its file is gone", "its file is gone"),
+        ("", ""),
+    ],
+)
+def test_the_kind_of_a_reason(reason: str, expected: str) -> None:
+    assert kind(reason) == expected
+
+
+def test_kinds_are_counted_the_most_frequent_first() -> None:
+    reasons = ["no face: x", "too small: found 1 px", "too small: found 2 px"]
+    assert list(kinds([Rejected("p", reason) for reason in reasons]).items()) == [("too small", 2), ("no face", 1)]
+
+
+def test_the_list_reads_back_with_every_name(tmp_path: Path) -> None:
+    write_rejected(tmp_path, [Rejected('a,"b"\n\udcfe.jpg', "too small; 1 px, or so"), Rejected("c.jpg", "no face")])
+    with (tmp_path / "rejected.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["path", "reason"],
+            ['a,"b"\\n\\xfe.jpg', "too small; 1 px, or so"],
+            ["c.jpg", "no face"],
+        ]
