@@ -23,6 +23,7 @@ TEETH = {"smile_full": (0.82, 0.0), "lower_lip_depression": (0.42, 1.0)}
 _LASHES = 2.0  # px about the lid margins that a shut eye's skin must not show
 _ROLLED = 1.15  # iris radii that an eye turns up at most
 _TOOTH = 3.6  # px, width of a front tooth where pupils are 32 px apart
+_WHITE = 0.55  # mean of the sclera's colours where teeth are as light as _ENAMEL
 _INSIDE, _ENAMEL = (0.17, 0.06, 0.06), (0.90, 0.87, 0.81)
 
 
@@ -131,8 +132,11 @@ def _moved_down(picture: Tensor, by: Tensor) -> Tensor:
     return read(picture, where.transpose(1, 2).reshape(-1, 2, *picture.shape[-2:]), SIZE)
 
 
-def draw_mouth(picture: Tensor, points: Tensor, teeth: Tensor) -> Tensor:
-    """Darkness and teeth between lips that stand apart; teeth [B, 2] as in ``TEETH``."""
+def draw_mouth(picture: Tensor, points: Tensor, teeth: Tensor, sclera: Tensor) -> Tensor:
+    """Darkness and teeth between lips that stand apart; teeth [B, 2] as in ``TEETH``.
+
+    The white of the eyes, sclera [B, 2, 3], says how light the teeth are: skin would make them dark with it.
+    """
     steps = picture.shape[-1]
     x, y = axes(steps)
     top, bottom = height(points[:, UPPER_INNER], steps), height(points[:, LOWER_INNER], steps)
@@ -149,7 +153,7 @@ def draw_mouth(picture: Tensor, points: Tensor, teeth: Tensor) -> Tensor:
     enamel = torch.tensor(_ENAMEL)[:, None, None] * (shade * seam)[:, None]
     row = (upper + lower * 0.9).clamp(0, 1)[:, None]
     inside = torch.lerp(torch.tensor(_INSIDE)[:, None, None].expand_as(enamel), enamel, row)
-    brightness = picture.mean((1, 2, 3), keepdim=True).clamp(0.35, 0.6) / 0.55
+    brightness = (sclera.mean((1, 2)) / _WHITE).clamp(0.75, 1.1)[:, None, None, None]
     return torch.lerp(picture, inside * brightness, hole[:, None])
 
 

@@ -78,7 +78,7 @@ def render(people: Sequence[Person], scenes: Sequence[Scene], image_size: int) -
     picture = picture * fold_shading(skin_points, p["fold"], steps)
     picture = picture * wrinkle_shading(skin_points, p["wrinkle"], _BROWS, steps)
     teeth = torch.tensor([TEETH.get(scene.action.expression, (0.0, 0.0)) for scene in scenes])
-    picture = draw_mouth(picture, points, teeth)
+    picture = draw_mouth(picture, points, teeth, sclera)
     grey = torch.tensor([s.camera.background for s in scenes])[..., None, None, None]
     background = grey[:, 0] + grey[:, 1] * (torch.arange(steps) / steps)[None, None, :, None]
     picture = torch.lerp(background.expand_as(picture), picture, (warped[:, 6:] + 0.5).clamp(0, 1))
