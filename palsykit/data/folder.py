@@ -16,6 +16,10 @@ from palsykit.errors import PalsykitError
 MARKER, METADATA, PICTURES = "data.json", "metadata.jsonl", "images"
 
 
+_SPLIT_WORD = re.compile("(?<![a-z])(train|training|validation|valid|val|dev|test|testing|eval|evaluation)(?![a-z])")
+"""What Hugging Face's datasets takes for a split in a file's name; it then reads such files alone, without labels."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a prepared folder is made of.
@@ -158,14 +162,14 @@ def picture_names(keys: Sequence[str]) -> dict[str, str]:
         name = f"{PICTURES}/{_slug(key)}.png"
         if name in taken:
             raise PalsykitError(f"records {taken[name]!r} and {key!r} of the data set would both be {name}; rename one")
-        names[key] = taken[name] = name
-        taken[name] = key
+        names[key], taken[name] = name, key
     return names
 
 
 def _slug(key: str) -> str:
-    if re.fullmatch("[a-z0-9][a-z0-9-]{0,79}", key):
+    if re.fullmatch("[a-z0-9][a-z0-9-]{0,79}", key) and not _SPLIT_WORD.search(key):
         return key
     path = PurePosixPath(key)
     words = re.sub("[^a-z0-9]+", "-", str(path.with_suffix("")).lower() if path.name else "").strip("-")[-64:]
+    words = _SPLIT_WORD.sub(r"\1x", words)
     return f"{words.strip('-') or 'picture'}-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"

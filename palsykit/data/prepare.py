@@ -23,7 +23,7 @@ from palsykit.data.rejections import kinds, shown, write_rejected
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
 from palsykit.faces.splits import split_records
-from palsykit.faces.vocabulary import EXPRESSIONS
+from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS
 from palsykit.progress import say, track
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
@@ -202,7 +202,7 @@ def _about(
             **{name: version(name) for name in LIBRARIES},
         },
         "kept": len(rows),
-        "subjects": {split: list(subjects.values()).count(split) for split in dict.fromkeys(subjects.values())},
+        "subjects": {split: n for split in SPLITS if (n := list(subjects.values()).count(split))},
         "splits": "prescribed by the data set" if prescribed else f"drawn by subject from seed {plan.seed}",
         "single_photograph_subjects": alone,
         "without_landmarks": sum(row["landmarks"] is None for row in rows),

@@ -188,7 +188,7 @@ def test_the_closing_lines_say_what_was_kept_and_why_not_the_rest(run: Run, sour
     assert lines == [
         "2 subjects have one photograph, which is its own identity image: bert, cora",
         "A recipe reads it so: data: {use: imagefolder, root: out, frame: aligned, expressions: {kiss: kiss}}",
-        "out: kept 5 photographs (1 train, 1 test, 1 validation subjects), rejected 3: 2 too small; "
+        "out: kept 5 photographs (1 train, 1 validation, 1 test subjects), rejected 3: 2 too small; "
         "1 cannot be read as a picture (out/rejected.csv lists them)",
     ]
     table = Path("out/rejected.csv").read_text(encoding="utf-8").splitlines()
@@ -213,7 +213,7 @@ def test_the_folder_says_what_it_was_made_of(run: Run, source: Path) -> None:
     }
     assert about["finished"] is True
     assert (about["kept"], about["without_landmarks"]) == (5, 0)
-    assert about["subjects"] == {"train": 1, "test": 1, "validation": 1}
+    assert about["subjects"] == {"train": 1, "validation": 1, "test": 1}
     assert about["attribution"] == "drawn by the tests"
     assert about["versions"]["datasets drawn"] == about["versions"]["detectors guess"] == "fake-dist 1.0"
     assert about["splits"] == "prescribed by the data set"

@@ -21,7 +21,8 @@ from palsykit.errors import PalsykitError
         ("../../etc/passwd", "images/etc-passwd-"),
         ("\udcff", "images/picture-"),
         ("", "images/picture-"),
-        ("CON", "images/con-"),
+        ("test-01", "images/testx-01-"),
+        ("Val/eval 2/contest.jpg", "images/valx-evalx-2-contest-"),
         ("x" * 500, "images/" + "x" * 64 + "-"),
     ],
 )
