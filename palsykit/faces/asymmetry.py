@@ -15,9 +15,9 @@ right is at the image's left. Where landmarks are NaN, or the corners of the eye
 
 Sources: brow height, palpebral fissure height, commissure height and excursion are among the measures of Emotrics
 (Guarin et al., JAMA Facial Plast Surg 2018, 20(4):335), in mm by the iris there; the facial asymmetry index is that of
-Malm et al. (2018). They are published as magnitudes by side; sign and combination are ours. In 60 healthy people at rest
-(the train people of splits/london.csv, by their templates) the standard deviations are 0.013 (brow), 0.005 (fissure),
-0.014 (commissure), 0.018 (mouth), 0.013 (facial asymmetry index) and 0.031 (combined index, whose mean is -0.020).
+Malm et al. (2018). They are published as magnitudes by side; sign and combination are ours. In 60 healthy people at
+rest (the train people of splits/london.csv, by their templates) the standard deviations are 0.013 (brow), 0.005
+(fissure), 0.014 (commissure), 0.018 (mouth), 0.013 (facial asymmetry index) and 0.031 (combined; its mean is -0.020).
 """
 
 from dataclasses import dataclass, fields
@@ -67,12 +67,13 @@ WEIGHTS: dict[str, Weights] = {
     "smile_gentle": Weights(commissure=2, fissure=0),
     "smile_full": Weights(commissure=2, fissure=0),
     "lip_pucker": Weights(mouth=2, fissure=0),
-    "lower_lip_depression": Weights(mouth=2, fissure=0),
+    "lower_lip_depression": Weights(mouth=3, commissure=0, fissure=0),
 }
 """Stated, not fitted. A length is a length: each counts once. Where the expression is known, what it asks to move
-counts twice, for there the lost movement adds to the resting sign, and what misleads does not count: what synkinesis
-moves the other way (an eye that narrows with the mouth, a corner that rises with the eye or the brow), and the brows of
-tightly shut eyes, which effort lowers on the healthy side as palsy does on the other. An expression's weights sum to 4.
+counts more, for there the lost movement adds to the resting sign, and what misleads does not count: what synkinesis
+moves the other way (an eye that narrows with the mouth, a corner that rises with the eye or the brow), and what effort
+lowers on the healthy side as palsy does on the other (the brows of tightly shut eyes, the corners of a mouth that bares
+the lower teeth). An expression's weights sum to 4.
 """
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from palsykit.faces.landmarks import flip_points
 from palsykit.faces.records import FaceDataset, FaceRecord
-from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels
+from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group
 
 
 class FlipRefused(ValueError):
@@ -30,10 +30,10 @@ class FlipRefused(ValueError):
 
 def refusal(labels: FaceLabels) -> str | None:
     """Why a photograph with these labels must not be flipped, in one line; None where it may."""
-    if labels.side is None and labels.severity != 1:
+    if labels.side is None and labels.severity != 1 and labels.group is not Group.NORMAL:
         return (
             "the affected side is unknown, so nothing would say which it is after a flip; expected left, right, "
-            "bilateral or none, or severity 1 (normal)"
+            "bilateral or none, or severity 1, or group normal"
         )
     if labels.expression is not None and labels.expression not in EXPRESSIONS:
         return (

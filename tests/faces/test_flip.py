@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from palsykit.faces.flip import Face, FlipRefused, mirrored_labels, refusal
-from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
+from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
 
 FOLLOWS = {
     "subject": "the same person",
@@ -28,6 +28,7 @@ known = st.builds(
     expression=st.sampled_from([None, *EXPRESSIONS]),
     side=st.sampled_from(list(Side)),
     severity=st.sampled_from([None, 1.0, 3.0, 6.0]),
+    group=st.sampled_from([None, *Group]),
 )
 
 
@@ -95,7 +96,7 @@ def test_labels_that_cannot_follow_refuse_the_flip(labels: FaceLabels, said: str
         face.mirrored()
 
 
-def test_a_normal_face_needs_no_side() -> None:
-    labels = FaceLabels("s1", "rest", None, 1.0)
+@pytest.mark.parametrize("labels", [FaceLabels("s1", "rest", None, 1.0), FaceLabels("s1", group=Group.NORMAL)])
+def test_a_normal_face_needs_no_side(labels: FaceLabels) -> None:
     assert refusal(labels) is None
     assert mirrored_labels(labels) == labels
