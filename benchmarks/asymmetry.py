@@ -1,0 +1,270 @@
+"""Whether asymmetry measured from PIXELS names the affected side and grows with severity, on faces nobody has seen.
+
+    python benchmarks/asymmetry.py                        # the shipped weights, 40 fresh people
+    python benchmarks/asymmetry.py --run runs/networks --identities 100
+    python benchmarks/asymmetry.py --records               # the data set's own photographs, cameras and palsies
+
+Fresh people of the recipe's data set (another seed, none of them trained on) are rendered with every expression and
+grade, on a side drawn for each, flaccid and synkinetic; the points network finds 68 landmarks in the pictures, and the
+combined index of palsykit.faces.asymmetry is taken of those, never of the simulator's own points. ``signed`` is the
+rank correlation of the index with the grade signed by side, ``size`` that of its magnitude with the grade; ``side`` is
+how often its sign names the affected side from grade III up. Intervals are bootstraps over people. The index that knows
+the expression counts otherwise in each, so read it by expression.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from palsykit.errors import PalsykitError
+from palsykit.faces.asymmetry import Asymmetry
+from palsykit.faces.records import FaceDataset
+from palsykit.faces.views import to_tensor
+from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
+from palsykit.recipe import load_recipe
+from palsykit.recipe.schema import PartBlock
+from palsykit.run.folder import RunFolder
+from palsykit.run.parts import Parts
+from palsykit.run.train import restore_fits
+from palsykit.seeds import derive
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = "palsykit_weights:points.safetensors"
+FRESH_SEED = 20_000  # no recipe's
+NAMES_A_SIDE_FROM = 3.0  # House-Brackmann grade
+RESAMPLES = 1000
+SYNKINETIC_GRADES = (2.0, 3.0, 4.0, 5.0)  # at VI nothing moves, so nothing moves along
+STRENGTHS = 0.7, 1.0
+
+Pictures = NDArray[np.uint8]
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Faces and their indices, [N] each.
+
+    Attributes:
+        people: number of the person.
+        grade: the truth, signed: House-Brackmann grade less one, positive for the left side.
+        index: the combined index without and with knowledge of the expression.
+    """
+
+    people: NDArray[np.int64]
+    expression: NDArray[np.str_]
+    grade: Values
+    index: dict[str, Values]
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Measured":
+        """Some of the faces."""
+        index = {name: values[chosen] for name, values in self.index.items()}
+        return Measured(self.people[chosen], self.expression[chosen], self.grade[chosen], index)
+
+
+def parts_of(run: Path | None, weights: str, recipe: Path, changes: Sequence[str]) -> Parts:
+    """The networks of a run, or of a recipe with the points network's weights from a file.
+
+    Raises:
+        PalsykitError: the run has not fitted all of its networks.
+    """
+    if run is None:
+        return Parts(load_recipe(recipe, [f"networks.points.weights={weights}", *changes]))
+    folder = RunFolder(run)
+    parts = Parts(load_recipe(folder.recipe, changes))
+    files = [folder.networks / f"{block.network}.safetensors" for block in parts.fits]
+    if missing := [str(file) for file in files if not file.is_file()]:
+        raise PalsykitError(f"{run}: no {', '.join(missing)}; go on with the run until its networks are fitted")
+    restore_fits(folder, parts)
+    return parts
+
+
+def fresh(parts: Parts, seed: int, identities: int) -> FaceDataset:
+    """The recipe's data set with another seed and so many people; whom the recipe's networks saw is not among them.
+
+    Raises:
+        PalsykitError: the data set takes no seed, or that of the recipe was asked for.
+    """
+    block = parts.settings.data
+    if "seed" not in block.parameters or block.parameters["seed"] == seed:
+        raise PalsykitError(f"data {block.use}: fresh people need a key seed, other than {seed}; use face_space")
+    counts = {"identities": identities, "validation": 0, "test": 0}
+    keys = {name: value for name, value in counts.items() if name in block.parameters}
+    return parts.data(PartBlock(use=block.use, parameters={**block.parameters, **keys, "seed": seed})).dataset
+
+
+Faces = Iterator[tuple[int, FaceLabels, Pictures]]
+"""(person, labels, picture)"""
+
+
+def rendered(dataset: FaceDataset, identities: int, group: Group, seed: int) -> Faces:
+    """Every expression and grade of every person.
+
+    Raises:
+        PalsykitError: the data set renders nothing on demand.
+    """
+    render: Callable[..., tuple[Pictures, NDArray[np.float32]]] | None = getattr(dataset, "render", None)
+    if render is None:
+        raise PalsykitError(f"{type(dataset).__name__} renders nothing on demand; use face_space, or --records")
+    grades = (1.0, *SYNKINETIC_GRADES) if group is Group.SYNKINETIC else (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+    for person in range(identities):
+        for expression in EXPRESSIONS:
+            for grade in grades:
+                rng = np.random.default_rng(derive("asymmetry", seed, person, expression, grade))
+                side = (Side.LEFT, Side.RIGHT)[rng.integers(2)] if grade > 1 else Side.NONE
+                kind = group if grade > 1 else None
+                picture, _ = render(person, expression, side, grade, group=kind, strength=rng.uniform(*STRENGTHS))
+                yield person, FaceLabels(str(person), expression, side, grade, kind), picture
+
+
+def recorded(dataset: FaceDataset, group: Group) -> Faces:
+    """The photographs whose expression, side and severity are known: healthy ones and those of one kind of palsy."""
+    people: dict[str, int] = {}
+    for record in dataset.records:
+        labels = record.labels
+        unilateral = labels.side in (Side.LEFT, Side.RIGHT) and labels.severity is not None
+        if labels.expression in EXPRESSIONS and (
+            labels.side is Side.NONE or (unilateral and labels.group in (group, None))
+        ):
+            yield people.setdefault(str(labels.subject), len(people)), labels, dataset.image(record)
+
+
+def measured(parts: Parts, faces: Faces) -> Measured:
+    """Landmarks found in the pictures, and the indices of those."""
+    network = parts.points_network()
+    if network is None:
+        raise PalsykitError(f"{parts.recipe.path}: no network gives points; expected one such as mobilefacenet")
+    people, labels, pictures = zip(*faces, strict=True)
+    with torch.inference_mode():
+        batches = to_tensor(np.stack(pictures)).split(64)
+        points = torch.cat([network(batch.to(parts.device)).points.double().cpu() for batch in batches]).numpy()
+    expression = np.array([row.expression for row in labels])
+    sign = np.array([{Side.LEFT: 1, Side.RIGHT: -1}.get(row.side, 0) for row in labels])
+    known = np.empty(len(points))
+    for word in EXPRESSIONS:
+        known[expression == word] = Asymmetry.of(points[expression == word]).combined(word)
+    index = {"expression unknown": Asymmetry.of(points).combined(), "expression known": known}
+    grade = sign * np.array([(row.severity or 1.0) - 1 for row in labels])
+    return Measured(np.array(people), expression, grade, index)
+
+
+def spearman(a: Values, b: Values) -> float:
+    """Spearman's rank correlation, ties by their mean rank; NaN where one of the two does not vary."""
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
+
+
+FIGURES: dict[str, Callable[[Values, Values], float]] = {
+    "signed": spearman,
+    "size": lambda index, grade: spearman(np.abs(index), np.abs(grade)),
+    "side": lambda index, grade: _named(index, grade),
+}
+
+
+def _named(index: Values, grade: Values) -> float:
+    """Percent of the faces from grade III up whose side the index names; of all palsied ones where none is."""
+    degree = np.abs(grade) + 1
+    graded = degree >= (NAMES_A_SIDE_FROM if degree.max() >= NAMES_A_SIDE_FROM else 2)
+    return float(100 * (np.sign(index) == np.sign(grade))[graded].mean()) if graded.any() else float("nan")
+
+
+def with_interval(figure: str, faces: Measured, index: str, resamples: int) -> dict[str, Any]:
+    """A figure and its 95 % bootstrap interval, people drawn whole."""
+    of, values = FIGURES[figure], faces.index[index]
+    rows = [np.flatnonzero(faces.people == person) for person in np.unique(faces.people)]
+    rng = np.random.default_rng(0)
+    drawn = []
+    for _ in range(resamples):
+        chosen = np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
+        drawn.append(of(values[chosen], faces.grade[chosen]))
+    low, high = np.nanpercentile(drawn, [2.5, 97.5]) if np.isfinite(drawn).any() else (np.nan, np.nan)
+    return {"value": of(values, faces.grade), "low": float(low), "high": float(high)}
+
+
+def figures(faces: Measured, resamples: int) -> dict[str, Any]:
+    """Rows: all faces, by expression, and by grade (where only the side can be asked for)."""
+    chosen = {"all": np.ones(len(faces.grade), bool)}
+    chosen |= {word: faces.expression == word for word in EXPRESSIONS}
+    chosen |= {
+        f"grade {name}": np.abs(faces.grade) == grade for grade, name in enumerate(("II", "III", "IV", "V", "VI"), 1)
+    }
+    rows: dict[str, Any] = {}
+    for name, rows_of in chosen.items():
+        part = faces.where(rows_of)
+        if len(part.grade):
+            asked = ["side"] if name.startswith("grade") else list(FIGURES)
+            rows[name] = {"n": len(part.grade)} | {
+                index: {figure: with_interval(figure, part, index, resamples) for figure in asked}
+                for index in part.index
+            }
+    return rows
+
+
+def table(group: str, rows: dict[str, Any]) -> str:
+    """The figures of one kind of palsy for people."""
+    indices = [name for name in next(iter(rows.values())) if name != "n"]
+    lines = [
+        f"{'':<27}" + "".join(f"{name:^69}" for name in indices),
+        f"{group:<22}{'n':>5}" + "".join(f"{name:>23}" for name in FIGURES) * len(indices),
+    ]
+    for name, row in rows.items():
+        cells = [_cell(figure, row[index].get(figure)) for index in indices for figure in FIGURES]
+        lines.append(f"{name:<22}{row['n']:>5}" + "".join(f"{cell:>23}" for cell in cells))
+    return "\n".join(lines)
+
+
+def _cell(figure: str, found: dict[str, float] | None) -> str:
+    if found is None:
+        return ""
+    digits = 1 if figure == "side" else 3
+    return "{value:.{d}f} ({low:.{d}f} to {high:.{d}f})".format(d=digits, **found)
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Every figure, by kind of palsy."""
+    parts = parts_of(options.run, options.weights, options.recipe, options.set)
+    dataset = fresh(parts, options.seed, options.identities)
+    kinds: dict[str, Any] = {}
+    for group in (Group.FLACCID, Group.SYNKINETIC):
+        faces = (
+            recorded(dataset, group) if options.records else rendered(dataset, options.identities, group, options.seed)
+        )
+        kinds[group.value] = figures(measured(parts, faces), options.resamples)
+    return {
+        "benchmark": "asymmetry",
+        "network": str(options.run or options.weights),
+        "image_size": dataset.image_size,
+        "people": options.identities,
+        "pictures": "records" if options.records else "rendered",
+        "groups": kinds,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints a table for each kind of palsy and a JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    add = parser.add_argument
+    add("--run", type=Path, help="a run folder whose recipe fitted a points network")
+    add("--weights", default=SHIPPED, help="safetensors of the recipe's network `points`")
+    add("--recipe", type=Path, default=ROOT / "recipes" / "networks.yaml", help="network and data set")
+    add("--set", metavar="KEY=VALUE", action="append", default=[], help="change the recipe")
+    add("--identities", type=int, default=40, help="fresh people")
+    add("--seed", type=int, default=FRESH_SEED, help="of the fresh people; not the recipe's")
+    add("--records", action="store_true", help="the data set's own photographs in place of a grid of renders")
+    add("--resamples", type=int, default=RESAMPLES, help="of the bootstrap")
+    found = measure(parser.parse_args(arguments))
+    for group, rows in found["groups"].items():
+        print(table(group, rows))
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

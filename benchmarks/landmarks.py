@@ -1,0 +1,203 @@
+"""How far a landmark network is off on REAL photographs that neither it nor the face space has seen.
+
+    python benchmarks/landmarks.py                        # the shipped weights
+    python benchmarks/landmarks.py --run runs/networks    # a run that fitted the network
+    python benchmarks/landmarks.py --weights FILE.safetensors --sheet points.png
+
+The photographs are the neutral ones of the test people of recipes/london.yaml's data (splits/london.csv); the truth is
+their webmorph templates, mapped to 68 points by palsykit.faces.webmorph. Errors are mean distances in percent of the
+inter-ocular distance (outer corners of the eyes, 300-W) and of the inter-pupil distance (centres of the eyes' points).
+What all people's errors have in common, point by point, is given apart: there the network was taught another place.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from palsykit.errors import PalsykitError
+from palsykit.faces.landmarks import (
+    INNER_LIPS,
+    JAW,
+    LEFT_BROW,
+    LEFT_EYE,
+    NOSE_BASE,
+    NOSE_BRIDGE,
+    OUTER_LIPS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    eye_centres,
+)
+from palsykit.faces.records import FaceDataset, FaceRecord
+from palsykit.faces.views import view
+from palsykit.interfaces import MetricCard
+from palsykit.recipe import load_recipe
+from palsykit.run.evaluate import summarise
+from palsykit.run.folder import RunFolder
+from palsykit.run.parts import Parts
+from palsykit.run.train import restore_fits
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = "palsykit_weights:points.safetensors"
+REGIONS: dict[str, list[int]] = {
+    "all": list(range(68)),
+    "jaw": [*JAW],
+    "brows": [*RIGHT_BROW, *LEFT_BROW],
+    "nose": [*NOSE_BRIDGE, *NOSE_BASE],
+    "eyes": [*RIGHT_EYE, *LEFT_EYE],
+    "mouth": [*OUTER_LIPS, *INNER_LIPS],
+}
+OUTER_CORNERS = 36, 45
+CARD = MetricCard("Landmark error", "mean distance over the inter-ocular distance", "%", "lower", "300-W")
+
+Points = NDArray[np.float64]
+
+
+def parts_of(run: Path | None, weights: str, recipe: Path, changes: Sequence[str]) -> Parts:
+    """The networks of a run, or of a recipe with the points network's weights from a file.
+
+    Raises:
+        PalsykitError: the run has not fitted all of its networks.
+    """
+    if run is None:
+        return Parts(load_recipe(recipe, [f"networks.points.weights={weights}", *changes]))
+    folder = RunFolder(run)
+    parts = Parts(load_recipe(folder.recipe, changes))
+    files = [folder.networks / f"{block.network}.safetensors" for block in parts.fits]
+    if missing := [str(file) for file in files if not file.is_file()]:
+        raise PalsykitError(f"{run}: no {', '.join(missing)}; go on with the run until its networks are fitted")
+    restore_fits(folder, parts)
+    return parts
+
+
+def photographs(parts: Parts, data: Path, split: str, expression: str) -> tuple[FaceDataset, list[FaceRecord]]:
+    """A recipe's data at the networks' size, and its photographs with given landmarks.
+
+    Raises:
+        PalsykitError: there is none.
+    """
+    found = parts.data(load_recipe(data).settings.data)
+    records = [
+        record
+        for record in found.splits[split]
+        if record.landmarks_source == "given" and record.labels.expression == expression
+    ]
+    if not records:
+        raise PalsykitError(f"{data}: no photograph with landmarks of split {split} shows {expression}")
+    return found.dataset, records
+
+
+def find(parts: Parts, dataset: FaceDataset, records: Sequence[FaceRecord]) -> tuple[Points, Points]:
+    """Found and true landmarks [N, 68, 2] px.
+
+    Raises:
+        PalsykitError: no network of the recipe gives points.
+    """
+    network = parts.points_network()
+    if network is None:
+        raise PalsykitError(f"{parts.recipe.path}: no network gives points; expected one such as mobilefacenet")
+    faces = view(dataset, records)
+    with torch.inference_mode():
+        found = network(faces.image.to(parts.device)).points
+    return found.double().cpu().numpy(), faces.landmarks.double().numpy()
+
+
+def table_rows(found: Points, true: Points, subjects: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Figures by region; the interval is a bootstrap over subjects."""
+    right, left = eye_centres(true)
+    ocular = np.linalg.norm(true[:, OUTER_CORNERS[1]] - true[:, OUTER_CORNERS[0]], axis=-1)
+    pupils = np.linalg.norm(left - right, axis=-1)
+    error = 100 * (found - true) / ocular[:, None, None]
+    shared = error.mean(0)
+    rows = {}
+    for region, indices in REGIONS.items():
+        distance = np.linalg.norm(error[:, indices], axis=-1)
+        figure = summarise(distance.mean(1).tolist(), subjects, CARD, 0)
+        rows[region] = {
+            "error": figure.value,
+            "interval": [figure.low, figure.high],
+            "of_inter_pupil": float((distance.mean(1) * ocular / pupils).mean()),
+            "shared": float(np.linalg.norm(shared[indices], axis=-1).mean()),
+            "shared_right": float(shared[indices, 0].mean()),
+            "shared_down": float(shared[indices, 1].mean()),
+            "without_shared": float(np.linalg.norm(error[:, indices] - shared[indices], axis=-1).mean()),
+        }
+    return rows
+
+
+def sheet(dataset: FaceDataset, records: Sequence[FaceRecord], found: Points, true: Points, path: Path) -> None:
+    """Draws true (green) and found (red) points on the photographs, enlarged, five in a row."""
+    scale = max(1, 384 // dataset.image_size)
+    side, columns = dataset.image_size * scale, min(5, len(records))
+    page = Image.new("RGB", (columns * side, -(-len(records) // columns) * side), "white")
+    for number, record in enumerate(records):
+        photograph = Image.fromarray(dataset.image(record)).resize((side, side), Image.Resampling.BICUBIC)
+        draw = ImageDraw.Draw(photograph)
+        for points, colour in ((true[number], "#00d040"), (found[number], "#ff2020")):
+            for x, y in points * scale:
+                draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill=colour)
+        draw.text((6, 4), record.key, fill="black")
+        page.paste(photograph, (number % columns * side, number // columns * side))
+    page.save(path)
+
+
+def table(found: dict[str, Any]) -> str:
+    """The figures for people."""
+    seen = f"{found['photographs']} photographs of {found['subjects']} people at {found['image_size']} px"
+    lines = [
+        f"{found['network']}: {seen}",
+        f"{'region':<8}{'error, %':>9}{'95 % interval':>16}{'of pupils':>11}{'shared':>8}"
+        f"{'(right,':>9}{'down)':>7}{'without':>9}",
+    ]
+    for region, row in found["regions"].items():
+        low, high = (float("nan") if bound is None else bound for bound in row["interval"])
+        lines.append(
+            f"{region:<8}{row['error']:>9.2f}{f'{low:.2f} to {high:.2f}':>16}{row['of_inter_pupil']:>11.2f}"
+            f"{row['shared']:>8.2f}{row['shared_right']:>9.2f}{row['shared_down']:>7.2f}{row['without_shared']:>9.2f}"
+        )
+    return "\n".join(lines)
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Every figure; draws the sheet where one is asked for."""
+    parts = parts_of(options.run, options.weights, options.recipe, options.set)
+    dataset, records = photographs(parts, options.data, options.split, options.expression)
+    found, true = find(parts, dataset, records)
+    if options.sheet is not None:
+        sheet(dataset, records, found, true, options.sheet)
+    subjects = [str(record.labels.subject) for record in records]
+    return {
+        "benchmark": "landmarks",
+        "network": str(options.run or options.weights),
+        "image_size": dataset.image_size,
+        "photographs": len(records),
+        "subjects": len(set(subjects)),
+        "regions": table_rows(found, true, subjects),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints a table and a JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    add = parser.add_argument
+    add("--run", type=Path, help="a run folder whose recipe fitted a points network")
+    add("--weights", default=SHIPPED, help="safetensors of the recipe's network `points`")
+    add("--recipe", type=Path, default=ROOT / "recipes" / "networks.yaml", help="the network's settings")
+    add("--set", metavar="KEY=VALUE", action="append", default=[], help="change the recipe")
+    add("--data", type=Path, default=ROOT / "recipes" / "london.yaml", help="a recipe whose data is read")
+    add("--split", default="test", choices=["train", "validation", "test"])
+    add("--expression", default="rest", help="of the photographs")
+    add("--sheet", type=Path, metavar="PNG", help="draw true and found points on the photographs")
+    found = measure(parser.parse_args(arguments))
+    print(table(found))
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

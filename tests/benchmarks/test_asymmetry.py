@@ -1,0 +1,128 @@
+"""The asymmetry benchmark: it sees only what the network finds, and its figures say what that is worth."""
+
+import importlib.resources
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from palsykit import weights
+from palsykit.errors import PalsykitError
+from palsykit.faces.landmarks import flip_points
+from palsykit.faces.palsy import displace
+from palsykit.faces.vocabulary import EXPRESSIONS, Group, Side
+from palsykit.faces.webmorph import to_ibug68
+from palsykit.interfaces import NetworkOutput
+from palsykit.recipe import load_recipe
+from palsykit.run.parts import Parts
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests" / "run" / "tiny.yaml"
+ASSET = importlib.resources.files("palsykit_face_space") / "assets/face_space.safetensors"
+Script = Callable[[str], ModuleType]
+
+
+@pytest.fixture
+def benchmark(script: Script) -> ModuleType:
+    return script("asymmetry")
+
+
+class Numbered:
+    """Renders pictures that show nothing but their number; the simulator's points are kept by number."""
+
+    def __init__(self) -> None:
+        self.shape = load_file(str(ASSET))["shape_mean"].astype(np.float64)
+        self.points: list[np.ndarray] = []
+
+    def render(
+        self, person: int, expression: str, side: Side, grade: float, *, group: Group | None, strength: float
+    ) -> Any:
+        points = to_ibug68(displace(self.shape, expression, strength, side, grade, group).points)
+        self.points.append(points)
+        number = len(self.points) - 1
+        picture = np.zeros((4, 4, 3), np.uint8)
+        picture[0, 0] = number // 256, number % 256, 0
+        return picture, points
+
+    def network(self, find: Callable[[np.ndarray], np.ndarray]) -> Any:
+        """Parts whose network reads the number and tells the points, as ``find`` sees them."""
+
+        def points(image: torch.Tensor) -> NetworkOutput:
+            pixel = ((image[:, :2, 0, 0] + 1) * 127.5).round().long()
+            numbers = (pixel[:, 0] * 256 + pixel[:, 1]).tolist()
+            found = np.stack([find(self.points[number]) for number in numbers])
+            return NetworkOutput(map=image, points=torch.from_numpy(found))
+
+        return SimpleNamespace(points_network=lambda: points, device="cpu")
+
+
+def figures_of(benchmark: ModuleType, find: Callable[[np.ndarray], np.ndarray], people: int = 4) -> dict[str, Any]:
+    dataset = Numbered()
+    faces = benchmark.rendered(dataset, people, Group.FLACCID, 1)
+    found: dict[str, Any] = benchmark.figures(benchmark.measured(dataset.network(find), faces), 20)
+    return found
+
+
+def test_a_network_that_sees_names_every_side(benchmark: ModuleType) -> None:
+    rows = figures_of(benchmark, lambda points: points)
+    assert rows["all"]["n"] == 4 * 8 * 6
+    for index in ("expression unknown", "expression known"):
+        assert rows["all"][index]["signed"]["value"] > 0.95
+        assert rows["all"][index]["side"] == {"value": 100, "low": 100, "high": 100}
+        assert all(rows[word][index]["size"]["value"] > 0.95 for word in ("rest", "smile_full", "lip_pucker"))
+    assert {name: row["n"] for name, row in rows.items() if name.startswith("grade")} == {
+        f"grade {grade}": 32 for grade in ("II", "III", "IV", "V", "VI")
+    }
+
+
+def test_a_network_that_mirrors_names_none(benchmark: ModuleType) -> None:
+    rows = figures_of(benchmark, lambda points: flip_points(points, 128))
+    assert rows["all"]["expression unknown"]["signed"]["value"] < -0.95
+    assert rows["all"]["expression unknown"]["side"]["value"] == 0
+    assert rows["grade VI"]["expression known"]["side"]["value"] == 0
+
+
+def test_a_network_that_sees_nothing_guesses(benchmark: ModuleType) -> None:
+    rng = np.random.default_rng(0)
+    mean = to_ibug68(load_file(str(ASSET))["shape_mean"])
+    rows = figures_of(benchmark, lambda points: mean + rng.normal(0, 1, (68, 2)))
+    assert abs(rows["all"]["expression unknown"]["signed"]["value"]) < 0.25
+    assert 30 < rows["all"]["expression unknown"]["side"]["value"] < 70
+
+
+def test_spearman_is_scipys(benchmark: ModuleType) -> None:
+    from scipy.stats import spearmanr
+
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 5, 50).astype(float), rng.normal(size=50)
+    assert benchmark.spearman(a, b) == pytest.approx(spearmanr(a, b)[0])
+    assert np.isnan(benchmark.spearman(np.ones(5), np.arange(5.0)))
+
+
+@pytest.mark.parametrize("records", [[], ["--records"]])
+def test_it_runs(benchmark: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], records: list[str]) -> None:
+    file = tmp_path / "points.safetensors"
+    weights.save(Parts(load_recipe(TINY)).networks["points"].module.state_dict(), file)
+    few = ["--identities", "3", "--resamples", "3", *records]
+    benchmark.main(["--recipe", str(TINY), "--weights", str(file), *few])
+    *lines, last = capsys.readouterr().out.splitlines()
+    found = json.loads(last)
+    assert list(found["groups"]) == ["flaccid", "synkinetic"]
+    rows = found["groups"]["flaccid"]
+    assert rows["all"]["n"] == sum(rows[name]["n"] for name in rows if name in EXPRESSIONS)
+    assert lines[1].split()[:2] == ["flaccid", "n"]
+    assert f"{rows['all']['expression unknown']['signed']['value']:.3f}" in lines[2]
+
+
+def test_the_people_must_be_fresh(benchmark: ModuleType) -> None:
+    parts = Parts(load_recipe(TINY))
+    with pytest.raises(PalsykitError, match="fresh people need a key seed, other than 0"):
+        benchmark.fresh(parts, 0, 3)
+    with pytest.raises(PalsykitError, match="renders nothing on demand"):
+        next(benchmark.rendered(SimpleNamespace(), 1, Group.FLACCID, 1))
