@@ -1,9 +1,10 @@
 """Landmarks as tokens: one a position of the map, channels and positions kept apart."""
 
+import pytest
 import torch
 from torch import nn
 
-from palsykit.interfaces import FaceView
+from palsykit.interfaces import FaceView, NetworkOutput
 from palsykit.networks import SharedNetwork
 from palsykit_landmark.encoder import LandmarkEncoder
 from palsykit_landmark.mobilefacenet import MobileFaceNet
@@ -42,3 +43,31 @@ def test_gradients_reach_every_weight_and_the_image():
     assert not any(name.startswith("network") for name in built.state_dict())
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in built.parameters())
     assert image.grad.abs().sum() > 0
+
+
+def test_points_join_as_tokens_that_know_where_and_which_they_are():
+    torch.manual_seed(0)
+    network = SharedNetwork("points", MobileFaceNet(32, width=0.125))
+    network.freeze()
+    built = LandmarkEncoder(32, network=network, width=24, points=True)
+    features = built.extract(FaceView.of_images(torch.randn(2, 3, 32, 32)))
+    assert built(features).tokens.shape == (2, built.spec.tokens, 24) == (2, 4 + 68, 24)
+    there = {**features, "points": features["points"].clone()}
+    there["points"][:, 10, 0] += 0.5  # px
+    moved = (built(there).tokens - built(features).tokens).abs().amax(-1)[0]
+    assert (moved > 1e-4).nonzero().flatten().tolist() == [4 + 10]
+    together = {**features, "points": features["points"][:, :1].expand(-1, 68, -1)}
+    tokens = built(together).tokens[0, 4:]
+    assert (tokens[1:] - tokens[0]).abs().amax(-1).min() > 1e-3, "two points at one place are told apart"
+
+
+def test_points_of_a_network_without_any_are_refused():
+    class Blind(nn.Module):
+        map_shape, embedding_width = (8, 2, 2), None
+
+        def forward(self, image):
+            return NetworkOutput(map=torch.zeros(len(image), 8, 2, 2))
+
+    built = LandmarkEncoder(32, network=SharedNetwork("blind", Blind()), points=True)
+    with pytest.raises(ValueError, match="finds no points"):
+        built.extract(FaceView.of_images(torch.zeros(1, 3, 32, 32)))

@@ -98,3 +98,14 @@ def test_saved_as_diffusers_saves(tmp_path):
 def test_an_unknown_backend_is_answered_with_the_known():
     with pytest.raises(PalsykitError, match=r"unknown attention backend 'sdap': did you mean sdpa\?"):
         tiny(attention="sdap")
+
+
+def test_patches_are_the_u_nets_pixels():
+    denoiser = tiny(patch=2, attention_at=(4,))
+    assert (denoiser.unet.config.sample_size, denoiser.unet.config.in_channels) == (8, 12)
+    prediction = denoiser(*batch())
+    assert prediction.shape == (2, 3, 16, 16)
+    prediction.square().mean().backward()
+    assert all(weight.grad is not None for weight in denoiser.parameters())
+    with pytest.raises(ValueError, match="patches of 3 px do not tile 16 px"):
+        tiny(patch=3)
