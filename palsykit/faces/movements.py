@@ -1,6 +1,5 @@
 """What a healthy half face does in each of the eight expressions.
 
-
 Lengths are fractions of the distance between the pupils, chosen to be seen in small pictures, not measured.
 """
 
