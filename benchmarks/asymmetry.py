@@ -8,8 +8,8 @@ Fresh people of the recipe's data set (another seed, none of them trained on) ar
 grade, on a side drawn for each, flaccid and synkinetic; the points network finds 68 landmarks in the pictures, and the
 combined index of palsykit.faces.asymmetry is taken of those, never of the simulator's own points. ``signed`` is the
 rank correlation of the index with the grade signed by side, ``size`` that of its magnitude with the grade; ``side`` is
-how often its sign names the affected side from grade III up. Intervals are bootstraps over people. The index that knows
-the expression counts otherwise in each, so read it by expression.
+how often its sign names the affected side from grade III up. Intervals are bootstraps over people. An index that knows
+the expression counts otherwise in each, so read it by expression; healthy faces are measured like the palsied ones.
 """
 
 import argparse
@@ -55,7 +55,7 @@ class Measured:
     Attributes:
         people: number of the person.
         grade: the truth, signed: House-Brackmann grade less one, positive for the left side.
-        index: the combined index without and with knowledge of the expression.
+        index: the combined index by what it knows beside the landmarks.
     """
 
     people: NDArray[np.int64]
@@ -136,7 +136,7 @@ def recorded(dataset: FaceDataset, group: Group) -> Faces:
             yield people.setdefault(str(labels.subject), len(people)), labels, dataset.image(record)
 
 
-def measured(parts: Parts, faces: Faces) -> Measured:
+def measured(parts: Parts, faces: Faces, group: Group) -> Measured:
     """Landmarks found in the pictures, and the indices of those."""
     network = parts.points_network()
     if network is None:
@@ -147,10 +147,14 @@ def measured(parts: Parts, faces: Faces) -> Measured:
         points = torch.cat([network(batch.to(parts.device)).points.double().cpu() for batch in batches]).numpy()
     expression = np.array([row.expression for row in labels])
     sign = np.array([{Side.LEFT: 1, Side.RIGHT: -1}.get(row.side, 0) for row in labels])
-    known = np.empty(len(points))
+    known, sorted_out = np.empty(len(points)), np.empty(len(points))
     for word in EXPRESSIONS:
-        known[expression == word] = Asymmetry.of(points[expression == word]).combined(word)
-    index = {"expression unknown": Asymmetry.of(points).combined(), "expression known": known}
+        shown = expression == word
+        known[shown] = Asymmetry.of(points[shown]).combined(word)
+        sorted_out[shown] = Asymmetry.of(points[shown]).combined(word, group)
+    index = {"nothing": Asymmetry.of(points).combined(), "expression": known}
+    if group is Group.SYNKINETIC:
+        index["expression and group"] = sorted_out
     grade = sign * np.array([(row.severity or 1.0) - 1 for row in labels])
     return Measured(np.array(people), expression, grade, index)
 
@@ -209,15 +213,14 @@ def figures(faces: Measured, resamples: int) -> dict[str, Any]:
 
 
 def table(group: str, rows: dict[str, Any]) -> str:
-    """The figures of one kind of palsy for people."""
-    indices = [name for name in next(iter(rows.values())) if name != "n"]
-    lines = [
-        f"{'':<27}" + "".join(f"{name:^69}" for name in indices),
-        f"{group:<22}{'n':>5}" + "".join(f"{name:>23}" for name in FIGURES) * len(indices),
-    ]
-    for name, row in rows.items():
-        cells = [_cell(figure, row[index].get(figure)) for index in indices for figure in FIGURES]
-        lines.append(f"{name:<22}{row['n']:>5}" + "".join(f"{cell:>23}" for cell in cells))
+    """The figures of one kind of palsy for people, a block for each index."""
+    lines = []
+    for index in (name for name in next(iter(rows.values())) if name != "n"):
+        lines += [f"{group}; the index knows: {index}"]
+        lines += [f"{'':<22}{'n':>5}" + "".join(f"{name:>26}" for name in FIGURES)]
+        for name, row in rows.items():
+            cells = [_cell(figure, row[index].get(figure)) for figure in FIGURES]
+            lines.append(f"{name:<22}{row['n']:>5}" + "".join(f"{cell:>26}" for cell in cells).rstrip())
     return "\n".join(lines)
 
 
@@ -237,7 +240,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         faces = (
             recorded(dataset, group) if options.records else rendered(dataset, options.identities, group, options.seed)
         )
-        kinds[group.value] = figures(measured(parts, faces), options.resamples)
+        kinds[group.value] = figures(measured(parts, faces, group), options.resamples)
     return {
         "benchmark": "asymmetry",
         "network": str(options.run or options.weights),

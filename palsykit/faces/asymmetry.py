@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palsykit.faces.landmarks import COUNT, INNER_LIPS, LEFT_BROW, OUTER_LIPS, RIGHT_BROW
-from palsykit.faces.vocabulary import EXPRESSIONS
+from palsykit.faces.vocabulary import EXPRESSIONS, Group
 
 Points = NDArray[np.floating]
 Values = NDArray[np.float64]
@@ -75,6 +75,20 @@ moves the other way (an eye that narrows with the mouth, a corner that rises wit
 lowers on the healthy side as palsy does on the other (the brows of tightly shut eyes, the corners of a mouth that bares
 the lower teeth). An expression's weights sum to 4.
 """
+
+_NARROWER, _CLOSING = Weights(fissure=-2, commissure=0), Weights(fissure=2, commissure=0)
+SYNKINETIC_WEIGHTS: dict[str, Weights] = {
+    "rest": _NARROWER,
+    "brow_raise": Weights(brow=2, fissure=-1, commissure=0),
+    "eye_closure_gentle": _CLOSING,
+    "eye_closure_tight": Weights(fissure=3, commissure=0, brow=0),
+    "smile_gentle": Weights(fissure=-1),
+    "smile_full": Weights(fissure=-1),
+    "lip_pucker": _NARROWER,
+    "lower_lip_depression": _NARROWER,
+}
+"""Where the palsy is known to be synkinetic: the affected eye is the narrower one, at rest and more so when the mouth
+moves, and its corner does not droop; but it still does not close. The weights' magnitudes sum to 4."""
 
 
 def in_face_axes(landmarks: Points) -> Values:
@@ -181,22 +195,24 @@ class Asymmetry:
             mouth=-in_face_axes(landmarks)[..., _LIPS, 0].mean(-1),
         )
 
-    def combined(self, expression: str | None = None) -> Values:
+    def combined(self, expression: str | None = None, group: Group | None = None) -> Values:
         """One signed index [...]: the weighted sum of the four differences, in inter-ocular distances.
 
-        Its sign names the affected side, positive the left; its size grows with severity. A synkinetic palsy at rest
-        lacks the flaccid signs and may show the opposite one (the affected eye is the narrower): measure it in movement
-        and give the expression.
+        Its sign names the affected side, positive the left; its size grows with severity, within one expression.
+        Without the group a synkinetic palsy is measured well where the expression is known and moves brow, eye or
+        corner; at rest it lacks the flaccid signs and may show the opposite one.
 
         Args:
             expression: what all these faces were asked to do, canonical; None where it is not known.
+            group: their kind of palsy; counts where the expression is known. None is measured as flaccid.
 
         Raises:
             ValueError: for an expression that is none of the eight.
         """
         if expression is not None and expression not in WEIGHTS:
             raise ValueError(f"unknown expression {expression!r}; expected one of {', '.join(EXPRESSIONS)}, or None")
-        weights = UNKNOWN_EXPRESSION if expression is None else WEIGHTS[expression]
+        known = SYNKINETIC_WEIGHTS if group is Group.SYNKINETIC else WEIGHTS
+        weights = UNKNOWN_EXPRESSION if expression is None else known[expression]
         terms = [getattr(weights, field.name) * getattr(self, field.name) for field in fields(self)]
         total: Values = np.sum(terms, axis=0)
         return total

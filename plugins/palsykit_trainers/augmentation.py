@@ -1,4 +1,7 @@
-"""Light augmentation of faces that leaves their labels true: light and position change, left and right never do."""
+"""Light augmentation of faces that leaves their labels true: light and position change, left and right never do.
+
+Flips turn labels round, so they are core's: a training's key ``flip`` (palsykit.training.batches), off by default.
+"""
 
 import torch
 from torch import Tensor

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from safetensors.numpy import load_file
 
 from palsykit.faces import asymmetry
-from palsykit.faces.asymmetry import WEIGHTS, Asymmetry, Weights
+from palsykit.faces.asymmetry import SYNKINETIC_WEIGHTS, WEIGHTS, Asymmetry, Weights
 from palsykit.faces.flip import Face
 from palsykit.faces.palsy import displace
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
@@ -83,6 +83,21 @@ def test_no_measure_of_a_flaccid_palsy_points_to_the_healthy_side(
 def test_what_is_asked_to_move_shows_more_than_at_rest(template: np.ndarray, expression: str, measure: str) -> None:
     still, moving = (of(posed(template, word, Side.LEFT, 5.0))[measure] for word in ("rest", expression))
     assert moving > 1.2 * still
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+@pytest.mark.parametrize(("side", "sign"), [(Side.LEFT, 1), (Side.RIGHT, -1)])
+def test_the_known_group_finds_the_side_of_a_synkinetic_palsy(
+    template: np.ndarray, expression: str, side: Side, sign: int
+) -> None:
+    faces = np.stack([posed(template, expression, side, grade, Group.SYNKINETIC) for grade in GRADES[1:]])
+    assert (sign * Asymmetry.of(faces).combined(expression, Group.SYNKINETIC) > 0).all()
+
+
+def test_any_other_group_is_measured_as_flaccid(template: np.ndarray) -> None:
+    face = Asymmetry.of(posed(template, "smile_full", Side.LEFT, 4.0))
+    assert face.combined("smile_full", Group.FLACCID) == face.combined("smile_full")
+    assert face.combined(None, Group.SYNKINETIC) == face.combined()
 
 
 @pytest.mark.parametrize("expression", IN_MOVEMENT)
@@ -169,7 +184,9 @@ def test_what_cannot_be_measured_is_nan(template: np.ndarray) -> None:
 
 def test_every_expression_has_weights_of_one_sum() -> None:
     assert list(WEIGHTS) == list(EXPRESSIONS)
-    sums = {sum(getattr(weights, name) for name in MEASURES) for weights in (*WEIGHTS.values(), Weights())}
+    assert list(SYNKINETIC_WEIGHTS) == list(EXPRESSIONS)
+    every = (*WEIGHTS.values(), *SYNKINETIC_WEIGHTS.values(), Weights())
+    sums = {sum(abs(getattr(weights, name)) for name in MEASURES) for weights in every}
     assert sums == {4}, "so that no expression counts more than another"
 
 
