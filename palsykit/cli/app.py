@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from palsykit import __version__
-from palsykit.cli import check, data, evaluate, generate, plugins, run, show
+from palsykit.cli import check, convert, data, evaluate, generate, plugins, run, show, synthesize
 
 app = typer.Typer(
     help="Synthesis of facial-palsy photographs: recipes, trained models, pictures and reports. Not for diagnosis.",
@@ -37,8 +37,10 @@ for _name, _module in (
     ("show", show),
     ("plugins", plugins),
     ("generate", generate),
+    ("synthesize", synthesize),
     ("evaluate", evaluate),
 ):
     app.command(_name)(_module.command)
 
 app.add_typer(data.app, name="data")
+app.add_typer(convert.app, name="convert")

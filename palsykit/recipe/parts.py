@@ -34,6 +34,7 @@ SECTIONS = {
     "sampler": "samplers",
     "trainer": "trainers",
     "synthesiser": "synthesisers",
+    "poser": "posers",
     "metrics": "metrics",
 }
 """A field of the schema that holds parts -> their registry group."""

@@ -112,6 +112,7 @@ class Settings(Block):
     """A whole recipe.
 
     Attributes:
+        poser: makes the driver view where an expression is asked for by name; neither trained nor measured with.
         tracking: where the training log goes beside log.jsonl; changes no result.
     """
 
@@ -130,6 +131,7 @@ class Settings(Block):
     trainer: PartBlock | None = None
     train: Training = Training()
     synthesiser: PartBlock | None = None
+    poser: PartBlock | None = None
     generate: Generation = Generation()
     metrics: dict[str, PartBlock] = Field(default_factory=dict)
     tracking: Literal["tensorboard"] | None = None

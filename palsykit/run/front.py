@@ -1,5 +1,7 @@
 """The library's front door: ``palsykit.load("runs/NAME").generate(identity=..., driver=...)``."""
 
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +10,22 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from palsykit.diffusion.model import ConditionalDiffusion
 from palsykit.errors import PalsykitError
+from palsykit.faces.asking import asked
+from palsykit.faces.interfaces import Poser
 from palsykit.faces.views import to_pictures, to_tensor
+from palsykit.faces.vocabulary import FaceLabels
 from palsykit.interfaces import FaceBatch, FaceView
+from palsykit.recipe.schema import PartBlock
+from palsykit.report import words
+from palsykit.report.sheet import Panel, draw_sheet
 from palsykit.run.folder import RunFolder, read_state
 from palsykit.run.parts import Parts
+from palsykit.run.posing import posed, with_landmarks
 from palsykit.run.runner import reopened
 from palsykit.run.train import trained_model
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
+ROW_FACE_PX = 128
 
 
 class Model:
@@ -24,20 +34,44 @@ class Model:
     Args:
         parts: the run's parts, fitted.
         model: its trained model; None where the recipe's synthesiser needs none.
+        poser: name of the poser that makes drivers of named expressions; None takes the recipe's, else the only one.
     """
 
-    def __init__(self, parts: Parts, model: ConditionalDiffusion | None):
-        self.parts, self.model = parts, model
+    def __init__(self, parts: Parts, model: ConditionalDiffusion | None, poser: str | None = None):
+        self.parts, self.model, self._poser_name = parts, model, poser
         self.image_size = parts.settings.image_size
 
+    def poser_block(self) -> PartBlock:
+        """The block of ``poser``."""
+        return self.parts.poser_block(self._poser_name)
+
+    @cached_property
+    def poser(self) -> Poser:
+        """What makes drivers of named expressions."""
+        return self.parts.poser(self._poser_name)
+
     def generate(
-        self, *, identity: Picture, driver: Picture, seed: int = 0, guidance: float | None = None
+        self,
+        *,
+        identity: Picture,
+        driver: Picture | None = None,
+        expression: str | None = None,
+        side: str | None = None,
+        severity: float | None = None,
+        strength: float = 1.0,
+        seed: int = 0,
+        guidance: float | None = None,
     ) -> Image.Image:
-        """This person, making that face.
+        """This person, making that face: a photograph's, or an expression by name.
 
         Args:
             identity: whose face; a square face crop in palsykit's frame, as a path, a PIL image or uint8 [H, W, 3].
-            driver: whose expression; likewise.
+                For an expression by name, the person at rest and without a palsy.
+            driver: whose expression; likewise. Either this or ``expression``.
+            expression: a name of the vocabulary, or an alias; the driver is then the identity picture, posed.
+            side: the affected side, the subject's; needs ``severity``.
+            severity: House-Brackmann grade, 1 (normal) to 6 (total), whole or between; needs ``side``.
+            strength: of the movement on a healthy side, 0 to 1; of an expression by name.
             seed: of the noise; the same seed gives the same picture.
             guidance: classifier-free guidance strength; None takes the recipe's.
 
@@ -45,25 +79,86 @@ class Model:
             A PIL image with the recipe's image size.
 
         Raises:
-            PalsykitError: for a picture that cannot be read or is not square, or guidance that the model cannot give.
+            PalsykitError: for a picture that cannot be read or is not square, labels that do not go together, or
+                guidance that the model cannot give.
         """
-        views = [self._view(name, picture) for name, picture in (("identity", identity), ("driver", driver))]
+        if (driver is None) == (expression is None):
+            found = "both a driver and an expression" if driver is not None else "neither a driver nor an expression"
+            raise PalsykitError(f"generate: {found}; give one: whose expression, or its name")
+        person = self._view("identity", identity)
+        if expression is not None:
+            how = self._posed(person, [asked(expression, side, severity)], strength)
+        elif (side, severity) != (None, None):
+            raise PalsykitError(
+                "generate: side or severity with a driver, whose picture shows them; leave them out, or give an "
+                "expression by name in the driver's place"
+            )
+        else:
+            assert driver is not None  # one of the two is there
+            how = self._view("driver", driver)
+        return Image.fromarray(self.synthesise(FaceBatch(person, how), [seed], guidance)[0])
+
+    def dial(
+        self,
+        *,
+        identity: Picture,
+        expression: str,
+        side: str,
+        severities: Sequence[float],
+        strength: float = 1.0,
+        seed: int = 0,
+        guidance: float | None = None,
+    ) -> tuple[Image.Image, list[Image.Image]]:
+        """One person and expression at several grades, from the same noise: a labelled row, and its pictures.
+
+        Args and errors are those of ``generate``.
+        """
+        labels = [asked(expression, side, severity) for severity in severities]
+        person = self._view("identity", identity)
+        people = FaceView.of_images(person.image.repeat(len(labels), 1, 1, 1))
+        faces = FaceBatch(people, self._posed(people, labels, strength))
+        pictures = self.synthesise(faces, [seed] * len(labels), guidance)
+        name = words.expression(str(labels[0].expression))
+        grades = tuple(words.grade(float(severity)) for severity in severities)
+        title = f"{name} · affected side: {side}"
+        panel = Panel(title, to_pictures(person.image)[0], grades, ((name, tuple(pictures)),))
+        row = draw_sheet([panel], ROW_FACE_PX, "synthetic; House-Brackmann grades as asked, not measured")
+        return row, [Image.fromarray(picture) for picture in pictures]
+
+    def _posed(self, people: FaceView, labels: Sequence[FaceLabels], strength: float) -> FaceView:
+        if not 0 <= strength <= 1:
+            raise PalsykitError(f"strength {strength:g}: expected 0 (no movement) to 1 (full)")
+        return posed(self.poser, with_landmarks(self.parts, people), labels, [strength] * len(labels))
+
+    def synthesise(self, faces: FaceBatch, seeds: Sequence[int], guidance: float | None = None) -> NDArray[np.uint8]:
+        """Pictures [B, H, W, 3] of B identities with their drivers; row i depends on row i and seeds[i] alone.
+
+        Raises:
+            PalsykitError: for guidance that the model cannot give.
+        """
         synthesiser = self.parts.synthesiser(self.model, guidance)
         try:
-            images = synthesiser.generate(FaceBatch(*views), [seed])
+            return to_pictures(synthesiser.generate(faces, seeds))
         except ValueError as error:
             raise PalsykitError(f"generate: {error}") from error
-        return Image.fromarray(to_pictures(images)[0])
 
     def _view(self, name: str, picture: Picture) -> FaceView:
-        image = _opened(name, picture)
-        if image.width != image.height:
-            raise PalsykitError(
-                f"{name}: the picture is {image.width} x {image.height} px; expected a square face crop, eyes "
-                "at 39 % of its height and mouth at 68 %; crop it so and try again"
-            )
-        image = image.resize((self.image_size, self.image_size), Image.Resampling.LANCZOS)
-        return FaceView.of_images(to_tensor(np.array(image)[None])).to(self.parts.device)
+        return FaceView.of_images(to_tensor(face_crop(name, picture, self.image_size)[None])).to(self.parts.device)
+
+
+def face_crop(name: str, picture: Picture, size: int) -> NDArray[np.uint8]:
+    """A square face crop, upright RGB, [size, size, 3].
+
+    Raises:
+        PalsykitError: it cannot be read or is not square; ``name`` says which it is.
+    """
+    image = _opened(name, picture)
+    if image.width != image.height:
+        raise PalsykitError(
+            f"{name}: the picture is {image.width} x {image.height} px; expected a square face crop, eyes "
+            "at 39 % of its height and mouth at 68 %; crop it so and try again"
+        )
+    return np.array(image.resize((size, size), Image.Resampling.LANCZOS))
 
 
 def _opened(name: str, picture: Picture) -> Image.Image:
@@ -82,8 +177,12 @@ def _opened(name: str, picture: Picture) -> Image.Image:
     return picture.convert("RGB")
 
 
-def load(run: str | Path) -> Model:
+def load(run: str | Path, poser: str | None = None) -> Model:
     """A trained run as something that generates.
+
+    Args:
+        run: its folder.
+        poser: what makes drivers of named expressions; None takes the recipe's, else the only one that is installed.
 
     Raises:
         PalsykitError: where the folder is no run, or its training is not finished.
@@ -94,4 +193,4 @@ def load(run: str | Path) -> Model:
             f"{run}: its training is not finished; go on with it: palsykit run {folder.recipe} --output {run}"
         )
     parts = reopened(folder)
-    return Model(parts, trained_model(folder, parts))
+    return Model(parts, trained_model(folder, parts), poser)

@@ -13,6 +13,7 @@ from torch import nn
 from palsykit.diffusion.model import Condition, ConditionalDiffusion
 from palsykit.diffusion.synthesis import DiffusionSynthesiser
 from palsykit.errors import PalsykitError
+from palsykit.faces.interfaces import Poser
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.splits import split_records
 from palsykit.faces.views import view
@@ -21,6 +22,7 @@ from palsykit.networks import SharedNetwork
 from palsykit.recipe import Recipe
 from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import FitBlock, PartBlock, Settings
+from palsykit.registry import registry
 from palsykit.seeds import derive
 from palsykit.training.loop import accelerator
 
@@ -158,6 +160,28 @@ class Parts:
         strength = s.generate.guidance if guidance is None else guidance
         check_guidance(strength, s)
         return DiffusionSynthesiser(model.eval(), self.build("samplers", s.sampler, model.scheduler), strength)
+
+    def poser_block(self, name: str | None = None) -> PartBlock:
+        """What makes drivers of named expressions: ``name``, else the recipe's, else the only one that is installed.
+
+        Raises:
+            PalsykitError: none is installed, or several are and neither recipe nor caller names one.
+        """
+        if name is not None or self.settings.poser is not None:
+            return PartBlock(use=name) if name is not None else cast(PartBlock, self.settings.poser)
+        known = registry().names("posers")
+        if len(known) != 1:
+            found = f"several are installed ({', '.join(known)})" if known else "no plugin installed brings one"
+            step = "name one with --poser" if known else "`palsykit plugins` lists parts; give --driver IMAGE instead"
+            raise PalsykitError(
+                f"{self.recipe.name}: an expression by name needs a poser, the recipe names none and {found}; {step}; "
+                "a new run's recipe takes the line poser: {use: NAME}"
+            )
+        return PartBlock(use=known[0])
+
+    def poser(self, name: str | None = None) -> Poser:
+        """The poser of ``poser_block``, built."""
+        return cast(Poser, self.build("posers", self.poser_block(name)))
 
 
 def check_guidance(strength: float, settings: Settings) -> None:

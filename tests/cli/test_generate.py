@@ -10,19 +10,28 @@ import pytest
 from PIL import Image
 
 Run = Callable[..., Any]
+posers: list[str | None] = []
 
 
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What was asked of the trained run ``runs/small``, which is not there."""
     calls: list[dict[str, Any]] = []
+    posers.clear()
+    front, run = ModuleType("palsykit.run.front"), ModuleType("palsykit.run")
 
     def generate(**keywords: Any) -> Image.Image:
         calls.append(keywords)
         return Image.new("RGB", (4, 4), (keywords["seed"], 0, 0))
 
-    front, run = ModuleType("palsykit.run.front"), ModuleType("palsykit.run")
-    front.load = lambda folder: SimpleNamespace(generate=generate)  # type: ignore[attr-defined]
+    def dial(**keywords: Any) -> tuple[Image.Image, list[Image.Image]]:
+        return generate(**keywords), []
+
+    def load(folder: Path, poser: str | None = None) -> SimpleNamespace:
+        posers.append(poser)
+        return SimpleNamespace(generate=generate, dial=dial)
+
+    front.load = load  # type: ignore[attr-defined]
     run.evaluate_run = lambda folder: {"psnr": 21.123456789, "afid": None}  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "palsykit.run.front", front)
     monkeypatch.setitem(sys.modules, "palsykit.run", run)
@@ -50,6 +59,54 @@ def test_nothing_is_written_over_without_force(palsykit: Run, asked: list[dict[s
     assert palsykit("generate", "runs/small", *FACES, "--output", "anna.png", "--seed", 9, "--force").code == 0
     assert Image.open("anna.png").getpixel((0, 0)) == (9, 0, 0)
     assert asked[0]["guidance"] is None
+
+
+NAMED = ("--identity", "anna.png", "--expression", "smile_full")
+
+
+def test_an_expression_by_name(palsykit: Run, asked: list[dict[str, Any]]) -> None:
+    done = palsykit("generate", "runs/small", *NAMED, "--side", "left", "--severity", 4, "--poser", "mine")
+    assert (done.code, done.out) == (0, "anna-smile_full-left-4-0.png\n")
+    face = {"expression": "smile_full", "side": "left", "severity": 4.0, "strength": 1.0}
+    assert asked == [{"identity": Path("anna.png"), "seed": 0, "guidance": None, **face}]
+    assert posers == ["mine"]
+    assert palsykit("generate", "runs/small", *NAMED, "--strength", 0.5).out == "anna-smile_full-0.png\n"
+    assert asked[1]["severity"] is asked[1]["side"] is None
+    assert asked[1]["strength"] == 0.5
+    assert posers[1] is None
+
+
+def test_several_severities_make_a_row(palsykit: Run, asked: list[dict[str, Any]]) -> None:
+    done = palsykit("generate", "runs/small", *NAMED, "--side", "right", "--severity", "1..3", "--seed", 2)
+    assert (done.code, done.out) == (0, "anna-smile_full-right-1-2-3-2.png\n")
+    face = {"expression": "smile_full", "side": "right", "severities": (1.0, 2.0, 3.0), "strength": 1.0}
+    assert asked == [{"identity": Path("anna.png"), "seed": 2, "guidance": None, **face}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((*NAMED, "--driver", "bert.jpg"), "the face comes from one of them; leave the other out"),
+        (("--identity", "anna.png"), "neither --driver IMAGE nor --expression NAME; give the one or the other"),
+        (
+            (*FACES, "--side", "left"),
+            "--side with --driver, whose photograph shows them; leave them out, or ask by name",
+        ),
+        ((*FACES, "--severity", "4"), "--severity with --driver"),
+        ((*NAMED, "--severity", "4"), "severity 4 without a side: say which side is affected, --side left or right"),
+        ((*NAMED, "--side", "left"), "side left without a severity: say how much, --severity 1 to 6"),
+        ((*NAMED, "--side", "none", "--severity", "1..6"), "severity 2 with side none: no side is affected"),
+        ((*NAMED, "--side", "left", "--severity", "7"), "severity 7: expected a House-Brackmann grade"),
+        (("--identity", "anna.png", "--expression", "grin"), "unknown expression 'grin'; expected one of rest"),
+    ],
+)
+def test_names_that_do_not_go_together(
+    palsykit: Run, asked: list[Any], arguments: tuple[str, ...], message: str
+) -> None:
+    done = palsykit("generate", "runs/small", *arguments)
+    assert done.code == 2
+    assert message in done.err
+    assert asked == []
 
 
 @pytest.mark.parametrize(

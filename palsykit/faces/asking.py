@@ -1,0 +1,118 @@
+"""Expressions, sides and grades as they are asked for, made labels; what does not go together is refused."""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import TypeVar
+
+from palsykit.errors import PalsykitError
+from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side, canonical_expression
+
+T = TypeVar("T")
+GRADES = "a House-Brackmann grade, 1 (normal) to 6 (total)"
+RANGE = ".."
+
+
+def asked(expression: str, side: str | None = None, severity: float | None = None) -> FaceLabels:
+    """The labels of an expression asked for by name; without side and grade the face moves as a healthy one.
+
+    Grade 1 is a healthy face, so its side is none, whatever side was asked for.
+
+    Raises:
+        PalsykitError: an unknown word, a side without a grade or the other way round, a grade above 1 of no side.
+    """
+    return _labels(_expression(expression), side if side is None else _side(side), severity)
+
+
+def _labels(expression: str, side: Side | None, severity: float | None) -> FaceLabels:
+    affected = side not in (None, Side.NONE)
+    if severity is not None and not 1 <= severity <= 6:
+        raise PalsykitError(f"severity {severity:g}: expected {GRADES}")
+    if severity is not None and side is None:
+        raise PalsykitError(f"severity {severity:g} without a side: say which side is affected, --side left or right")
+    if severity is None and affected:
+        raise PalsykitError(f"side {side} without a severity: say how much, --severity 1 to 6 ({GRADES})")
+    if severity is not None and severity > 1 and not affected:
+        raise PalsykitError(f"severity {severity:g} with side none: no side is affected; --severity 1, or a side")
+    healthy = severity in (None, 1)
+    return FaceLabels(expression=expression, side=Side.NONE if healthy else side, severity=severity or 1.0)
+
+
+def cells(expressions: Sequence[str], sides: Sequence[Side], grades: Sequence[float]) -> list[FaceLabels]:
+    """Every combination, each once, in the order asked for: expressions, then sides, then grades.
+
+    Side none has grade 1 alone, and grade 1 of any side is that same healthy face.
+    """
+    found: dict[FaceLabels, None] = {}
+    for expression, side in product(expressions, sides):
+        for grade in (1.0,) if side is Side.NONE else grades:
+            found[_labels(expression, side, grade)] = None
+    return list(found)
+
+
+def expressions_of(text: str) -> list[str]:
+    """``all``, or names and aliases apart by commas -> canonical names, each once.
+
+    Raises:
+        PalsykitError: for a word that is none.
+    """
+    return list(EXPRESSIONS) if text.strip() == "all" else _once([_expression(word) for word in _words(text)])
+
+
+def sides_of(text: str) -> list[Side]:
+    """``left,right,bilateral,none`` in part or whole -> sides, each once.
+
+    Raises:
+        PalsykitError: for a word that is none.
+    """
+    return _once([_side(word) for word in _words(text)])
+
+
+def grades_of(text: str) -> list[float]:
+    """``4``, ``1,3,6`` or ``1..6`` (every whole grade between) -> grades in the order written, each once.
+
+    Raises:
+        PalsykitError: for what is no grade.
+    """
+    grades: list[float] = []
+    for word in _words(text):
+        first, dots, last = word.partition(RANGE)
+        low, high = _grade(first, word), _grade(last if dots else first, word)
+        if dots and not (low.is_integer() and high.is_integer() and low < high):
+            raise PalsykitError(f"severity {word}: expected whole grades, the lower first, as in 1{RANGE}6")
+        grades += [float(n) for n in range(int(low), int(high) + 1)] if dots else [low]
+    return _once(grades)
+
+
+def _grade(text: str, word: str) -> float:
+    try:
+        grade = float(text)
+    except ValueError:
+        grade = 0.0
+    if not 1 <= grade <= 6:
+        raise PalsykitError(f"severity {word}: expected {GRADES}, several as 1,3,6 or 1{RANGE}6")
+    return grade
+
+
+def _expression(word: str) -> str:
+    try:
+        return canonical_expression(word)
+    except ValueError as error:
+        raise PalsykitError(f"expression: {error}") from error
+
+
+def _side(word: str) -> Side:
+    try:
+        return Side(word.lower())
+    except ValueError:
+        raise PalsykitError(f"side {word}: expected the subject's {', '.join(Side)}") from None
+
+
+def _words(text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",")]
+    if not all(words):
+        raise PalsykitError(f"found {text!r}: expected words apart by commas")
+    return words
+
+
+def _once(items: list[T]) -> list[T]:
+    return list(dict.fromkeys(items))

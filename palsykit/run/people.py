@@ -1,0 +1,178 @@
+"""Whose pictures are synthesised in bulk: people held out from a run's training, or those in a folder."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from palsykit.errors import PalsykitError
+from palsykit.faces.pairing import by_subject
+from palsykit.faces.records import FaceDataset, FaceRecord
+from palsykit.faces.vocabulary import Side
+from palsykit.recipe.schema import PartBlock
+from palsykit.run.front import face_crop
+from palsykit.run.parts import Data, Parts, cache_folder
+from palsykit.seeds import derive
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+METADATA = ("metadata.jsonl", "metadata.csv")
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One identity.
+
+    Attributes:
+        name: the subject.
+        key: of the photograph; it seeds this person's pictures.
+        picture: reads it, [size, size, 3] RGB in the face frame, at rest and without a palsy.
+        landmarks: [68, 2] px of it, or None.
+    """
+
+    name: str
+    key: str
+    picture: Callable[[], NDArray[np.uint8]]
+    landmarks: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class People:
+    """Identities and where they are from, in words; ``left_out`` says who could not be used, and why."""
+
+    persons: list[Person]
+    source: str
+    attribution: str = ""
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the photographs' keys, in order."""
+        return hashlib.sha256("\n".join(person.key for person in self.persons).encode()).hexdigest()
+
+
+def held_out(parts: Parts, count: int, seed: int, changes: Sequence[str] = ()) -> People:
+    """``count`` people of the split "test" of the run's data, drawn by ``seed``: nobody that it was trained on.
+
+    Args:
+        parts: the run's.
+        count: how many; a greater one begins with the same people.
+        seed: of the draw.
+        changes: ``KEY=VALUE`` for keys of the data set's own, so that it has more people, as ``test=1000``.
+
+    Raises:
+        PalsykitError: there are fewer, or a changed data set holds out people whom the run was trained on.
+    """
+    data = parts.data(_changed(parts.settings.data, changes)) if changes else parts.data()
+    if changes:
+        _refuse_known(parts.data(), data)
+    people, left_out = _with_photograph(data.dataset, data.splits["test"])
+    if count > len(people):
+        more = "; a face space has more with --data test=1000" if "test" in parts.settings.data.parameters else ""
+        raise PalsykitError(
+            f"--identities {count}: the split 'test' of the run's data has {len(people)} people with a photograph at "
+            f"rest and without a palsy; expected at most {len(people)}, or a folder of face crops{more}"
+        )
+    people.sort(key=lambda person: derive("synthesize", seed, person.name))
+    changed = f", changed by {', '.join(changes)}" if changes else ""
+    source = (
+        f"{count} people of the split 'test' of the run's data ({parts.settings.data.use}{changed}), held out from it"
+    )
+    return People(people[:count], source, data.dataset.attribution, left_out)
+
+
+def in_folder(parts: Parts, folder: Path) -> People:
+    """The people of an imagefolder (a folder with metadata), or of a folder of square face crops, one person a file.
+
+    Raises:
+        PalsykitError: it is no folder, has no picture, or pictures that cannot be used.
+    """
+    if not folder.is_dir():
+        raise PalsykitError(f"--identities {folder}: no folder; expected a number, or a folder of face crops")
+    if any((folder / name).is_file() for name in METADATA):
+        block = PartBlock(use="imagefolder", parameters={"root": str(folder.resolve())})
+        dataset = parts.build("datasets", block, parts.settings.image_size, cache_folder())
+        people, left_out = _with_photograph(dataset, dataset.records)
+        left_out += [f"{rejected.path}: {rejected.reason}" for rejected in dataset.rejected]
+        if not people:
+            raise PalsykitError(f"--identities {folder}: nobody at rest and without a palsy in it", left_out[:10])
+        return People(people, f"{len(people)} people of the imagefolder {folder.name}", dataset.attribution, left_out)
+    return _crops(folder, parts.settings.image_size)
+
+
+def _crops(folder: Path, size: int) -> People:
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    problems, people = [], []
+    for path in files:
+        try:
+            face_crop(path.name, path, size)
+        except PalsykitError as error:
+            problems.append(error.message)
+            continue
+        key = hashlib.sha256(path.read_bytes()).hexdigest()
+        people.append(Person(path.stem, key, lambda path=path: face_crop(path.name, path, size)))  # type: ignore[misc]
+    if problems:
+        raise PalsykitError(f"--identities {folder}: pictures that cannot be used; mend or take them out", problems)
+    if not people:
+        raise PalsykitError(
+            f"--identities {folder}: no picture ({', '.join(SUFFIXES)}) in it; expected square face crops, one person "
+            "a file"
+        )
+    if repeated := [name for name, count in Counter(person.name for person in people).items() if count > 1]:
+        raise PalsykitError(f"--identities {folder}: two files for {', '.join(repeated)}; name one person one way")
+    return People(people, f"{len(people)} face crops of the folder {folder.name}")
+
+
+def _with_photograph(dataset: FaceDataset, records: Sequence[FaceRecord]) -> tuple[list[Person], list[str]]:
+    """People with a photograph that can be posed; and those without, in words."""
+    people, left_out = [], []
+    for subject, group in by_subject(records).items():
+        record = _neutral(group)
+        if record is None:
+            left_out.append(f"{subject}: no photograph at rest and without a palsy")
+        else:
+            people.append(Person(subject, record.key, _reading(dataset, record), record.landmarks))
+    return people, left_out
+
+
+def _neutral(records: Sequence[FaceRecord]) -> FaceRecord | None:
+    """The photograph at rest and without a palsy; what is not known of it is taken as such, but what is known first."""
+    usable = [
+        record
+        for record in records
+        if record.labels.expression in ("rest", None)
+        and record.labels.side in (Side.NONE, None)
+        and record.labels.severity in (1.0, None)
+    ]
+    return min(usable, key=lambda r: (r.labels.expression is None, r.labels.severity is None), default=None)
+
+
+def _reading(dataset: FaceDataset, record: FaceRecord) -> Callable[[], NDArray[np.uint8]]:
+    return lambda: dataset.image(record)
+
+
+def _changed(block: PartBlock, changes: Sequence[str]) -> PartBlock:
+    parameters: Mapping[str, Any] = block.parameters
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals:
+            raise PalsykitError(f"--data {change}: expected KEY=VALUE, a key of the data set {block.use}, as test=1000")
+        try:
+            parameters = {**parameters, key: yaml.safe_load(text)}
+        except yaml.YAMLError as error:
+            raise PalsykitError(f"--data {change}: the value is no YAML ({error})") from error
+    return PartBlock(use=block.use, parameters=dict(parameters))
+
+
+def _refuse_known(known: Data, changed: Data) -> None:
+    trained = {record.labels.subject for record in known.splits["train"]}
+    both = sorted({str(record.labels.subject) for record in changed.splits["test"]} & trained)
+    if both:
+        raise PalsykitError(
+            f"--data: holds out {', '.join(both[:5])}, whom this run was trained on; expected keys that only add people"
+        )

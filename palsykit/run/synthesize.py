@@ -1,0 +1,282 @@
+"""Synthesis in bulk: people x expressions x sides x severities into an imagefolder that says where each is from."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from palsykit import __version__
+from palsykit.atomic import write_text
+from palsykit.errors import PalsykitError
+from palsykit.faces.views import to_tensor
+from palsykit.faces.vocabulary import FaceLabels
+from palsykit.interfaces import FaceBatch, FaceView
+from palsykit.progress import track
+from palsykit.report.contents import NOT_FOR
+from palsykit.run.front import Model
+from palsykit.run.generate import read_png, save_png
+from palsykit.run.people import People, Person
+from palsykit.run.posing import posed, with_landmarks
+from palsykit.run.sheets import contact_sheet
+from palsykit.seeds import derive
+
+MARKER = "synthesis.json"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for.
+
+    Attributes:
+        cells: labels, each to be shown by every person.
+        per_cell: pictures of each person and cell, each from its own noise.
+        seed: of all noise.
+        guidance: classifier-free guidance strength; None takes the recipe's.
+        strength: of the movement on a healthy side, drawn for each picture between the two.
+        batch_size: pictures at a time; changes none of them.
+    """
+
+    cells: tuple[FaceLabels, ...]
+    per_cell: int = 1
+    seed: int = 0
+    guidance: float | None = None
+    strength: tuple[float, float] = (1.0, 1.0)
+    batch_size: int = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A picture to be made: of whom, showing what, the how manieth of its kind; its seed, file and strength."""
+
+    person: Person
+    labels: FaceLabels
+    seed: int
+    file: str
+    strength: float
+    copy: int
+
+
+@dataclass(frozen=True)
+class Synthesised:
+    """What is there now: ``made`` pictures in this sitting, ``kept`` from earlier ones."""
+
+    images: Path
+    sheet: Path
+    made: int
+    kept: int
+    counts: dict[tuple[str, str, float], int]
+
+
+def synthesize(model: Model, run: Path, people: People, order: Order, folder: Path) -> Synthesised:
+    """Makes what is not there yet of DEST/images (metadata.jsonl and pictures), then counts, card and contact sheet.
+
+    Args:
+        model: the trained run.
+        run: its folder, for provenance.
+        people: whose faces.
+        order: what they show.
+        folder: DEST; new, empty, or what this very order began.
+
+    Raises:
+        PalsykitError: the folder holds something else, or another order's pictures.
+    """
+    _check(order)
+    settings = _settings(model, people, order)
+    _claim(folder, settings, {"run": run.name, "palsykit": __version__, "source": people.source})
+    images = folder / "images"
+    rows = list(_rows(people, order))
+    facts = _facts(run, settings)
+    left = [row for row in rows if not (images / row.file).is_file()]
+    there = [row for row in rows if (images / row.file).is_file()]
+    write_text(images / "metadata.jsonl", "".join(_line(row, facts) for row in there))
+    with track("synthesise", len(rows), "images", done=len(there)) as progress:
+        for start in range(0, len(left), order.batch_size):
+            batch = left[start : start + order.batch_size]
+            _make(model, batch, order, images)
+            with (images / "metadata.jsonl").open("a", encoding="utf-8") as file:
+                file.writelines(_line(row, facts) for row in batch)
+            progress.advance(len(batch))
+    write_text(images / "metadata.jsonl", "".join(_line(row, facts) for row in rows))  # in order, however often stopped
+    counts = _counted(rows)
+    _finish(folder, people, rows, counts, settings)
+    return Synthesised(images, folder / "contact-sheet.png", len(left), len(there), counts)
+
+
+def _check(order: Order) -> None:
+    low, high = order.strength
+    if not 0 <= low <= high <= 1:
+        raise PalsykitError(f"--strength {low:g}..{high:g}: expected 0 (no movement) to 1 (full), the lower first")
+    for name, value in (("--per-cell", order.per_cell), ("--batch-size", order.batch_size)):
+        if value < 1:
+            raise PalsykitError(f"{name} {value}: expected 1 or more")
+
+
+def _settings(model: Model, people: People, order: Order) -> dict[str, Any]:
+    """Everything that the pictures depend on."""
+    block = model.poser_block()
+    guidance = model.parts.settings.generate.guidance if order.guidance is None else order.guidance
+    return {
+        "recipe_hash": model.parts.recipe.hash,
+        "model_sha256": model_digest(model),
+        "identities": {"source": people.source, "photographs_sha256": people.digest, "people": len(people.persons)},
+        "cells": [_cell_name(labels) for labels in order.cells],
+        "per_cell": order.per_cell,
+        "seed": order.seed,
+        "guidance": guidance,
+        "strength": list(order.strength),
+        "poser": {"use": block.use, **json.loads(json.dumps(block.parameters, default=str))},
+    }
+
+
+def model_digest(model: Model) -> str:
+    """SHA-256 of every weight that pictures depend on: the model's and the networks', by name."""
+    digest = hashlib.sha256()
+    modules = {f"networks.{name}": network.module for name, network in sorted(model.parts.networks.items())}
+    for prefix, module in [("model", model.model), *modules.items()]:
+        for name, value in ({} if module is None else module.state_dict()).items():
+            digest.update(f"{prefix}.{name} {tuple(value.shape)} {value.dtype}".encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _claim(folder: Path, settings: dict[str, Any], provenance: dict[str, Any]) -> None:
+    """Marks a new folder as this order's, or refuses one that is not."""
+    if folder.exists() and not folder.is_dir():
+        raise PalsykitError(f"{folder}: a file; expected a folder, new or this order's own")
+    marker = folder / MARKER
+    if not marker.is_file():
+        if folder.is_dir() and any(folder.iterdir()):
+            raise PalsykitError(f"{folder}: not empty, and no synthesis (no {MARKER} in it); choose another DEST")
+        write_text(marker, json.dumps({**provenance, "settings": settings}, indent=1) + "\n")
+        return
+    try:
+        there = json.loads(marker.read_text(encoding="utf-8"))["settings"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise PalsykitError(f"{marker}: cannot be read ({error}); choose another DEST") from error
+    if there != settings:
+        keys = [key for key in {**there, **settings} if there.get(key) != settings.get(key)]
+        changes = [f"{key}: {_short(there.get(key))} -> {_short(settings.get(key))}" for key in keys]
+        raise PalsykitError(f"{folder}: holds pictures of other settings; choose another DEST. They differ in", changes)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 160 else f"{text[:120]} ... {text[-36:]}"
+
+
+def _rows(people: People, order: Order) -> Iterator[Row]:
+    low, high = order.strength
+    for number, person in enumerate(people.persons):
+        for labels in order.cells:
+            for copy in range(order.per_cell):
+                seed = derive("synthesize", order.seed, person.key, _cell_name(labels), copy)
+                share = derive("strength", seed) / 2**63
+                name = f"{number:05d}-{_slug(person.name)}/{_cell_name(labels)}-{copy}.png"
+                yield Row(person, labels, seed, name, low + (high - low) * share, copy)
+
+
+def _cell_name(labels: FaceLabels) -> str:
+    return f"{labels.expression}-{labels.side}-{labels.severity:g}"
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[-60:]
+
+
+def _make(model: Model, rows: Sequence[Row], order: Order, images: Path) -> None:
+    pictures = {row.person.key: row.person.picture() for row in rows}
+    unknown = np.full((68, 2), np.nan, np.float32)
+    points = [unknown if row.person.landmarks is None else row.person.landmarks for row in rows]
+    faces = FaceView(
+        to_tensor(np.stack([pictures[row.person.key] for row in rows])),
+        torch.from_numpy(np.stack(points).astype(np.float32)),
+        tuple(FaceLabels(subject=row.person.name, expression="rest") for row in rows),
+    ).to(model.parts.device)
+    faces = with_landmarks(model.parts, faces)
+    driver = posed(model.poser, faces, [row.labels for row in rows], [row.strength for row in rows])
+    made = model.synthesise(FaceBatch(faces, driver), [row.seed for row in rows], order.guidance)
+    for row, picture in zip(rows, made, strict=True):
+        save_png(picture, images / row.file)
+
+
+def _facts(run: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """What every line of the metadata says."""
+    return {
+        "driver": f"the identity photograph, posed by {settings['poser']['use']}",
+        "guidance": settings["guidance"],
+        "run": run.name,
+        "recipe_hash": settings["recipe_hash"],
+        "model_sha256": settings["model_sha256"],
+        "synthetic": True,
+    }
+
+
+def _line(row: Row, facts: dict[str, Any]) -> str:
+    labels = row.labels
+    own = {
+        "file_name": row.file,
+        "subject": row.person.name,
+        "expression": labels.expression,
+        "side": labels.side,
+        "severity": labels.severity,
+        "strength": round(row.strength, 4),
+        "identity": row.person.key,
+        "seed": row.seed,
+    }
+    return json.dumps({**own, **facts}) + "\n"
+
+
+def _counted(rows: Sequence[Row]) -> dict[tuple[str, str, float], int]:
+    cells = ((str(r.labels.expression), str(r.labels.side), float(r.labels.severity or 1)) for r in rows)
+    return dict(Counter(cells))
+
+
+def _finish(
+    folder: Path,
+    people: People,
+    rows: Sequence[Row],
+    counts: dict[tuple[str, str, float], int],
+    settings: dict[str, Any],
+) -> None:
+    table = io.StringIO()
+    lines = csv.writer(table, lineterminator="\n")
+    lines.writerow(("expression", "side", "severity", "pictures"))
+    lines.writerows((*cell, count) for cell, count in counts.items())
+    write_text(folder / "counts.csv", table.getvalue())
+    write_text(folder / "README.md", _card(people, len(rows), settings))
+    shown = [row for row in rows if row.copy == 0]
+    sheet = contact_sheet(
+        [
+            (row.person, row.labels, read_png(folder / "images" / row.file))
+            for row in shown[: 3 * len(settings["cells"])]
+        ]
+    )
+    save_png(np.asarray(sheet), folder / "contact-sheet.png")
+
+
+def _card(people: People, count: int, settings: dict[str, Any]) -> str:
+    lines = [
+        "# Synthetic faces",
+        "",
+        f"{count} pictures, all synthetic, made by palsykit {__version__}. Sides are the subject's; severities are "
+        "House-Brackmann grades as asked of the model, not measured.",
+        "",
+        f"- identities: {people.source}",
+        f"- recipe {settings['recipe_hash']}, weights {settings['model_sha256']}, seed {settings['seed']}, "
+        f"guidance {settings['guidance']:g}; the seed of each picture is in images/metadata.jsonl",
+        *(f"- left out: {line}" for line in people.left_out[:20]),
+        "",
+        *(f"- {what} {why}" for what, why in NOT_FOR),
+        "",
+        people.attribution,
+    ]
+    return "\n".join(lines).rstrip() + "\n"
