@@ -89,4 +89,4 @@ def palsykit_register_synthesisers(register: Register) -> None:
 
 @hookspec
 def palsykit_register_metrics(register: Register) -> None:
-    """What is measured: ``factory(*, ...) -> RowMetric or SetMetric``; recipe section ``metrics``."""
+    """What is measured: ``factory(*, ...) -> RowMetric, SetMetric or PooledMetric``; section ``metrics``."""

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from palsykit.faces.records import FaceDataset, FaceRecord
@@ -107,10 +109,15 @@ class Conditioning:
 
 @dataclass(frozen=True)
 class ConditioningSpec:
-    """What a fusion promises a denoiser: the width of every token stream and of the pooled vector."""
+    """What a fusion promises a denoiser: the width of every token stream and of the pooled vector.
+
+    ``streams`` names the token streams that want keys and values of their own; a denoiser that cannot give them any
+    concatenates the streams along T.
+    """
 
     token_width: int
     pooled_width: int | None = None
+    streams: tuple[str, ...] = ()
 
 
 @dataclass
@@ -161,7 +168,11 @@ class ConditionEncoder(Protocol):
 
 
 class Fusion(Protocol):
-    """Combines conditions: ``factory({condition: TokenSpec}, *, ...)``; an ``nn.Module``."""
+    """Combines conditions: ``factory({condition: TokenSpec}, *, ...)``; an ``nn.Module``.
+
+    A fusion whose streams want keys and values of their own in the denoiser names them in a further attribute
+    ``streams: tuple[str, ...]``.
+    """
 
     token_width: int
     pooled_width: int | None
@@ -297,6 +308,29 @@ class SetMetric(Protocol):
         ...
 
 
+class PooledMetric(Protocol):
+    """A figure of rows together that can be asked of any of them, so that its interval is a bootstrap over subjects.
+
+    Such as a rank correlation, a ratio of two accuracies, or retrieval among everybody who was fed.
+    """
+
+    needs: frozenset[str]
+    card: "MetricCard"
+
+    def update(self, batch: FaceBatch, images: Images) -> None: ...
+
+    def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
+        """{figure: value} of these rows, numbered in the order they were fed; a row may come more than once.
+
+        A SetMetric may have it as well: its figure then gets an interval where somebody asks for one.
+        """
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """{figure: how many of the rows fed it is defined for}."""
+        ...
+
+
 @dataclass(frozen=True)
 class MetricCard:
     """What a reader needs to trust a figure."""
@@ -325,6 +359,7 @@ __all__ = [
     "MetricCard",
     "Network",
     "NetworkOutput",
+    "PooledMetric",
     "Predict",
     "RowMetric",
     "Sampler",

@@ -11,21 +11,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from palsykit.atomic import write_text, write_with
-from palsykit.faces.pairing import Pair, by_subject, grid
+from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_pictures
 from palsykit.interfaces import Synthesiser
 from palsykit.progress import track
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
+from palsykit.run.protocols import SELF
 from palsykit.seeds import derive
 
 
 def chosen_pairs(parts: Parts) -> list[Pair]:
     """The held-out identities' photographs that are synthesised, in the data set's order."""
     settings, data = parts.settings.generate, parts.data()
-    records = data.splits[settings.split]
-    subjects = list(by_subject(records))[: settings.identities]
-    return grid([r for r in records if r.labels.subject in subjects], parts.settings.seed)
+    return SELF.chosen(data.splits[settings.split], settings.identities, parts.settings.seed)
 
 
 def row_seed(seed: int, pair: Pair) -> int:

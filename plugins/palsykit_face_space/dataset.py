@@ -86,8 +86,7 @@ class FaceSpace:
         Raises:
             ValueError: for a record of another data set.
         """
-        if record.key not in self._rows:
-            raise ValueError(f"no photograph {record.key!r} in this face space of seed {self.seed}")
+        self._shot(record)
         return self._pictures[self._rows[record.key]]
 
     def render(
@@ -113,6 +112,22 @@ class FaceSpace:
         people, scenes = [self._person(FIRST[split] + identity)], [Scene(action, camera or Camera())]
         picture = render(people, scenes, self.image_size)[0]
         return picture, landmarks(poses(people, scenes).points[0], scenes[0].camera, self.image_size)
+
+    def truth(self, identity: FaceRecord, driver: FaceRecord) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """The person of ``identity`` doing what ``driver`` shows, by the camera of ``identity``: picture and landmarks.
+
+        Raises:
+            ValueError: for a record of another data set.
+        """
+        who, action = self._shot(identity), self._shot(driver).scene.action
+        people, scenes = [self._person(who.person)], [Scene(action, who.scene.camera)]
+        picture = render(people, scenes, self.image_size)[0]
+        return picture, landmarks(poses(people, scenes).points[0], who.scene.camera, self.image_size)
+
+    def _shot(self, record: FaceRecord) -> Shot:
+        if record.key not in self._rows:
+            raise ValueError(f"no photograph {record.key!r} in this face space of seed {self.seed}")
+        return self._shots[self._rows[record.key]]
 
     def _drawn(self, number: int) -> Person:
         return draw(self._model, np.random.default_rng([self.seed, number]), self._skin)

@@ -150,9 +150,25 @@ class Simulated:
         Raises:
             ValueError: for a record of another data set.
         """
+        self._shot(record)
+        return self._pictures[self._rows[record.key]]
+
+    def truth(self, identity: FaceRecord, driver: FaceRecord) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """The photograph of ``identity`` with what ``driver`` shows, simulated on it: picture and landmarks.
+
+        Raises:
+            ValueError: for a record of another data set.
+        """
+        original, scene = self._shot(identity).record, Scene(self._shot(driver).scene.action)
+        who = self._person(original.key)
+        picture = render([who], [scene], self.image_size)[0]
+        after = poses([who], [scene]).points[0]
+        return picture, _moved(np.asarray(original.landmarks), who, after, self.image_size)
+
+    def _shot(self, record: FaceRecord) -> _Shot:
         if record.key not in self._rows:
             raise ValueError(f"no photograph {record.key!r} in this data set")
-        return self._pictures[self._rows[record.key]]
+        return self._shots[self._rows[record.key]]
 
     def _can_use(self, record: FaceRecord) -> bool:
         reason = _unusable(record)

@@ -1,0 +1,98 @@
+"""Transfer: one person's photograph, another person's expression; and data sets that know what should come of it."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from palsykit.faces.pairing import Pair, by_subject, identity_photograph
+from palsykit.faces.records import FaceDataset, FaceRecord
+from palsykit.faces.views import to_tensor, view
+from palsykit.faces.vocabulary import FaceLabels
+from palsykit.interfaces import FaceBatch, FaceView
+from palsykit.seeds import derive
+
+
+@runtime_checkable
+class KnowsTruth(Protocol):
+    """A data set that can show anybody in it making anybody else's expression, because it computes its faces."""
+
+    def truth(self, identity: FaceRecord, driver: FaceRecord) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """The person of ``identity`` with the expression and palsy of ``driver``, by the camera of ``identity``.
+
+        Light, background, hair and noise are those of the photograph ``identity``. Both records are of this data set.
+
+        Returns:
+            The picture [image_size, image_size, 3] and its landmarks [68, 2] px.
+
+        Raises:
+            ValueError: for a record of another data set.
+        """
+        ...
+
+
+def transfer_pairs(records: Sequence[FaceRecord], seed: int) -> list[Pair]:
+    """Everybody's identity photograph with another person's photograph of each expression that they make themselves.
+
+    Within an expression the people are rotated by a seeded step, so that where everybody makes it once, each photograph
+    drives exactly one synthesis. In the order of the records; a person without a photograph at rest is left out, as is
+    an expression that nobody else makes.
+    """
+    people = by_subject(records)
+    own = {subject: identity_photograph(group) for subject, group in people.items()}
+    makers: dict[str, list[FaceRecord]] = {}
+    for record in records:
+        if record.labels.expression is not None and record is not own[str(record.labels.subject)]:
+            makers.setdefault(record.labels.expression, []).append(record)
+    drivers = {key: driver for name, made in makers.items() for key, driver in _rotated(name, made, seed).items()}
+    return [
+        Pair(identity, drivers[record.key])
+        for record in records
+        if record.key in drivers and (identity := own[str(record.labels.subject)]) is not None
+    ]
+
+
+def _rotated(expression: str, made: Sequence[FaceRecord], seed: int) -> dict[str, FaceRecord]:
+    """Photograph key -> the photograph of somebody else that drives in its place."""
+    if len(made) < 2:
+        return {}
+    step = 1 + derive("transfer", seed, expression) % (len(made) - 1)
+    found = {}
+    for place, record in enumerate(made):
+        turned = (made[(place + step + further) % len(made)] for further in range(len(made)))
+        other = next((o for o in turned if o.labels.subject != record.labels.subject), None)
+        if other is not None:
+            found[record.key] = other
+    return found
+
+
+def transfer_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
+    """Identity from the pair's identity photograph, driver from the other person's; the target is the data set's truth.
+
+    Raises:
+        ValueError: for a data set that does not know the truth.
+    """
+    if not isinstance(dataset, KnowsTruth):
+        raise ValueError(
+            f"the data ({type(dataset).__name__}) does not know what transfer should give; expected a data set with a "
+            "method truth, such as face_space or simulated"
+        )
+    known = [dataset.truth(pair.identity, pair.record) for pair in pairs]
+    target = FaceView(
+        to_tensor(np.stack([picture for picture, _ in known])),
+        torch.from_numpy(np.stack([points.astype(np.float32) for _, points in known])),
+        tuple(_asked(pair) for pair in pairs),
+    )
+    identity, driver = (
+        view(dataset, [pair.identity for pair in pairs]),
+        view(dataset, [pair.record for pair in pairs]),
+    )
+    return FaceBatch(identity, driver, target)
+
+
+def _asked(pair: Pair) -> FaceLabels:
+    """What the synthesis should show: this person, with the driver's expression and palsy."""
+    driver = pair.record.labels
+    return FaceLabels(pair.identity.labels.subject, driver.expression, driver.side, driver.severity, driver.group)

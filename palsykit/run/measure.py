@@ -1,0 +1,141 @@
+"""Metrics on pictures: a figure of any rows, with bootstrap intervals over subjects, and differences between pairs."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from palsykit.interfaces import FaceBatch, Images, MetricCard
+from palsykit.seeds import derive
+
+RESAMPLES = 1000
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric's value over all rows.
+
+    Attributes:
+        value: the mean over rows, or what the metric makes of them together.
+        low, high: 95 % bootstrap interval over subjects (percentiles); None for figures of whole sets.
+        count: rows that it is defined for.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    count: int
+    card: MetricCard
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A figure as a function of rows.
+
+    Attributes:
+        of: its value on some rows, which may come more than once; NaN where it is not defined.
+        count: rows that it is defined for.
+        column: the value of each row, where the figure is their mean.
+        quick: cheap and unbiased enough to be bootstrapped as a matter of course; not so a distance of whole sets.
+    """
+
+    card: MetricCard
+    of: Callable[[Rows], float]
+    count: int
+    column: list[float] | None = None
+    quick: bool = True
+
+
+def measure(metrics: Mapping[str, Any], faces: FaceBatch, images: Images, size: int) -> dict[str, Statistic]:
+    """Feeds N rows to every metric, ``size`` at a time, and gives its figures by name."""
+    found: dict[str, Statistic] = {}
+    for name, metric in metrics.items():
+        columns: dict[str, list[float]] = {}
+        for start in range(0, len(faces), size):
+            part, passes = faces.rows(start, start + size), _part(images, start, start + size)
+            with torch.inference_mode():
+                if hasattr(metric, "update"):
+                    metric.update(part, passes)
+                else:
+                    for key, column in metric.rows(part, passes).items():
+                        columns.setdefault(key, []).extend(column.float().cpu().tolist())
+        found |= {named(name, key): _mean(metric.card, column) for key, column in columns.items()}
+        if hasattr(metric, "update"):
+            found |= _together(name, metric, len(faces))
+    return found
+
+
+def named(metric: str, figure: str) -> str:
+    """A figure's name in reports: its own where it begins with the metric's, else METRIC/FIGURE."""
+    return figure if f"{figure}_".startswith(f"{metric}_") else f"{metric}/{figure}"
+
+
+def summarise(statistic: Statistic, subjects: Sequence[str], seed: int) -> Figure:
+    """A figure with its interval, subjects drawn whole (Efron and Tibshirani 1993)."""
+    rows = np.arange(len(subjects))
+    value = statistic.of(rows)
+    if not statistic.quick or math.isnan(value):
+        return Figure(value, None, None, statistic.count, statistic.card)
+    low, high = interval([statistic.of(drawn) for drawn in resamples(subjects, seed)], len(set(subjects)))
+    return Figure(value, low, high, statistic.count, statistic.card)
+
+
+def resamples(subjects: Sequence[str], seed: int, count: int = RESAMPLES) -> list[Rows]:
+    """Rows of subjects drawn with replacement, ``count`` times; the same for the same subjects and seed."""
+    names = {name: number for number, name in enumerate(dict.fromkeys(subjects))}
+    numbers = np.array([names[name] for name in subjects])
+    rows = [np.flatnonzero(numbers == number) for number in range(len(names))]
+    draws = np.random.default_rng(derive("bootstrap", seed)).integers(len(rows), size=(count, len(rows)))
+    return [np.concatenate([rows[number] for number in draw]) for draw in draws]
+
+
+def interval(drawn: Sequence[float], subjects: int) -> tuple[float | None, float | None]:
+    """The middle 95 % of bootstrap values; (None, None) for a single subject or nothing defined."""
+    defined = np.array([value for value in drawn if not math.isnan(value)])
+    if subjects < 2 or len(defined) == 0:
+        return None, None
+    low, high = np.percentile(defined, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _part(images: Images, start: int, stop: int) -> Images:
+    again = None if images.regenerated is None else images.regenerated[start:stop]
+    return Images(images.generated[start:stop], again)
+
+
+def _mean(card: MetricCard, column: list[float]) -> Statistic:
+    values = np.array(column)
+    defined = ~np.isnan(values)
+    filled = np.where(defined, values, 0.0)
+
+    def of(rows: Rows) -> float:
+        count = defined[rows].sum()
+        return float(filled[rows].sum() / count) if count else math.nan
+
+    return Statistic(card, of, int(defined.sum()), column)
+
+
+def _together(name: str, metric: Any, count: int) -> dict[str, Statistic]:
+    """Figures of a SetMetric or PooledMetric that has been fed ``count`` rows."""
+    quick = not hasattr(metric, "compute")
+    everything = np.arange(count)
+    values = metric.figures(everything) if quick else metric.compute()
+    counts = metric.counts() if quick else dict.fromkeys(values, count)
+    return {
+        named(name, key): Statistic(metric.card, _of(metric, key, value, count), counts[key], quick=quick)
+        for key, value in values.items()
+    }
+
+
+def _of(metric: Any, key: str, value: float, count: int) -> Callable[[Rows], float]:
+    def of(rows: Rows) -> float:
+        if len(rows) == count and (rows == np.arange(count)).all():
+            return value
+        return float(metric.figures(rows)[key])
+
+    return of

@@ -1,0 +1,48 @@
+"""What a synthesis is asked for and compared with: protocols by name, printed with every figure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from palsykit.faces.pairing import Pair, by_subject, grid
+from palsykit.faces.records import FaceDataset, FaceRecord
+from palsykit.faces.transfer import transfer_batch, transfer_pairs
+from palsykit.faces.views import batch
+from palsykit.interfaces import FaceBatch
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Who is synthesised with whose expression, and what the result is compared with.
+
+    Attributes:
+        words: says it to a reader.
+        pairs: (records, seed) -> identity photographs with what drives them.
+        faces: (data set, pairs) -> the batch with its truth.
+    """
+
+    name: str
+    words: str
+    pairs: Callable[[Sequence[FaceRecord], int], list[Pair]]
+    faces: Callable[[FaceDataset, Sequence[Pair]], FaceBatch]
+
+    def chosen(self, records: Sequence[FaceRecord], identities: int | None, seed: int) -> list[Pair]:
+        """The pairs among the first ``identities`` subjects of the records, in their order; None for all of them."""
+        subjects = set(list(by_subject(records))[:identities])
+        return self.pairs([record for record in records if record.labels.subject in subjects], seed)
+
+
+SELF = Protocol(
+    "self-reconstruction",
+    "self-reconstruction: the driver is the very photograph that the synthesis is compared with",
+    grid,
+    batch,
+)
+TRANSFER = Protocol(
+    "transfer",
+    "transfer with ground truth: the driver is another held-out person with an expression and palsy; the synthesis is "
+    "compared with the identity person's own face, computed with the driver's expression, side, severity and kind of "
+    "palsy, in the light, framing and noise of the identity photograph",
+    transfer_pairs,
+    transfer_batch,
+)
+PROTOCOLS = {protocol.name: protocol for protocol in (SELF, TRANSFER)}

@@ -1,0 +1,130 @@
+"""Figures of rows, their bootstrap over subjects, and protocols by name."""
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from palsykit.faces.views import batch
+from palsykit.interfaces import FaceBatch, FaceView, Images, MetricCard
+from palsykit.run.measure import RESAMPLES, interval, measure, named, resamples, summarise
+from palsykit.run.protocols import PROTOCOLS, SELF
+
+CARD = MetricCard("A", "a", "", "higher", "")
+
+
+class FirstPixel:
+    needs: frozenset[str] = frozenset()
+    card = CARD
+
+    def rows(self, batch: FaceBatch, images: Images) -> dict[str, torch.Tensor]:
+        return {"pixel": images.generated[:, 0, 0, 0], "never": torch.full((len(batch),), torch.nan)}
+
+
+class Median:
+    """Of first pixels."""
+
+    needs: frozenset[str] = frozenset()
+    card = CARD
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+
+    def update(self, batch: FaceBatch, images: Images) -> None:
+        self.values += images.generated[:, 0, 0, 0].tolist()
+
+    def figures(self, rows: np.ndarray) -> dict[str, float]:
+        return {"median": float(np.median(np.array(self.values)[rows]))}
+
+    def counts(self) -> dict[str, int]:
+        return {"median": len(self.values)}
+
+
+class Whole(Median):
+    """The same as a metric of the whole set."""
+
+    def compute(self) -> dict[str, float]:
+        return {"whole": 7.0}
+
+    def figures(self, rows: np.ndarray) -> dict[str, float]:
+        return {"whole": float(len(rows))}
+
+
+def measured(values: list[float], **metrics: Any) -> Any:
+    images = torch.tensor(values).view(-1, 1, 1, 1).expand(-1, 3, 4, 4)
+    view = FaceView.of_images(images)
+    return measure(metrics, FaceBatch(view, view, view), Images(images), 3)
+
+
+def test_means_leave_out_what_is_not_defined() -> None:
+    found = measured([1.0, 2.0, math.nan, 6.0], first=FirstPixel())
+    assert set(found) == {"first/pixel", "first/never"}
+    pixel = found["first/pixel"]
+    assert (pixel.of(np.arange(4)), pixel.count) == (3.0, 3)
+    assert pixel.of(np.array([1, 1, 3])) == pytest.approx(10 / 3)
+    figure = summarise(found["first/never"], ["a", "a", "b", "b"], 0)
+    assert math.isnan(figure.value)
+    assert (figure.low, figure.high, figure.count) == (None, None, 0)
+
+
+def test_what_rows_make_together_is_asked_of_any_rows() -> None:
+    found = measured([5.0, 1.0, 2.0, 9.0, 9.0], median=Median(), whole=Whole())
+    assert found["median"].of(np.arange(5)) == 5.0
+    assert found["median"].of(np.array([1, 2, 2])) == 2.0
+    assert found["whole"].of(np.arange(5)) == 7.0
+    assert found["whole"].of(np.array([0, 0])) == 2.0
+    low, high = (getattr(summarise(found["median"], list("aabbc"), 0), bound) for bound in ("low", "high"))
+    assert low < 5.0 < high
+    assert summarise(found["whole"], list("aabbc"), 0).low is None, "a set's distance is not bootstrapped unasked"
+
+
+def test_subjects_are_drawn_whole_and_the_same_again() -> None:
+    subjects = ["x", "y", "x", "z"]
+    drawn = resamples(subjects, 3)
+    assert len(drawn) == RESAMPLES
+    for rows in drawn:
+        assert np.isin([0, 2], rows).all() or not np.isin([0, 2], rows).any()
+        assert (rows == 0).sum() == (rows == 2).sum()
+    assert all(np.array_equal(a, b) for a, b in zip(drawn, resamples(subjects, 3), strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(drawn, resamples(subjects, 4), strict=True))
+
+
+def test_the_interval_covers_as_it_should() -> None:
+    """Of 40 means of 30 subjects, about 38 intervals hold the truth; rows of a subject agree, so rows are not drawn."""
+    rng = np.random.default_rng(0)
+    held = 0
+    for study in range(40):
+        values = np.repeat(rng.standard_normal(30), 4)
+        figure = summarise(measured(values.tolist(), pixel=FirstPixel())["pixel"], list(np.repeat(range(30), 4)), study)
+        assert figure.low is not None
+        assert figure.high is not None
+        held += figure.low <= 0 <= figure.high
+    assert 34 <= held <= 40
+
+
+def test_one_subject_has_no_interval() -> None:
+    assert interval([1.0, 1.0], 1) == (None, None)
+    assert interval([math.nan], 3) == (None, None)
+
+
+def test_names() -> None:
+    assert named("psnr", "psnr") == "psnr"
+    assert named("identity", "identity_similarity") == "identity_similarity"
+    assert named("mine", "psnr") == "mine/psnr"
+
+
+def test_protocols_choose_the_first_identities(faces: Any) -> None:
+    assert all(name == protocol.name for name, protocol in PROTOCOLS.items())
+    assert all(protocol.words.startswith(protocol.name) for protocol in PROTOCOLS.values())
+    for protocol in PROTOCOLS.values():
+        pairs = protocol.chosen(faces.records, 2, 0)
+        assert {pair.identity.labels.subject for pair in pairs} == {"s0", "s1"}
+        assert len(protocol.chosen(faces.records, None, 0)) == 8
+    own = SELF.faces(faces, SELF.chosen(faces.records, 1, 0))
+    again = batch(faces, SELF.chosen(faces.records, 1, 0))
+    assert own.target is own.driver
+    assert torch.equal(own.identity.image, again.identity.image)
+    assert SimpleNamespace(**vars(own)).target.labels[0].subject == "s0"
