@@ -1,12 +1,11 @@
 """First stage: read the data, say what is in it and what could not be used."""
 
-import csv
-import io
 import json
 from collections import Counter
 from typing import Any
 
 from palsykit.atomic import write_text
+from palsykit.data.rejections import write_rejected
 from palsykit.faces.pairing import by_subject
 from palsykit.progress import say
 from palsykit.run.folder import RunFolder
@@ -19,11 +18,7 @@ def prepare(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
     summary = summarise(data)
     write_text(run.path / "data.json", json.dumps(summary, indent=1) + "\n")
     if data.dataset.rejected:
-        table = io.StringIO()
-        writer = csv.writer(table)
-        writer.writerow(["path", "reason"])
-        writer.writerows((_writable(rejected.path), _writable(rejected.reason)) for rejected in data.dataset.rejected)
-        write_text(run.path / "rejected.csv", table.getvalue())
+        write_rejected(run.path, data.dataset.rejected)
         say(f"{len(data.dataset.rejected)} photographs cannot be used; {run.path / 'rejected.csv'} gives the reasons")
     facts["photographs"] = len(data.dataset.records)
     facts["subjects"] = len(by_subject(data.dataset.records))
@@ -47,14 +42,6 @@ def summarise(data: Data) -> dict[str, Any]:
         "rejected": len(data.dataset.rejected),
         "attribution": data.dataset.attribution,
     }
-
-
-def _writable(text: str) -> str:
-    r"""Text that UTF-8 can hold: bytes of a file's name that are no text are written as ``\xff``."""
-    try:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte
-        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _word(value: object) -> str:

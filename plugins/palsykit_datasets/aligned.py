@@ -132,7 +132,7 @@ class AlignedPhotographs:
             ValueError: where points are needed, and none are given or found.
         """
         if entry.points is not None or self._frame == "aligned":
-            return entry.points, "given"
+            return entry.points, "given" if entry.points is None else entry.points.source
         finders = [*entry.finders, *([] if self._finder is None else [self._finder])]
         if finders:
             return find_face(finders, self.cache, photograph.content, lambda: photograph.picture), "predicted"

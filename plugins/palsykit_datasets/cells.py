@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from palsykit.faces.alignment import five_points
 from palsykit.faces.landmarks import COUNT
-from palsykit.faces.vocabulary import SPLITS, FaceLabels, Side
+from palsykit.faces.vocabulary import SPLITS, FaceLabels, Group, Side
 from palsykit_datasets.expressions import Words
 from palsykit_datasets.files import shown
 
-COLUMNS = ("subject", "expression", "side", "severity", "split", "landmarks", "points5")
+LABELS = ("subject", "expression", "side", "severity", "group", "sunnybrook", "eface")
+COLUMNS = (*LABELS, "split", "landmarks", "landmarks_source", "points5")
 """The columns that are read; others are left alone."""
 
 SOURCES = ("given", "predicted", "unknown")
@@ -28,10 +29,12 @@ class Points:
     Attributes:
         five: [5, 2]: image-left eye, image-right eye, nose tip, image-left and image-right mouth corner.
         landmarks: [68, 2] (iBUG 68), or None.
+        source: "given", or "predicted" where a network found them.
     """
 
     five: NDArray[np.float64]
     landmarks: NDArray[np.float64] | None = None
+    source: str = "given"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +55,9 @@ def read_cells(where: str, cells: Mapping[str, Any], words: Words) -> Said:
         ValueError: for any other value that is not what the column holds, with file, line and what was expected.
     """
     values = {column: _filled(cells.get(column)) for column in COLUMNS}
-    subject, expression, side, split = (
-        read_name(where, column, values[column]) for column in ("subject", "expression", "side", "split")
+    subject, expression, side, group, split, source = (
+        read_name(where, column, values[column])
+        for column in ("subject", "expression", "side", "group", "split", "landmarks_source")
     )
     given = None if values["landmarks"] in SOURCES else values["landmarks"]
     return Said(
@@ -63,9 +67,12 @@ def read_cells(where: str, cells: Mapping[str, Any], words: Words) -> Said:
             expression=None if expression is None else words.canonical(where, expression),
             side=None if side is None else Side(one_of(where, "side", side, [s.value for s in Side])),
             severity=read_severity(where, values["severity"]),
+            group=None if group is None else Group(one_of(where, "group", group, [g.value for g in Group])),
+            sunnybrook=read_score(where, "sunnybrook", values["sunnybrook"]),
+            eface=read_score(where, "eface", values["eface"]),
         ),
         split=None if split is None else one_of(where, "split", split, SPLITS),
-        points=_points_of(where, given, values["points5"]),
+        points=_points_of(where, given, values["points5"], source),
     )
 
 
@@ -76,7 +83,7 @@ def merged(first: Said, second: Said) -> Said:
         ValueError: where they differ, or both give points.
     """
     labels = first.labels
-    for name in ("subject", "expression", "side", "severity"):
+    for name in LABELS:
         one, other = getattr(labels, name), getattr(second.labels, name)
         labels = replace(labels, **{name: _same(first.where, second.where, name, one, other)})
     if first.points is not None and second.points is not None:
@@ -118,26 +125,38 @@ def one_of(where: str, column: str, value: str, words: Any) -> str:
 
 def read_severity(where: str, value: Any) -> float | None:
     """A House-Brackmann grade, 1 to 6."""
+    return _number(where, "severity", value, "a House-Brackmann grade", 1, 6)
+
+
+def read_score(where: str, column: str, value: Any) -> float | None:
+    """A Sunnybrook composite or eFACE score, 0 to 100 (normal)."""
+    return _number(where, column, value, "a score", 0, 100)
+
+
+def _number(where: str, column: str, value: Any, what: str, least: float, most: float) -> float | None:
     if value is None:
         return None
     try:
-        grade = float("nan") if isinstance(value, bool) else float(value)
+        number = float("nan") if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
-        grade = float("nan")
-    if not 1 <= grade <= 6:
+        number = float("nan")
+    if not least <= number <= most:
         raise ValueError(
-            f"{where}: found severity {short(value)}, expected a House-Brackmann grade, a number from 1 to 6, "
+            f"{where}: found {column} {short(value)}, expected {what}, a number from {least:g} to {most:g}, "
             f"or nothing if unknown"
         )
-    return grade
+    return number
 
 
-def _points_of(where: str, landmarks: Any, five: Any) -> Points | None:
+def _points_of(where: str, landmarks: Any, five: Any, source: str | None) -> Points | None:
     many = None if landmarks is None else read_pairs(where, "landmarks", landmarks, COUNT)
     few = None if five is None else read_pairs(where, "points5", five, 5)
     if many is None and few is None:
         return None
-    return checked(where, many if many is not None else few)
+    points = checked(where, many if many is not None else few)
+    if source is None or points.landmarks is None:
+        return points
+    return replace(points, source=one_of(where, "landmarks_source", source, ("given", "predicted")))
 
 
 def read_pairs(where: str, column: str, value: Any, count: int) -> NDArray[np.float64]:

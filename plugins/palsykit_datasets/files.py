@@ -1,6 +1,7 @@
 """The files below a folder: every one is found once, and what cannot be a photograph has a reason."""
 
 import stat
+import unicodedata
 from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -10,14 +11,14 @@ from palsykit.faces.records import Rejected
 
 PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
-TEXTS = frozenset({"", ".csv", ".htm", ".html", ".json", ".jsonl", ".log", ".md", ".pts", ".rst", ".tem", ".tsv"}) | {
-    ".txt",
-    ".xml",
-    ".yaml",
-    ".yml",
-}
-OFFICE = frozenset({".doc", ".docx", ".numbers", ".odt", ".ods", ".pdf", ".rtf", ".xls", ".xlsx", ".zip"})
-"""What stands beside photographs without being one; such a file is left alone unless its content is no text."""
+DOCUMENTS = frozenset(
+    {".htm", ".html", ".jsonl", ".log", ".md", ".rst", ".tsv", ".txt", ".xml", ".yaml", ".yml"}
+    | {".doc", ".docx", ".numbers", ".odt", ".ods", ".pdf", ".rtf", ".xls", ".xlsx", ".zip"}
+)
+"""What stands beside photographs without being one; such a file is left alone unless it is a picture inside."""
+
+TABLES = frozenset({"", ".csv", ".json", ".pts", ".tem"})
+"""Documents in the data set's own folder; beside photographs they are landmarks that have lost theirs."""
 
 LEFT_BY_SYSTEMS = frozenset({"thumbs.db", "desktop.ini"})
 
@@ -47,6 +48,21 @@ def shown(path: Path | str) -> str:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # a lone surrogate that stands for no byte, as JSON can spell it
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def legible(path: Path) -> str:
+    """A path that is to say who, or which expression, as text.
+
+    Raises:
+        ValueError: where it holds bytes that are no UTF-8 text, or a line break: half a name could be somebody else's.
+    """
+    text = path.as_posix()
+    if shown(path) != text or any(unicodedata.category(character) == "Cc" for character in text):
+        raise ValueError(
+            f"the name {shown(path)!r} holds bytes that are no UTF-8 text, or a line break, and cannot say who it "
+            f"shows; rename it"
+        )
+    return text
 
 
 def reject(path: Path, reason: object) -> Rejected:
@@ -106,13 +122,20 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURES
 
 
-def strays(paths: Iterable[Path], read: Collection[Path]) -> list[Rejected]:
-    """A reason for each file that is no picture by its extension, no document, and not among those ``read``."""
+def strays(paths: Iterable[Path], read: Collection[Path], root: Path | None = None) -> list[Rejected]:
+    """A reason for each file that is no picture by its extension, no document, and not among those ``read``.
+
+    Args:
+        paths: the files.
+        read: those that are read although they are no pictures.
+        root: the folder outside which TABLES are no documents; None: they are everywhere.
+    """
     others = (path for path in paths if not is_picture(path) and path not in read)
-    return [reject(path, reason) for path in others if (reason := _no_picture(path))]
+    reasons = ((path, _no_picture(path, root in (None, path.parent))) for path in others)
+    return [reject(path, reason) for path, reason in reasons if reason]
 
 
-def _no_picture(path: Path) -> str | None:
+def _no_picture(path: Path, tables: bool) -> str | None:
     """Why a file without a picture's extension is not read; None for a document, which nobody takes for one."""
     suffix = path.suffix.lower()
     words = f"found extension {suffix!r}, expected one of {', '.join(sorted(PICTURES))}"
@@ -121,9 +144,9 @@ def _no_picture(path: Path) -> str | None:
             head = file.read(4096)
     except OSError as error:
         return str(error)
-    if head.startswith(SIGNATURES) or head[4:8] == b"ftyp":
+    if not _is_text(head) and (head.startswith(SIGNATURES) or head[4:8] == b"ftyp"):
         return f"{words}: a picture or a film by its first bytes; rename it, or convert it to JPEG or PNG"
-    if suffix in OFFICE or (suffix in TEXTS and _is_text(head)):
+    if suffix in DOCUMENTS or (tables and suffix in TABLES and _is_text(head)):
         return None
     return f"{words}; rename it if it is a picture, else keep it elsewhere"
 

@@ -29,8 +29,8 @@ def folder(
 ) -> AlignedPhotographs:
     """``ROOT/SUBJECT/NAME.jpg``, at any depth below the subject's folder, which is all that is read out of a path.
 
-    Labels and landmarks stand beside the photograph, in ``NAME.json`` (an object with any of expression, side,
-    severity, split, landmarks, points5), or in one table, ``ROOT/labels.csv`` (file_name, the path below ROOT, and the
+    Labels and landmarks stand beside the photograph, in ``NAME.json`` (an object with any of an imagefolder's
+    columns but file_name), or in one table, ``ROOT/labels.csv`` (file_name, the path below ROOT, and the
     same columns); landmarks alone also in ``NAME.pts``, ``NAME.tem`` or ``NAME.csv`` (landmark_files.py). What neither
     says is unknown. Where both speak they have to agree, and so has a column ``subject`` with the folder's name.
 

@@ -24,12 +24,13 @@ def imagefolder(
 ) -> AlignedPhotographs:
     """``ROOT/metadata.jsonl`` or ``.csv`` with a row a picture: file_name, subject and what else is known.
 
-    Further columns: expression, side (the subject's), severity, split, and ``landmarks`` (68 x [x, y]) or ``points5``
-    (image-left eye, image-right eye, nose tip, image-left and image-right mouth corner), in px of the upright
-    picture; with both, landmarks count. A picture with points is aligned to the face frame by them, and landmarks move
-    with it ("given"). What the metadata leaves out stays unknown; nothing is read out of names or folders. A picture
-    that cannot be used, or has no row, or is another one's copy is in ``rejected`` with its reason. What a run writes
-    to its images/ can be read: its pictures are in the face frame.
+    Further columns: expression, side (the subject's), severity, group, sunnybrook, eface, split, and ``landmarks``
+    (68 x [x, y]) or ``points5`` (image-left eye, image-right eye, nose tip, image-left and image-right mouth corner),
+    in px of the upright picture; with both, landmarks count. A picture with points is aligned to the face frame by
+    them, and landmarks move with it, "given" unless the column landmarks_source says "predicted". What the metadata
+    leaves out stays unknown; nothing is read out of names or folders. A picture that cannot be used, or has no row, or
+    is another one's copy is in ``rejected`` with its reason. What a run writes to its images/ can be read, and so can
+    what ``palsykit data`` writes: their pictures are in the face frame.
 
     Args:
         image_size: side of every picture in px.

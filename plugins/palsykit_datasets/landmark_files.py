@@ -30,8 +30,7 @@ FIRST_PIXEL = 0.5
 def read_sidecar(path: Path, words: Words) -> Said:
     """What the file beside a photograph says: points, and labels too where it is a JSON object.
 
-    A JSON object may have the keys subject, expression, side, severity, split, landmarks and points5, as a row of an
-    imagefolder's metadata has them.
+    A JSON object may have the keys of COLUMNS, as a row of an imagefolder's metadata has them.
 
     Raises:
         UnknownExpression: for an expression that nobody has explained.

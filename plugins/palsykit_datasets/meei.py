@@ -7,10 +7,11 @@ the keys ``pattern``, ``expressions``, ``columns`` and ``values``; nothing is gu
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from palsykit.faces.interfaces import Detector
-from palsykit.faces.vocabulary import FaceLabels, Side
+from palsykit.faces.vocabulary import FaceLabels, Group
 from palsykit.progress import say
 from palsykit_datasets.aligned import AlignedPhotographs, Frame
 from palsykit_datasets.entries import Listing, existing, with_splits
@@ -20,7 +21,7 @@ from palsykit_datasets.named import Named, check_words, described, pattern_of, r
 from palsykit_datasets.people import People, read_people
 from palsykit_datasets.tree import Tree
 
-ARCHIVES = ("flaccid", "synkinetic", "normal")
+ARCHIVES = tuple(group.value for group in (Group.FLACCID, Group.SYNKINETIC, Group.NORMAL))
 
 
 def meei(
@@ -34,7 +35,6 @@ def meei(
     metadata: Path | None = None,
     columns: dict[str, str] | None = None,
     values: dict[str, dict[str, str | int | float]] | None = None,
-    normal: Side | None = None,
     frame: Frame = "points",
     splits: Path | None = None,
     detector: Detector | None = None,
@@ -43,8 +43,9 @@ def meei(
     """The unpacked archives, ``ROOT/flaccid``, ``ROOT/synkinetic`` and ``ROOT/normal`` or some of them.
 
     A subject is called by archive and name ("flaccid/12"), since nothing public says that a name means one person in
-    all archives. Side and severity are the spreadsheet's; people whom it does not describe, nine of the 60, stay
-    unknown. Landmarks come from files beside the photographs (landmark_files.py), or from a detector.
+    all archives. The archive is the group; side, severity and scores are the spreadsheet's, and of people whom it does
+    not describe, nine of the 60, they stay unknown. Landmarks come from files beside the photographs
+    (landmark_files.py), or from a detector.
 
     Args:
         image_size: side of every picture in px.
@@ -55,13 +56,11 @@ def meei(
             what the files are called.
         folders: archive -> its folder below ROOT, where it is not called by its archive's name.
         expressions: the files' own word or number -> a name or alias of the vocabulary, or the same word to keep it.
-        metadata: the spreadsheet, saved as CSV. None: side and severity are unknown.
-        columns: subject, side, severity, archive -> the spreadsheet's heading. ``subject`` is needed; ``archive``
-            where two archives use the same name for a subject.
-        values: side, severity, archive -> {the spreadsheet's word: ours}, as {side: {L: left}, severity: {III: 3}};
-            a word that means unknown is given as "".
-        normal: the affected side of the people in the archive ``normal``; "none" says that they are unaffected.
-            None: unknown unless the spreadsheet says.
+        metadata: the spreadsheet, saved as CSV. None: what it would say is unknown.
+        columns: subject, group, side, severity, sunnybrook, eface -> the spreadsheet's heading. ``subject`` is needed;
+            ``group`` where two archives use the same name for a subject.
+        values: a word of ``columns`` -> {the spreadsheet's word: ours}, as {side: {L: left}, severity: {III: 3}}; a
+            word that means unknown is given as "".
         frame: as for the data set "folder".
         splits: CSV with the columns subject ("flaccid/12") and split.
         detector: finds the face in photographs without points; None: such photographs are rejected.
@@ -72,10 +71,10 @@ def meei(
     """
     there = _folders(existing("meei", root, f"that holds {', '.join(ARCHIVES)}"), folders or {})
     words = words_of("meei", expressions)
-    people = People() if metadata is None else read_people(metadata, columns or {}, values or {}, ARCHIVES)
+    people = People() if metadata is None else read_people(metadata, columns or {}, values or {})
     if metadata is None and (columns or values):
         raise ValueError("meei: columns and values explain a spreadsheet; set the key metadata to it")
-    listing = read_layout(root, there, pattern, words, people, normal)
+    listing = read_layout(root, there, pattern, words, people)
     return AlignedPhotographs(
         image_size, cache, with_splits(listing, splits), frame=frame, detector=detector, attribution=attribution
     )
@@ -87,7 +86,6 @@ def read_layout(
     pattern: str | None,
     words: Words,
     people: People,
-    normal: Side | None,
 ) -> Listing:
     """What archives, names and the spreadsheet say.
 
@@ -114,9 +112,9 @@ def read_layout(
 
         def labels_of(photograph: Named, archive: str = archive) -> FaceLabels:
             known = described_people.get((archive, photograph.subject), FaceLabels())
-            side = normal if archive == "normal" and known.side is None else known.side
             expression = words.canonical("meei", photograph.expression)
-            return FaceLabels(f"{archive}/{photograph.subject}", expression, side, known.severity)
+            subject = f"{archive}/{photograph.subject}"
+            return replace(known, subject=subject, expression=expression, group=Group(archive))
 
         entries, conflicting = described(root, group, labels_of)
         listing.entries += entries

@@ -11,7 +11,7 @@ from palsykit.faces.vocabulary import FaceLabels
 from palsykit_datasets.cells import Said, merged
 from palsykit_datasets.entries import Entry
 from palsykit_datasets.expressions import UnknownExpression, Words, check_all
-from palsykit_datasets.files import reject, shown
+from palsykit_datasets.files import legible, reject, shown
 from palsykit_datasets.tree import Tree
 
 
@@ -54,7 +54,7 @@ def read_names(
     named, rejected = [], []
     for path in pictures:
         try:
-            below = shown(path.relative_to(base))
+            below = legible(path.relative_to(base))
             match = pattern.fullmatch(below)
             subject, expression = (_word(match[group]) if match else "" for group in ("subject", "expression"))
             if not subject or not expression:

@@ -1,19 +1,19 @@
 """A spreadsheet about people, saved as CSV, with its own headings and words: side and severity of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from palsykit.faces.vocabulary import FaceLabels, Side
-from palsykit_datasets.cells import one_of, read_severity
+from palsykit.faces.vocabulary import FaceLabels, Group, Side
+from palsykit_datasets.cells import one_of, read_score, read_severity
 from palsykit_datasets.metadata import read_csv
 
-COLUMNS = ("subject", "archive", "side", "severity")
+COLUMNS = ("subject", "group", "side", "severity", "sunnybrook", "eface")
 """What a heading can stand for."""
 
 Person = tuple[str | None, str]
-"""Archive, where the spreadsheet says it, and subject."""
+"""Group, where the spreadsheet says it, and subject."""
 
 
 @dataclass
@@ -29,18 +29,18 @@ class People:
         return len(self.known)
 
     def of(self, subjects: Mapping[str, set[str]]) -> dict[tuple[str, str], FaceLabels]:
-        """{(archive, subject): labels} of the described ones among ``subjects``, the people of each archive.
+        """{(group, subject): labels} of the described ones among ``subjects``, the people of each group.
 
         Raises:
             ValueError: where a row could be of two people, or no row is of any.
         """
         found: dict[tuple[str, str], FaceLabels] = {}
-        for (archive, subject), labels in self.known.items():
-            homes = [a for a, names in subjects.items() if subject in names and archive in (None, a)]
+        for (group, subject), labels in self.known.items():
+            homes = [g for g, names in subjects.items() if subject in names and group in (None, g)]
             if len(homes) > 1:
                 raise ValueError(
-                    f"{self.where[archive, subject]}: found subject {subject!r}, of whom there is one in "
-                    f"{' and '.join(homes)}; say with columns: {{archive: HEADING}} which of them is meant"
+                    f"{self.where[group, subject]}: found subject {subject!r}, of whom there is one in "
+                    f"{' and '.join(homes)}; say with columns: {{group: HEADING}} which of them is meant"
                 )
             found |= {(home, subject): labels for home in homes}
         if self.known and not found:
@@ -56,7 +56,6 @@ def read_people(
     path: Path,
     columns: Mapping[str, str],
     values: Mapping[str, Mapping[str, str | int | float]],
-    archives: Sequence[str],
 ) -> People:
     """The rows of a CSV file; empty cells are unknown, and rows without a subject are left out.
 
@@ -64,7 +63,6 @@ def read_people(
         path: the file.
         columns: one of COLUMNS -> its heading; subject is needed.
         values: one of COLUMNS -> {the spreadsheet's word: ours}; "" is unknown.
-        archives: the words that an archive can be.
 
     Raises:
         ValueError: for headings that are not there, a word that is neither ours nor explained, or a person twice.
@@ -88,17 +86,12 @@ def read_people(
         subject = read.ours("subject")
         if subject is None:
             continue
-        archive = read.ours("archive")
-        person = None if archive is None else one_of(where, "archive", archive, archives), subject
+        group = read.ours("group")
+        person = None if group is None else one_of(f"{where}{read.step('group')}", "group", group, list(Group)), subject
         if person in people.known:
-            raise ValueError(
-                f"{where}: found subject {subject!r} again, expected one row a person; see {people.where[person]}"
-            )
-        side, severity = read.ours("side"), read_severity(f"{where}{read.step('severity')}", read.ours("severity"))
-        if side is not None:
-            one_of(f"{where}{read.step('side')}", "side", side, [s.value for s in Side])
-        people.known[person] = FaceLabels(side=None if side is None else Side(side), severity=severity)
-        people.where[person] = where
+            first = people.where[person]
+            raise ValueError(f"{where}: found subject {subject!r} again, expected one row a person; see {first}")
+        people.known[person], people.where[person] = read.labels(), where
     return people
 
 
@@ -113,6 +106,22 @@ class _Row:
         cell = self.cells.get(column, "")
         meaning = self.values.get(column, {}).get(cell, cell)
         return str(meaning).strip() or None
+
+    def labels(self) -> FaceLabels:
+        """What the row says of the person.
+
+        Raises:
+            ValueError: for a word or number that is neither ours nor explained.
+        """
+        side = self.ours("side")
+        if side is not None:
+            one_of(f"{self.where}{self.step('side')}", "side", side, [s.value for s in Side])
+        return FaceLabels(
+            side=None if side is None else Side(side),
+            severity=read_severity(f"{self.where}{self.step('severity')}", self.ours("severity")),
+            sunnybrook=read_score(f"{self.where}{self.step('sunnybrook')}", "sunnybrook", self.ours("sunnybrook")),
+            eface=read_score(f"{self.where}{self.step('eface')}", "eface", self.ours("eface")),
+        )
 
     def step(self, column: str) -> str:
         """How to explain a word of this column."""

@@ -42,7 +42,7 @@ class Tree:
         words = "no photograph of this name lies beside it; rename one of them, or remove it"
         self.rejected: list[Rejected] = [
             *found.rejected,
-            *strays(found.paths, read),
+            *strays(found.paths, read, root),
             *(reject(path, words) for path in orphans),
         ]
 

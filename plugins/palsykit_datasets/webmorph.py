@@ -17,7 +17,7 @@ from palsykit.faces.vocabulary import FaceLabels, canonical_expression
 from palsykit_datasets.aligned import AlignedPhotographs
 from palsykit_datasets.cells import Points
 from palsykit_datasets.entries import Entry, Listing, existing, with_splits
-from palsykit_datasets.files import files_below, is_picture, reject, shown, strays
+from palsykit_datasets.files import files_below, is_picture, legible, reject, shown, strays
 from palsykit_datasets.finding import Finder
 from palsykit_datasets.landmark_files import read_points
 from palsykit_datasets.photographs import decode, warp
@@ -85,7 +85,11 @@ def read_layout(root: Path, folders: Mapping[str, str], pattern: re.Pattern[str]
     listing.unmarked = "no template, and no other photograph of subject {subject} has one; add one, or set detector"
     files = files_below(root)
     chosen = [path for path in files.paths if _is_read(path.relative_to(root), folders)]
-    listing.rejected = [*files.rejected, *strays(chosen, ())]
+    templates = {path for path in chosen if path.suffix == ".tem"}
+    named = {path.with_suffix(".tem") for path in chosen if is_picture(path)}
+    words = "no photograph of this name lies beside it; rename one of them, or remove it"
+    lost = [reject(path, words) for path in sorted(templates - named)]
+    listing.rejected = [*files.rejected, *strays(chosen, templates, root), *lost]
     found = []
     for path in filter(is_picture, chosen):
         try:
@@ -141,7 +145,7 @@ def _photograph(path: Path, root: Path, folders: Mapping[str, str], pattern: re.
     below = path.relative_to(root)
     if len(below.parts) != 2:
         raise ValueError("does not lie in an expression's folder itself, ROOT/EXPRESSION/NAME.jpg; move it there")
-    match = pattern.match(shown(path.name))
+    match = pattern.match(legible(Path(path.name)))
     if match is None or not match[1]:
         raise ValueError(f"the name does not say the subject: it does not start with {pattern.pattern!r}")
     template = path.with_suffix(".tem")

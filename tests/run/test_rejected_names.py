@@ -25,6 +25,6 @@ def test_names_that_are_no_text_can_be_listed(tmp_path: Path) -> None:
     assert rows == [
         ["path", "reason"],
         ["a\\xff.jpg", "a\\xff.jpg: cut short"],
-        ["b\n.jpg", "empty"],
+        ["b\\n.jpg", "empty"],
         ["\\ud800.jpg", "missing"],
     ]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from palsykit.faces.alignment import FRAME, five_points
-from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
+from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
 from palsykit.registry import registry
 from palsykit.run.generate import generate
 from palsykit.run.parts import Data
@@ -345,3 +345,19 @@ def test_aligned_pictures_are_cached_by_content(tmp_path):
 
 def test_is_registered():
     assert registry().get("datasets", "imagefolder").load() is imagefolder
+
+
+def test_scores_group_and_the_landmarks_source_are_read(tmp_path):
+    five = turned()
+    cells = {"group": "flaccid", "sunnybrook": 40, "eface": "77.5", "landmarks": landmarks_of(five).tolist()}
+    row = {"file_name": "f.png", "subject": "A", "landmarks_source": "predicted", "picture": spots(five)}
+    (face,) = dataset(write(tmp_path / "own", [row | cells])).records
+    assert face.labels == FaceLabels("A", group=Group.FLACCID, sunnybrook=40.0, eface=77.5)
+    assert face.landmarks_source == "predicted"
+    for column, value, words in (
+        ("group", "nonflaccid", "one of normal, flaccid, synkinetic"),
+        ("eface", 101, "a score, a number from 0 to 100"),
+        ("landmarks_source", "guessed", "one of given, predicted"),
+    ):
+        with pytest.raises(ValueError, match=f"found {column} '?{value}'?, expected {words}"):
+            dataset(write(tmp_path / "own", [row | cells | {column: value}]))

@@ -1,12 +1,14 @@
 """Reading and resampling photographs."""
 
+import struct
+import zlib
 from io import BytesIO
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms, ImageFile
 
 from palsykit_datasets.photographs import decode, warp
 
@@ -101,3 +103,60 @@ def test_a_spot_moves_as_its_point_does(scale, angle, dx, dy):
 def test_beyond_its_edge_the_edge_goes_on(matrix):
     picture = Image.new("RGB", (64, 64), (10, 200, 30))
     assert (warp(picture, np.array(matrix, float), 32) == (10, 200, 30)).all()
+
+
+def png(rows, colour_type, size=None):
+    """A 16-bit PNG of [H, W, C] values; ``size`` is what the header says."""
+    height, width = rows.shape[:2]
+    wide, high = size or (width, height)
+    body = b"".join(b"\0" + row.astype(">u2").tobytes() for row in rows)
+    header = struct.pack(">IIBBBBB", wide, high, 16, colour_type, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(body)), (b"IEND", b"")]
+    packed = (struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+@pytest.mark.parametrize(
+    ("values", "colour_type", "colour"),
+    [
+        ((0xFF00, 0x8000, 0x1000), 2, (255, 128, 16)),
+        ((0xFF00, 0x8000, 0x1000, 0xFFFF), 6, (255, 128, 16)),
+        ((0x8000, 0xFFFF), 4, (128, 128, 128)),
+        ((0x8000, 0x0000), 4, (255, 255, 255)),
+    ],
+    ids=["RGB", "RGBA", "grey and opaque", "grey and transparent"],
+)
+def test_sixteen_bits_a_channel_keep_their_range(values, colour_type, colour):
+    rows = np.broadcast_to(np.array(values, np.uint16), (4, 4, len(values)))
+    assert decode(png(rows, colour_type)).getpixel((1, 1)) == colour
+
+
+@pytest.mark.parametrize("adobe", [True, False])
+def test_inverted_cmyk_of_jpeg_is_not_shown_as_a_negative(adobe):
+    """Photoshop stores CMYK inverted and says so in an Adobe marker; without it, too, viewers take it as inverted."""
+    data = encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=100)
+    assert data.count(b"Adobe") == 1
+    picture = decode(data if adobe else data.replace(b"Adobe", b"Other"))
+    assert picture.getpixel((8, 8)) == pytest.approx((255, 0, 0), abs=3)
+
+
+def test_colours_are_taken_to_srgb_by_the_embedded_profile():
+    """A profile with the primaries of red and blue exchanged says that what is stored as red is blue."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exchanged = srgb.replace(b"rXYZ", b"tmp_").replace(b"bXYZ", b"rXYZ").replace(b"tmp_", b"bXYZ")
+    picture = Image.new("RGB", (8, 8), (200, 100, 50))
+    assert decode(encoded(picture, icc_profile=srgb)).getpixel((1, 1)) == (200, 100, 50)
+    assert decode(encoded(picture, icc_profile=b"no profile" * 20)).getpixel((1, 1)) == (200, 100, 50)
+    assert decode(encoded(picture, icc_profile=exchanged)).getpixel((1, 1)) == pytest.approx((50, 100, 200), abs=2)
+
+
+def test_a_bomb_is_refused_before_its_pixels_are_read(monkeypatch):
+    bomb = png(np.zeros((4, 4, 3), np.uint16), 2, (60_000, 60_000))
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("its pixels were read"))
+    with pytest.raises(ValueError, match="decompression bomb"):
+        decode(bomb)
+
+
+def test_files_that_other_programs_would_have_to_read_stay_shut():
+    with pytest.raises(ValueError, match="found none of BMP, JPEG, PNG, TIFF and WebP"):
+        decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
