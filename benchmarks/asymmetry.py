@@ -32,6 +32,7 @@ from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
 from palsykit.recipe import load_recipe
 from palsykit.recipe.schema import PartBlock
 from palsykit.run.folder import RunFolder
+from palsykit.run.measure import RESAMPLES, interval, resamples
 from palsykit.run.parts import Parts
 from palsykit.run.train import restore_fits
 from palsykit.seeds import derive
@@ -40,7 +41,6 @@ ROOT = Path(__file__).parents[1]
 SHIPPED = "palsykit_weights:points.safetensors"
 FRESH_SEED = 20_000  # no recipe's
 NAMES_A_SIDE_FROM = 3.0  # House-Brackmann grade
-RESAMPLES = 1000
 SYNKINETIC_GRADES = (2.0, 3.0, 4.0, 5.0)  # at VI nothing moves, so nothing moves along
 STRENGTHS = 0.7, 1.0
 
@@ -180,20 +180,16 @@ def _named(index: Values, grade: Values) -> float:
     return float(100 * (np.sign(index) == np.sign(grade))[graded].mean()) if graded.any() else float("nan")
 
 
-def with_interval(figure: str, faces: Measured, index: str, resamples: int) -> dict[str, Any]:
+def with_interval(figure: str, faces: Measured, index: str, count: int) -> dict[str, Any]:
     """A figure and its 95 % bootstrap interval, people drawn whole."""
     of, values = FIGURES[figure], faces.index[index]
-    rows = [np.flatnonzero(faces.people == person) for person in np.unique(faces.people)]
-    rng = np.random.default_rng(0)
-    drawn = []
-    for _ in range(resamples):
-        chosen = np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
-        drawn.append(of(values[chosen], faces.grade[chosen]))
-    low, high = np.nanpercentile(drawn, [2.5, 97.5]) if np.isfinite(drawn).any() else (np.nan, np.nan)
-    return {"value": of(values, faces.grade), "low": float(low), "high": float(high)}
+    subjects = [str(person) for person in faces.people]
+    drawn = [of(values[chosen], faces.grade[chosen]) for chosen in resamples(subjects, 0, count)]
+    low, high = interval(drawn, len(set(subjects)))
+    return {"value": of(values, faces.grade), "low": low, "high": high}
 
 
-def figures(faces: Measured, resamples: int) -> dict[str, Any]:
+def figures(faces: Measured, count: int) -> dict[str, Any]:
     """Rows: all faces, by expression, and by grade (where only the side can be asked for)."""
     chosen = {"all": np.ones(len(faces.grade), bool)}
     chosen |= {word: faces.expression == word for word in EXPRESSIONS}
@@ -206,8 +202,7 @@ def figures(faces: Measured, resamples: int) -> dict[str, Any]:
         if len(part.grade):
             asked = ["side"] if name.startswith("grade") else list(FIGURES)
             rows[name] = {"n": len(part.grade)} | {
-                index: {figure: with_interval(figure, part, index, resamples) for figure in asked}
-                for index in part.index
+                index: {figure: with_interval(figure, part, index, count) for figure in asked} for index in part.index
             }
     return rows
 
@@ -224,11 +219,12 @@ def table(group: str, rows: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _cell(figure: str, found: dict[str, float] | None) -> str:
+def _cell(figure: str, found: dict[str, float | None] | None) -> str:
     if found is None:
         return ""
+    value, low, high = (float("nan") if found[key] is None else found[key] for key in ("value", "low", "high"))
     digits = 1 if figure == "side" else 3
-    return "{value:.{d}f} ({low:.{d}f} to {high:.{d}f})".format(d=digits, **found)
+    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

@@ -36,10 +36,9 @@ from palsykit.faces.landmarks import (
 )
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.views import view
-from palsykit.interfaces import MetricCard
 from palsykit.recipe import load_recipe
-from palsykit.run.evaluate import summarise
 from palsykit.run.folder import RunFolder
+from palsykit.run.measure import interval, resamples
 from palsykit.run.parts import Parts
 from palsykit.run.train import restore_fits
 
@@ -54,7 +53,6 @@ REGIONS: dict[str, list[int]] = {
     "mouth": [*OUTER_LIPS, *INNER_LIPS],
 }
 OUTER_CORNERS = 36, 45
-CARD = MetricCard("Landmark error", "mean distance over the inter-ocular distance", "%", "lower", "300-W")
 
 Points = NDArray[np.float64]
 
@@ -115,14 +113,14 @@ def table_rows(found: Points, true: Points, subjects: Sequence[str]) -> dict[str
     pupils = np.linalg.norm(left - right, axis=-1)
     error = 100 * (found - true) / ocular[:, None, None]
     shared = error.mean(0)
-    rows = {}
+    rows, drawn = {}, resamples(subjects, 0)
     for region, indices in REGIONS.items():
         distance = np.linalg.norm(error[:, indices], axis=-1)
-        figure = summarise(distance.mean(1).tolist(), subjects, CARD, 0)
+        by_photograph = distance.mean(1)
         rows[region] = {
-            "error": figure.value,
-            "interval": [figure.low, figure.high],
-            "of_inter_pupil": float((distance.mean(1) * ocular / pupils).mean()),
+            "error": float(by_photograph.mean()),
+            "interval": interval([float(by_photograph[chosen].mean()) for chosen in drawn], len(set(subjects))),
+            "of_inter_pupil": float((by_photograph * ocular / pupils).mean()),
             "shared": float(np.linalg.norm(shared[indices], axis=-1).mean()),
             "shared_right": float(shared[indices, 0].mean()),
             "shared_down": float(shared[indices, 1].mean()),

@@ -13,6 +13,8 @@ ALLOWED = {
     ("palsykit/faces/flip.py", "flip_points(landmarks, self.picture.shape[1])"): "the one place",
     ("plugins/palsykit_face_space/build_asset.py", "row[..., ::-1]"): "healthy faces, with their own template's table",
     ("plugins/palsykit_identity/ir.py", "image.flip(1)"): "channels, RGB to BGR",
+    ("plugins/palsykit_landmark/mobilefacenet.py", "image.flip(1)"): "channels, RGB to BGR",
+    ("plugins/palsykit_insightface/detector.py", "photograph[..., ::-1]"): "channels of [H, W, 3], RGB to BGR",
     ("plugins/palsykit_datasets/registration.py", "patch[::-1, ::-1]"): "correlation as a convolution",
 }
 """(file, expression) -> why it turns no palsy round."""

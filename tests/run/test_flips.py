@@ -1,30 +1,29 @@
 """Flips that the data does not allow stop a run before anything is trained."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceRecord
+from palsykit.faces.splits import split_records
 from palsykit.recipe import Recipe
 from palsykit.run import run_recipe
-from palsykit_face_space.dataset import FaceSpace
 
 
 @pytest.mark.parametrize(("changes", "job"), [(["train.flip=0.5"], "train"), ([], "fit-recognition")])
 def test_a_run_with_flips_needs_known_sides(
     tiny: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: list[str], job: str
 ) -> None:
-    record = FaceSpace._record
+    def unsaid(records: Sequence[FaceRecord], seed: int) -> dict[str, list[FaceRecord]]:
+        return {
+            split: [replace(r, labels=replace(r.labels, side=None, severity=None, group=None)) for r in known]
+            for split, known in split_records(records, seed).items()
+        }
 
-    def unsaid(self: FaceSpace, shot: Any) -> FaceRecord:
-        made = record(self, shot)
-        return replace(made, labels=replace(made.labels, side=None, severity=None))
-
-    monkeypatch.setattr(FaceSpace, "_record", unsaid)
+    monkeypatch.setattr("palsykit.run.parts.split_records", unsaid)
     recipe = tiny(*changes)
     if not changes:
         fits = [recipe.settings.fits[0].model_copy(update={"flip": 0.5}), *recipe.settings.fits[1:]]
