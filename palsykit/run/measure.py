@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,11 @@ def summarise(statistic: Statistic, subjects: Sequence[str], seed: int) -> Figur
 
 def resamples(subjects: Sequence[str], seed: int, count: int = RESAMPLES) -> list[Rows]:
     """Rows of subjects drawn with replacement, ``count`` times; the same for the same subjects and seed."""
+    return _drawn(tuple(subjects), seed, count)
+
+
+@lru_cache(maxsize=8)
+def _drawn(subjects: tuple[str, ...], seed: int, count: int) -> list[Rows]:
     names = {name: number for number, name in enumerate(dict.fromkeys(subjects))}
     numbers = np.array([names[name] for name in subjects])
     rows = [np.flatnonzero(numbers == number) for number in range(len(names))]
@@ -126,16 +132,14 @@ def _together(name: str, metric: Any, count: int) -> dict[str, Statistic]:
     everything = np.arange(count)
     values = metric.figures(everything) if quick else metric.compute()
     counts = metric.counts() if quick else dict.fromkeys(values, count)
-    return {
-        named(name, key): Statistic(metric.card, _of(metric, key, value, count), counts[key], quick=quick)
-        for key, value in values.items()
-    }
 
+    @lru_cache(maxsize=2 * RESAMPLES)
+    def figures(rows: bytes) -> dict[str, float]:  # a metric's figures are asked for one after another
+        found: dict[str, float] = metric.figures(np.frombuffer(rows, dtype=np.int64))
+        return found
 
-def _of(metric: Any, key: str, value: float, count: int) -> Callable[[Rows], float]:
-    def of(rows: Rows) -> float:
-        if len(rows) == count and (rows == np.arange(count)).all():
-            return value
-        return float(metric.figures(rows)[key])
+    def of(key: str) -> Callable[[Rows], float]:
+        whole = everything.tobytes()
+        return lambda rows: values[key] if rows.tobytes() == whole else figures(rows.tobytes())[key]
 
-    return of
+    return {named(name, key): Statistic(metric.card, of(key), counts[key], quick=quick) for key in values}

@@ -1,4 +1,4 @@
-"""What a run measures: PSNR, SSIM, identity similarity, landmark error, aFID."""
+"""What a run measures: the picture, the person, the landmarks, the expression and the palsy, by networks as judges."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register
@@ -11,3 +11,9 @@ def palsykit_register_metrics(register: Register) -> None:
     register("identity", "palsykit_metrics.identity:IdentitySimilarity")
     register("landmark_error", "palsykit_metrics.landmarks:LandmarkError")
     register("afid", "palsykit_metrics.afid:Afid")
+    register("retrieval", "palsykit_metrics.retrieval:IdentityRetrieval")
+    register("expression", "palsykit_metrics.expression:ExpressionAccuracy")
+    register("side", "palsykit_metrics.palsy:AffectedSide")
+    register("severity", "palsykit_metrics.palsy:SeverityError")
+    register("asymmetry", "palsykit_metrics.asymmetry:AsymmetryAgreement")
+    register("moving", "palsykit_metrics.regions:MovingRegions")

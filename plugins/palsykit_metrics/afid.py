@@ -1,6 +1,8 @@
 """aFID: what is lost when a synthesised face is synthesised once more (CFCPalsy, arXiv:2409.07271, figure 4)."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
@@ -8,17 +10,16 @@ from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
 from palsykit_metrics.reading import embeddings
 
 
-class Embedding(nn.Module):
-    """A shared network as the feature extractor that torchmetrics asks for; its weights stay the run's."""
+class Given(nn.Module):
+    """The feature extractor that torchmetrics asks for, where the features are there already."""
 
-    def __init__(self, network: Network | str, width: int):
+    def __init__(self, width: int):
         super().__init__()
         self.num_features = width
-        self.network = network  # no submodule: a shared network is no nn.Module
 
-    def forward(self, image: Tensor) -> Tensor:
-        """image [B, 3, H, W] in [-1, 1] -> [B, D]."""
-        return embeddings(self.network, image)
+    def forward(self, features: Tensor) -> Tensor:
+        """[B, D] -> [B, D]."""
+        return features
 
 
 class Afid:
@@ -52,20 +53,31 @@ class Afid:
             "NOT comparable with Inception-based FID",
             note=f"biased upwards under 2,048 pictures; its covariances have full rank only above {width}",
         )
-        # one process measures; the others of a distributed training are gone by then
-        self._distance = FrechetInceptionDistance(feature=Embedding(network, width), sync_on_compute=False)
+        self._network, self._width = network, width
+        self._real: list[Tensor] = []
+        self._again: list[Tensor] = []
 
     def update(self, batch: FaceBatch, images: Images) -> None:
         """Counts a batch; one without a target has no originals and is left out."""
         if batch.target is None or images.regenerated is None:
             return
-        self._distance.to(batch.target.image.device)
-        self._distance.update(batch.target.image, real=True)
-        self._distance.update(images.regenerated, real=False)
+        self._real.append(embeddings(self._network, batch.target.image))
+        self._again.append(embeddings(self._network, images.regenerated))
 
     def compute(self) -> dict[str, float]:
         """{"afid": value}; NaN of fewer than two pictures, which have no covariance."""
-        if int(self._distance.real_features_num_samples) < 2:
+        return self.figures(np.arange(sum(len(part) for part in self._real)))
+
+    def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
+        """{"afid": value} of some of the pictures, numbered in the order they were fed.
+
+        Its bias grows as pictures become fewer; resampling repeats some, so bootstrap values lie above the figure.
+        """
+        if len(rows) < 2:
             return {"afid": float("nan")}
+        # one process measures; the others of a distributed training are gone by then
+        distance = FrechetInceptionDistance(feature=Given(self._width), sync_on_compute=False)
+        distance.update(torch.cat(self._real).cpu()[rows], real=True)
+        distance.update(torch.cat(self._again).cpu()[rows], real=False)
         with torch.no_grad():
-            return {"afid": float(self._distance.compute())}
+            return {"afid": float(distance.compute())}

@@ -7,6 +7,9 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 from palsykit.interfaces import FaceBatch, Images, MetricCard
 from palsykit_metrics.reading import as_saved
 
+BORDER = 5
+"""Half an SSIM window, px."""
+
 
 class Psnr:
     """Peak signal-to-noise ratio of the 8-bit pictures, over all pixels and channels of a row."""
@@ -52,11 +55,16 @@ class Ssim:
         if batch.target is None:
             return {"ssim": _undefined(batch)}
         generated, target = as_saved(images.generated), as_saved(batch.target.image)
-        _, similarity = structural_similarity_index_measure(
-            generated, target, sigma=1.5, data_range=1.0, k1=0.01, k2=0.03, reduction="none", return_full_image=True
-        )
         # torchmetrics' own mean takes in mirrored borders, 5 px wide; Wang's takes windows that lie in the picture
-        return {"ssim": similarity[..., 5:-5, 5:-5].mean(dim=(1, 2, 3))}
+        return {"ssim": similarity(generated, target)[..., BORDER:-BORDER, BORDER:-BORDER].mean(dim=(1, 2, 3))}
+
+
+def similarity(generated: Tensor, target: Tensor) -> Tensor:
+    """Structural similarity of the window around each pixel, [B, 3, H, W]; windows at the border see it mirrored."""
+    _, found = structural_similarity_index_measure(
+        generated, target, sigma=1.5, data_range=1.0, k1=0.01, k2=0.03, reduction="none", return_full_image=True
+    )
+    return found
 
 
 def _undefined(batch: FaceBatch) -> Tensor:

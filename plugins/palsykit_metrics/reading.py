@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from palsykit.interfaces import Network
+from palsykit.faces.vocabulary import FaceLabels
+from palsykit.interfaces import FaceBatch, Network
 
 
 def as_saved(image: Tensor) -> Tensor:
@@ -35,6 +36,25 @@ def points(network: Network | str, image: Tensor) -> Tensor:
     if found is None:
         raise ValueError(f"network {_name(network)} finds no points; name a landmark network by the key network")
     return found.float()
+
+
+@torch.no_grad()
+def logits(network: Network | str, image: Tensor, head: str) -> Tensor:
+    """image [B, 3, H, W] in [-1, 1] -> the outputs [B, K] of a supervised head.
+
+    Raises:
+        ValueError: where the network has no such head.
+    """
+    found = _shared(network)(image).logits
+    if head not in found:
+        has = ", ".join(found) or "none"
+        raise ValueError(f"network {_name(network)} has no head {head!r} (it has {has}); name one by the key network")
+    return found[head].float()
+
+
+def asked(batch: FaceBatch) -> tuple[FaceLabels, ...]:
+    """What each row should show: the target's labels where there is one, else the driver's."""
+    return (batch.driver if batch.target is None else batch.target).labels
 
 
 def _shared(network: Network | str) -> Network:

@@ -1,0 +1,125 @@
+"""Whether the picture is as asymmetric as was asked for, measured from its pixels."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from palsykit.faces.asymmetry import Asymmetry
+from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
+from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
+from palsykit_metrics.reading import asked, points
+
+Values = NDArray[np.float64]
+_SIGN = {Side.LEFT: 1.0, Side.RIGHT: -1.0, Side.NONE: 0.0}
+
+
+class AsymmetryAgreement:
+    """Agreement of the signed asymmetry index (palsykit.faces.asymmetry) asked for with the one measured.
+
+    Asked for is the index of the target's landmarks: the data set's where it has them, else those that the network
+    finds in the target. Measured is the index of the landmarks that the network finds in the generated picture. Both
+    know the expression and the kind of palsy. Rank correlations (Spearman 1904) are of all rows together, and, with the
+    signed House-Brackmann grade (left positive, grade I zero), the mean over expressions, for the index counts
+    otherwise in each.
+
+    Args:
+        network: the landmark network.
+        least_severity: House-Brackmann grade from which the index should name the side.
+    """
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, *, network: Network | str = "points", least_severity: float = 3.0):
+        self.network, self.least_severity = network, least_severity
+        self.card = MetricCard(
+            name="Asymmetry",
+            definition="Spearman correlation of the signed asymmetry index measured in the generated picture with that "
+            "of the target (asymmetry_spearman) and with the signed grade asked for, the mean over expressions "
+            "(asymmetry_grade_spearman); share of palsied pictures whose index has the sign of the affected side "
+            f"(asymmetry_side, from grade {least_severity:g} up); mean absolute difference of index (asymmetry_error)",
+            unit="-1 to 1; 0 to 1; % of the outer eye distance",
+            better="higher; of asymmetry_error lower",
+            source=f"palsykit.faces.asymmetry, landmarks by {getattr(network, 'name', network)!r}",
+            note="faces should look into the camera; the network's own errors count",
+        )
+        self._asked: list[float] = []
+        self._measured: list[float] = []
+        self._labels: list[FaceLabels] = []
+
+    def update(self, batch: FaceBatch, images: Images) -> None:
+        """Measures generated and true pictures."""
+        labels = asked(batch)
+        self._labels += labels
+        self._measured += indices(points(self.network, images.generated).cpu().numpy(), labels)
+        if batch.target is None:
+            self._asked += [math.nan] * len(batch)
+            return
+        truth = batch.target.landmarks.cpu().numpy()
+        if np.isnan(truth).any():
+            truth = np.where(np.isnan(truth), points(self.network, batch.target.image).cpu().numpy(), truth)
+        self._asked += indices(truth, labels)
+
+    def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
+        """The four figures of the card; NaN where fewer than two values differ."""
+        wanted, found = np.array(self._asked)[rows], np.array(self._measured)[rows]
+        grade, names, counts = self._graded()
+        return {
+            "asymmetry_spearman": spearman(wanted, found),
+            "asymmetry_grade_spearman": _mean(
+                [spearman(grade[rows][names[rows] == name], found[names[rows] == name]) for name in EXPRESSIONS]
+            ),
+            "asymmetry_side": _mean((np.sign(found) == np.sign(grade[rows]))[counts[rows]]),
+            "asymmetry_error": 100 * _mean(np.abs(found - wanted)),
+        }
+
+    def counts(self) -> dict[str, int]:
+        """Rows whose asymmetry is known, whose grade is known with one of the eight expressions, that have a side."""
+        grade, names, counts = self._graded()
+        pairs = int((~np.isnan(self._asked) & ~np.isnan(self._measured)).sum())
+        graded = int((~np.isnan(grade) & np.isin(names, list(EXPRESSIONS))).sum())
+        return {
+            "asymmetry_spearman": pairs,
+            "asymmetry_grade_spearman": graded,
+            "asymmetry_side": int(counts.sum()),
+            "asymmetry_error": pairs,
+        }
+
+    def _graded(self) -> tuple[Values, NDArray[np.str_], NDArray[np.bool_]]:
+        """Signed grade less one, expression, and whether the side is to be named, of every row."""
+        grade = np.array([_signed_grade(labels) for labels in self._labels])
+        names = np.array([labels.expression or "" for labels in self._labels])
+        return grade, names, np.abs(grade) + 1 >= self.least_severity
+
+
+def indices(landmarks: NDArray[np.floating], labels: Sequence[FaceLabels]) -> list[float]:
+    """The combined index of faces [B, 68, 2], each by its own expression and kind of palsy as far as they are known."""
+    known = [row.expression if row.expression in EXPRESSIONS else None for row in labels]
+    return [
+        float(Asymmetry.of(face).combined(expression, row.group))
+        for face, row, expression in zip(landmarks, labels, known, strict=True)
+    ]
+
+
+def spearman(a: Values, b: Values) -> float:
+    """Spearman's rank correlation of what both know, ties by their mean rank; NaN where one of them does not vary."""
+    both = ~np.isnan(a) & ~np.isnan(b)
+    a, b = a[both], b[both]
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return math.nan
+    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
+
+
+def _signed_grade(labels: FaceLabels) -> float:
+    if labels.side not in _SIGN or labels.severity is None:
+        return math.nan
+    return _SIGN[labels.side] * (labels.severity - 1)
+
+
+def _mean(values: Values | NDArray[np.bool_] | list[float]) -> float:
+    """The mean of what is defined."""
+    defined = np.asarray(values, dtype=np.float64)
+    defined = defined[~np.isnan(defined)]
+    return float(defined.mean()) if len(defined) else math.nan

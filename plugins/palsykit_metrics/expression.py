@@ -1,0 +1,75 @@
+"""Whether a judge sees the expression that was asked for."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from palsykit.faces.classes import EXPRESSION_CLASSES, UNKNOWN, expression_class
+from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
+from palsykit_metrics.reading import asked, logits
+
+
+class ExpressionAccuracy:
+    """How often the network names the expression asked for, and that relative to how often it does on true pictures.
+
+    The second is the quotient of two accuracies over the same rows, so a judge's own errors do not count against a
+    synthesis. Rows whose expression is none of the eight are left out.
+
+    Args:
+        network: one with a head "expression"; better none that the synthesis was conditioned or trained with.
+    """
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, *, network: Network | str = "expression"):
+        self.network = network
+        self.card = MetricCard(
+            name="Expression accuracy",
+            definition=f"share of pictures in which the judge names the expression asked for, of {_COUNT}; relative: "
+            "divided by the same share of the true pictures",
+            unit="0 to 1",
+            better="higher",
+            source=f"head 'expression' of {getattr(network, 'name', network)!r}",
+            note="the judge's own errors lower the first, not the second, which may exceed 1",
+        )
+        self._generated: list[float] = []
+        self._truth: list[float] = []
+
+    def update(self, batch: FaceBatch, images: Images) -> None:
+        """Judges generated and, where there are any, true pictures."""
+        wanted = [expression_class(labels) for labels in asked(batch)]
+        self._generated += _hits(logits(self.network, images.generated, "expression"), wanted)
+        if batch.target is None:
+            self._truth += [math.nan] * len(batch)
+        else:
+            self._truth += _hits(logits(self.network, batch.target.image, "expression"), wanted)
+
+    def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
+        """{"expression_accuracy": share, "expression_accuracy_relative": quotient}; NaN where not defined."""
+        generated, truth = (np.array(hits)[rows] for hits in (self._generated, self._truth))
+        both = ~np.isnan(generated) & ~np.isnan(truth)
+        right = truth[both].sum()
+        return {
+            "expression_accuracy": float(np.nanmean(generated)) if (~np.isnan(generated)).any() else math.nan,
+            "expression_accuracy_relative": float(generated[both].sum() / right) if right else math.nan,
+        }
+
+    def counts(self) -> dict[str, int]:
+        """Rows with one of the eight expressions, and those of them that have a true picture."""
+        generated, truth = np.array(self._generated), np.array(self._truth)
+        known = ~np.isnan(generated)
+        return {
+            "expression_accuracy": int(known.sum()),
+            "expression_accuracy_relative": int((known & ~np.isnan(truth)).sum()),
+        }
+
+
+_COUNT = len(EXPRESSION_CLASSES)
+
+
+def _hits(scores: Tensor, wanted: list[int]) -> list[float]:
+    """1 where the highest score is the class asked for, 0 where not, NaN where no known class was."""
+    found = scores.argmax(dim=-1).tolist()
+    return [math.nan if want == UNKNOWN else float(want == seen) for want, seen in zip(wanted, found, strict=True)]

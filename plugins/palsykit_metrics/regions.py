@@ -1,0 +1,80 @@
+"""How near the picture is to the truth where a face moves: eyes, brows and mouth."""
+
+import math
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from palsykit.faces.landmarks import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
+from palsykit.interfaces import FaceBatch, Images, MetricCard
+from palsykit_metrics.landmarks import OUTER_CORNERS
+from palsykit_metrics.pixels import BORDER, similarity
+from palsykit_metrics.reading import as_saved
+
+Region = Literal["eyes", "brows", "mouth"]
+REGIONS: dict[Region, tuple[list[int], ...]] = {
+    "eyes": ([*RIGHT_EYE], [*LEFT_EYE]),
+    "brows": ([*RIGHT_BROW], [*LEFT_BROW]),
+    "mouth": ([*OUTER_LIPS, *INNER_LIPS],),
+}
+
+
+class MovingRegions:
+    """PSNR and SSIM inside boxes around eyes, brows and mouth, where identity picture and truth differ most.
+
+    A box holds the region's landmarks in the target and in the identity picture, so that both where the mouth is and
+    where it would have stayed count, and ``margin`` around them. It does not depend on what was generated.
+
+    Args:
+        regions: which of them.
+        margin: around the points, in distances between the target's outer eye corners.
+    """
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, *, regions: tuple[Region, ...] = get_args(Region), margin: float = 0.1):
+        if not regions or margin < 0:
+            raise ValueError(f"regions {regions}, margin {margin:g}; expected a region or more and a margin from 0 up")
+        self.regions, self.margin = regions, margin
+        self.card = MetricCard(
+            name=f"PSNR and SSIM, {', '.join(regions)}",
+            definition="PSNR and mean SSIM of generated and target picture over the pixels of boxes around the "
+            "landmarks of target and identity picture",
+            unit="dB; -1 to 1",
+            better="higher",
+            source="as PSNR and SSIM of the whole face; SSIM's windows are those centred in the boxes",
+            note=f"8-bit RGB; boxes reach {100 * margin:g} % of the outer eye distance beyond the landmarks",
+        )
+
+    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+        """{"moving_psnr": [B], "moving_ssim": [B]}; NaN without a target or its landmarks; PSNR of equals as well."""
+        if batch.target is None:
+            return {name: torch.full((len(batch),), torch.nan) for name in ("moving_psnr", "moving_ssim")}
+        inside = self.inside(batch.target.landmarks, batch.identity.landmarks, batch.target.image.shape[-1])
+        generated, target = as_saved(images.generated), as_saved(batch.target.image)
+        error = _mean((generated - target).square().mean(dim=1), inside)
+        psnr = -10 * error.log10()
+        whole = (slice(None), slice(BORDER, -BORDER), slice(BORDER, -BORDER))
+        ssim = _mean(similarity(generated, target).mean(dim=1)[whole], inside[whole])
+        return {"moving_psnr": torch.where(psnr.isinf(), torch.nan, psnr), "moving_ssim": ssim}
+
+    def inside(self, target: Tensor, identity: Tensor, side: int) -> Tensor:
+        """Landmarks [B, 68, 2] px of two pictures -> which pixels lie in a box: bool [B, side, side]."""
+        right, left = OUTER_CORNERS
+        margin = self.margin * (target[:, right] - target[:, left]).norm(dim=-1)
+        both = torch.stack([target, torch.where(identity.isnan(), target, identity)], dim=1)
+        centres = torch.arange(side, device=target.device) + 0.5
+        found = torch.zeros(len(target), side, side, dtype=torch.bool, device=target.device)
+        for points in (both[:, :, part].flatten(1, 2) for name in self.regions for part in REGIONS[name]):
+            low, high = points.amin(dim=1) - margin[:, None], points.amax(dim=1) + margin[:, None]
+            across, down = ((centres >= low[:, [i]]) & (centres <= high[:, [i]]) for i in (0, 1))
+            found |= down[:, :, None] & across[:, None, :]
+        return found
+
+
+def _mean(values: Tensor, inside: Tensor) -> Tensor:
+    """Mean of values [B, H, W] over the chosen pixels; NaN where there is none."""
+    count = inside.sum(dim=(1, 2))
+    total = torch.where(inside, values, 0.0).sum(dim=(1, 2))
+    return torch.where(count > 0, total / count.clamp(min=1), math.nan)
