@@ -83,6 +83,8 @@ def _hash(resolved: dict[str, Any]) -> str:
     """SHA-256 of canonical JSON; the order of conditions counts, because a fusion sees them in it."""
     hashed: dict[str, Any] = {key: value for key, value in resolved.items() if key not in UNHASHED}
     hashed["conditions"] = list(resolved["conditions"].items())
+    if not resolved["train"]["start_without"]:  # empty it changes nothing, and runs from before it can go on
+        hashed["train"] = {key: value for key, value in resolved["train"].items() if key != "start_without"}
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -77,9 +77,16 @@ class Optimisation(Block):
 
 
 class Training(Optimisation):
-    """The main model's training; ``start`` is a safetensors file of a model of the same make to go on from."""
+    """The main model's training.
+
+    Attributes:
+        start: a safetensors file of a model of the same make to go on from.
+        start_without: modules of the model that begin afresh all the same, such as "fusion" or "encoders.landmark";
+            neither the file nor the model need have them, and what either has of them is left alone.
+    """
 
     start: Path | None = None
+    start_without: tuple[str, ...] = ()
 
 
 class FitBlock(Optimisation):

@@ -8,7 +8,7 @@ from palsykit.recipe.schema import FitBlock, Optimisation
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Data, Parts
 from palsykit.run.tracking import logger
-from palsykit.run.weights import load_into, load_model, save_model, save_network
+from palsykit.run.weights import load_into, load_model, save_model, save_network, start_from
 from palsykit.seeds import derive
 from palsykit.training.batches import PairedFaces, check_flips
 from palsykit.training.loop import Job, train
@@ -62,7 +62,7 @@ def train_model(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
     data = parts.data()
     model = parts.model()
     if settings.train.start is not None:
-        load_into(model, settings.train.start)
+        start_from(model, settings.train.start, settings.train.start_without)
     trainer = parts.trainer(settings.trainer, data)
     average = train(_job("train", run, parts, model, trainer, data, settings.train, settings.seed))
     facts["parameters"] = sum(p.numel() for p in model.parameters() if p.requires_grad)

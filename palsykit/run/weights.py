@@ -1,5 +1,6 @@
 """The model folder: unet/ and scheduler/ as diffusers writes them, everything else safetensors."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,42 @@ def load_into(module: nn.Module, path: Path) -> None:
         weights.load_exact(module, path)
     except (OSError, ValueError) as error:
         raise PalsykitError(str(error)) from error
+
+
+def start_from(module: nn.Module, path: Path, without: Sequence[str] = ()) -> None:
+    """Loads a model to go on from; modules named in ``without`` keep the module's own weights.
+
+    Raises:
+        PalsykitError: naming the file and what does not fit, or a module that neither file nor model has.
+    """
+    if not without:
+        load_into(module, path)
+        return
+    try:
+        state, _ = weights.load(path)
+    except (OSError, ValueError) as error:
+        raise PalsykitError(str(error)) from error
+    own = module.state_dict()
+    for name in without:
+        if not any(_is_in(name, key) for key in (*own, *state)):
+            modules = sorted({key.split(".")[0] for key in (*own, *state)})
+            raise PalsykitError(
+                f"train.start_without: neither the model nor {path} has a module {name!r}; expected one of "
+                f"{', '.join(modules)}, or a module inside one"
+            )
+    kept = {key: value for key, value in own.items() if any(_is_in(name, key) for name in without)}
+    loaded = {key: value for key, value in state.items() if not any(_is_in(name, key) for name in without)}
+    if problems := weights.misfits(own, kept | loaded):
+        raise PalsykitError(
+            f"{path}: not the weights of this {type(module).__name__}, {', '.join(without)} left out: "
+            f"{'; '.join(problems)}. Give the settings that the weights were made with, or name what begins afresh in "
+            "train.start_without"
+        )
+    module.load_state_dict(kept | loaded)
+
+
+def _is_in(module: str, key: str) -> bool:
+    return key == module or key.startswith(f"{module}.")
 
 
 def save_network(network: SharedNetwork, folder: Path) -> None:
