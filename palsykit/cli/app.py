@@ -35,12 +35,12 @@ for _name, _module in (
     ("run", run),
     ("check", check),
     ("show", show),
-    ("plugins", plugins),
     ("generate", generate),
     ("synthesize", synthesize),
     ("evaluate", evaluate),
 ):
     app.command(_name)(_module.command)
 
+app.add_typer(plugins.app, name="plugins")
 app.add_typer(data.app, name="data")
 app.add_typer(convert.app, name="convert")

@@ -1,9 +1,46 @@
-"""``palsykit plugins``: what recipes can name, and what is broken."""
+"""``palsykit plugins``: what recipes can name and what is broken; a new package; a part's contract checked."""
 
 from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from palsykit.errors import PalsykitError
+
+if TYPE_CHECKING:
+    from palsykit.registry import Entry
+
+app = typer.Typer(
+    help="Every part that recipes can use, and what is broken; write a plugin, check a part.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
 
 
-def command() -> None:
+class Scaffold(StrEnum):
+    """Interfaces that ``new`` writes a package for."""
+
+    FUSION = "fusion"
+    ENCODER = "encoder"
+    SCHEDULER = "scheduler"
+    TRAINER = "trainer"
+    METRIC = "metric"
+    DENOISER = "denoiser"
+    DATASET = "dataset"
+
+
+@app.callback(invoke_without_command=True)
+def plugins(context: typer.Context) -> None:
+    """List every part that recipes can use (as `list` does), write a new plugin, or check a part."""
+    if context.invoked_subcommand is None:
+        listing()
+
+
+@app.command("list")
+def listing() -> None:
     """List every part that recipes can use. Broken plugins follow, each with its reason and cure."""
     from palsykit.plugins import INTERFACES
     from palsykit.registry import registry
@@ -19,6 +56,95 @@ def command() -> None:
             print(f"    reason: {plugin.reason}\n    cure: {plugin.cure}")
     if known.disabled:
         print(f"\ndisabled by PALSYKIT_DISABLE: {', '.join(known.disabled)}")
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The package and its part, as in acme_film.")],
+    interface: Annotated[Scaffold, typer.Option("--interface", help="What it is a part for.")],
+    dest: Annotated[
+        Path | None, typer.Option("--dest", metavar="DIR", help="The folder to write; ./NAME if omitted.")
+    ] = None,
+) -> None:
+    """Write a whole installable package that works: entry point, module, test, recipe, README."""
+    from palsykit.scaffold import write
+
+    folder = Path(name) if dest is None else dest
+    for path in write(name, interface.value, folder):
+        print(path)
+    print(f"\nNext: pip install -e {folder} && palsykit plugins check {name} && palsykit run {folder}/{name}.yaml")
+
+
+@app.command("check")
+def check(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A part's name, or a plugin's.")],
+    interface: Annotated[
+        str | None, typer.Option("--interface", metavar="NAME", help="Which of several parts of that name.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A key of the part, as in width=32; small parts are checked quickly. May be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    size: Annotated[int, typer.Option("--size", metavar="PX", min=16, help="Side of the pictures in px.")] = 32,
+) -> None:
+    """Check installed parts against the contract of their interface. Exit code 2 where a check failed."""
+    entries = _named(name, interface)
+    keys = _keys(name, overrides or [])
+    if keys and len(entries) > 1:
+        found = ", ".join(f"{entry.interface} {entry.name}" for entry in entries)
+        raise PalsykitError(f"--set: {name} has several parts ({found}); name one, with --interface where two share it")
+
+    from palsykit.registry import SINGULAR
+    from palsykit.testing import examine, report
+
+    failed = False
+    for entry in entries:
+        results = examine(entry, keys, size)
+        failed |= any(result.state == "failed" for result in results)
+        print(report(f"{SINGULAR[entry.interface]} {entry.name} of {entry.plugin} ({entry.distribution})", results))
+    if failed:
+        raise typer.Exit(2)
+
+
+def _named(name: str, interface: str | None) -> list["Entry"]:
+    """The registered parts that ``name`` means: parts of that name, else the parts of that plugin."""
+    from palsykit.plugins import INTERFACES
+    from palsykit.registry import SINGULAR, registry
+
+    known = registry()
+    group = None
+    if interface is not None:
+        groups = {word: g for g in INTERFACES for word in (g, SINGULAR[g], SINGULAR[g].split()[0])}
+        if interface not in groups:
+            raise PalsykitError(f"--interface {interface}: expected one of {', '.join(INTERFACES)}")
+        group = groups[interface]
+    entries = [entry for entry in known.entries.values() if group in (None, entry.interface)]
+    if found := [entry for entry in entries if entry.name == name] or [e for e in entries if e.plugin == name]:
+        return found
+    broken = [plugin for plugin in known.broken if name in plugin.name.split(", ")]
+    if broken:
+        raise PalsykitError(f"{name} is broken", broken)
+    from difflib import get_close_matches
+
+    names = {entry.name for entry in entries} | {entry.plugin for entry in entries}
+    close = get_close_matches(name, sorted(names), n=3)
+    hint = f"did you mean {' or '.join(close)}?" if close else "`palsykit plugins` lists them"
+    raise PalsykitError(f"no part and no plugin {name!r}{f' among {group}' if group else ''}; {hint}")
+
+
+def _keys(name: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """``key=VALUE`` pairs as a recipe reads them."""
+    from palsykit.recipe.overrides import apply
+    from palsykit.recipe.read import Spot, Tree
+
+    tree = apply(Tree({}, {(): Spot("--set", "--set", Path.cwd())}), overrides, name)
+    value: dict[str, Any] = tree.value
+    return value
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

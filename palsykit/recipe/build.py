@@ -36,8 +36,18 @@ def build_part(
     Raises:
         PalsykitError: no such part, an unknown key or a wrong value, or the factory refuses its parameters.
     """
-    entry = registry().get(interface, block.use)
-    given = dict(zip(POSITIONAL[interface], positional, strict=False))
+    return build_entry(registry().get(interface, block.use), block, *positional, networks=networks)
+
+
+def build_entry(
+    entry: Entry, block: PartBlock, *positional: Any, networks: "Mapping[str, SharedNetwork] | None" = None
+) -> Any:
+    """``build_part`` of an entry that need not be registered.
+
+    Raises:
+        PalsykitError: an unknown key or a wrong value, or the factory refuses its parameters.
+    """
+    given = dict(zip(POSITIONAL[entry.interface], positional, strict=False))
     values = _values(entry, block, Building(networks or {}, given))
     factory = entry.load()
     try:

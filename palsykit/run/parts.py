@@ -141,7 +141,7 @@ class Parts:
             for name, block in s.conditions.items()
         }
         fusion = self.build("fusions", s.fusion, {name: c.encoder.spec for name, c in conditions.items()})
-        spec = ConditioningSpec(fusion.token_width, fusion.pooled_width)
+        spec = ConditioningSpec(fusion.token_width, fusion.pooled_width, tuple(getattr(fusion, "streams", ())))
         denoiser = self.build("denoisers", s.denoiser, spec, s.image_size)
         scheduler = self.build("schedulers", s.scheduler)
         with torch.random.fork_rng():

@@ -25,7 +25,7 @@ OUTPUTS = {
 
 
 class ExpressionTrainer:
-    """Cross-entropy over expressions and sides, smooth L1 of severity; unknown labels do not count.
+    """Cross-entropy over expressions and sides, smooth L1 of severity (our own sum); unknown labels do not count.
 
     Which of the three are fitted is the network's choice, by the heads it has.
 

@@ -1,0 +1,97 @@
+"""The contract of every interface, as checks that a plugin's author calls in one line.
+
+    from palsykit.testing import check
+    check("fusion", AcmeFusion, width=24)
+
+builds the part as a recipe would, with stand-ins for whatever it needs of others, and raises AssertionError with every
+check that failed: what was expected, what was seen, how to mend it. ``palsykit plugins check NAME`` prints the same for
+anything installed. Results are for the keys given, at ``image_size`` px, on the CPU and, where there is one, a GPU.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from palsykit.errors import PalsykitError
+from palsykit.plugins import INTERFACES
+from palsykit.recipe.problems import nearest
+from palsykit.recipe.signature import keys_of
+from palsykit.registry import SINGULAR, Entry, registry
+from palsykit.testing import conditioning, declared, processes, results, training
+from palsykit.testing.result import Check, Result, outcome, report
+from palsykit.testing.subject import IMAGE_SIZE, Subject
+
+CHECKS: dict[str, Callable[[Subject], list[Check]]] = {
+    "datasets": results.dataset_checks,
+    "detectors": results.detector_checks,
+    "posers": results.poser_checks,
+    "networks": training.network_checks,
+    "encoders": conditioning.encoder_checks,
+    "fusions": conditioning.fusion_checks,
+    "denoisers": conditioning.denoiser_checks,
+    "attention": processes.attention_checks,
+    "schedulers": processes.scheduler_checks,
+    "samplers": processes.sampler_checks,
+    "trainers": training.trainer_checks,
+    "synthesisers": results.synthesiser_checks,
+    "metrics": results.metric_checks,
+}
+
+
+def interface_named(word: str) -> str:
+    """The registry group of ``fusion`` or ``fusions``.
+
+    Raises:
+        PalsykitError: there is no such interface; gives the nearest.
+    """
+    groups = {**{name: name for name in INTERFACES}, **{SINGULAR[name].split()[0]: name for name in INTERFACES}}
+    if word not in groups:
+        known = ", ".join(SINGULAR[name].split()[0] for name in INTERFACES)
+        raise PalsykitError(f"interface {word!r}: expected one of {known}; {nearest(word, groups)}".rstrip("; "))
+    return groups[word]
+
+
+def examine(entry: Entry, keys: dict[str, Any] | None = None, image_size: int = IMAGE_SIZE) -> list[Result]:
+    """Every check of an entry's interface, made."""
+    subject = Subject(entry, keys or {}, image_size)
+    first = outcome(("signature", lambda: _readable(entry)))
+    if first.state == "failed":
+        return [first]
+    made: list[Check] = []
+    built = outcome(("is built", lambda: made.extend(CHECKS[entry.interface](subject))))
+    # what cannot be built would fail every check for one reason
+    return [first, built, *map(outcome, [*made, *declared.checks(subject)])]
+
+
+def _readable(entry: Entry) -> None:
+    """The factory's signature is as ``palsykit.hookspecs`` asks; ``keys_of`` says what is wrong with it."""
+    keys_of(entry)
+
+
+def check(interface: str, part: str | Callable[..., Any], *, image_size: int = IMAGE_SIZE, **keys: Any) -> list[Result]:
+    """Checks a part against the contract of its interface.
+
+    Args:
+        interface: "fusion", "encoder", ...; the plural serves as well.
+        part: a factory, or the name of a registered part.
+        image_size: side in px of the pictures that it is checked with.
+        keys: the recipe's keys for it; small ones make the checks quick.
+
+    Returns:
+        Every result; some may be "not checked", with the reason.
+
+    Raises:
+        AssertionError: a check failed; the message gives each with what was expected, seen and how to mend it.
+        PalsykitError: an unknown interface or part.
+    """
+    group = interface_named(interface)
+    if isinstance(part, str):
+        entry = registry().get(group, part)
+    else:
+        entry = Entry(group, getattr(part, "__name__", "part"), "under test", "-", "-", part)
+    found = examine(entry, keys, image_size)
+    if any(result.state == "failed" for result in found):
+        raise AssertionError(report(f"{SINGULAR[group]} {entry.name!r}", found))
+    return found
+
+
+__all__ = ["IMAGE_SIZE", "Result", "check", "examine", "interface_named", "report"]

@@ -1,0 +1,249 @@
+"""Contracts of fusions, encoders and denoisers: what conditions the model."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from palsykit.errors import PalsykitError
+from palsykit.interfaces import Conditioning, ConditioningSpec, Encoded, TokenSpec
+from palsykit.seeds import generator
+from palsykit.testing import modules
+from palsykit.testing.modules import Harness, Tensors, require_shapes
+from palsykit.testing.result import Check, Unmet
+from palsykit.testing.stand_ins import CONDITIONS, faces
+from palsykit.testing.subject import ROWS, Subject
+
+TOKENS, WIDTH, POOLED = 16, 24, 12
+REFERENCE = {name: TokenSpec(TOKENS, WIDTH, POOLED if name == "identity" else None) for name in CONDITIONS}
+"""Conditions as the reference recipe has them: equal tokens, a pooled vector from identity alone."""
+
+
+def draw(name: str, *shape: int) -> Tensor:
+    """Standard normal numbers by name."""
+    return torch.randn(shape, generator=generator("input", name))
+
+
+# fusions
+
+
+def conditions_of(specs: Mapping[str, TokenSpec], inputs: Tensors) -> dict[str, Encoded]:
+    return {name: Encoded(inputs[name], inputs.get(f"{name} pooled")) for name in specs}
+
+
+def fusion_inputs(specs: Mapping[str, TokenSpec]) -> Tensors:
+    inputs = {name: draw(name, ROWS, spec.tokens, spec.width) for name, spec in specs.items()}
+    pooled = {f"{n} pooled": draw(f"{n} pooled", ROWS, s.pooled) for n, s in specs.items() if s.pooled is not None}
+    return inputs | pooled
+
+
+def outputs_of(conditioning: Conditioning) -> Tensors:
+    pooled = {} if conditioning.pooled is None else {"pooled": conditioning.pooled}
+    return {f"stream {name}": value for name, value in conditioning.tokens.items()} | pooled
+
+
+def fusion_checks(subject: Subject) -> list[Check]:
+    """Widths as promised, every condition read, and the contract of a module."""
+    harness = Harness(
+        lambda seed: subject.build(REFERENCE, seed=seed),
+        fusion_inputs(REFERENCE),
+        lambda fusion, inputs: outputs_of(fusion(conditions_of(REFERENCE, inputs))),
+    )
+    harness.build(0)
+    return [
+        ("shapes in fp32", lambda: fusion_shapes(harness.build(0), REFERENCE)),
+        ("other conditions work or are refused", lambda: other_conditions(subject)),
+        ("every condition is read", lambda: every_condition_counts(harness)),
+        *modules.checks(harness),
+    ]
+
+
+def fusion_shapes(fusion: nn.Module, specs: Mapping[str, TokenSpec]) -> None:
+    """Streams [B, T, token_width], pooled [B, pooled_width] or None."""
+    width, pooled = getattr(fusion, "token_width", None), getattr(fusion, "pooled_width", "absent")
+    if not isinstance(width, int) or not (pooled is None or isinstance(pooled, int)):
+        raise Unmet(
+            "token_width (a number) and pooled_width (a number or None) after __init__",
+            f"{width!r} and {pooled!r}",
+            "set self.token_width and self.pooled_width, which the denoiser is built for",
+        )
+    result = fusion.eval()(conditions_of(specs, fusion_inputs(specs)))
+    if not isinstance(result, Conditioning) or not result.tokens:
+        raise Unmet("a Conditioning with a stream or more", repr(result)[:80], "return Conditioning({'name': tokens})")
+    streams: dict[str, tuple[int, ...]] = {
+        f"stream {name}": (ROWS, value.shape[1], width) for name, value in result.tokens.items()
+    }
+    require_shapes(outputs_of(result), streams, "token_width says")
+    if (result.pooled is None) != (pooled is None):
+        raise Unmet(f"pooled as pooled_width = {pooled} says", "the contrary", "let both be there, or both be None")
+    if isinstance(pooled, int):
+        require_shapes(outputs_of(result), {"pooled": (ROWS, pooled)}, "pooled_width says")
+
+
+def other_conditions(subject: Subject) -> None:
+    """Uneven token counts and widths, and no pooled vector: it works, or refuses with a sentence when it is built."""
+    uneven = {name: TokenSpec(9 + 7 * i, 8 * (i + 1), 6 if i == 0 else None) for i, name in enumerate(CONDITIONS)}
+    plain = {name: TokenSpec(TOKENS, WIDTH) for name in CONDITIONS}
+    for what, specs in (("uneven tokens and widths", uneven), ("no pooled vector", plain)):
+        try:
+            fusion = subject.build(specs)
+        except PalsykitError:
+            continue
+        try:
+            fusion_shapes(fusion, specs)
+        except Unmet as unmet:
+            raise Unmet(f"{unmet.expected}, with {what}", unmet.seen, unmet.mend) from None
+        except (RuntimeError, ValueError, KeyError, AttributeError, TypeError) as error:
+            raise Unmet(
+                f"conditions with {what} to work, or to be refused by __init__",
+                f"{type(error).__name__} in forward: {str(error).splitlines()[0]}",
+                "raise ValueError in __init__ and name the condition; a recipe then fails before training, not in it",
+            ) from None
+
+
+def every_condition_counts(harness: Harness) -> None:
+    """A gradient from the outputs to every condition's tokens or pooled vector."""
+    fusion = harness.build(0).eval()
+    inputs = {name: value.clone().requires_grad_() for name, value in harness.inputs.items()}
+    outputs = harness.call(fusion, inputs)
+    torch.stack([(v * draw(n, *v.shape)).sum() for n, v in outputs.items()]).sum().backward()  # type: ignore[no-untyped-call]
+    felt = {name for name, value in inputs.items() if value.grad is not None and bool((value.grad != 0).any())}
+    if ignored := [name for name in CONDITIONS if not {name, f"{name} pooled"} & felt]:
+        raise Unmet(
+            "every condition to change the result",
+            f"{', '.join(ignored)} without effect",
+            "read it, or refuse it in __init__: a condition that a recipe names and nobody reads misleads",
+        )
+
+
+# encoders
+
+
+def encoder_checks(subject: Subject) -> list[Check]:
+    """Tokens as ``spec`` says from features that no weight touches, and the contract of a module."""
+    view = faces(ROWS, subject.image_size, "view")
+    with torch.no_grad():
+        features = subject.build(subject.image_size).eval().extract(view)
+
+    def call(encoder: nn.Module, inputs: Tensors) -> Tensors:
+        encoded: Encoded = encoder(inputs)
+        return {"tokens": encoded.tokens} | ({} if encoded.pooled is None else {"pooled": encoded.pooled})
+
+    harness = Harness(lambda seed: subject.build(subject.image_size, seed=seed), features, call)
+    return [
+        ("shapes in fp32", lambda: encoder_shapes(harness)),
+        ("features are frozen and follow the pixels", lambda: frozen_features(subject)),
+        ("shared networks stay outside", lambda: owns_no_network(subject, harness)),
+        *modules.checks(harness),
+    ]
+
+
+def encoder_shapes(harness: Harness) -> None:
+    """Tokens [B, tokens, width] and pooled [B, pooled] or none, as ``spec`` says."""
+    encoder = harness.build(0)
+    spec = getattr(encoder, "spec", None)
+    if not isinstance(spec, TokenSpec):
+        raise Unmet("self.spec, a TokenSpec", repr(spec), "set it in __init__")
+    expected: dict[str, tuple[int, ...]] = {"tokens": (ROWS, spec.tokens, spec.width)}
+    found = harness.run(encoder)
+    if spec.pooled is not None:
+        expected["pooled"] = (ROWS, spec.pooled)
+    elif "pooled" in found:
+        raise Unmet("no pooled vector, as spec.pooled = None says", "one", "give spec its width")
+    require_shapes(found, expected, "spec says")
+
+
+def frozen_features(subject: Subject) -> None:
+    """extract: [B, ...] each, no trainable weight in it, rows independent, differentiable where it reads pixels."""
+    encoder = subject.build(subject.image_size).eval()
+    view, other = faces(ROWS, subject.image_size, "view"), faces(ROWS, subject.image_size, "other")
+    features = encoder.extract(view)
+    for name, value in features.items():
+        if len(value) != ROWS:
+            raise Unmet(f"feature {name} [B, ...]", f"{list(value.shape)}", "keep rows first: they are cached by row")
+        if value.requires_grad:
+            raise Unmet(
+                "features that no trainable weight touches, for they are cached",
+                f"{name} requires a gradient",
+                "move what is trained from extract to forward",
+            )
+        alone = encoder.extract(view.rows(1, 2))[name][0]
+        if modules.distance(alone, value[1]) > modules.ROWS_APART:
+            raise Unmet("features of a row alone as in its batch", f"{name} differs", "take no statistics over rows")
+    other.landmarks, other.labels = view.landmarks, view.labels
+    changed = [n for n, v in encoder.extract(other).items() if modules.distance(v, features[n]) > modules.ROWS_APART]
+    view.image.requires_grad_()
+    deaf = [name for name in changed if not encoder.extract(view)[name].requires_grad]
+    if deaf:
+        raise Unmet(
+            "features that are differentiable in view.image (the cycle trainer's second pass needs it)",
+            f"{', '.join(deaf)} follows the pixels without a gradient",
+            "drop no_grad, detach and numpy from extract; core turns gradients off where it caches",
+        )
+
+
+def owns_no_network(subject: Subject, harness: Harness) -> None:
+    """No weight of a shared network in the encoder's state."""
+    owned = {id(p) for p in harness.build(0).parameters()}
+    for name, network in subject.networks.items():
+        if any(id(p) in owned for p in network.module.parameters()):
+            raise Unmet(
+                f"the shared network {name} to stay outside the encoder's weights",
+                "its parameters are the encoder's",
+                "keep the handle as it was given (self.network = network), not network.module",
+            )
+
+
+# denoisers
+
+STREAMS = {"identity": 4, "expression": 6}
+
+
+def denoiser_checks(subject: Subject) -> list[Check]:
+    """A picture from a picture, every input felt, and the contract of a module."""
+    size = subject.image_size
+
+    def harness(pooled: int | None, streams: tuple[str, ...] = ()) -> Harness:
+        spec = ConditioningSpec(WIDTH, pooled, streams)
+        inputs = {"x_t": draw("x_t", ROWS, 3, size, size), "t": torch.tensor([0, 250, 500, 999][:ROWS])}
+        inputs |= {name: draw(name, ROWS, tokens, WIDTH) for name, tokens in STREAMS.items()}
+        inputs |= {} if pooled is None else {"pooled": draw("pooled", ROWS, pooled)}
+        return Harness(lambda seed: subject.build(spec, size, seed=seed), inputs, predict)
+
+    def predict(denoiser: nn.Module, inputs: Tensors) -> Tensors:
+        conditioning = Conditioning({name: inputs[name] for name in STREAMS}, inputs.get("pooled"))
+        return {"prediction": denoiser(inputs["x_t"], inputs["t"], conditioning)}
+
+    def shapes(harness: Harness) -> None:
+        require_shapes(harness.run(harness.build(0)), {"prediction": (ROWS, 3, size, size)}, "x_t is")
+
+    main = harness(POOLED)
+    main.build(0)
+    return [
+        ("shapes in fp32", lambda: shapes(main)),
+        ("shapes without a pooled vector", lambda: shapes(harness(None))),
+        ("shapes with streams of their own", lambda: shapes(harness(POOLED, tuple(STREAMS)))),
+        ("every input is felt", lambda: every_input_is_felt(main)),
+        *modules.checks(main),
+    ]
+
+
+def every_input_is_felt(harness: Harness) -> None:
+    """After a few steps (layers may begin at zero) the picture, the time, each stream and the pooled vector count."""
+    denoiser = harness.build(0).train()
+    optimiser = torch.optim.Adam(denoiser.parameters(), lr=modules.RATE)
+    for step in range(modules.STEPS):
+        optimiser.zero_grad()
+        prediction = harness.call(denoiser, harness.inputs)["prediction"]
+        loss = (prediction - draw(f"target {step}", *prediction.shape)).square().mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    base = harness.run(denoiser)["prediction"]
+    for name, value in harness.inputs.items():
+        other = (value + 371) % 1000 if name == "t" else draw(f"other {name}", *value.shape)
+        if torch.equal(harness.run(denoiser, {**harness.inputs, name: other})["prediction"], base):
+            raise Unmet(
+                "the prediction to change with every input",
+                f"{name} without effect",
+                "let it into forward; tokens by attention, t and the pooled vector with the time embedding",
+            )

@@ -1,0 +1,258 @@
+"""Contracts of metrics, synthesisers, posers, detectors and data sets: what is seen of people and of pictures."""
+
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from palsykit.data.check import examine
+from palsykit.faces.interfaces import Detection
+from palsykit.faces.records import Rejected
+from palsykit.faces.views import to_pictures
+from palsykit.faces.vocabulary import FaceLabels, Side
+from palsykit.interfaces import FaceBatch, Images, MetricCard
+from palsykit.testing.modules import ROWS_APART, SAME, distance
+from palsykit.testing.result import Check, Unmet
+from palsykit.testing.stand_ins import face_batch, faces, landmarks
+from palsykit.testing.subject import ROWS, Subject
+
+SHOWN = 8
+"""Records of a data set whose pictures are looked at."""
+
+
+def metric_checks(subject: Subject) -> list[Check]:
+    """A card that a reader can trust, and figures that depend on nothing but the pictures."""
+    size, rows = subject.image_size, 2 * ROWS
+    batch = face_batch(rows, size)
+    images = Images(faces(rows, size, "generated").image, faces(rows, size, "regenerated").image)
+    whole = hasattr(subject.build(), "update")
+    figures = "figures of a whole set" if whole else "a figure a row"
+    return [
+        ("the card is complete", lambda: card(subject)),
+        (figures, lambda: _figures(subject, batch, images, rows)),
+        ("what is unknown is no error", lambda: unknown_rows(subject, batch, images)),
+        (
+            "the same however it is split into batches",
+            lambda: batches_do_not_count(subject, batch, images),
+        ),
+    ]
+
+
+def measure(metric: Any, batch: FaceBatch, images: Images, step: int) -> dict[str, Tensor]:
+    """Figures of a metric fed ``step`` rows at a time: [B] for a row metric, [1] for one of rows together or a set."""
+    found: dict[str, list[Tensor]] = {}
+    with torch.inference_mode():
+        for start in range(0, len(batch), step):
+            again = None if images.regenerated is None else images.regenerated[start : start + step]
+            part = Images(images.generated[start : start + step], again)
+            if hasattr(metric, "update"):
+                metric.update(batch.rows(start, start + step), part)
+            else:
+                for name, column in metric.rows(batch.rows(start, start + step), part).items():
+                    found.setdefault(name, []).append(column)
+        if hasattr(metric, "update"):
+            together = metric.compute() if hasattr(metric, "compute") else metric.figures(np.arange(len(batch)))
+            return {name: torch.tensor([float(value)]) for name, value in together.items()}
+    return {name: torch.cat(columns) for name, columns in found.items()}
+
+
+def card(subject: Subject) -> None:
+    """needs and card, every field filled in."""
+    metric = subject.build()
+    about = getattr(metric, "card", None)
+    if not isinstance(about, MetricCard) or not about.better.startswith(("higher", "lower")):
+        raise Unmet(
+            "a MetricCard whose `better` begins with higher or lower",
+            repr(about)[:80],
+            "set card, a palsykit.MetricCard",
+        )
+    if empty := [name for name in ("name", "definition", "unit", "source") if not getattr(about, name).strip()]:
+        raise Unmet("a card that says all", f"nothing in {', '.join(empty)}", "fill it in; the report prints it")
+    if not isinstance(getattr(metric, "needs", None), frozenset) or metric.needs - {"generated", "regenerated"}:
+        raise Unmet(
+            'needs, frozenset() or frozenset({"regenerated"})', repr(getattr(metric, "needs", None)), "set needs"
+        )
+
+
+def _figures(subject: Subject, batch: FaceBatch, images: Images, rows: int) -> None:
+    metric = subject.build()
+    count = 1 if hasattr(metric, "update") else rows
+    found = measure(metric, batch, images, rows)
+    if not found or any(value.shape != (count,) for value in found.values()):
+        raise Unmet(
+            "{figure: value}" if count == 1 else f"{{figure: [B]}}, here [{rows}]",
+            str({name: list(value.shape) for name, value in found.items()}) if found else "no figure",
+            "return one number a row, under a name",
+        )
+    if hasattr(metric, "counts") and set(metric.counts()) != set(found):
+        raise Unmet(f"counts() of the figures {sorted(found)}", f"{sorted(metric.counts())}", "count the same figures")
+
+
+def unknown_rows(subject: Subject, batch: FaceBatch, images: Images) -> None:
+    """No target, and no landmarks: NaN or a figure, under the same names, and no exception."""
+    names = set(measure(subject.build(), batch, images, len(batch)))
+    blank = face_batch(len(batch), subject.image_size)
+    for face in (blank.identity, blank.driver):
+        face.landmarks = torch.full_like(face.landmarks, torch.nan)
+        face.labels = tuple(FaceLabels(label.subject) for label in face.labels)  # splits need the subject at least
+    for what, odd in (("target", FaceBatch(batch.identity, batch.driver)), ("landmarks and labels", blank)):
+        try:
+            found = set(measure(subject.build(), odd, images, len(batch)))
+        except Exception as error:  # a metric may raise anything
+            raise Unmet(
+                f"figures, or NaN, of a batch without {what}",
+                f"{type(error).__name__}: {error}",
+                "return torch.nan where it is not defined",
+            ) from None
+        if found != names:
+            raise Unmet(f"the figures {sorted(names)} without {what} too", f"{sorted(found)}", "return NaN for those")
+
+
+def batches_do_not_count(subject: Subject, batch: FaceBatch, images: Images) -> None:
+    """All at once, or three rows at a time."""
+    once, parts = (measure(subject.build(), batch, images, step) for step in (len(batch), 3))
+    for name, value in once.items():
+        pairs = zip(value.tolist(), parts[name].tolist(), strict=True)
+        if any(
+            not math.isclose(a, b, rel_tol=1e-3, abs_tol=1e-4) and not (math.isnan(a) and math.isnan(b))
+            for a, b in pairs
+        ):
+            raise Unmet(
+                "figures that do not depend on the batch size",
+                f"{name} differs",
+                "let a row's figure read its own row only; a set's compute() all that was fed",
+            )
+
+
+def synthesiser_checks(subject: Subject) -> list[Check]:
+    """Pictures that depend on row and seed alone."""
+    subject.build(subject.image_size)
+    return [("pictures in [-1, 1], by row and seed", lambda: pictures_by_row(subject))]
+
+
+def pictures_by_row(subject: Subject) -> None:
+    """[B, 3, H, W]; the same for the same seeds; a row alone as in its batch."""
+    batch, seeds = face_batch(ROWS, subject.image_size), list(range(ROWS))
+    synthesiser = subject.build(subject.image_size)
+    found, again = synthesiser.generate(batch, seeds), synthesiser.generate(batch, seeds)
+    if found.shape != batch.identity.image.shape or not bool((found.abs() <= 1 + SAME).all()):
+        raise Unmet("pictures [B, 3, H, W] in [-1, 1]", f"{list(found.shape)}", "clamp, and keep the batch's size")
+    alone = synthesiser.generate(batch.rows(1, 2), seeds[1:2])
+    if not torch.equal(found, again) or distance(alone[0], found[1]) > ROWS_APART:
+        raise Unmet(
+            "row i to depend on row i of the batch and on seeds[i] alone",
+            "it changes from call to call, or with its neighbours",
+            "draw row by row from palsykit.seeds.generator(seeds[i])",
+        )
+
+
+def poser_checks(subject: Subject) -> list[Check]:
+    """A picture and its landmarks, or ValueError."""
+    subject.build()
+    return [("poses a photograph", lambda: poses(subject))]
+
+
+def poses(subject: Subject) -> None:
+    """[H, H, 3] uint8 and [68, 2]; the same twice; a severity without a side is refused."""
+    size = max(subject.image_size, 64)
+    photograph = to_pictures(faces(1, size, "photograph").image)[0]
+    points = landmarks(size, 0.0, 0)
+    poser = subject.build()
+    asked = FaceLabels("s", "smile_full", Side.LEFT, 4.0)
+    picture, moved = poser.pose(photograph, points, asked)
+    if picture.shape != photograph.shape or picture.dtype != np.uint8 or moved.shape != (68, 2):
+        raise Unmet(
+            "a picture like the photograph and landmarks [68, 2]", f"{picture.shape}, {moved.shape}", "keep both"
+        )
+    again, _ = poser.pose(photograph, points, asked)
+    if not np.array_equal(picture, again):
+        raise Unmet("the same picture for the same request", "another", "draw nothing, or by a fixed seed")
+    try:
+        poser.pose(photograph, points, FaceLabels("s", "smile_full", Side.NONE, 5.0))
+    except ValueError:
+        return
+    raise Unmet("ValueError for grade 5 and no side", "a picture", "check side and severity before drawing")
+
+
+def detector_checks(subject: Subject) -> list[Check]:
+    """Detections of a photograph, and a version for caches."""
+    subject.build()
+    return [("detects", lambda: detects(subject))]
+
+
+def detects(subject: Subject) -> None:
+    """A version, and a sequence of Detection, empty where there is no face."""
+    detector = subject.build()
+    if not isinstance(getattr(detector, "version", None), str) or not detector.version:
+        raise Unmet("version, a text that names model files by hash", "none", "set it: names of caches hold it")
+    found = detector.detect(np.full((96, 96, 3), 127, np.uint8))
+    if not all(isinstance(face, Detection) and face.five.shape == (5, 2) for face in found):
+        raise Unmet(
+            "Detection records with five points [5, 2]", repr(found)[:80], "return palsykit.faces.interfaces.Detection"
+        )
+
+
+def dataset_checks(subject: Subject) -> list[Check]:
+    """Records that can be split, paired and shown."""
+    folder = Path(tempfile.mkdtemp(prefix="palsykit-check-"))
+    dataset = subject.build(subject.image_size, folder)
+
+    def again() -> Any:
+        return subject.build(subject.image_size, folder / "again")
+
+    return [
+        ("records can be trained on", lambda: usable(dataset)),
+        ("pictures and landmarks", lambda: pictures(dataset, subject.image_size)),
+        ("the same in every run", lambda: same_again(dataset, again)),
+    ]
+
+
+def usable(dataset: Any) -> None:
+    """Unique keys, subjects, whole splits, an attribution; as ``palsykit data check`` asks."""
+    keys = [record.key for record in dataset.records]
+    if len(set(keys)) < len(keys):
+        raise Unmet("a key of its own for every record", "two with one key", "name the file in the key")
+    if faults := examine(dataset, 0).faults:
+        raise Unmet("records that a recipe can train on", "; ".join(faults), "mend the records' labels and splits")
+    if not isinstance(dataset.attribution, str) or not all(isinstance(found, Rejected) for found in dataset.rejected):
+        raise Unmet("attribution (text) and rejected (Rejected records)", repr(dataset.attribution)[:60], "set both")
+
+
+def pictures(dataset: Any, size: int) -> None:
+    """[size, size, 3] uint8; landmarks [68, 2] float32 in px of it, with where they come from."""
+    if dataset.image_size != size:
+        raise Unmet(f"image_size {size}, as asked", str(dataset.image_size), "keep the factory's image_size")
+    for record in dataset.records[:SHOWN]:
+        picture = dataset.image(record)
+        if picture.shape != (size, size, 3) or picture.dtype != np.uint8:
+            raise Unmet(
+                f"uint8 [{size}, {size}, 3] RGB", f"{picture.dtype} {list(picture.shape)}", "resize and convert"
+            )
+        points, source = record.landmarks, record.landmarks_source
+        if points is None:
+            continue
+        if points.shape != (68, 2) or points.dtype != np.float32 or source not in ("given", "predicted"):
+            raise Unmet(
+                'landmarks float32 [68, 2] and landmarks_source "given" or "predicted"',
+                f"{points.dtype} {list(points.shape)}, {source!r}",
+                "convert them, and say where they come from",
+            )
+        if np.nanmax(np.abs(points - size / 2)) > size:
+            raise Unmet(
+                f"landmarks in px of the {size} px picture", f"up to {np.nanmax(points):.0f}", "scale them along"
+            )
+
+
+def same_again(dataset: Any, again: Callable[[], Any]) -> None:
+    """Built once more with an empty cache: the same keys, labels and pictures."""
+    other = again()
+    if [r.key for r in other.records] != [r.key for r in dataset.records]:
+        raise Unmet("the same keys in the same order", "others", "sort what the file system lists")
+    for mine, theirs in zip(dataset.records[:SHOWN], other.records[:SHOWN], strict=True):
+        if mine.labels != theirs.labels or not np.array_equal(dataset.image(mine), other.image(theirs)):
+            raise Unmet("the same picture and labels for a key", f"others for {mine.key}", "draw by a fixed seed")

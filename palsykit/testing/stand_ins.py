@@ -1,0 +1,185 @@
+"""Small parts that stand in for a recipe's others while one is checked: faces, networks and a model, all by seed."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import DDPMScheduler
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from palsykit.diffusion.model import Condition, ConditionalDiffusion
+from palsykit.faces.records import FaceRecord
+from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
+from palsykit.interfaces import (
+    Conditioning,
+    ConditioningSpec,
+    Encoded,
+    FaceBatch,
+    FaceView,
+    NetworkOutput,
+    TokenSpec,
+    TrainingData,
+)
+from palsykit.networks import SharedNetwork
+from palsykit.seeds import derive, generator
+
+WIDTH, EMBEDDING, SIDE = 24, 16, 4
+CONDITIONS = ("identity", "expression", "landmark")
+"""Names of the reference recipe's conditions, which a stand-in model has as well."""
+
+
+class StandInNetwork(nn.Module):
+    """One strided convolution that gives all that a network may give: map, embedding, points and logits."""
+
+    def __init__(self, name: str, image_size: int):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(derive("stand-in", name))
+            self.look = nn.Conv2d(3, WIDTH, image_size // SIDE, stride=image_size // SIDE)
+            self.head = nn.Linear(WIDTH * SIDE**2, EMBEDDING)
+            self.points = nn.Linear(EMBEDDING, 136)
+            self.heads = nn.ModuleDict({"expression": nn.Linear(EMBEDDING, 8), "side": nn.Linear(EMBEDDING, 3)})
+            self.heads["severity"] = nn.Linear(EMBEDDING, 1)
+        self.map_shape, self.embedding_width, self.image_size = (WIDTH, SIDE, SIDE), EMBEDDING, image_size
+
+    def forward(self, image: Tensor) -> NetworkOutput:
+        """image [B, 3, H, W] -> map [B, 24, 4, 4], embedding [B, 16], points [B, 68, 2] px, logits [B, K]."""
+        seen = torch.tanh(self.look(image))
+        embedding = self.head(seen.flatten(1))
+        points = self.image_size * torch.sigmoid(self.points(embedding)).view(-1, 68, 2)
+        return NetworkOutput(seen, embedding, points, {name: head(embedding) for name, head in self.heads.items()})
+
+
+class Networks(Mapping[str, SharedNetwork]):
+    """A frozen stand-in for whatever name a part's keys give."""
+
+    def __init__(self, image_size: int):
+        self.image_size, self.made = image_size, dict[str, SharedNetwork]()
+
+    def __getitem__(self, name: str) -> SharedNetwork:
+        if name not in self.made:
+            self.made[name] = SharedNetwork(name, StandInNetwork(name, self.image_size))
+            self.made[name].freeze()
+        return self.made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.made)
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+    def __bool__(self) -> bool:
+        return True  # names are made as they are asked for
+
+
+def landmarks(image_size: int, jitter: float, seed: int) -> NDArray[np.float32]:
+    """[68, 2] px: a schematic iBUG 68 face in the face frame, every point moved by ``jitter`` image sides."""
+
+    def arc(x: float, y: float, rx: float, ry: float, start: float, stop: float, count: int) -> NDArray[np.float64]:
+        angle = np.pi * np.linspace(start, stop, count)
+        return np.stack([x + rx * np.cos(angle), y + ry * np.sin(angle)], -1)
+
+    parts = [arc(0.5, 0.42, 0.3, 0.48, 1, 0, 17)]
+    parts += [arc(x, 0.36, 0.08, 0.05, 1, 2, 5) for x in (0.37, 0.63)]
+    parts += [np.stack([np.full(4, 0.5), np.linspace(0.4, 0.53, 4)], -1), arc(0.5, 0.55, 0.05, 0.02, 1, 0, 5)]
+    parts += [arc(x, 0.41, 0.045, 0.02, 1, 2.67, 6) for x in (0.37, 0.63)]
+    parts += [arc(0.5, 0.68, 0.11, 0.05, 1, 2.83, 12), arc(0.5, 0.68, 0.08, 0.02, 1, 2.75, 8)]
+    noise = np.random.default_rng(seed).standard_normal((68, 2)) * jitter
+    return (image_size * (np.concatenate(parts) + noise)).astype(np.float32)
+
+
+def labels(row: int) -> FaceLabels:
+    """What is known of row ``row``: four subjects, every expression, healthy and palsied sides in turn."""
+    side = (Side.NONE, Side.LEFT, Side.RIGHT)[row % 3]
+    severity = 1.0 if side is Side.NONE else 2.0 + row % 5
+    return FaceLabels(f"s{row % 4}", list(EXPRESSIONS)[row % len(EXPRESSIONS)], side, severity)
+
+
+def faces(rows: int, image_size: int, name: str = "") -> FaceView:
+    """Smooth random pictures with landmarks and labels; the same ``name`` gives the same rows."""
+    coarse = torch.rand(rows, 3, 6, 6, generator=generator("faces", name)) * 2 - 1
+    image = F.interpolate(coarse, size=(image_size, image_size), mode="bilinear", align_corners=False)
+    points = np.stack([landmarks(image_size, 0.01, derive(name, row) % 2**32) for row in range(rows)])
+    return FaceView(image, torch.from_numpy(points), tuple(labels(row) for row in range(rows)))
+
+
+def face_batch(rows: int, image_size: int) -> FaceBatch:
+    """Identity, driver and target as in training: the driver's picture is the truth."""
+    own = faces(rows, image_size, "driver")
+    return FaceBatch(faces(rows, image_size, "identity"), own, own)
+
+
+def training_data(rows: int, image_size: int) -> TrainingData:
+    """The records of ``face_batch``'s drivers."""
+    points = [landmarks(image_size, 0.01, derive("driver", row) % 2**32) for row in range(rows)]
+    records = [FaceRecord(f"r{row}", labels(row), points[row], "given", "train") for row in range(rows)]
+    return TrainingData(image_size, records, tuple(sorted({str(record.labels.subject) for record in records})))
+
+
+class StandInEncoder(nn.Module):
+    """A shared network's map as tokens, its embedding as pooled vector."""
+
+    def __init__(self, network: SharedNetwork):
+        super().__init__()
+        self.network, self.spec = network, TokenSpec(SIDE**2, WIDTH, EMBEDDING)
+        self.project = nn.Linear(WIDTH, WIDTH)
+
+    def extract(self, view: FaceView) -> dict[str, Tensor]:
+        """{"map": [B, 16, 24], "embedding": [B, 16]}."""
+        output = self.network(view.image)
+        assert output.embedding is not None
+        return {"map": output.map.flatten(2).transpose(1, 2), "embedding": output.embedding}
+
+    def forward(self, features: dict[str, Tensor]) -> Encoded:
+        """Tokens [B, 16, 24], pooled [B, 16]."""
+        return Encoded(self.project(features["map"]), features["embedding"])
+
+
+class StandInFusion(nn.Module):
+    """Every condition's tokens in one stream; the pooled vectors added."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token_width = WIDTH
+        self.pooled_width: int | None = EMBEDDING
+        self.mix = nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, conditions: dict[str, Encoded]) -> Conditioning:
+        """One stream "all" [B, T, 24], pooled [B, 16]."""
+        pooled = torch.stack([c.pooled for c in conditions.values() if c.pooled is not None]).sum(0)
+        return Conditioning({"all": self.mix(torch.cat([c.tokens for c in conditions.values()], 1))}, pooled)
+
+
+class StandInDenoiser(nn.Module):
+    """Two convolutions; tokens, pooled vector and time shift what is between them."""
+
+    def __init__(self, conditioning: ConditioningSpec):
+        super().__init__()
+        self.inner, self.outer = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+        self.tokens = nn.Linear(conditioning.token_width, 8)
+        self.pooled = nn.Linear(conditioning.pooled_width or 1, 8)
+
+    def forward(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
+        """x_t [B, 3, H, W], t [B] -> [B, 3, H, W]."""
+        assert conditioning.pooled is not None
+        shift = self.tokens(conditioning.tokens["all"].mean(1)) + self.pooled(conditioning.pooled)
+        shift = shift + (t.float() / 1000)[:, None]
+        out: Tensor = self.outer(torch.tanh(self.inner(x_t) + shift[:, :, None, None]))
+        return out
+
+
+def model(networks: Networks, drop: float = 0.2) -> ConditionalDiffusion:
+    """A conditional diffusion model of a few thousand weights with the reference recipe's conditions."""
+    with torch.random.fork_rng():
+        torch.manual_seed(derive("stand-in model"))
+        shared = {"identity": "recognition", "expression": "expression", "landmark": "points"}
+        sources = {"identity": "identity", "expression": "driver", "landmark": "driver"}
+        conditions = {n: Condition(StandInEncoder(networks[shared[n]]), sources[n], drop) for n in CONDITIONS}
+        denoiser = StandInDenoiser(ConditioningSpec(WIDTH, EMBEDDING))
+        scheduler = DDPMScheduler()  # type: ignore[no-untyped-call]
+        return ConditionalDiffusion(conditions, StandInFusion(), denoiser, scheduler)

@@ -1,0 +1,74 @@
+"""The part under test: its factory, its keys, and how it is built, exactly as a recipe would build it."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from palsykit.recipe.build import build_entry
+from palsykit.recipe.schema import PartBlock
+from palsykit.recipe.signature import Missing, keys_of
+from palsykit.registry import Entry
+from palsykit.testing.result import NotChecked
+from palsykit.testing.stand_ins import Networks
+
+IMAGE_SIZE, ROWS = 32, 4
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One part.
+
+    Attributes:
+        entry: what is registered, or would be.
+        keys: the recipe's keys for it; the others take their defaults.
+        image_size: side in px of the pictures that it is checked with.
+    """
+
+    entry: Entry
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    image_size: int = IMAGE_SIZE
+
+    @cached_property
+    def factory(self) -> Callable[..., Any]:
+        return self.entry.load()
+
+    @cached_property
+    def networks(self) -> Networks:
+        """The stand-ins that keys annotated ``Network`` receive."""
+        return Networks(self.image_size)
+
+    def build(self, *positional: Any, seed: int = 0, device: str | None = None) -> Any:
+        """A fresh part whose initial weights are drawn by ``seed``.
+
+        Raises:
+            PalsykitError: the factory refuses.
+            NotChecked: a key has no default and was not given.
+        """
+        block = PartBlock(use=self.entry.name, parameters=dict(self.keys))
+        lacking = [
+            name for name, key in keys_of(self.entry).items() if key.default is Missing and name not in self.keys
+        ]
+        if lacking:
+            given = " ".join(f"--set {name}=..." for name in lacking)
+            raise NotChecked(f"the keys {', '.join(lacking)} have no default; give them: {given}")
+        with torch.random.fork_rng(), torch.device(device) if device else nullcontext():
+            torch.manual_seed(seed)
+            return build_entry(self.entry, block, *positional, networks=self.networks)
+
+    def texts(self) -> str:
+        """The docstrings of the factory and, where it is a class, of its own public methods."""
+        found = [inspect.getdoc(self.factory) if _own_doc(self.factory) else None]
+        if inspect.isclass(self.factory):
+            members = [m for name, m in vars(self.factory).items() if not name.startswith("_") or name == "__init__"]
+            found += [m.__doc__ for m in members if inspect.isfunction(m)]
+        return "\n".join(text for text in found if text)
+
+
+def _own_doc(factory: Callable[..., Any]) -> bool:
+    """Whether the docstring is its own: a class without one would show its parent's."""
+    return bool(vars(factory).get("__doc__") if inspect.isclass(factory) else factory.__doc__)
