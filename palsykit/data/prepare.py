@@ -19,7 +19,7 @@ from palsykit import __version__
 from palsykit.atomic import write_text, write_with
 from palsykit.data.folder import METADATA, PICTURES, Plan, claim, picture_names, read_marker, write_marker
 from palsykit.data.part import build, origins
-from palsykit.data.rejections import kinds, shown, write_rejected
+from palsykit.data.rejections import kinds, listed, shown, write_rejected
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
 from palsykit.faces.splits import split_records
@@ -59,7 +59,8 @@ def prepare(dest: Path, plan: Plan, cache: Path) -> Prepared:
         PalsykitError: DEST is in use for something else, the data set cannot be built, or nothing in it can be used.
     """
     marker, state = claim(dest, plan), plan.state()
-    dataset = build(plan.part, plan.image_size, cache)
+    with listed(dest):
+        dataset = build(plan.part, plan.image_size, cache)
     try:
         splits = split_records(dataset.records, plan.seed)
     except ValueError as error:
@@ -159,6 +160,9 @@ def _row(record: FaceRecord, name: str, split: str, root: str | None) -> dict[st
         "expression": None if labels.expression is None else shown(labels.expression),
         "side": None if labels.side is None else labels.side.value,
         "severity": labels.severity,
+        "group": None if labels.group is None else labels.group.value,
+        "sunnybrook": labels.sunnybrook,
+        "eface": labels.eface,
         "split": split,
         "landmarks": None if points is None else [[round(float(x), 4) for x in point] for point in points],
         "landmarks_source": record.landmarks_source if points is not None else None,

@@ -4,11 +4,13 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from palsykit.atomic import write_text
-from palsykit.faces.records import Rejected
+from palsykit.errors import PalsykitError
+from palsykit.faces.records import NothingUsable, Rejected
 
 NAME = "rejected.csv"
 
@@ -43,6 +45,23 @@ def kind(reason: str) -> str:
 def kinds(rejected: Sequence[Rejected]) -> dict[str, int]:
     """How many were rejected for each kind of reason, the most frequent first."""
     return dict(Counter(shown(kind(r.reason)) for r in rejected).most_common())
+
+
+@contextmanager
+def listed(folder: Path) -> Iterator[None]:
+    """Around the building of a data set: where it can use nothing, what it rejected is listed in FOLDER all the same.
+
+    Raises:
+        PalsykitError: what building raises; where nothing can be used it says where the list is.
+    """
+    try:
+        yield
+    except PalsykitError as error:
+        cause = error.__cause__
+        if not isinstance(cause, NothingUsable) or not cause.rejected:
+            raise
+        write_rejected(folder, cause.rejected)
+        raise PalsykitError(f"{error.message}; {folder / NAME} lists all {len(cause.rejected)}") from cause
 
 
 def write_rejected(folder: Path, rejected: Sequence[Rejected]) -> None:

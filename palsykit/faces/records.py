@@ -37,6 +37,14 @@ class Rejected:
     reason: str
 
 
+class NothingUsable(ValueError):
+    """Not one photograph of a data set can be used; a data set raises it with what it rejected, to be listed."""
+
+    def __init__(self, message: str, rejected: Sequence[Rejected]) -> None:
+        super().__init__(message)
+        self.rejected = rejected
+
+
 class FaceDataset(Protocol):
     """What a dataset plugin's factory returns: ``factory(image_size, cache, *, ...)``.
 

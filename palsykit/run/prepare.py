@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 from palsykit.atomic import write_text
-from palsykit.data.rejections import write_rejected
+from palsykit.data.rejections import listed, write_rejected
 from palsykit.faces.pairing import by_subject
 from palsykit.progress import say
 from palsykit.run.folder import RunFolder
@@ -14,7 +14,8 @@ from palsykit.run.parts import Data, Parts
 
 def prepare(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
     """Writes data.json and, where something could not be used, rejected.csv."""
-    data = parts.data()
+    with listed(run.path):
+        data = parts.data()
     summary = summarise(data)
     write_text(run.path / "data.json", json.dumps(summary, indent=1) + "\n")
     if data.dataset.rejected:

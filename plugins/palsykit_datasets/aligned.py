@@ -12,7 +12,7 @@ from PIL import Image
 from palsykit.atomic import write_with
 from palsykit.faces.alignment import to_frame
 from palsykit.faces.interfaces import Detector
-from palsykit.faces.records import FaceRecord, Rejected
+from palsykit.faces.records import FaceRecord, NothingUsable, Rejected
 from palsykit.progress import track
 from palsykit_datasets.cells import Points
 from palsykit_datasets.entries import Entry, Listing
@@ -54,7 +54,7 @@ class AlignedPhotographs:
         attribution: of the photographs.
 
     Raises:
-        ValueError: where not one photograph can be used, with the first reasons.
+        NothingUsable: where not one photograph can be used, with the first reasons.
     """
 
     def __init__(
@@ -85,8 +85,9 @@ class AlignedPhotographs:
                 work.advance()
         if not self.records:
             reasons = "; ".join(f"{r.path}: {r.reason}" for r in self.rejected[:3]) or listing.nothing
-            raise ValueError(
-                f"{listing.layout}: no picture in {listing.root} can be used ({reasons}); {listing.expected}"
+            raise NothingUsable(
+                f"{listing.layout}: no picture in {listing.root} can be used ({reasons}); {listing.expected}",
+                self.rejected,
             )
 
     def image(self, record: FaceRecord) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from palsykit.faces.palsy import Action
-from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
+from palsykit.faces.records import FaceDataset, FaceRecord, NothingUsable, Rejected
 from palsykit.faces.vocabulary import FaceLabels, Group, Side, canonical_expression
 from palsykit.faces.webmorph import to_ibug68
 from palsykit.seeds import derive
@@ -103,7 +103,7 @@ class Simulated:
         synkinetic: share of the palsies of grade II to V that are synkinetic.
 
     Raises:
-        ValueError: where no photograph can be used.
+        NothingUsable: where no photograph can be used.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Simulated:
         usable = [record for record in source.records if self._can_use(record)]
         if not usable:
             reasons = "; ".join(f"{r.path}: {r.reason}" for r in self.rejected[:3]) or "there is none"
-            raise ValueError(f"simulated: no photograph of the source can be used ({reasons})")
+            raise NothingUsable(f"simulated: no photograph of the source can be used ({reasons})", self.rejected)
         self._person = lru_cache(maxsize=64)(self._read)
         self._originals = {record.key: record for record in usable}
         habits = Habits([name for name in VARIATIONS if name == "strength"], synkinetic, visits=None)

@@ -13,7 +13,7 @@ from PIL import Image
 from palsykit.faces.alignment import FRAME
 from palsykit.faces.interfaces import Detection, Detector
 from palsykit.faces.records import FaceRecord, Rejected
-from palsykit.faces.vocabulary import FaceLabels, Side
+from palsykit.faces.vocabulary import FaceLabels, Group, Side
 from palsykit.plugins import Discovery, Plugin, Registration, discover
 from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import PartBlock
@@ -437,3 +437,29 @@ def test_check_of_a_recipe(run: Run, source: Path) -> None:
     assert "photographs that are not used: 3 (2 too small; 1 cannot be read as a picture)" in done.out
     done = run("data", "check", "nothing")
     assert (done.code, done.err) == (2, "palsykit: nothing: no such folder or recipe, expected one to check\n")
+
+
+def test_labels_of_every_scale_come_back(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "photographs"
+    source.mkdir()
+    Image.new("RGB", (32, 32), "teal").save(source / "a.png")
+    row = {"file_name": "a.png", "subject": "p1", "side": "left", "severity": 4, "group": "synkinetic",
+           "sunnybrook": 41.0, "eface": 63.5}  # fmt: skip
+    (source / "metadata.jsonl").write_text(json.dumps(row) + "\n")
+    run("data", "prepare", str(source), str(tmp_path / "out"), "--layout", "imagefolder", "--size", "32")
+    again = build_part(
+        "datasets", PartBlock(use="imagefolder", parameters={"root": str(tmp_path / "out")}), 32, tmp_path
+    )
+    labels = again.records[0].labels
+    assert (labels.group, labels.sunnybrook, labels.eface) == (Group.SYNKINETIC, 41.0, 63.5)
+
+
+def test_a_folder_of_which_nothing_can_be_used_is_listed(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "photographs"
+    source.mkdir()
+    (source / "a.png").write_bytes(b"no picture")
+    (source / "metadata.jsonl").write_text('{"file_name": "a.png", "subject": "p1"}\n')
+    done = run("data", "prepare", str(source), str(tmp_path / "out"), "--layout", "imagefolder", "--size", "32")
+    assert done.code == 2
+    assert "rejected.csv lists all 1" in done.err
+    assert "a.png" in (tmp_path / "out" / "rejected.csv").read_text()

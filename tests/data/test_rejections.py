@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palsykit.data.rejections import kind, kinds, shown, write_rejected
-from palsykit.faces.records import Rejected
+from palsykit.data.rejections import kind, kinds, listed, shown, write_rejected
+from palsykit.errors import PalsykitError
+from palsykit.faces.records import NothingUsable, Rejected
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,21 @@ def test_the_list_reads_back_with_every_name(tmp_path: Path) -> None:
             ['a,"b"\\n\\xfe.jpg', "too small; 1 px, or so"],
             ["c.jpg", "no face"],
         ]
+
+
+def build(error: Exception) -> None:
+    raise PalsykitError("the data cannot be built") from error
+
+
+def test_what_was_rejected_is_listed_even_where_nothing_can_be_used(tmp_path: Path) -> None:
+    gone = NothingUsable("no picture can be used", [Rejected("a.jpg", "no face"), Rejected("b.jpg", "cut short")])
+    with pytest.raises(PalsykitError, match=r"cannot be built; .*rejected\.csv lists all 2"), listed(tmp_path):
+        build(gone)
+    assert (tmp_path / "rejected.csv").read_text().splitlines() == ["path,reason", "a.jpg,no face", "b.jpg,cut short"]
+
+
+@pytest.mark.parametrize("error", [ValueError("a key is wrong"), NothingUsable("an empty folder", [])])
+def test_without_rejections_there_is_no_list(tmp_path: Path, error: Exception) -> None:
+    with pytest.raises(PalsykitError, match=r"^the data cannot be built$"), listed(tmp_path):
+        build(error)
+    assert not list(tmp_path.iterdir())
