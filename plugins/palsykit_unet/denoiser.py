@@ -11,13 +11,19 @@ from torch import Tensor, nn
 
 from palsykit.interfaces import Conditioning, ConditioningSpec
 from palsykit_unet.attention import Sdpa, fastest, named
+from palsykit_unet.streams import decouple
+
+Tokens = Tensor | tuple[Tensor, ...]
 
 
 class UNet(nn.Module):
     """Residual U-Net with cross-attention on the condition tokens; the pooled vector joins the time embedding.
 
-    Several token streams are concatenated along T in the order of their names. The time embedding plus the projected
-    pooled vector scale and shift the residual blocks' normalised activations. The mid-block always attends.
+    Several token streams are concatenated along T in the order of their names, unless the fusion asks for streams with
+    keys and values of their own (``conditioning.streams``; IP-Adapter's decoupled cross-attention, arXiv:2308.06721):
+    then ``unet/`` holds further weights, which palsykit loads and diffusers' own class does not. The time embedding
+    plus the projected pooled vector scale and shift the residual blocks' normalised activations. The mid-block always
+    attends.
 
     Differences from CFCPalsy's released U-Net (112 px, 128 base channels, multipliers 1, 1, 2, 2, 4, 4, one block a
     level, attention at 7 px, 64 channels a head, 93.6 M parameters), whose nearest stock equivalent is
@@ -28,7 +34,7 @@ class UNet(nn.Module):
       - theirs resamples inside residual blocks; here by strided convolutions and interpolation + convolution.
 
     Args:
-        conditioning: width of the tokens, and of the pooled vector or None.
+        conditioning: width of the tokens, and of the pooled vector or None; names of decoupled streams.
         image_size: side in px.
         channels: of each level, from full resolution down; each level has half the side of the one above.
         layers: residual blocks a level (one more on the way up).
@@ -65,7 +71,7 @@ class UNet(nn.Module):
         self.patch = patch
         sides = level_sides(image_size // patch, len(channels))
         _check_sizes(sides, channels, attention_at, head_channels)
-        self.pooled_width = conditioning.pooled_width
+        self.pooled_width, self.streams = conditioning.pooled_width, conditioning.streams
         self.choose_attention = attention == "auto" and torch.cuda.is_available()
         attends = [side in attention_at for side in sides]
         self.unet: Any = UNet2DConditionModel(
@@ -84,25 +90,35 @@ class UNet(nn.Module):
             projection_class_embeddings_input_dim=conditioning.pooled_width,
             resnet_time_scale_shift="scale_shift",
         )
+        if self.streams:
+            decouple(self.unet, conditioning.token_width, self.streams)
         (Sdpa() if attention == "auto" else named(attention)).apply(self.unet)
 
     def forward(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
         """x_t [B, 3, H, W], t [B] int64, tokens [B, T, W] a stream, pooled [B, P] -> prediction [B, 3, H, W]."""
         if self.pooled_width is not None and conditioning.pooled is None:
             raise ValueError(f"unet: built for a pooled vector of width {self.pooled_width}; the conditioning has none")
-        tokens = torch.cat([conditioning.tokens[name] for name in sorted(conditioning.tokens)], dim=1)  # [B, T, W]
+        tokens = self._tokens(conditioning.tokens)
         pooled = None if self.pooled_width is None else conditioning.pooled
         if self.choose_attention and x_t.is_cuda:
             self.choose_attention = False
-            self._measure(x_t.detach(), t, tokens.detach(), None if pooled is None else pooled.detach())
+            self._measure(x_t.detach(), t, _detached(tokens), None if pooled is None else pooled.detach())
         return self._predict(x_t, t, tokens, pooled)
 
-    def _predict(self, x_t: Tensor, t: Tensor, tokens: Tensor, pooled: Tensor | None) -> Tensor:
+    def _tokens(self, streams: dict[str, Tensor]) -> Tokens:
+        """One [B, T, W], or one a decoupled stream, in the order that the U-Net was built with."""
+        if not self.streams:
+            return torch.cat([streams[name] for name in sorted(streams)], dim=1)
+        if set(streams) != set(self.streams):
+            raise ValueError(f"unet: built for the streams {', '.join(self.streams)}; found {', '.join(streams)}")
+        return tuple(streams[name] for name in self.streams)
+
+    def _predict(self, x_t: Tensor, t: Tensor, tokens: Tokens, pooled: Tensor | None) -> Tensor:
         x_t = F.pixel_unshuffle(x_t, self.patch)
         prediction = self.unet(x_t, t, encoder_hidden_states=tokens, class_labels=pooled, return_dict=False)[0]
         return F.pixel_shuffle(prediction, self.patch)
 
-    def _measure(self, x_t: Tensor, t: Tensor, tokens: Tensor, pooled: Tensor | None) -> None:
+    def _measure(self, x_t: Tensor, t: Tensor, tokens: Tokens, pooled: Tensor | None) -> None:
         """Chooses the backend on the first batch: forward, and backward where gradients are on (into no ``.grad``)."""
         weights = [weight for weight in self.unet.parameters() if weight.requires_grad]
 
@@ -112,6 +128,10 @@ class UNet(nn.Module):
                 torch.autograd.grad(prediction.float().sum(), weights, allow_unused=True)
 
         fastest(self.unet, run)
+
+
+def _detached(tokens: Tokens) -> Tokens:
+    return tokens.detach() if isinstance(tokens, Tensor) else tuple(stream.detach() for stream in tokens)
 
 
 def level_sides(image_size: int, levels: int) -> tuple[int, ...]:

@@ -1,0 +1,74 @@
+"""The fusion ``dcface``: identity as it is, everything else as statistics of patches."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from palsykit.interfaces import Conditioning, Encoded, TokenSpec
+from palsykit_fusions.pooled import pooled_width
+
+
+class DcFace(nn.Module):
+    """DCFace's dual condition (Kim et al., arXiv:2304.07060): identity tokens beside patch-wise style statistics.
+
+    Mean and standard deviation of a style feature map over each of k x k patches, s = LayerNorm(W_1 mu + W_2 sigma +
+    position), and one such token of the whole map: coarse enough that a style carries no identity. DCFace takes the map
+    of a fixed recognition network's early layer and one style picture; here every condition but identity's is a style,
+    its map being its square grid of tokens, which its encoder has projected already.
+
+    Shapes: identity [B, T, W], styles [B, n^2, W_c] -> "dual" [B, T + styles * (k^2 + 1), width]; pooled [B, P].
+
+    Args:
+        inputs: tokens of ``identity`` and of one style or more, whose tokens are square grids that k x k patches tile.
+        identity: the condition that is passed on whole.
+        patches: k.
+        width: of the resulting tokens.
+        pooled_from: whose pooled vector is passed on; null for none.
+
+    Raises:
+        ValueError: there is no such identity or no style, or a style's tokens are no such grid.
+    """
+
+    def __init__(
+        self, inputs: Mapping[str, TokenSpec], *, identity: str = "identity", patches: int = 2, width: int = 256,
+        pooled_from: str | None = "identity",
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.styles = {name: math.isqrt(spec.tokens) for name, spec in inputs.items() if name != identity}
+        if identity not in inputs or not self.styles:
+            raise ValueError(f"dcface: expected {identity!r} and a style or more, found {', '.join(inputs)}")
+        for name, side in self.styles.items():
+            if side**2 != inputs[name].tokens or side % patches or side < 2 * patches:
+                raise ValueError(
+                    f"dcface: {name} has {inputs[name].tokens} tokens; expected a square grid of {patches} x {patches} "
+                    "patches with four tokens each or more; change its encoder's tokens, or patches"
+                )
+        self.token_width, self.pooled_width = width, pooled_width(inputs, pooled_from)
+        self.identity, self.patches, self.pooled_from = identity, patches, pooled_from
+        self.project = nn.Linear(inputs[identity].width, width)
+        self.mix = nn.ModuleDict({name: nn.Linear(2 * inputs[name].width, width) for name in self.styles})
+        self.position = nn.ParameterDict(
+            {name: nn.Parameter(torch.randn(patches**2 + 1, width) * 0.02) for name in self.styles}
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, conditions: dict[str, Encoded]) -> Conditioning:
+        """One stream "dual": identity's tokens, then k^2 + 1 of each style."""
+        styles = [
+            self.norm(self.mix[name](self._statistics(conditions[name].tokens, side)) + self.position[name])
+            for name, side in self.styles.items()
+        ]
+        tokens = torch.cat([self.project(conditions[self.identity].tokens), *styles], dim=1)
+        pooled = None if self.pooled_from is None else conditions[self.pooled_from].pooled
+        return Conditioning({"dual": tokens}, pooled)
+
+    def _statistics(self, tokens: Tensor, side: int) -> Tensor:
+        """[B, side^2, W] -> mean and deviation of each patch and of the whole, [B, k^2 + 1, 2 W]."""
+        k, step = self.patches, side // self.patches
+        grid = tokens.float().unflatten(1, (k, step, k, step)).transpose(2, 3)  # [B, k, k, step, step, W]
+        regions = (grid.flatten(3, 4).flatten(1, 2), tokens.float()[:, None])  # [B, k^2, n, W] and [B, 1, side^2, W]
+        # a little under the root: its slope is infinite where a patch is even
+        found = [torch.cat([r.mean(2), (r.var(2, correction=0) + 1e-6).sqrt()], dim=-1) for r in regions]
+        return torch.cat(found, dim=1).to(tokens.dtype)

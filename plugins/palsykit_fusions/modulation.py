@@ -1,0 +1,55 @@
+"""The fusion ``modulation``: FiLM, one condition's tokens scaled and shifted by the others."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from palsykit.interfaces import Conditioning, Encoded, TokenSpec
+from palsykit_fusions.pooled import pooled_width
+
+
+class Modulation(nn.Module):
+    """FiLM (Perez et al., arXiv:1709.07871): gamma F + beta, with gamma and beta from the other conditions.
+
+    The paper modulates the channels of feature maps inside a network by a question; here the channels of one
+    condition's tokens (who) by the others (which expression, where), each mean-pooled over its tokens. So the others
+    say how strongly, and not where: as in the paper one gamma and beta serve all positions. We predict gamma - 1, so
+    that at first the tokens pass nearly as they are.
+
+    Shapes: conditions [B, T_c, W_c] -> one stream "modulated" [B, T_of, width]; pooled [B, P].
+
+    Args:
+        inputs: every condition's tokens, of any count and width; at least one beside ``of``.
+        of: the condition whose tokens are modulated.
+        width: of the resulting tokens.
+        pooled_from: whose pooled vector is passed on; null for none.
+
+    Raises:
+        ValueError: ``of`` is no condition or the only one, or ``pooled_from`` has no pooled vector.
+    """
+
+    def __init__(
+        self,
+        inputs: Mapping[str, TokenSpec],
+        *,
+        of: str = "identity",
+        width: int = 256,
+        pooled_from: str | None = "identity",
+    ) -> None:
+        super().__init__()
+        if of not in inputs or len(inputs) < 2:
+            raise ValueError(f"modulation: expected {of!r} and a condition beside it, found {', '.join(inputs)}")
+        self.token_width, self.pooled_width = width, pooled_width(inputs, pooled_from)
+        self.of, self.pooled_from = of, pooled_from
+        self.by = [name for name in inputs if name != of]
+        self.project = nn.Linear(inputs[of].width, width)
+        self.film = nn.Linear(sum(inputs[name].width for name in self.by), 2 * width)
+
+    def forward(self, conditions: dict[str, Encoded]) -> Conditioning:
+        """One stream "modulated" [B, T, width]."""
+        summary = torch.cat([conditions[name].tokens.mean(dim=1) for name in self.by], dim=-1)  # [B, sum of W_c]
+        scale, shift = self.film(summary)[:, None].chunk(2, dim=-1)  # each [B, 1, width]
+        tokens = (1 + scale) * self.project(conditions[self.of].tokens) + shift
+        pooled = None if self.pooled_from is None else conditions[self.pooled_from].pooled
+        return Conditioning({"modulated": tokens}, pooled)
