@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from palsykit.recipe import Recipe
@@ -55,8 +56,25 @@ def same_results(one: Path, other: Path, weights_of: Callable[[Path], dict[str, 
     for name in ("images/generated", "regenerated"):
         pictures = [sorted((folder / name).iterdir()) for folder in (one, other)]
         assert [p.read_bytes() for p in pictures[0]] == [p.read_bytes() for p in pictures[1]]
-    for name in ("metrics.csv", "metrics.json", "data.json", "recipe.yaml", "images/metadata.jsonl"):
+    for name in ("metrics.csv", "metrics.json"):
         assert (one / name).read_text() == (other / name).read_text(), name
+    same_data(one, other)
+
+
+def same_data(one: Path, other: Path) -> None:
+    for name in ("data.json", "recipe.yaml", "images/metadata.jsonl"):
+        assert (one / name).read_text() == (other / name).read_text(), name
+
+
+def nearly_same_pictures(one: Path, other: Path) -> None:
+    """Pictures made in other batches: float32 sums of another order may round a pixel to the next level."""
+    for name in ("images/generated", "regenerated"):
+        for a, b in zip(sorted((one / name).iterdir()), sorted((other / name).iterdir()), strict=True):
+            apart = np.abs(generate.read_png(a).astype(int) - generate.read_png(b))
+            assert apart.max() <= 1, a.name
+            assert np.mean(apart > 0) < 0.01, a.name
+    figures = [json.loads((folder / "metrics.json").read_text())["metrics"] for folder in (one, other)]
+    assert figures[0] == pytest.approx(figures[1], rel=1e-2)
 
 
 def test_a_second_run_does_nothing_and_says_so(finished: RunFolder, palsykit: Callable[..., Any]) -> None:
@@ -130,7 +148,9 @@ def test_a_run_stopped_in_a_fit_and_in_the_pictures_goes_on(
     assert steps(folder, "fit-recognition") == [2]
     assert steps(folder, "train") == [1, 2, 3, 4], "trained once"
     assert drawn[0].stat().st_mtime_ns == first.st_mtime_ns, "whole batches of pictures are kept"
-    same_results(folder, finished.path, weights_of)
+    assert weights_of(folder) == weights_of(finished.path)
+    nearly_same_pictures(folder, finished.path)
+    same_data(folder, finished.path)
 
 
 @pytest.mark.parametrize("stage", ["evaluate", "write_report"])
