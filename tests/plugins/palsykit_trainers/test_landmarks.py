@@ -114,3 +114,15 @@ def test_what_cannot_be_fitted_is_refused():
 
     with pytest.raises(ValueError, match="Blind gives none"):
         loss(Blind(), batch(torch.zeros(1, 68, 2), 8))
+
+
+def test_eye_points_weigh_what_was_asked_for():
+    truth = torch.rand(1, 68, 2) * 64
+    wrong = torch.zeros(68, 2)
+    wrong[37] = 6.4
+    eye = float(loss(Fixed(truth[0] + wrong), batch(truth, 64), loss="l1", eyes=4.0))
+    brow = float(loss(Fixed(truth[0] + wrong.roll(-17, 0)), batch(truth, 64), loss="l1", eyes=4.0))
+    assert eye == pytest.approx(4 * brow, rel=1e-3)
+    assert eye == pytest.approx(0.1 * 4 / (56 + 12 * 4), rel=1e-3)
+    even = truth[0] + 6.4
+    assert float(loss(Fixed(even), batch(truth, 64), loss="l1", eyes=4.0)) == pytest.approx(0.1, rel=1e-3)
