@@ -26,8 +26,8 @@ class LandmarksTrainer:
         loss: wing, which stays steep for small errors, or L1.
         wing_width: the wing's w, in image sides.
         wing_curvature: the wing's epsilon, in image sides.
-        eyes: weight of each of the twelve eye points, where every other one has 1. An open eye is 3 px high in a picture
-            of 64 px: with equal weights a network learns to guess lids from brows and mouth.
+        eyes: weight of each of the twelve eye points, where every other one has 1. An open eye is 3 px high in a
+            picture of 64 px: with equal weights a network learns to guess lids from brows and mouth.
         augment: change light and position of every picture, points with it; never flip it.
     """
 
