@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def cropped(image: Tensor, left: float, top: float, side: float) -> Tensor:
+def cropped(image: Tensor, left: float, top: float, side: float, size: int | None = None) -> Tensor:
     """image [B, C, H, W] -> its square part, [B, C, H, W], bilinear; beyond the picture its edge goes on.
 
     Args:
@@ -13,9 +13,14 @@ def cropped(image: Tensor, left: float, top: float, side: float) -> Tensor:
         left: of the part, as a fraction of the picture's side; likewise ``top`` and ``side``.
         top: see ``left``.
         side: see ``left``.
+        size: side of the result in px, [B, C, size, size]; None for the picture's own.
     """
+    if size is not None and size < side * image.shape[-1]:  # bilinear samples would skip pixels
+        whole = round(size / side)
+        image = F.interpolate(image, size=(whole, whole), mode="bilinear", antialias=True)
     # affine_grid speaks of the picture as [-1, 1]: scale, then the centre of the part
     rows = [[side, 0.0, 2 * left + side - 1], [0.0, side, 2 * top + side - 1]]
     theta = torch.tensor(rows, dtype=image.dtype, device=image.device).expand(len(image), 2, 3)
-    grid = F.affine_grid(theta, list(image.shape), align_corners=False)
+    shape = list(image.shape) if size is None else [*image.shape[:2], size, size]
+    grid = F.affine_grid(theta, shape, align_corners=False)
     return F.grid_sample(image, grid, padding_mode="border", align_corners=False)

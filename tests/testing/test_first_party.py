@@ -22,7 +22,17 @@ SMALL = {
 }
 """Keys that make a part small; the others are quick with their defaults."""
 
-ELSEWHERE = {"aflfp", "folder", "meei", "webmorph", "simulated", "insightface"}
+ELSEWHERE = {
+    "aflfp",
+    "folder",
+    "meei",
+    "webmorph",
+    "simulated",
+    "insightface",
+    "open_clip",
+    "transformers",
+    "arcface_onnx",
+}
 """Parts that want files, which their own tests have."""
 
 OURS = [entry for entry in registry().entries.values() if entry.distribution == "palsykit"]

@@ -1,0 +1,100 @@
+"""The image tower of an open_clip model from its own files, checked before the library reads them."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from palsykit.errors import PalsykitError
+from palsykit.pretrained.card import say_licence
+from palsykit.weights import load, misfits
+
+INSTALL = "pip install 'palsykit[clip]'"
+CONFIG = "open_clip_config.json"
+TOWER = "visual."
+"""What the names of the image tower's weights begin with in every model of open_clip."""
+
+
+def tower(weights: Path, model: str | None) -> tuple[nn.Module, dict[str, Any]]:
+    """(image tower, preprocessing settings) of a folder, or of a safetensors file; nothing is ever downloaded.
+
+    Raises:
+        PalsykitError: the library or a file is missing, or the weights are not the configuration's.
+    """
+    file = _weights(weights)
+    try:
+        import open_clip
+        from open_clip.model import _build_vision_tower  # the text tower could ask the network for its own parts
+        from open_clip.transform import PreprocessCfg, merge_preprocess_dict
+    except ImportError as error:
+        raise PalsykitError(f"network open_clip: {error}; {INSTALL}") from error
+    config, overlay, source = _config(open_clip, file, model)
+    vision = {**config["vision_cfg"], "timm_model_pretrained": False}
+    settings = merge_preprocess_dict(asdict(PreprocessCfg()), overlay)
+    try:
+        built = _build_vision_tower(config["embed_dim"], vision, config.get("quick_gelu", False))
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise PalsykitError(
+            f"{source}: open_clip builds no image tower of it ({error}); see its model configs"
+        ) from error
+    state = {name.removeprefix(TOWER): value for name, value in load(file)[0].items() if name.startswith(TOWER)}
+    _fill(built, state, file, source)
+    say_licence("open_clip", file.parent)
+    return built, {**settings, "size": built.image_size}
+
+
+def _fill(built: nn.Module, state: dict[str, Tensor], file: Path, source: str) -> None:
+    if problems := misfits(built.state_dict(), state):
+        raise PalsykitError(f"{file}: not the image tower of {source}: {'; '.join(problems)}")
+    built.load_state_dict(state, strict=True)
+
+
+def _weights(path: Path) -> Path:
+    """The safetensors file in open_clip's naming; beside it a folder may hold the same model in transformers'."""
+    files = [path] if path.is_file() else sorted(path.glob("*.safetensors"))
+    fitting = [file for file in files if _has_tower(file)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = ", ".join(file.name for file in fitting)
+        raise PalsykitError(f"{path}: found {len(fitting)} files of open_clip weights ({names}), expected one; name it")
+    names = ", ".join(sorted(item.name for item in path.iterdir())[:8]) if path.is_dir() else path.name
+    raise PalsykitError(
+        f"{path}: no safetensors with open_clip's image tower ({TOWER}*) among {names or 'nothing'}; expected "
+        "open_clip_model.safetensors, which open_clip's models on Hugging Face have (hf download OWNER/MODEL "
+        "--local-dir FOLDER); pickled .bin and .pt are not read: torch.load them with weights_only=True and write them "
+        "with safetensors.torch.save_file; a folder in transformers' naming is read by use: transformers"
+    )
+
+
+def _has_tower(file: Path) -> bool:
+    try:
+        with safe_open(file, "pt") as opened:
+            return any(name.startswith(TOWER) for name in opened.keys())  # noqa: SIM118 (it is no dict)
+    except (SafetensorError, OSError):
+        return False
+
+
+def _config(open_clip: Any, file: Path, model: str | None) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """(model configuration, preprocessing settings, where they are from): the folder's file, or a built-in one."""
+    beside = file.parent / CONFIG
+    if model is None and beside.is_file():
+        try:
+            found = json.loads(beside.read_text(encoding="utf-8"))
+            dict(found["model_cfg"]["vision_cfg"], embed_dim=found["model_cfg"]["embed_dim"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise PalsykitError(
+                f"{beside}: not open_clip's configuration ({error}); expected its key model_cfg"
+            ) from error
+        return found["model_cfg"], found.get("preprocess_cfg", {}), beside.name
+    known = open_clip.list_models()
+    if model not in known:
+        what = f"no {CONFIG} beside {file.name} and no key model" if model is None else f"no model {model!r}"
+        raise PalsykitError(
+            f"{file.parent}: {what}; download the configuration as well, or give model: NAME, one of "
+            "open_clip.list_models(), such as ViT-B-32"
+        )
+    return open_clip.get_model_config(model), {}, f"open_clip's {model}"

@@ -1,0 +1,72 @@
+"""Any image tower of open_clip as a network: ViT, ResNet, and timm's, trained by CLIP, SigLIP and their like."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from palsykit.interfaces import NetworkOutput
+from palsykit.pretrained.preprocessing import Crop, Preprocessing
+from palsykit_open_clip.loading import tower
+
+
+class OpenClipNetwork(nn.Module):
+    """A frozen image tower of open_clip (github.com/mlfoundations/open_clip; CLIP, arXiv:2103.00020).
+
+    image [B, 3, H, W] in [-1, 1] -> map [B, C, h, w], the patches after the last block and, where the tower has one of
+    that width, its last LayerNorm; embedding [B, D], the pooled and projected features that are compared with text.
+    Pictures are resized, cropped and normalised as the model's configuration says. Gradients reach the picture.
+
+    Args:
+        image_size: side of the images in px; any, since they are resized.
+        weights: a folder with open_clip_config.json and open_clip_model.safetensors, as on Hugging Face, or the
+            safetensors file. Nothing is downloaded, and the text tower is not read.
+        model: name of one of open_clip's own configurations, for a file without open_clip_config.json; mean and
+            deviation of the channels are then OpenAI's, as open_clip has it for files. Names ending in -quickgelu
+            are models of their own.
+        crop: which part of the picture the model sees: as its configuration crops, the whole frame, or the ArcFace
+            crop.
+
+    Raises:
+        PalsykitError: the library or a file is missing, or the weights are not the configuration's.
+        ValueError: the tower reads pictures that are not square.
+    """
+
+    tower: Any
+
+    def __init__(self, image_size: int, *, weights: Path, model: str | None = None, crop: Crop = "config"):
+        super().__init__()
+        self.tower, settings = tower(weights, model)
+        side = _side(settings["size"])
+        self.preprocessing = Preprocessing(
+            side, side, settings["interpolation"], tuple(settings["mean"]), tuple(settings["std"]), crop=crop
+        )
+        self.requires_grad_(False).eval()
+        self.normalised = _norm_fits(self.tower)
+        with torch.no_grad():
+            probe = self(torch.zeros(1, 3, image_size, image_size))
+        self.map_shape = tuple(probe.map.shape[1:])
+        self.embedding_width = probe.embedding.shape[-1]
+
+    def forward(self, image: Tensor) -> NetworkOutput:
+        """image [B, 3, H, W] in [-1, 1] -> map [B, C, h, w] and embedding [B, D] (not normalised)."""
+        found = self.tower.forward_intermediates(
+            self.preprocessing(image), indices=1, normalize_intermediates=self.normalised, output_fmt="NCHW"
+        )
+        return NetworkOutput(map=found["image_intermediates"][-1], embedding=found["image_features"])
+
+
+def _norm_fits(tower: Any) -> bool:
+    """Whether the last norm is the blocks' own; with attentional pooling it comes after it and has its width."""
+    norm = getattr(tower, "ln_post", None)
+    if isinstance(norm, nn.LayerNorm):
+        return tuple(norm.normalized_shape) == (tower.conv1.out_channels,)
+    return True
+
+
+def _side(size: Any) -> int:
+    sides = {int(value) for value in (size if isinstance(size, list | tuple) else (size,))}
+    if len(sides) != 1:
+        raise ValueError(f"the tower reads pictures of {size} px; expected squares")
+    return sides.pop()

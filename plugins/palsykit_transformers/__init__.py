@@ -1,0 +1,9 @@
+"""Vision models of Hugging Face transformers, read from a folder on this machine; extra ``transformers``."""
+
+from palsykit import hookimpl
+from palsykit.hookspecs import Register
+
+
+@hookimpl
+def palsykit_register_networks(register: Register) -> None:
+    register("transformers", "palsykit_transformers.network:TransformersNetwork")
