@@ -1,0 +1,169 @@
+"""A scaffold is a whole package: it lints, its own test passes untouched, and its recipe trains."""
+
+import importlib
+import inspect
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from palsykit.errors import PalsykitError
+from palsykit.plugins import discover
+from palsykit.recipe import load_recipe
+from palsykit.registry import registry
+from palsykit.run import run_recipe
+from palsykit.scaffold import KINDS, write
+from palsykit.testing import examine
+
+ROOT = Path(__file__).parents[2]
+RUFF = "E,F,W,I,B,UP,C4,SIM,RUF,PT,PTH"
+FACES = "data={use: face_space, identities: 2, validation: 0, test: 1, renders: 2}"
+SMALL = ("train.steps=1", "train.batch_size=2", "generate.identities=1", "sampler.steps=2", "image_size=64")
+NETS = ("denoiser={use: unet, channels: [8, 16, 32], head_channels: 8, attention_at: [16]}",)
+EXTRA = {
+    "fusion": (FACES, "fusion.width=16", *NETS),
+    "encoder": (FACES, *NETS),
+    "scheduler": (FACES, *NETS),
+    "trainer": (FACES, "train.start=null", *NETS),
+    "metric": (FACES, "train.start=null", "trainer={use: diffusion}", *NETS),
+    "denoiser": (FACES, "denoiser.width=16", "denoiser.depth=3", "denoiser.patch=16"),
+    "dataset": ("train.start=null", "trainer={use: diffusion}", *NETS),
+}
+"""What makes each recipe tiny; the shipped weights of the model go with its size."""
+
+Install = Callable[[str], Path]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Scaffolds a package and puts it on sys.path with its entry point, as ``pip install -e`` would."""
+    modules = set(sys.modules)
+
+    def put(interface: str) -> Path:
+        folder, name = tmp_path / "project", f"acme_{interface}"
+        write(name, interface, folder)
+        info = folder / f"{name}-0.1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 0.1.0\n")
+        declared = (folder / "pyproject.toml").read_text().split("[project.entry-points.palsykit]\n")[1].splitlines()[0]
+        (info / "entry_points.txt").write_text(f"[palsykit]\n{declared.replace(chr(34), '')}\n")
+        monkeypatch.syspath_prepend(folder)
+        registry.cache_clear()
+        return folder
+
+    yield put
+    registry.cache_clear()
+    for module in set(sys.modules) - modules:
+        if module.startswith(("acme_", "test_acme_")):
+            del sys.modules[module]
+
+
+@pytest.mark.parametrize("interface", KINDS)
+def test_its_test_passes_and_its_recipe_trains(interface: str, install: Install, tmp_path: Path) -> None:
+    folder, name = install(interface), f"acme_{interface}"
+    entry = registry().get(KINDS[interface].group, name)
+    assert (entry.plugin, entry.distribution, entry.version) == (name, name.replace("_", "-"), "0.1.0")
+
+    monkeyed = sys.path
+    sys.path = [str(folder / "tests"), *monkeyed]
+    try:
+        own = importlib.import_module(f"test_{name}")
+    finally:
+        sys.path = monkeyed
+    tests = [test for test_name, test in vars(own).items() if test_name.startswith("test_")]
+    assert len(tests) >= 2
+    for number, test in enumerate(tests):
+        (tmp_path / str(number)).mkdir()
+        test(*[tmp_path / str(number) for _ in inspect.signature(test).parameters])
+
+    run = run_recipe(load_recipe(folder / f"{name}.yaml", [*SMALL, *EXTRA[interface]]), tmp_path / "run")
+    used = (run.folder / "recipe.yaml").read_text()
+    assert f"use: {name}" in used
+    metrics = json.loads((run.folder / "metrics.json").read_text())["metrics"]
+    assert "psnr" in metrics
+    if interface == "metric":
+        assert [figure for figure in metrics if "detail_gap" in figure]
+
+
+@pytest.mark.parametrize("interface", KINDS)
+def test_it_is_written_as_we_write(interface: str, tmp_path: Path) -> None:
+    ruff = shutil.which("ruff", path=str(Path(sys.executable).parent)) or shutil.which("ruff")
+    if ruff is None:
+        pytest.skip("ruff is not installed")
+    write(f"acme_{interface}", interface, tmp_path)
+    style = ["--isolated", "--line-length", "120", "--target-version", "py311"]
+    for command in (["check", "--select", RUFF, "--ignore", "RUF002"], ["format", "--check"]):
+        done = subprocess.run([ruff, *command, *style, "."], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_its_test_passes_as_its_author_runs_it(tmp_path: Path) -> None:
+    write("acme_metric", "metric", tmp_path)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+
+
+def test_it_keeps_its_contract_at_its_defaults(install: Install) -> None:
+    """What ``palsykit plugins check NAME`` does, without keys."""
+    install("fusion")
+    results = examine(registry().get("fusions", "acme_fusion"))
+    assert {result.state for result in results} == {"passed"}
+
+
+def test_the_entry_point_needs_nothing_heavy_and_states_the_api(install: Install) -> None:
+    folder = install("encoder")
+    source = (folder / "acme_encoder" / "__init__.py").read_text()
+    assert "PALSYKIT_API = 1" in source
+    assert "import torch" not in source
+    assert [plugin.name for plugin in discover().plugins if plugin.distribution == "acme-encoder"] == ["acme_encoder"]
+
+
+def test_the_example_faces_are_told_apart(tmp_path: Path) -> None:
+    write("acme_dataset", "dataset", tmp_path)
+    files = sorted((tmp_path / "acme_dataset" / "example").glob("*/*.png"))
+    assert len(files) == 24
+    assert len({Image.open(file).tobytes() for file in files}) == 24
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "Acme-Film",
+            "'Acme-Film' cannot be a package's name; expected lower-case .* such as acme_f",
+        ),
+        ("class", "'class' cannot be"),
+        ("json", "there is a package or plugin 'json' already"),
+        ("unet", "choose another name, as in acme_unet"),
+        ("cross", "fusion 'cross' of plugin cross_fusion .* has this name already"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(name: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(PalsykitError, match=message):
+        write(name, "fusion", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(PalsykitError, match="there is something already, expected no folder or an empty one"):
+        write("acme_film", "fusion", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
