@@ -19,7 +19,7 @@ from palsykit.interfaces import FaceBatch, FaceView, Images, Synthesiser
 from palsykit.progress import track
 from palsykit.run.folder import RunFolder
 from palsykit.run.generate import chosen_pairs, generated, read_png, save_png
-from palsykit.run.measure import Figure, measure, summarise
+from palsykit.run.measure import Figure, Statistic, measure, summarise
 from palsykit.run.parts import Parts
 from palsykit.run.protocols import SELF
 from palsykit.seeds import derive
@@ -29,24 +29,43 @@ PASSES = frozenset({"regenerated"})
 
 def evaluate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict[str, Any]) -> None:
     """Writes metrics.json and metrics.csv (a line a picture)."""
-    metrics = {name: parts.build("metrics", block) for name, block in parts.settings.metrics.items()}
-    needs = frozenset().union(*(metric.needs for metric in metrics.values()))
-    if unknown := needs - PASSES:
-        raise PalsykitError(
-            f"metrics need the passes {sorted(unknown)}; core makes {sorted(PASSES)}; use other metrics"
-        )
-    pairs = chosen_pairs(parts)
-    faces = batch(parts.data().dataset, pairs).to(parts.device)
-    images = Images(to_tensor(np.stack(generated(run))).to(parts.device))
-    if "regenerated" in needs:
-        images.regenerated = _regenerate(run, parts, synthesiser, pairs, faces, images.generated)
-    found = measure(metrics, faces, images, parts.settings.generate.batch_size)
+    found, pairs = statistics(run, parts, synthesiser)
     subjects = [str(pair.record.labels.subject) for pair in pairs]
     figures = {name: summarise(statistic, subjects, parts.settings.seed) for name, statistic in found.items()}
     rows = {name: statistic.column for name, statistic in found.items() if statistic.column is not None}
     write_text(run.metrics, json.dumps(_as_json(figures, parts, len(pairs)), indent=1) + "\n")
     write_text(run.path / "metrics.csv", _as_csv(rows, pairs))
     facts["images"] = len(pairs)
+
+
+def statistics(run: RunFolder, parts: Parts, synthesiser: Synthesiser) -> tuple[dict[str, Statistic], list[Pair]]:
+    """Every metric's figures of a run's generated pictures, as functions of rows, and the pairs that the rows are.
+
+    Raises:
+        PalsykitError: for a metric that needs a pass that core does not make.
+    """
+    metrics = built_metrics(parts)
+    pairs = chosen_pairs(parts)
+    faces = batch(parts.data().dataset, pairs).to(parts.device)
+    images = Images(to_tensor(np.stack(generated(run))).to(parts.device))
+    if any("regenerated" in metric.needs for metric in metrics.values()):
+        images.regenerated = _regenerate(run, parts, synthesiser, pairs, faces, images.generated)
+    return measure(metrics, faces, images, parts.settings.generate.batch_size), pairs
+
+
+def built_metrics(parts: Parts) -> dict[str, Any]:
+    """The recipe's metrics, fed nothing yet.
+
+    Raises:
+        PalsykitError: for one that needs a pass that core does not make.
+    """
+    metrics = {name: parts.build("metrics", block) for name, block in parts.settings.metrics.items()}
+    needs = frozenset().union(*(metric.needs for metric in metrics.values()))
+    if unknown := needs - PASSES:
+        raise PalsykitError(
+            f"metrics need the passes {sorted(unknown)}; core makes {sorted(PASSES)}; use other metrics"
+        )
+    return metrics
 
 
 def _regenerate(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from palsykit.interfaces import FaceBatch, Images, MetricCard
 from palsykit.seeds import derive
 
-RESAMPLES = 1000
+RESAMPLES, FEW_RESAMPLES = 1000, 200
 Rows = NDArray[np.int64]
 
 
@@ -76,14 +76,38 @@ def named(metric: str, figure: str) -> str:
     return figure if f"{figure}_".startswith(f"{metric}_") else f"{metric}/{figure}"
 
 
-def summarise(statistic: Statistic, subjects: Sequence[str], seed: int) -> Figure:
-    """A figure with its interval, subjects drawn whole (Efron and Tibshirani 1993)."""
-    rows = np.arange(len(subjects))
-    value = statistic.of(rows)
-    if not statistic.quick or math.isnan(value):
+def summarise(statistic: Statistic, subjects: Sequence[str], seed: int, thorough: bool = False) -> Figure:
+    """A figure with its interval, subjects drawn whole (Efron and Tibshirani 1993).
+
+    Args:
+        statistic: the figure.
+        subjects: of each row.
+        seed: of the bootstrap.
+        thorough: an interval for distances of whole sets as well, from fewer samples. Such a distance is biased upwards
+            where rows repeat, so its bootstrap values are moved until their mean is the figure.
+    """
+    value = statistic.of(np.arange(len(subjects)))
+    if math.isnan(value) or not (statistic.quick or thorough):
         return Figure(value, None, None, statistic.count, statistic.card)
-    low, high = interval([statistic.of(drawn) for drawn in resamples(subjects, seed)], len(set(subjects)))
+    rows = resamples(subjects, seed, RESAMPLES if statistic.quick else FEW_RESAMPLES)
+    drawn = np.array([statistic.of(chosen) for chosen in rows])
+    if not statistic.quick:
+        drawn = drawn + (value - np.nanmean(drawn)) if np.isfinite(drawn).any() else drawn
+    low, high = interval(drawn.tolist(), len(set(subjects)))
     return Figure(value, low, high, statistic.count, statistic.card)
+
+
+def average(statistics: Sequence[Statistic]) -> Statistic:
+    """The mean of one figure over several measurements of the same rows, such as training seeds."""
+    first = statistics[0]
+    count, quick = min(s.count for s in statistics), all(s.quick for s in statistics)
+    return Statistic(first.card, lambda rows: float(np.mean([s.of(rows) for s in statistics])), count, quick=quick)
+
+
+def difference(one: Statistic, other: Statistic) -> Statistic:
+    """One figure less another of the same rows; its bootstrap draws the same subjects for both, so it is paired."""
+    count, quick = min(one.count, other.count), one.quick and other.quick
+    return Statistic(one.card, lambda rows: one.of(rows) - other.of(rows), count, quick=quick)
 
 
 def resamples(subjects: Sequence[str], seed: int, count: int = RESAMPLES) -> list[Rows]:
@@ -140,6 +164,8 @@ def _together(name: str, metric: Any, count: int) -> dict[str, Statistic]:
 
     def of(key: str) -> Callable[[Rows], float]:
         whole = everything.tobytes()
+        if not hasattr(metric, "figures"):
+            return lambda rows: values[key] if rows.tobytes() == whole else math.nan
         return lambda rows: values[key] if rows.tobytes() == whole else figures(rows.tobytes())[key]
 
     return {named(name, key): Statistic(metric.card, of(key), counts[key], quick=quick) for key in values}

@@ -25,6 +25,11 @@ class Protocol:
     pairs: Callable[[Sequence[FaceRecord], int], list[Pair]]
     faces: Callable[[FaceDataset, Sequence[Pair]], FaceBatch]
 
+    @property
+    def title(self) -> str:
+        """The name as a heading begins."""
+        return self.name[0].upper() + self.name[1:]
+
     def chosen(self, records: Sequence[FaceRecord], identities: int | None, seed: int) -> list[Pair]:
         """The pairs among the first ``identities`` subjects of the records, in their order; None for all of them."""
         subjects = set(list(by_subject(records))[:identities])

@@ -77,7 +77,8 @@ class Afid:
             return {"afid": float("nan")}
         # one process measures; the others of a distributed training are gone by then
         distance = FrechetInceptionDistance(feature=Given(self._width), sync_on_compute=False)
-        distance.update(torch.cat(self._real).cpu()[rows], real=True)
-        distance.update(torch.cat(self._again).cpu()[rows], real=False)
+        chosen = torch.tensor(rows)
+        distance.update(torch.cat(self._real).cpu()[chosen], real=True)
+        distance.update(torch.cat(self._again).cpu()[chosen], real=False)
         with torch.no_grad():
             return {"afid": float(distance.compute())}

@@ -51,7 +51,9 @@ def test_recipes_name_no_other_files() -> None:
         for path in (ROOT / "recipes").glob("*.yaml")
         for match in re.findall(r"palsykit_weights:([\w.-]+)", path.read_text())
     }
-    assert named == {"recognition.safetensors", "expression.safetensors", "points.safetensors", "base.safetensors"}
+    networks = ("recognition", "expression", "points")
+    judges = {f"judge_{name}.safetensors" for name in networks}
+    assert named == {*(f"{name}.safetensors" for name in networks), *judges, "base.safetensors"}
     assert {file.name for file in FILES} <= named
 
 

@@ -1,0 +1,69 @@
+"""Figures as people write them, Markdown tables, and a page whose sections are replaced one by one."""
+
+import hashlib
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from palsykit.report.results import TITLE, Aim, commit, weights_of
+from palsykit.report.tables import cell, markdown, put_section
+
+
+def figure(value: float, low: float | None = None, high: float | None = None) -> SimpleNamespace:
+    return SimpleNamespace(value=value, low=low, high=high)
+
+
+def test_cells() -> None:
+    assert cell(figure(0.95312, 0.94, 0.965)) == "0.953 (0.940 to 0.965)"
+    assert cell(figure(1.5, -2, 3), 1, signed=True) == "+1.5 (-2.0 to +3.0)"
+    assert cell(figure(3.14159), 2) == "3.14"
+    assert cell(figure(math.nan)) == cell(None) == "-"
+
+
+def test_a_markdown_table() -> None:
+    assert markdown(["a", "b"], [["1", "x|y"]]) == "| a | b |\n| --- | --- |\n| 1 | x\\|y |"
+    with pytest.raises(ValueError, match=r"rows of \[1\] cells under a head of 2"):
+        markdown(["a", "b"], [["1"]])
+
+
+def test_sections_are_replaced_and_the_rest_stays(tmp_path: Path) -> None:
+    page = tmp_path / "results.md"
+    put_section(page, "one", "first", TITLE)
+    put_section(page, "two", "second \\1", TITLE)
+    put_section(page, "one", "first again", TITLE)
+    text = page.read_text()
+    assert text.startswith("# Results\n")
+    assert text.count("# Results") == 1
+    assert "<!-- begin one -->\nfirst again\n<!-- end one -->" in text
+    assert "second \\1" in text
+    assert "first\n" not in text
+    assert text.index("begin one") < text.index("begin two")
+
+
+def test_aims() -> None:
+    model, copy = figure(0.9), figure(0.8)
+    assert [aim.reached(model, copy) for aim in (Aim(least=0.9), Aim(least=0.91), Aim(most=0.9), Aim(most=0.89))] == [
+        "yes",
+        "no",
+        "yes",
+        "no",
+    ]
+    assert (Aim(above_copy=True).reached(model, copy), Aim(above_copy=True).reached(copy, model)) == ("yes", "no")
+    assert Aim().reached(model, copy) == ""
+    assert [aim.words() for aim in (Aim(), Aim(least=0.5), Aim(most=4), Aim(above_copy=True))] == [
+        "",
+        "≥ 0.5",
+        "≤ 4",
+        "> copy",
+    ]
+
+
+def test_what_a_figure_depends_on_is_named(tmp_path: Path) -> None:
+    (tmp_path / "judge.safetensors").write_bytes(b"abc")
+    networks = {"judge": {"use": "ir", "weights": "judge.safetensors"}, "other": {"use": "ir", "weights": None}}
+    assert weights_of(networks, tmp_path) == f"judge {hashlib.sha256(b'abc').hexdigest()[:12]}"
+    assert weights_of({"other": {"weights": None}}, tmp_path) == "untrained"
+    assert commit(tmp_path) == "unknown"
+    assert commit(Path(__file__).parent) != ""
