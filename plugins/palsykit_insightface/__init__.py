@@ -1,4 +1,4 @@
-"""insightface's face detectors, read from a model pack on this machine; extra ``insightface``."""
+"""insightface's detectors and ArcFace embeddings, read from a model pack on this machine; extra ``insightface``."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register
@@ -7,3 +7,8 @@ from palsykit.hookspecs import Register
 @hookimpl
 def palsykit_register_detectors(register: Register) -> None:
     register("insightface", "palsykit_insightface.detector:InsightFaceDetector")
+
+
+@hookimpl
+def palsykit_register_networks(register: Register) -> None:
+    register("arcface_onnx", "palsykit_insightface.arcface:ArcFaceOnnx")

@@ -11,9 +11,8 @@ from pydantic import Field
 
 from palsykit.errors import PalsykitError
 from palsykit.faces.interfaces import Detection
-from palsykit_insightface.pack import INSTALL, Pack, find
-
-_PROVIDERS = ["CPUExecutionProvider"]  # what a photograph's points are must not depend on the machine's GPU
+from palsykit_insightface.model import load
+from palsykit_insightface.pack import Pack, find
 
 
 class InsightFaceDetector:
@@ -45,9 +44,9 @@ class InsightFaceDetector:
             raise ValueError("sizes: found none, expected one at least, as [128, 640]")
         files = find(pack, landmarks)
         self._slimmest = min(sizes)
-        self._detector = _load(files.detector)
+        self._detector = load(files.detector)
         self._detector.prepare(-1, det_thresh=threshold, input_size=[(size, size) for size in sizes])
-        self._landmarks = None if files.landmarks is None else _load(files.landmarks)
+        self._landmarks = None if files.landmarks is None else load(files.landmarks)
         self.version = _version(files, threshold, sizes)
         self._prove(files)
 
@@ -86,20 +85,6 @@ class InsightFaceDetector:
                 f"{files.detector.parent}: its models do not run as insightface's do, expected the files of a pack as "
                 f"they were published ({type(error).__name__}: {error})"
             ) from error
-
-
-def _load(file: Path) -> Any:
-    try:
-        from insightface.model_zoo import get_model
-    except ImportError as error:
-        raise PalsykitError(f"detector insightface: {error}; {INSTALL}") from error
-    try:
-        model = get_model(str(file), providers=_PROVIDERS, download=False)
-    except Exception as error:  # onnxruntime's own kinds, none of which derives from another
-        raise PalsykitError(f"{file}: onnxruntime cannot load it ({error}); unpack the pack again") from error
-    if model is None:
-        raise PalsykitError(f"{file}: insightface does not know what model this is; expected one of its packs")
-    return model
 
 
 def _version(files: Pack, threshold: float, sizes: Sequence[int]) -> str:

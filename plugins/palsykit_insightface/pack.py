@@ -17,13 +17,17 @@ LICENCE = (
     "their authors, see " + PACKS
 )
 
-DETECTOR, LANDMARKS = "detector with five points", "68 landmarks"
+DETECTOR, LANDMARKS, RECOGNITION = "detector with five points", "68 landmarks", "recognition"
 
 _OUTPUTS = {9: DETECTOR, 15: DETECTOR, 6: "detector of boxes alone", 10: "detector of boxes alone"}
 """Outputs of SCRFD (Guo et al., arXiv:2105.04714): scores, boxes and, with points, offsets at three or five strides."""
 
 _LANDMARK_VALUES = 1103 * 3
 """What 1k3d68.onnx gives: 1,103 points in 3D, of which the last 68 are iBUG's."""
+
+
+_CROP, _MULTIPLE = 112, 16
+"""A recognition model reads squares of at least so many px, a multiple of the other, as insightface tells it."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,18 @@ def find(pack: Path, landmarks: bool) -> Pack:
     beside = {file: _purpose(file) for file in _onnx_files(pack.parent)} if landmarks and pack.is_file() else purposes
     found = Pack(_one(pack, purposes, DETECTOR), _one(pack, beside, LANDMARKS) if landmarks else None)
     _say_licence(found.detector.parent)
+    return found
+
+
+def find_recognition(pack: Path) -> Path:
+    """The recognition model of a pack's folder, or a recognition model's own file.
+
+    Raises:
+        PalsykitError: there is none, or more than one; says what was found instead and where packs are.
+    """
+    files = [pack] if pack.is_file() else _onnx_files(pack)
+    found = _one(pack, {file: _purpose(file) for file in files}, RECOGNITION)
+    _say_licence(found.parent)
     return found
 
 
@@ -84,19 +100,27 @@ def _purpose(file: Path) -> str:
         import onnx
         from google.protobuf.message import DecodeError
     except ImportError as error:
-        raise PalsykitError(f"detector insightface: {error}; {INSTALL}") from error
+        raise PalsykitError(f"insightface: {error}; {INSTALL}") from error
     try:
         graph = onnx.load(str(file), load_external_data=False).graph
     except (DecodeError, OSError, ValueError) as error:
         return f"no ONNX model: {str(error) or type(error).__name__}"
     outputs = [_shape(value) for value in graph.output]
-    inputs = [_shape(value) for value in graph.input]
+    constants = {value.name for value in graph.initializer}  # exported from MXNet, a graph lists its weights as inputs
+    inputs = [_shape(value) for value in graph.input if value.name not in constants]
     if len(outputs) in _OUTPUTS and inputs and len(inputs[0]) == 4:
         return _OUTPUTS[len(outputs)]
     given, made = [list(shape[2:]) for shape in inputs], [list(shape[1:]) for shape in outputs]
     if (given, made) == ([[192, 192]], [[_LANDMARK_VALUES]]):
         return LANDMARKS
+    if len(given) == 1 and len(made) == 1 and len(made[0]) == 1 and _is_crop(given[0]):
+        return RECOGNITION
     return f"another model: inputs {inputs}, outputs {outputs[:3]}"
+
+
+def _is_crop(sides: Sequence[int]) -> bool:
+    """Whether these are the sides of what a recognition model reads; 192 px are read by models of points."""
+    return len(sides) == 2 and sides[0] == sides[1] != 192 and sides[0] >= _CROP and sides[0] % _MULTIPLE == 0
 
 
 def _shape(value: object) -> Sequence[int]:
