@@ -12,10 +12,13 @@ from typing import Any
 import pluggy
 
 from palsykit import hookspecs
-from palsykit.hookspecs import GROUP
+from palsykit.hookspecs import API_VERSION, GROUP
 
 DISABLE = "PALSYKIT_DISABLE"
 """Environment variable: entry-point names, separated by commas, that are left alone."""
+
+STATED = "PALSYKIT_API"
+"""By this name a module states the ``API_VERSION`` it was written against; docs/plugins.md holds the promise."""
 
 PREFIX = "palsykit_register_"
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(PREFIX))
@@ -148,6 +151,7 @@ def _load(entry: EntryPoint, origin: str, version: str, found: Discovery) -> Non
 
 def _registrations(plugin: object) -> tuple[Registration, ...]:
     """What ``plugin`` registers; a manager of its own lets pluggy check its hooks and keeps nothing of a bad one."""
+    _check_api(plugin)
     _check_hook_names(plugin)
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
@@ -166,6 +170,17 @@ def _registrations(plugin: object) -> tuple[Registration, ...]:
     return tuple(collected.values())
 
 
+def _check_api(plugin: object) -> None:
+    """A plugin that states another API is not loaded; one that states none is taken at its hooks' word."""
+    stated = getattr(plugin, STATED, API_VERSION)
+    if stated == API_VERSION and type(stated) is int:
+        return
+    if type(stated) is not int:
+        raise ValueError(f"{STATED} is {stated!r}, expected a whole number such as {API_VERSION}")
+    step = "update palsykit" if stated > API_VERSION else "update the plugin"
+    raise ValueError(f"it is written for API {stated} of palsykit, and this palsykit has API {API_VERSION}: {step}")
+
+
 def _check_hook_names(plugin: object) -> None:
     """Functions that look like hooks and are none would be passed over in silence."""
     for name, value in vars(plugin).items() if hasattr(plugin, "__dict__") else ():
@@ -177,6 +192,9 @@ def _check_hook_names(plugin: object) -> None:
             raise ValueError(f"unknown hook {name}; {hint}")
         if not hasattr(value, f"{GROUP}_impl"):
             raise ValueError(f"hook {name} lacks the decorator @palsykit.hookimpl")
+        taken = tuple(inspect.signature(getattr(plugin, name)).parameters)
+        if taken != ("register",):
+            raise ValueError(f"hook {name} takes ({', '.join(taken)}), expected (register)")
 
 
 def _check_registration(interface: str, name: object, factory: object) -> None:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from palsykit.cli.plugins import listing
+from palsykit.hookspecs import API_VERSION
 from palsykit.plugins import BrokenPlugin, Discovery, Registration, discover
+from palsykit.registry import collect
 
 GOOD = """
 from palsykit import hookimpl
@@ -74,7 +77,12 @@ def test_first_party_plugins_are_whole() -> None:
             "unknown hook palsykit_whatever; the hooks are",
         ),
         (GOOD.replace("@hookimpl\n", ""), "lacks the decorator @palsykit.hookimpl"),
-        (GOOD.replace("(register)", "(register, registry)"), "registry"),
+        (GOOD.replace("(register)", "(register, registry)"), "takes (register, registry), expected (register)"),
+        (GOOD.replace("(register)", "()"), "hook palsykit_register_fusions takes (), expected (register)"),
+        (GOOD.replace("palsykit_register_fusions", "register_fusions"), "unknown hook 'register_fusions'"),
+        (GOOD + "PALSYKIT_API = 2", "written for API 2 of palsykit, and this palsykit has API 1: update palsykit"),
+        (GOOD + "PALSYKIT_API = 0", "written for API 0 of palsykit, and this palsykit has API 1: update the plugin"),
+        (GOOD + "PALSYKIT_API = '1'", "PALSYKIT_API is '1', expected a whole number such as 1"),
         (GOOD.replace('"acme_model:Film"', '"acme_model"'), 'expected a callable or "module:attribute"'),
         (GOOD.replace('"film"', "3"), "registers 3, expected a name"),
         (GOOD + '    register("film", "acme_model:Film")\n', "registers fusions 'film' twice"),
@@ -86,8 +94,45 @@ def test_a_broken_plugin_is_blamed(install: Install, source: str, reason: str) -
     plugin = broken(discover(), "acme")
     assert reason in plugin.reason
     assert plugin.distribution == "acme"
+    assert str(plugin).startswith("plugin acme (acme_module, from acme): "), "entry point and distribution"
     assert "PALSYKIT_DISABLE=acme" in plugin.cure
     assert "\n" not in str(plugin)
+
+
+def test_a_plugin_may_state_its_api(install: Install) -> None:
+    install("acme", GOOD + f"PALSYKIT_API = {API_VERSION}")
+    assert "acme" in [plugin.name for plugin in discover().plugins]
+
+
+def test_everything_broken_at_once_and_palsykit_goes_on(
+    install: Install, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line a fault, with entry point, distribution and cure; what is whole stays usable."""
+    faults = {
+        "acme_import": "import a_library_that_is_not_there",
+        "acme_hook": GOOD.replace("fusions(", "fusion("),
+        "acme_signature": GOOD.replace("(register)", "(registry)"),
+        "acme_version": GOOD + "PALSYKIT_API = 7",
+        "acme_one": GOOD,
+        "acme_two": GOOD,
+        "other_good": GOOD.replace('"film"', '"other_film"'),
+    }
+    for name, source in faults.items():
+        install(name, source)
+    known = collect(discover())
+    monkeypatch.setattr("palsykit.registry.registry", lambda: known)
+    listing()
+    said = capsys.readouterr().out
+    for name in faults:
+        if name == "other_good":
+            continue
+        (plugin,) = [broken for broken in known.broken if name in broken.name.split(", ")]
+        assert "\n" not in str(plugin)
+        assert f"PALSYKIT_DISABLE={name}" in plugin.cure
+        assert name.replace("_", "-") in plugin.distribution or name in plugin.distribution
+        assert plugin.reason in said
+    assert ("fusions", "film") not in known.entries, "two gave the name, so neither has it"
+    assert {("fusions", "other_film"), ("fusions", "cross"), ("denoisers", "unet")} <= set(known.entries)
 
 
 def test_an_entry_point_to_nowhere(install: Install) -> None:
