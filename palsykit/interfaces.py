@@ -194,7 +194,8 @@ class Denoiser(Protocol):
 class AttentionBackend(Protocol):
     """How a denoiser's attention is computed.
 
-    ``available()`` gives None where it can run on this machine, else the reason why not, in one line.
+    ``available()`` gives None where it can run on this machine, else the reason why not, in one line. A backend may have
+    a further method ``kernels() -> str``, which says in one line what computes; the run shows it once.
     """
 
     def available(self) -> str | None: ...

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
@@ -10,6 +11,7 @@ from torch import nn
 
 from palsykit.errors import PalsykitError
 from palsykit.interfaces import AttentionBackend
+from palsykit.progress import say
 from palsykit.registry import registry
 
 log = logging.getLogger("palsykit")
@@ -49,22 +51,40 @@ def build(name: str) -> AttentionBackend:
 
 
 def named(name: str) -> AttentionBackend:
-    """The backend ``name``, which must run on this machine.
+    """The backend ``name``; on a machine without CUDA, where it cannot run, a note says so and sdpa takes its place.
+
+    A model that was trained with a GPU's kernels is thus read on every machine; attention is the same but for rounding.
 
     Raises:
         PalsykitError: for an unknown name.
-        ValueError: for one that cannot run here, with the reason.
+        ValueError: for one that cannot run beside a GPU, with the reason.
     """
     backend = build(name)
-    if reason := backend.available():
+    reason = backend.available()
+    if reason is None:
+        _say_once(f"attention: {_described(name, backend)}, as the recipe says")
+        return backend
+    if torch.cuda.is_available():
         raise ValueError(f"attention backend {name!r} cannot run here: {reason}; use attention: auto or sdpa")
-    return backend
+    _say_once(f"attention: {name} cannot run here: {reason}; sdpa takes its place")
+    return Sdpa()
+
+
+def _described(name: str, backend: AttentionBackend) -> str:
+    kernels = getattr(backend, "kernels", None)
+    return f"{name} ({kernels()})" if callable(kernels) else name
+
+
+@cache
+def _say_once(text: str) -> None:
+    """Models are built more than once in a process: for training, its EMA, generation."""
+    say(text)
 
 
 def fastest(module: nn.Module, run: Callable[[], object]) -> str:
     """Times ``run``, a pass of ``module`` on its real shapes, under every available backend and leaves the fastest on.
 
-    A backend that fails on these shapes is out, with a warning. What is chosen is logged with all the times.
+    A backend that fails on these shapes is out, with a warning. What is chosen is said once, with all the times.
     """
     seconds: dict[str, float] = {}
     backends = {name: backend for name, backend in registered() if backend.available() is None}
@@ -79,7 +99,7 @@ def fastest(module: nn.Module, run: Callable[[], object]) -> str:
     best = min(seconds, key=seconds.__getitem__)
     backends[best].apply(module)
     times = ", ".join(f"{name} {1000 * value:.2f} ms" for name, value in seconds.items())
-    log.info("attention: auto chose %s (%s)", best, times)
+    _say_once(f"attention: auto chose {_described(best, backends[best])} of {times}")
     return best
 
 

@@ -42,14 +42,14 @@ class UNet(nn.Module):
         head_channels: width of an attention head; divides the channels of every level that attends.
         patch: side in px of the patches that are the U-Net's pixels; with 2 it works at half the side on 12 channels
             (pixel-unshuffle, Shi et al., arXiv:1609.05158), with room for more channels in the same time.
-        attention: a backend's name, which forces it; auto is sdpa without CUDA, else the fastest, measured on the
-            first batch.
+        attention: a backend's name, which forces it (without CUDA, where it cannot run, sdpa with a note); auto is sdpa
+            without CUDA, else the fastest, measured on the first batch.
 
     Attributes:
         unet: the diffusers model, for ``save_pretrained``.
 
     Raises:
-        ValueError: for sizes that do not fit one another, and for a backend that cannot run here.
+        ValueError: for sizes that do not fit one another, and for a backend that cannot run beside a GPU.
         PalsykitError: for an unknown backend.
     """
 

@@ -25,6 +25,16 @@ class Xformers:
             return f"xformers does not run here: {type(error).__name__}: {(str(error) or 'no message').splitlines()[0]}"
         return None
 
+    def kernels(self) -> str:
+        """Version and kernels in one line: xformers' own, or PyTorch's (-pt) where its binary part is for another."""
+        import xformers
+        from xformers._cpp_lib import _cpp_library_load_exception
+        from xformers.ops.fmha import cutlass, flash
+
+        names = f"{flash.FwOp.NAME} in half precision, {cutlass.FwOp.NAME} in float32"
+        without = "" if _cpp_library_load_exception is None else ", without its binary part, built for another PyTorch"
+        return f"xformers {xformers.__version__}{without}: {names}"
+
     def apply(self, module: nn.Module) -> None:
         """Every diffusers attention layer of ``module`` uses ``XFormersAttnProcessor``."""
         for layer in module.modules():

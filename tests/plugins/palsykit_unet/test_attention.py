@@ -51,20 +51,35 @@ class Module(torch.nn.Module):
             raise RuntimeError(self.backend.failure)
 
 
-def test_the_fastest_that_runs_is_left_on_and_said(backends, caplog):
+def test_the_fastest_that_runs_is_left_on_and_said_once(backends, caplog, capsys):
+    attention._say_once.cache_clear()
+    backends["fast"].kernels = lambda: "kernel 7"
     module = Module()
-    with caplog.at_level(logging.INFO, logger="palsykit"):
+    with caplog.at_level(logging.WARNING, logger="palsykit"):
         assert attention.fastest(module, module.run) == "fast"
+        attention.fastest(module, module.run)
     assert module.backend is backends["fast"]
-    assert "auto chose fast (fast 1000.00 ms, slow 2000.00 ms)" in caplog.text
+    assert capsys.readouterr().err == ("attention: auto chose fast (kernel 7) of fast 1000.00 ms, slow 2000.00 ms\n")
     assert "'fussy' failed on these shapes: head size 7" in caplog.text
     assert "'torn' of plugin plugin (distribution 1) cannot be loaded" in caplog.text
 
 
-def test_a_name_forces_or_says_why_not(backends):
+def test_a_name_forces_or_says_why_not(backends, monkeypatch, capsys):
+    attention._say_once.cache_clear()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert attention.named("slow") is backends["slow"]
+    assert capsys.readouterr().err == "attention: slow, as the recipe says\n"
     with pytest.raises(ValueError, match="'absent' cannot run here: there is no GPU; use attention: auto"):
         attention.named("absent")
+
+
+def test_without_cuda_a_forced_gpu_backend_gives_way_with_a_note(backends, monkeypatch, capsys):
+    attention._say_once.cache_clear()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert isinstance(attention.named("absent"), attention.Sdpa)
+    assert isinstance(attention.named("absent"), attention.Sdpa)
+    said = capsys.readouterr().err
+    assert said == "attention: absent cannot run here: there is no GPU; sdpa takes its place\n"
 
 
 def test_sdpa_replaces_every_processor():

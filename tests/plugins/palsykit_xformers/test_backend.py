@@ -1,5 +1,7 @@
 """The xformers backend where there is no GPU, no package, or a broken build."""
 
+import logging
+import subprocess
 import sys
 from types import ModuleType
 
@@ -40,6 +42,28 @@ def test_a_broken_build_is_a_reason_in_one_line(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch, "zeros", lambda *size, **keys: None)
     assert Xformers().available() == "xformers does not run here: NotImplementedError: no operator found"
+
+
+@pytest.mark.skipif(backend.find_spec("xformers") is None, reason="xformers is not installed")
+def test_its_import_prints_nothing_and_says_its_kernels():
+    code = (
+        "import palsykit, diffusers.models.attention_processor, logging\n"
+        "logging.getLogger('xformers').warning('another warning')\n"
+        "from palsykit_xformers.backend import Xformers\n"
+        "print(Xformers().kernels())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "another warning\n"
+    assert done.stdout.startswith("xformers 0.")
+    assert "in half precision" in done.stdout
+
+
+def test_details_that_are_asked_for_go_through():
+    banner = "WARNING[XFORMERS]: xFormers can't load C++/CUDA extensions. xFormers was built for:"
+    (ours,) = (f for f in logging.getLogger("xformers").filters if f.__module__ == "palsykit")
+    asked = logging.LogRecord("xformers", logging.WARNING, "", 0, banner, None, (OSError, OSError(), None))
+    assert ours(asked)
+    assert not ours(logging.LogRecord("xformers", logging.WARNING, "", 0, banner, None, None))
 
 
 def test_applies_to_every_attention_layer():
