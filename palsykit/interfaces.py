@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.vocabulary import FaceLabels
+from palsykit.metrics import Images, MetricCard, PooledMetric, RowMetric, SetMetric
 
 
 @dataclass
@@ -265,83 +264,6 @@ class Synthesiser(Protocol):
     def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
         """One image a row, [B, 3, H, W] in [-1, 1]; row i depends on row i of the batch and on seeds[i] alone."""
         ...
-
-
-@dataclass
-class Images:
-    """The passes that metrics ask for by ``needs``, each [N, 3, H, W] in [-1, 1] for the N rows of a FaceBatch.
-
-    Attributes:
-        generated: first synthesis.
-        regenerated: synthesised once more with every condition taken from the first (aFID).
-    """
-
-    generated: Tensor
-    regenerated: Tensor | None = None
-
-
-class RowMetric(Protocol):
-    """A figure a row: ``factory(*, ...)``.
-
-    Attributes:
-        needs: passes of ``Images`` beyond ``generated``.
-        card: definition, unit, direction ("higher" | "lower"), source and settings, in words, for the report.
-    """
-
-    needs: frozenset[str]
-    card: "MetricCard"
-
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
-        """{figure: [B]}; NaN where it is not defined for a row (no target, landmarks unknown)."""
-        ...
-
-
-class SetMetric(Protocol):
-    """A figure of a whole set, fed batch by batch."""
-
-    needs: frozenset[str]
-    card: "MetricCard"
-
-    def update(self, batch: FaceBatch, images: Images) -> None: ...
-
-    def compute(self) -> dict[str, float]:
-        """{figure: value} of everything fed since it was built."""
-        ...
-
-
-class PooledMetric(Protocol):
-    """A figure of rows together that can be asked of any of them, so that its interval is a bootstrap over subjects.
-
-    Such as a rank correlation, a ratio of two accuracies, or retrieval among everybody who was fed.
-    """
-
-    needs: frozenset[str]
-    card: "MetricCard"
-
-    def update(self, batch: FaceBatch, images: Images) -> None: ...
-
-    def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
-        """{figure: value} of these rows, numbered in the order they were fed; a row may come more than once.
-
-        A SetMetric may have it as well: its figure then gets an interval where somebody asks for one.
-        """
-        ...
-
-    def counts(self) -> dict[str, int]:
-        """{figure: how many of the rows fed it is defined for}."""
-        ...
-
-
-@dataclass(frozen=True)
-class MetricCard:
-    """What a reader needs to trust a figure."""
-
-    name: str
-    definition: str
-    unit: str
-    better: str
-    source: str
-    note: str = ""
 
 
 __all__ = [
