@@ -30,11 +30,10 @@ def metric_checks(subject: Subject) -> list[Check]:
     size, rows = subject.image_size, 2 * ROWS
     batch = face_batch(rows, size)
     images = Images(faces(rows, size, "generated").image, faces(rows, size, "regenerated").image)
-    whole = hasattr(subject.build(), "update")
-    figures = "figures of a whole set" if whole else "a figure a row"
+    subject.build()
     return [
         ("the card is complete", lambda: card(subject)),
-        (figures, lambda: _figures(subject, batch, images, rows)),
+        ("a figure a row, or of rows together", lambda: _figures(subject, batch, images, rows)),
         ("what is unknown is no error", lambda: unknown_rows(subject, batch, images)),
         (
             "the same however it is split into batches",
@@ -199,11 +198,11 @@ def detects(subject: Subject) -> None:
 
 def dataset_checks(subject: Subject) -> list[Check]:
     """Records that can be split, paired and shown."""
-    folder = Path(tempfile.mkdtemp(prefix="palsykit-check-"))
-    dataset = subject.build(subject.image_size, folder)
+    kept = tempfile.TemporaryDirectory(prefix="palsykit-check-")
+    dataset = subject.build(subject.image_size, Path(kept.name))
 
     def again() -> Any:
-        return subject.build(subject.image_size, folder / "again")
+        return subject.build(subject.image_size, Path(kept.name) / "again")  # which keeps the folder until then
 
     return [
         ("records can be trained on", lambda: usable(dataset)),

@@ -335,7 +335,7 @@ class Metric:
         ("card", "the card is complete"),
         ("target", "what is unknown is no error"),
         ("mean", "the same however it is split into batches"),
-        ("few", "a figure a row"),
+        ("few", "a figure a row, or of rows together"),
     ],
 )
 def test_a_metrics_faults(fault: str, name: str) -> None:

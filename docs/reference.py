@@ -1,0 +1,97 @@
+"""Writes the generated parts of the documentation from the code: docs/hooks.md and the tail of docs/interfaces/*.md.
+
+python docs/reference.py            writes what has changed
+python docs/reference.py --check    writes nothing; exit code 1 where something is stale
+"""
+
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from palsykit import hookspecs, interfaces
+from palsykit.faces import interfaces as face_interfaces
+from palsykit.faces import records
+from palsykit.plugins import HOOKS, INTERFACES
+from palsykit.recipe.annotations import PARTS
+from palsykit.recipe.signature import POSITIONAL
+from palsykit.registry import SINGULAR
+from palsykit.testing import CHECKS, declared, modules
+
+DOCS = Path(__file__).parent
+MARK = "<!-- written by docs/reference.py from the code; edit above this line -->\n"
+NAME = re.compile(r'\(\s*"([^"]+)",\s*lambda')
+
+
+def protocols(interface: str) -> list[Any]:
+    """The protocols that a part of an interface may keep."""
+    homes = (interfaces, face_interfaces, records)
+    names = [name for name, group in PARTS.items() if group == interface]
+    names += ["Network"] if interface == "networks" else []
+    names += ["PooledMetric"] if interface == "metrics" and "PooledMetric" not in names else []
+    return [next(getattr(home, name) for home in homes if hasattr(home, name)) for name in names]
+
+
+def hooks() -> str:
+    """The hook reference, a section a hook in the order of ``palsykit.hookspecs``."""
+    parts = ["# Hooks\n", inspect.getdoc(hookspecs) or "", f"\nThis is API {hookspecs.API_VERSION}.\n"]
+    for hook, interface in zip(HOOKS, INTERFACES, strict=True):
+        function = getattr(hookspecs, hook)
+        given = ", ".join(f"`{name}`" for name in POSITIONAL[interface]) or "nothing"
+        parts += [
+            f"\n## `{hook}{inspect.signature(function).replace(return_annotation=inspect.Signature.empty)}`\n",
+            inspect.getdoc(function) or "",
+            f"\nPositional parameters from core: {given}. [More](interfaces/{interface}.md)",
+        ]
+    return "\n".join(parts).replace("palsykit.hookspecs.Register", "Register") + "\n"
+
+
+def contract(interface: str) -> list[str]:
+    """The names of the checks of ``palsykit.testing``."""
+    source = inspect.getsource(CHECKS[interface])
+    names = NAME.findall(source)
+    names += NAME.findall(inspect.getsource(modules.checks)) if "modules.checks(" in source else []
+    return [*names, *NAME.findall(inspect.getsource(declared.checks))]
+
+
+def tail(interface: str) -> str:
+    """What the code says of an interface: hook, protocol, contract."""
+    hook = f"palsykit_register_{interface}"
+    word = SINGULAR[interface].split()[0]
+    lines = [f"\n## `{hook}`\n", inspect.getdoc(getattr(hookspecs, hook)) or "", ""]
+    for protocol in protocols(interface):
+        lines += ["```python", inspect.getsource(protocol).rstrip(), "```", ""]
+    lines += [f'## What `palsykit.testing.check("{word}", ...)` asks\n']
+    lines += [f"- {name}" for name in contract(interface)]
+    return "\n".join(lines) + "\n"
+
+
+def pages() -> dict[Path, str]:
+    """Every file with its text as it should be."""
+    wanted = {DOCS / "hooks.md": hooks()}
+    for interface in INTERFACES:
+        page = DOCS / "interfaces" / f"{interface}.md"
+        written = page.read_text(encoding="utf-8") if page.exists() else f"# {interface.capitalize()}\n\n"
+        wanted[page] = written.split(MARK)[0] + MARK + tail(interface)
+    return wanted
+
+
+def stale() -> list[Path]:
+    """Files that do not say what the code says."""
+    return [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+
+
+def main() -> None:
+    """Writes, or with --check names, what is stale."""
+    found = stale()
+    for path in found:
+        print(f"{path.relative_to(DOCS.parent)}: {'stale' if '--check' in sys.argv else 'written'}")
+        if "--check" not in sys.argv:
+            path.write_text(pages()[path], encoding="utf-8")
+    if found and "--check" in sys.argv:
+        sys.exit("run: python docs/reference.py")
+
+
+if __name__ == "__main__":
+    main()
