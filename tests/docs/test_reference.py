@@ -30,8 +30,9 @@ def test_what_is_generated_is_fresh(reference: ModuleType) -> None:
 
 
 def test_a_changed_hook_is_noticed(reference: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = set(reference.stale())
     monkeypatch.setattr(reference.hookspecs.palsykit_register_fusions, "__doc__", "Another sentence.")
-    assert {"hooks.md", "fusions.md"} == {path.name for path in reference.stale()}
+    assert {"hooks.md", "fusions.md"} == {path.name for path in set(reference.stale()) - before}
 
 
 def test_every_hook_and_every_interface_has_its_page(reference: ModuleType) -> None:
