@@ -41,7 +41,9 @@ class RowMetric(Protocol):
 
     Attributes:
         needs: passes of ``Images`` beyond ``generated``.
-        card: definition, unit, direction ("higher" | "lower"), source and settings, in words, for the report.
+        card: definition, unit, direction ("higher" | "lower"), source and settings, in words, for the report. A metric
+            whose figures need cards of their own has them in a further attribute ``cards``, {figure: card}; so may
+            metrics of the other two kinds.
     """
 
     needs: frozenset[str]

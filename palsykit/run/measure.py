@@ -65,7 +65,7 @@ def measure(metrics: Mapping[str, Any], faces: FaceBatch, images: Images, size: 
                 else:
                     for key, column in metric.rows(part, passes).items():
                         columns.setdefault(key, []).extend(column.float().cpu().tolist())
-        found |= {named(name, key): _mean(metric.card, column) for key, column in columns.items()}
+        found |= {named(name, key): _mean(_card(metric, key), column) for key, column in columns.items()}
         if hasattr(metric, "update"):
             found |= _together(name, metric, len(faces))
     return found
@@ -168,4 +168,10 @@ def _together(name: str, metric: Any, count: int) -> dict[str, Statistic]:
             return lambda rows: values[key] if rows.tobytes() == whole else math.nan
         return lambda rows: values[key] if rows.tobytes() == whole else figures(rows.tobytes())[key]
 
-    return {named(name, key): Statistic(metric.card, of(key), counts[key], quick=quick) for key in values}
+    return {named(name, key): Statistic(_card(metric, key), of(key), counts[key], quick=quick) for key in values}
+
+
+def _card(metric: Any, figure: str) -> MetricCard:
+    cards: Mapping[str, MetricCard] = getattr(metric, "cards", {})
+    own: MetricCard = metric.card
+    return cards.get(figure, own)

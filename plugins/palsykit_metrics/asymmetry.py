@@ -34,17 +34,34 @@ class AsymmetryAgreement:
 
     def __init__(self, *, network: Network | str = "points", least_severity: float = 3.0):
         self.network, self.least_severity = network, least_severity
-        self.card = MetricCard(
-            name="Asymmetry",
-            definition="Spearman correlation of the signed asymmetry index measured in the generated picture with that "
-            "of the target (asymmetry_spearman) and with the signed grade asked for, the mean over expressions "
-            "(asymmetry_grade_spearman); share of palsied pictures whose index has the sign of the affected side "
-            f"(asymmetry_side, from grade {least_severity:g} up); mean absolute difference of index (asymmetry_error)",
-            unit="-1 to 1; 0 to 1; % of the outer eye distance",
-            better="higher; of asymmetry_error lower",
-            source=f"palsykit.faces.asymmetry, landmarks by {getattr(network, 'name', network)!r}",
-            note="faces should look into the camera; the network's own errors count",
-        )
+        source = f"palsykit.faces.asymmetry, landmarks by {getattr(network, 'name', network)!r}"
+        note = "faces should look into the camera; the network's own errors count"
+        index = "the signed asymmetry index measured in the generated picture"
+
+        def card(name: str, definition: str, unit: str, better: str = "higher") -> MetricCard:
+            return MetricCard(name, definition, unit, better, source, note)
+
+        self.card = card("Asymmetry agreement", f"Spearman correlation of {index} with the target's", "-1 to 1")
+        self.cards = {
+            "asymmetry_grade_spearman": card(
+                "Asymmetry by grade",
+                f"Spearman correlation of {index} with the signed House-Brackmann grade asked for (left positive), the "
+                "mean over expressions",
+                "-1 to 1",
+            ),
+            "asymmetry_side": card(
+                "Affected side by asymmetry",
+                f"share of palsied pictures in which {index} has the affected side's sign, from grade "
+                f"{least_severity:g} up",
+                "0 to 1",
+            ),
+            "asymmetry_error": card(
+                "Asymmetry error",
+                f"mean absolute difference of {index} and the target's",
+                "% of the outer eye distance",
+                "lower",
+            ),
+        }
         self._asked: list[float] = []
         self._measured: list[float] = []
         self._labels: list[FaceLabels] = []
@@ -63,7 +80,7 @@ class AsymmetryAgreement:
         self._asked += indices(truth, labels)
 
     def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
-        """The four figures of the card; NaN where fewer than two values differ."""
+        """The four figures that the cards define; NaN where fewer than two values differ."""
         wanted, found = np.array(self._asked)[rows], np.array(self._measured)[rows]
         grade, names, counts = self._graded()
         return {

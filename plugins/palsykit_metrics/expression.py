@@ -25,15 +25,25 @@ class ExpressionAccuracy:
 
     def __init__(self, *, network: Network | str = "expression"):
         self.network = network
+        source = f"head 'expression' of {getattr(network, 'name', network)!r}"
         self.card = MetricCard(
             name="Expression accuracy",
-            definition=f"share of pictures in which the judge names the expression asked for, of {_COUNT}; relative: "
-            "divided by the same share of the true pictures",
+            definition=f"share of pictures in which the judge names the expression asked for, of {_COUNT}",
             unit="0 to 1",
             better="higher",
-            source=f"head 'expression' of {getattr(network, 'name', network)!r}",
-            note="the judge's own errors lower the first, not the second, which may exceed 1",
+            source=source,
+            note="the judge's own errors lower it",
         )
+        self.cards = {
+            "expression_accuracy_relative": MetricCard(
+                name="Expression accuracy, relative",
+                definition="expression accuracy of the generated pictures over that of the true ones",
+                unit="ratio",
+                better="higher",
+                source=source,
+                note="the judge's own errors cancel; it may exceed 1",
+            )
+        }
         self._generated: list[float] = []
         self._truth: list[float] = []
 

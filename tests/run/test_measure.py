@@ -20,6 +20,9 @@ class FirstPixel:
     needs: frozenset[str] = frozenset()
     card = CARD
 
+    def __init__(self) -> None:
+        self.cards: dict[str, MetricCard] = {}
+
     def rows(self, batch: FaceBatch, images: Images) -> dict[str, torch.Tensor]:
         return {"pixel": images.generated[:, 0, 0, 0], "never": torch.full((len(batch),), torch.nan)}
 
@@ -57,6 +60,14 @@ def measured(values: list[float], **metrics: Any) -> Any:
     images = torch.tensor(values).view(-1, 1, 1, 1).expand(-1, 3, 4, 4)
     view = FaceView.of_images(images)
     return measure(metrics, FaceBatch(view, view, view), Images(images), 3)
+
+
+def test_a_figure_may_have_a_card_of_its_own() -> None:
+    metric = FirstPixel()
+    own = MetricCard("B", "b", "", "lower", "")
+    metric.cards = {"never": own}
+    found = measured([1.0, 2.0], first=metric)
+    assert (found["first/pixel"].card, found["first/never"].card) == (CARD, own)
 
 
 def test_means_leave_out_what_is_not_defined() -> None:
