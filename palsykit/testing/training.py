@@ -11,7 +11,7 @@ from palsykit.interfaces import FaceBatch, NetworkOutput
 from palsykit.seeds import generator
 from palsykit.testing import modules
 from palsykit.testing.modules import Harness, Tensors, require_shapes
-from palsykit.testing.result import Check, Unmet
+from palsykit.testing.result import Check, NotChecked, Unmet
 from palsykit.testing.stand_ins import StandInNetwork, face_batch, faces, model, training_data
 from palsykit.testing.subject import ROWS, Subject
 from palsykit.training.groups import Groups, checked_groups
@@ -209,6 +209,8 @@ def network_shapes(harness: Harness) -> None:
 def differentiable(harness: Harness) -> None:
     """Identity and landmark losses reach the pixels through it."""
     network = harness.build(0).eval()
+    if not getattr(network, "differentiable", True):
+        raise NotChecked("it says that it gives no gradient (differentiable = False): for conditions and judges alone")
     image = harness.inputs["image"].clone().requires_grad_()
     outputs = harness.call(network, {"image": image})
     for name, value in outputs.items():

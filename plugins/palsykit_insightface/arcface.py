@@ -35,6 +35,7 @@ class ArcFaceOnnx(nn.Module):
         PalsykitError: the extra is missing, the pack lacks the model, or it does not run as insightface's do.
     """
 
+    differentiable = False
     digest: Tensor
 
     def __init__(self, image_size: int, *, weights: Path):

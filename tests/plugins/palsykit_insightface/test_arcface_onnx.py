@@ -116,8 +116,8 @@ def test_it_refuses_a_gradient_and_says_what_gives_one(pack: Path) -> None:
 
 def test_the_rest_of_the_contract_of_networks(pack: Path) -> None:
     results = examine(registry().get("networks", "arcface_onnx"), {"weights": str(pack)})
-    failed = [str(result) for result in results if result.state == "failed"]
-    assert all("differentiable" in text or "onnxruntime gives no gradient" in text for text in failed), failed
+    assert [str(result) for result in results if result.state == "failed"] == []
+    assert any("gives no gradient" in str(result) for result in results if result.state == "not checked")
 
 
 def test_it_conditions_and_judges(pack: Path) -> None:
