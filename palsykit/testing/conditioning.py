@@ -127,19 +127,20 @@ def encoder_checks(subject: Subject) -> list[Check]:
 
     def call(encoder: nn.Module, inputs: Tensors) -> Tensors:
         encoded: Encoded = encoder(inputs)
-        return {"tokens": encoded.tokens} | ({} if encoded.pooled is None else {"pooled": encoded.pooled})
+        further = {name: getattr(encoded, name, None) for name in ("pooled", "spatial")}
+        return {"tokens": encoded.tokens} | {name: value for name, value in further.items() if value is not None}
 
     harness = Harness(lambda seed: subject.build(subject.image_size, seed=seed), features, call)
     return [
-        ("shapes in fp32", lambda: encoder_shapes(harness)),
+        ("shapes in fp32", lambda: encoder_shapes(harness, subject.image_size)),
         ("features are frozen and follow the pixels", lambda: frozen_features(subject)),
         ("shared networks stay outside", lambda: owns_no_network(subject, harness)),
         *modules.checks(harness),
     ]
 
 
-def encoder_shapes(harness: Harness) -> None:
-    """Tokens [B, tokens, width] and pooled [B, pooled] or none, as ``spec`` says."""
+def encoder_shapes(harness: Harness, size: int) -> None:
+    """Tokens [B, tokens, width], pooled [B, pooled] or none, maps [B, spatial, H, W] or none, as ``spec`` says."""
     encoder = harness.build(0)
     spec = getattr(encoder, "spec", None)
     if not isinstance(spec, TokenSpec):
@@ -150,6 +151,10 @@ def encoder_shapes(harness: Harness) -> None:
         expected["pooled"] = (ROWS, spec.pooled)
     elif "pooled" in found:
         raise Unmet("no pooled vector, as spec.pooled = None says", "one", "give spec its width")
+    if channels := getattr(spec, "spatial", 0):
+        expected["spatial"] = (ROWS, channels, size, size)
+    elif "spatial" in found:
+        raise Unmet("no maps, as spec.spatial = 0 says", "some", "give spec their channels")
     require_shapes(found, expected, "spec says")
 
 
