@@ -78,19 +78,24 @@ class FaceBatch:
 
 @dataclass(frozen=True)
 class TokenSpec:
-    """What an encoder gives: ``tokens`` tokens of width ``width``, and a pooled vector of width ``pooled`` or none."""
+    """What an encoder gives: ``tokens`` tokens of width ``width``, and a pooled vector of width ``pooled`` or none.
+
+    ``spatial`` counts the channels of maps that lie over the picture, pixel by pixel.
+    """
 
     tokens: int
     width: int
     pooled: int | None = None
+    spatial: int = 0
 
 
 @dataclass
 class Encoded:
-    """A condition: tokens [B, T, W] and pooled [B, P] or None, as the encoder's TokenSpec says."""
+    """A condition: tokens [B, T, W], pooled [B, P] or None, spatial [B, C, H, W] or None, as the TokenSpec says."""
 
     tokens: Tensor
     pooled: Tensor | None = None
+    spatial: Tensor | None = None
 
 
 @dataclass
@@ -100,10 +105,12 @@ class Conditioning:
     Attributes:
         tokens: named streams, each [B, T, W]; one stream for most fusions, several for decoupled attention.
         pooled: [B, P] or None.
+        spatial: [B, C, H, W] or None: the conditions' maps, which core puts beside what the fusion makes of the rest.
     """
 
     tokens: dict[str, Tensor]
     pooled: Tensor | None = None
+    spatial: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -111,12 +118,13 @@ class ConditioningSpec:
     """What a fusion promises a denoiser: the width of every token stream and of the pooled vector.
 
     ``streams`` names the token streams that want keys and values of their own; a denoiser that cannot give them any
-    concatenates the streams along T.
+    concatenates the streams along T. ``spatial`` counts the channels of the conditions' maps.
     """
 
     token_width: int
     pooled_width: int | None = None
     streams: tuple[str, ...] = ()
+    spatial: int = 0
 
 
 @dataclass
@@ -193,8 +201,8 @@ class Denoiser(Protocol):
 class AttentionBackend(Protocol):
     """How a denoiser's attention is computed.
 
-    ``available()`` gives None where it can run on this machine, else the reason why not, in one line. A backend may have
-    a further method ``kernels() -> str``, which says in one line what computes; the run shows it once.
+    ``available()`` gives None where it can run on this machine, else the reason why not, in one line. A backend may
+    have a further method ``kernels() -> str``, which says in one line what computes; the run shows it once.
     """
 
     def available(self) -> str | None: ...

@@ -1,7 +1,7 @@
 """A denoiser, what conditions it and how: the one module that trainers train and that synthesis runs."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -47,13 +47,15 @@ class ConditionalDiffusion(nn.Module):
         self.drops = {name: condition.drop for name, condition in conditions.items()}
         self.encoders = nn.ModuleDict({name: cast(nn.Module, c.encoder) for name, c in conditions.items()})
         self.fusion, self.denoiser = cast(nn.Module, fusion), cast(nn.Module, denoiser)
-        self.null_tokens, self.null_pooled = nn.ParameterDict(), nn.ParameterDict()
+        self.null_tokens, self.null_pooled, self.null_spatial = (nn.ParameterDict() for _ in range(3))
         for name, condition in conditions.items():
             if condition.drop > 0:
                 spec = condition.encoder.spec
                 self.null_tokens[name] = nn.Parameter(torch.randn(spec.tokens, spec.width) * 0.02)
                 if spec.pooled is not None:
                     self.null_pooled[name] = nn.Parameter(torch.randn(spec.pooled) * 0.02)
+                if spec.spatial:
+                    self.null_spatial[name] = nn.Parameter(torch.randn(spec.spatial) * 0.02)
         self.scheduler = scheduler
         self.prediction_type: str = scheduler.config.prediction_type
         self.timesteps: int = scheduler.config.num_train_timesteps
@@ -112,11 +114,19 @@ class ConditionalDiffusion(nn.Module):
         pooled = condition.pooled
         if pooled is not None:
             pooled = torch.where(keep[:, None], pooled, self.null_pooled[name].to(pooled.dtype))
-        return Encoded(tokens, pooled)
+        spatial = condition.spatial
+        if spatial is not None:
+            nothing = self.null_spatial[name].to(spatial.dtype)[:, None, None]
+            spatial = torch.where(keep[:, None, None, None], spatial, nothing)
+        return Encoded(tokens, pooled, spatial)
 
     def fuse(self, encoded: dict[str, Encoded]) -> Conditioning:
-        """The fusion strategy's answer to every condition."""
-        return cast(Fusion, self.fusion)(encoded)
+        """The fusion strategy's answer to every condition, and beside it their maps, in the conditions' order."""
+        conditioning = cast(Fusion, self.fusion)(encoded)
+        maps = [encoded[name].spatial for name in self.encoders]
+        if found := [spatial for spatial in maps if spatial is not None]:
+            conditioning = replace(conditioning, spatial=torch.cat(found, dim=1))
+        return conditioning
 
     def predict(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
         """x_t [B, 3, H, W], t [B] int64 -> noise, velocity or sample [B, 3, H, W], as ``prediction_type`` says."""

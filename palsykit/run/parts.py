@@ -140,8 +140,10 @@ class Parts:
             name: Condition(self.build("encoders", block, s.image_size), block.source, block.drop)
             for name, block in s.conditions.items()
         }
-        fusion = self.build("fusions", s.fusion, {name: c.encoder.spec for name, c in conditions.items()})
-        spec = ConditioningSpec(fusion.token_width, fusion.pooled_width, tuple(getattr(fusion, "streams", ())))
+        specs = {name: c.encoder.spec for name, c in conditions.items()}
+        fusion = self.build("fusions", s.fusion, specs)
+        streams, spatial = tuple(getattr(fusion, "streams", ())), sum(spec.spatial for spec in specs.values())
+        spec = ConditioningSpec(fusion.token_width, fusion.pooled_width, streams, spatial)
         denoiser = self.build("denoisers", s.denoiser, spec, s.image_size)
         scheduler = self.build("schedulers", s.scheduler)
         with torch.random.fork_rng():

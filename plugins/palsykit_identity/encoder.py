@@ -15,52 +15,46 @@ class IdentityEncoder(nn.Module):
     tells them apart: a LayerNorm and a learnt positional embedding, and a linear map where ``width`` is not the map's.
 
     A recognition network is trained to forget light and much of the colour, which a picture of the person needs; a
-    pretrained generator, which the paper starts from, has seen enough faces to guess them. With ``patch`` the picture's
-    own patches join as tokens (Dosovitskiy et al., arXiv:2010.11929), so that they need not be guessed.
+    pretrained generator, which the paper starts from, has seen enough faces to guess them. With ``picture`` the
+    denoiser sees the identity picture itself beside the noisy one (image-to-image diffusion: Saharia et al., Palette,
+    arXiv:2111.05826), so that hair, skin and light need not be guessed.
 
     Args:
         image_size: side of the images in px; the network's own.
         network: which network reads the picture; it must give an embedding.
         width: width of the tokens.
-        patch: side in px of patches that become tokens too, a divisor of ``image_size``; the paper has none: null.
+        picture: whether the picture goes along as a map; the paper's does not.
 
     Raises:
-        ValueError: where the network gives no embedding, or patches of this side do not tile the picture.
+        ValueError: where the network gives no embedding.
     """
 
     def __init__(
-        self, image_size: int, *, network: Network | str = "recognition", width: int = 512, patch: int | None = None
+        self, image_size: int, *, network: Network | str = "recognition", width: int = 512, picture: bool = False
     ):
         super().__init__()
         assert not isinstance(network, str)  # core hands over the network that the recipe names
         if network.embedding_width is None:
             raise ValueError("the identity encoder's network gives no embedding; name a face-recognition network")
         channels, height, columns = network.map_shape
-        if patch is not None and (patch < 1 or image_size % patch):
-            raise ValueError(f"patches of {patch} px do not tile a picture of {image_size} px; expected a divisor")
-        self.network, self.patch = network, patch
-        patches = 0 if patch is None else (image_size // patch) ** 2
-        self.spec = TokenSpec(height * columns + patches, width, network.embedding_width)
+        self.network, self.picture = network, picture
+        self.spec = TokenSpec(height * columns, width, network.embedding_width, spatial=3 if picture else 0)
         self.norm = nn.LayerNorm(channels)
         self.project = nn.Linear(channels, width) if channels != width else nn.Identity()
-        self.embed = None if patch is None else nn.Linear(3 * patch**2, width)
         self.position = nn.Parameter(torch.randn(1, self.spec.tokens, width) * 0.02)
 
     def extract(self, view: FaceView) -> dict[str, Tensor]:
-        """{"map": [B, C, h, w], "embedding": [B, D] of length 1}, and with patches "patches" [B, N, 3 * patch^2]."""
+        """{"map": [B, C, h, w], "embedding": [B, D] of length 1}, and as asked for "picture" [B, 3, H, W]."""
         output = self.network(view.image)
         assert output.embedding is not None
         features = {"map": output.map, "embedding": F.normalize(output.embedding, dim=-1)}
-        if self.patch is not None:
-            features["patches"] = F.unfold(view.image, self.patch, stride=self.patch).transpose(1, 2)
+        if self.picture:
+            features["picture"] = view.image
         return features
 
     def forward(self, features: dict[str, Tensor]) -> Encoded:
-        """Tokens [B, h * w (+ N), W], row by row of the map (then the patches); pooled [B, D] of length sqrt(D)."""
+        """Tokens [B, h * w, W], row by row of the map; pooled [B, D] of length sqrt(D); the picture, if asked for."""
         positions = features["map"].flatten(2).transpose(1, 2)  # (B, C, h, w) -> (B, h * w, C)
         # a unit vector of D entries is 1 / sqrt(D) in each: too faint beside a time embedding of order 1
         pooled = features["embedding"] * features["embedding"].shape[-1] ** 0.5
-        tokens = self.project(self.norm(positions))
-        if self.embed is not None:
-            tokens = torch.cat([tokens, self.embed(features["patches"])], dim=1)
-        return Encoded(tokens + self.position, pooled)
+        return Encoded(self.project(self.norm(positions)) + self.position, pooled, features.get("picture"))

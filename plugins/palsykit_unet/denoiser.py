@@ -25,6 +25,9 @@ class UNet(nn.Module):
     plus the projected pooled vector scale and shift the residual blocks' normalised activations. The mid-block always
     attends.
 
+    Maps of the conditions are further channels of the input (as in image-to-image diffusion: Saharia et al., Palette,
+    arXiv:2111.05826).
+
     Differences from CFCPalsy's released U-Net (112 px, 128 base channels, multipliers 1, 1, 2, 2, 4, 4, one block a
     level, attention at 7 px, 64 channels a head, 93.6 M parameters), whose nearest stock equivalent is
     ``channels: [128, 128, 256, 256, 512, 512], attention_at: [7], head_channels: 64`` at 112 px:
@@ -72,11 +75,12 @@ class UNet(nn.Module):
         sides = level_sides(image_size // patch, len(channels))
         _check_sizes(sides, channels, attention_at, head_channels)
         self.pooled_width, self.streams = conditioning.pooled_width, conditioning.streams
+        self.spatial = conditioning.spatial
         self.choose_attention = attention == "auto" and torch.cuda.is_available()
         attends = [side in attention_at for side in sides]
         self.unet: Any = UNet2DConditionModel(
             sample_size=image_size // patch,
-            in_channels=3 * patch**2,
+            in_channels=(3 + conditioning.spatial) * patch**2,
             out_channels=3 * patch**2,
             block_out_channels=tuple(channels),
             layers_per_block=layers,
@@ -98,7 +102,10 @@ class UNet(nn.Module):
         """x_t [B, 3, H, W], t [B] int64, tokens [B, T, W] a stream, pooled [B, P] -> prediction [B, 3, H, W]."""
         if self.pooled_width is not None and conditioning.pooled is None:
             raise ValueError(f"unet: built for a pooled vector of width {self.pooled_width}; the conditioning has none")
+        if (found := 0 if conditioning.spatial is None else conditioning.spatial.shape[1]) != self.spatial:
+            raise ValueError(f"unet: built for maps of {self.spatial} channels; the conditioning's have {found}")
         tokens = self._tokens(conditioning.tokens)
+        x_t = x_t if conditioning.spatial is None else torch.cat([x_t, conditioning.spatial.to(x_t)], dim=1)
         pooled = None if self.pooled_width is None else conditioning.pooled
         if self.choose_attention and x_t.is_cuda:
             self.choose_attention = False

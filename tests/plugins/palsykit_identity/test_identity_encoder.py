@@ -69,24 +69,13 @@ def test_a_network_without_an_embedding_is_refused():
         IdentityEncoder(32, network=SharedNetwork("points", NoEmbedding()))
 
 
-def test_patches_join_as_tokens_each_of_its_place():
+def test_the_picture_goes_along_as_a_map_where_asked_for():
     torch.manual_seed(0)
     network = SharedNetwork("recognition", InsightResNet(32, depth=18, width=0.0625, embedding=12))
     network.freeze()
-    built = IdentityEncoder(32, network=network, width=24, patch=8)
+    built = IdentityEncoder(32, network=network, width=24, picture=True)
     image = torch.randn(2, 3, 32, 32)
-    features = built.extract(FaceView.of_images(image))
-    assert built(features).tokens.shape == (2, built.spec.tokens, 24) == (2, 4 + 16, 24)
-    assert torch.equal(features["patches"][1, 6].view(3, 8, 8), image[1, :, 8:16, 16:24])
-    changed = {**features, "patches": features["patches"].clone()}
-    changed["patches"][:, 6] += 1
-    moved = (built(changed).tokens - built(features).tokens).abs().amax(-1)[0] > 1e-6
-    assert moved.nonzero().flatten().tolist() == [4 + 6]
-    built(features).tokens.square().sum().backward()
-    assert all(weight.grad is not None for weight in built.parameters())
-
-
-def test_patches_must_tile_the_picture():
-    network = SharedNetwork("recognition", InsightResNet(32, depth=18, width=0.0625, embedding=12))
-    with pytest.raises(ValueError, match="patches of 5 px do not tile a picture of 32 px"):
-        IdentityEncoder(32, network=network, patch=5)
+    assert built.spec.spatial == 3
+    assert torch.equal(built(built.extract(FaceView.of_images(image))).spatial, image)
+    plain = encoder()
+    assert (plain.spec.spatial, plain(plain.extract(FaceView.of_images(image))).spatial) == (0, None)

@@ -109,3 +109,21 @@ def test_patches_are_the_u_nets_pixels():
     assert all(weight.grad is not None for weight in denoiser.parameters())
     with pytest.raises(ValueError, match="patches of 3 px do not tile 16 px"):
         tiny(patch=3)
+
+
+@pytest.mark.parametrize("patch", [1, 2])
+def test_maps_are_channels_of_the_input(patch):
+    torch.manual_seed(0)
+    spec = ConditioningSpec(token_width=12, pooled_width=6, spatial=3)
+    denoiser = UNet(spec, 16, **{**TINY, "patch": patch, "attention_at": (8 // patch,)}).eval()
+    x_t, t, conditioning = batch()
+    here, there = (
+        denoiser(x_t, t, Conditioning(conditioning.tokens, conditioning.pooled, torch.full((2, 3, 16, 16), value)))
+        for value in (0.0, 1.0)
+    )
+    assert here.shape == (2, 3, 16, 16)
+    assert not torch.allclose(here, there)
+    with pytest.raises(ValueError, match=r"maps of 3 channels; the conditioning's have 0"):
+        denoiser(x_t, t, conditioning)
+    with pytest.raises(ValueError, match=r"maps of 0 channels; the conditioning's have 3"):
+        tiny()(x_t, t, Conditioning(conditioning.tokens, conditioning.pooled, torch.zeros(2, 3, 16, 16)))
