@@ -1,6 +1,6 @@
 """Contracts of fusions, encoders and denoisers: what conditions the model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -208,15 +208,17 @@ def denoiser_checks(subject: Subject) -> list[Check]:
     """A picture from a picture, every input felt, and the contract of a module."""
     size = subject.image_size
 
-    def harness(pooled: int | None, streams: tuple[str, ...] = ()) -> Harness:
-        spec = ConditioningSpec(WIDTH, pooled, streams)
+    def harness(pooled: int | None, streams: tuple[str, ...] = (), spatial: int = 0) -> Harness:
+        spec = ConditioningSpec(WIDTH, pooled, streams, spatial)
         inputs = {"x_t": draw("x_t", ROWS, 3, size, size), "t": torch.tensor([0, 250, 500, 999][:ROWS])}
         inputs |= {name: draw(name, ROWS, tokens, WIDTH) for name, tokens in STREAMS.items()}
         inputs |= {} if pooled is None else {"pooled": draw("pooled", ROWS, pooled)}
+        inputs |= {"spatial": draw("spatial", ROWS, spatial, size, size)} if spatial else {}
         return Harness(lambda seed: subject.build(spec, size, seed=seed), inputs, predict)
 
     def predict(denoiser: nn.Module, inputs: Tensors) -> Tensors:
-        conditioning = Conditioning({name: inputs[name] for name in STREAMS}, inputs.get("pooled"))
+        streams = {name: inputs[name] for name in STREAMS}
+        conditioning = Conditioning(streams, inputs.get("pooled"), inputs.get("spatial"))
         return {"prediction": denoiser(inputs["x_t"], inputs["t"], conditioning)}
 
     def shapes(harness: Harness) -> None:
@@ -229,11 +231,21 @@ def denoiser_checks(subject: Subject) -> list[Check]:
         ("shapes without a pooled vector", lambda: shapes(harness(None))),
         ("shapes with streams of their own", lambda: shapes(harness(POOLED, tuple(STREAMS)))),
         ("every input is felt", lambda: every_input_is_felt(main)),
+        ("maps of the conditions are felt or refused", lambda: maps_are_felt(harness(POOLED, (), 2))),
         *modules.checks(main),
     ]
 
 
-def every_input_is_felt(harness: Harness) -> None:
+def maps_are_felt(harness: Harness) -> None:
+    """A denoiser that is built for maps [B, C, H, W] reads them; one that cannot refuses to be built."""
+    try:
+        harness.build(0)
+    except PalsykitError:
+        return
+    every_input_is_felt(harness, only=("spatial",))
+
+
+def every_input_is_felt(harness: Harness, only: Sequence[str] | None = None) -> None:
     """After a few steps (layers may begin at zero) the picture, the time, each stream and the pooled vector count."""
     denoiser = harness.build(0).train()
     optimiser = torch.optim.Adam(denoiser.parameters(), lr=modules.RATE)
@@ -244,11 +256,13 @@ def every_input_is_felt(harness: Harness) -> None:
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     base = harness.run(denoiser)["prediction"]
-    for name, value in harness.inputs.items():
+    for name in harness.inputs if only is None else only:
+        value = harness.inputs[name]
         other = (value + 371) % 1000 if name == "t" else draw(f"other {name}", *value.shape)
         if torch.equal(harness.run(denoiser, {**harness.inputs, name: other})["prediction"], base):
             raise Unmet(
                 "the prediction to change with every input",
                 f"{name} without effect",
-                "let it into forward; tokens by attention, t and the pooled vector with the time embedding",
+                "let it into forward: tokens by attention, t and the pooled vector with the time embedding, maps as "
+                "channels beside x_t; what it cannot take it refuses in __init__",
             )

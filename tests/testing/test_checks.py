@@ -215,7 +215,9 @@ class Deaf(nn.Module):
 
 
 def test_a_denoiser_that_does_not_listen() -> None:
-    assert failed("denoiser", Deaf)["every input is felt"].seen == "t without effect"
+    found = failed("denoiser", Deaf)
+    assert found["every input is felt"].seen == "t without effect"
+    assert found["maps of the conditions are felt or refused"].seen == "spatial without effect"
 
 
 class Misshapen(StandInNetwork):
