@@ -17,3 +17,8 @@ def palsykit_register_metrics(register: Register) -> None:
     register("severity", "palsykit_metrics.palsy:SeverityError")
     register("asymmetry", "palsykit_metrics.asymmetry:AsymmetryAgreement")
     register("moving", "palsykit_metrics.regions:MovingRegions")
+    register("fid", "palsykit_metrics.fid:Fid")
+    register("kid", "palsykit_metrics.discrepancy:Kid")
+    register("cmmd", "palsykit_metrics.discrepancy:Cmmd")
+    register("precision_recall", "palsykit_metrics.manifolds:PrecisionRecall")
+    register("density_coverage", "palsykit_metrics.manifolds:DensityCoverage")
