@@ -150,13 +150,16 @@ class Network(Protocol):
     In a factory's signature the annotation ``Network`` (or ``Network | str``) marks a parameter that the recipe gives
     by the name of an entry of ``networks``; the factory receives the shared instance, wrapped so that it is no
     submodule of the part: its weights are saved, moved and frozen by the run, once.
+
+    A network that cannot be differentiated in the image (an ONNX graph, say) says so by a further attribute
+    ``differentiable = False``: it serves conditions and judges; a loss that needs its gradient refuses it when built.
     """
 
     map_shape: tuple[int, int, int]
     embedding_width: int | None
 
     def __call__(self, image: Tensor) -> NetworkOutput:
-        """image [B, 3, H, W] in [-1, 1] -> what it sees; differentiable in the image."""
+        """image [B, 3, H, W] in [-1, 1] -> what it sees; differentiable in the image unless it says that it is not."""
         ...
 
 

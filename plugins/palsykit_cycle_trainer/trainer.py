@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from palsykit import ConditionalDiffusion, Encoded, FaceBatch, FaceView, Network, TrainingData
 from palsykit.diffusion.objective import Pass, denoising_pass, draw_noise
+from palsykit.errors import PalsykitError
+from palsykit.networks import SharedNetwork
 from palsykit.seeds import spawn
 
 
@@ -38,6 +40,9 @@ class CycleTrainer:
         min_snr: gamma of min-SNR weighting (arXiv:2303.09556) of both noise losses; None for the paper's equal weights.
         recognition: network whose embedding is the identity.
         points: network that finds landmarks.
+
+    Raises:
+        PalsykitError: a loss would need the gradient of a network that gives none.
     """
 
     def __init__(
@@ -56,9 +61,21 @@ class CycleTrainer:
         self.cycle_weight, self.identity_weight, self.landmark_weight = cycle_weight, identity_weight, landmark_weight
         self.second_noise, self.condition_gradients, self.min_snr = second_noise, condition_gradients, min_snr
         self.recognition, self.points = recognition, points
+        if identity_weight > 0:
+            _require_gradient(recognition, "recognition", "or set identity_weight: 0")
+        if landmark_weight > 0:
+            _require_gradient(points, "points", "or set landmark_weight: 0")
 
     def groups(self, model: ConditionalDiffusion) -> dict[str, list[nn.Parameter]]:
-        """One optimiser for everything that is trained: encoders, fusion, null tokens and denoiser."""
+        """One optimiser for everything that is trained: encoders, fusion, null tokens and denoiser.
+
+        Raises:
+            PalsykitError: the second pass would need the gradient of a condition's network that gives none.
+        """
+        if self.cycle_weight > 0 and self.condition_gradients:
+            for name, encoder in ((name, model.encoders[name]) for name in self._driven(model)):
+                for network in (part for part in vars(encoder).values() if isinstance(part, SharedNetwork)):
+                    _require_gradient(network, f"conditions.{name}", "or set condition_gradients: false")
         return {"model": [p for p in model.parameters() if p.requires_grad]}
 
     def losses(
@@ -89,12 +106,16 @@ class CycleTrainer:
         noise: Tensor,
         t: Tensor,
     ) -> Pass:
-        driven = [name for name, source in model.sources.items() if source == "driver"]
         seen = first.x0_hat if self.condition_gradients else first.x0_hat.detach()
         again = FaceBatch(batch.identity, FaceView.of_images(seen))
         # a condition dropped in the first pass comes back: x0_hat is a picture of its own, and its conditions are known
-        encoded = {**encoded, **model.encode(again, only=driven, grad=True)}
+        encoded = {**encoded, **model.encode(again, only=self._driven(model), grad=True)}
         return denoising_pass(model, first.x0_hat, model.fuse(encoded), noise, t, self.min_snr)
+
+    @staticmethod
+    def _driven(model: ConditionalDiffusion) -> list[str]:
+        """Conditions that are encoded again from x0_hat."""
+        return [name for name, source in model.sources.items() if source == "driver"]
 
     @torch.no_grad()
     def _references(self, batch: FaceBatch) -> dict[str, Tensor]:
@@ -128,3 +149,13 @@ class CycleTrainer:
 
     def _coordinates(self, image: Tensor) -> Tensor:
         return self.points(image).points.float() / image.shape[-1]
+
+
+def _require_gradient(network: Network | str, key: str, otherwise: str) -> None:
+    """Refuses, before anything is trained, a network through which no gradient reaches the picture."""
+    if not getattr(network, "differentiable", True):
+        name = getattr(network, "name", type(network).__name__)
+        raise PalsykitError(
+            f"{key}: network {name!r} gives no gradient (differentiable = False), expected one of torch such as ir, "
+            f"for the trainer cycle differentiates through it; name another, {otherwise}"
+        )

@@ -1,9 +1,13 @@
+import copy
+
 import pytest
 import torch
 
+from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.faces.views import batch
 from palsykit.interfaces import TrainingData
+from palsykit.networks import SharedNetwork
 from palsykit.seeds import generator
 from palsykit_cycle_trainer.trainer import CycleTrainer
 from palsykit_trainers.diffusion import DiffusionTrainer
@@ -106,3 +110,29 @@ def test_every_trainable_part_moves_within_20_steps(model_of, faces, rows, netwo
     assert [name for name, p in model.named_parameters() if torch.equal(before[name], p)] == []
     for name, net in networks.items():
         assert all(torch.equal(frozen[name][key], value) for key, value in net.module.state_dict().items())
+
+
+@pytest.fixture
+def blind(networks):
+    """A recognition network that says that it gives no gradient, as an ONNX graph does."""
+    network = SharedNetwork("arcface", copy.deepcopy(networks["recognition"].module))
+    network.module.differentiable = False
+    return network
+
+
+@pytest.mark.parametrize(("key", "weight"), [("recognition", "identity_weight"), ("points", "landmark_weight")])
+def test_a_network_without_gradient_is_refused_when_built(faces, networks, blind, key, weight):
+    given = {**networks, key: blind}
+    with pytest.raises(PalsykitError, match=rf"^{key}: network 'arcface' gives no gradient .* set {weight}: 0"):
+        cycle(faces, given)
+    cycle(faces, given, **{weight: 0.0})
+
+
+def test_a_driven_condition_without_gradient_is_refused_before_the_first_step(model_of, faces, networks, blind):
+    model = model_of(recognition=networks["recognition"], points=blind)
+    with pytest.raises(PalsykitError, match=r"^conditions.landmark: network 'arcface' .* condition_gradients: false"):
+        cycle(faces, networks).groups(model)
+    for without in ({"condition_gradients": False}, {"cycle_weight": 0.0}):
+        assert cycle(faces, networks, **without).groups(model)["model"]
+    # who it is stays the photograph's: that condition is not encoded again
+    assert cycle(faces, networks).groups(model_of(recognition=blind, points=networks["points"]))["model"]
