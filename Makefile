@@ -1,6 +1,7 @@
 # palsykit from a fresh clone, with Python 3.11, git and make:
 #   make run    install what is needed into .venv, then run recipes/cfcpalsy.yaml; prints where the report is
-#   make test   the same, then lint and every test
+#   make test   the same, then lint and every test but the slow ones
+#   make slow   the slow tests: clean environments with palsykit's wheel, every scaffold, the tutorial word for word
 # Another Python: make PYTHON=python3.12 run
 
 PYTHON ?= python3
@@ -9,12 +10,13 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 MANIFESTS := pyproject.toml constraints.txt
 
-.PHONY: help run test lint weights clean
+.PHONY: help run test slow lint weights clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run      train, generate, evaluate and report recipes/cfcpalsy.yaml"
-	@echo "make test     lint, then every test"
+	@echo "make test     lint, then every test but the slow ones"
+	@echo "make slow     the slow tests: clean environments, every scaffold, the tutorial"
 	@echo "make lint     ruff and mypy"
 	@echo "make weights  train the networks and the base model that palsykit ships (hours)"
 	@echo "make clean    remove caches and builds; runs/ and $(VENV) stay"
@@ -24,6 +26,9 @@ run: $(VENV)/.installed
 
 test: lint
 	@$(BIN)/python -m pytest -q
+
+slow: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest -q -m slow
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

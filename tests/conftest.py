@@ -1,5 +1,10 @@
-"""Tiny parts that tests share: drawn faces, networks of a few hundred weights, a model that trains in seconds."""
+"""What tests share: tiny parts (drawn faces, a model that trains in seconds), and palsykit as others install it."""
 
+import os
+import site
+import subprocess
+import sys
+import venv
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +21,7 @@ from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.interfaces import Conditioning, ConditioningSpec, Encoded, FaceView, NetworkOutput, TokenSpec
 from palsykit.networks import SharedNetwork
 
+ROOT = Path(__file__).parents[1]
 SIZE = 16
 torch.set_num_threads(2)
 
@@ -164,3 +170,75 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     base = tmp_path_factory.getbasetemp()
     shared: Path = base.parent / "palsykit-cache" if "gw" in base.name else base / "palsykit-cache"
     monkeypatch.setenv("PALSYKIT_CACHE", str(shared))
+
+
+@dataclass(frozen=True)
+class CleanEnvironment:
+    """A virtual environment with palsykit's wheel, the libraries that palsykit asks for, and no way to a network."""
+
+    home: Path
+
+    @property
+    def packages(self) -> Path:
+        """Where its own packages are installed."""
+        return next((self.home / "lib").glob("python*/site-packages"))
+
+    def run(self, command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+        """A command of bash in ``folder``, with the environment's programs first on the path."""
+        foreign = ("PIP_", "PYTHON", "VIRTUAL_ENV")
+        variables = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        # 0 is how pip is told "no isolation" by a variable: builds use what is installed, as nothing can be fetched
+        pip = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_CONFIG_FILE": os.devnull}
+        nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+        path = f"{self.home / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=folder,
+            env={**variables, **pip, **nowhere, "PATH": path, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """palsykit as it would be published, built from this tree with what is installed."""
+    folder = tmp_path_factory.mktemp("wheel")
+    offline = ["--no-index", "--no-deps", "--no-build-isolation"]
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", *offline, "--wheel-dir", str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = folder.glob("palsykit-*.whl")
+    return built
+
+
+@pytest.fixture
+def clean(tmp_path: Path, wheel: Path) -> CleanEnvironment:
+    """A new environment with palsykit from its wheel."""
+    environment = CleanEnvironment(tmp_path / "environment")
+    venv.create(environment.home, symlinks=True)
+    _lend_libraries(environment)
+    assert environment.run("python -c 'import palsykit'", tmp_path).returncode != 0, "palsykit came without its wheel"
+    done = environment.run(f"pip install --quiet {wheel}", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return environment
+
+
+def _lend_libraries(environment: CleanEnvironment) -> None:
+    """Everything that this Python has installed, pip and pytest among it, without palsykit.
+
+    The libraries are linked one by one into a folder on the new path, where .pth files are not read: the editable
+    installation of this tree stays behind.
+    """
+    shelf = environment.home / "libraries"
+    shelf.mkdir()
+    for folder in map(Path, site.getsitepackages()):
+        for library in folder.iterdir() if folder.is_dir() else ():
+            if "palsykit" not in library.name and library.suffix != ".pth" and not (shelf / library.name).exists():
+                (shelf / library.name).symlink_to(library)
+    (environment.packages / "libraries.pth").write_text(f"{shelf}\n")
+    for module in ("pip", "pytest"):
+        program = environment.home / "bin" / module
+        program.write_text(f'#!/bin/sh\nexec {environment.home / "bin" / "python"} -m {module} "$@"\n')
+        program.chmod(0o755)

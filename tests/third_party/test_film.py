@@ -1,7 +1,9 @@
-"""A fusion strategy written outside the tree, as the documentation prints it, is found and trained like our own."""
+"""A fusion strategy written outside the tree, as the README prints it, is found and trained like our own."""
 
 import json
+import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,33 +17,7 @@ from palsykit.recipe import load_recipe
 from palsykit.registry import registry
 from palsykit.weights import load
 
-PLUGIN = """# acme_film/__init__.py: a third party's fusion strategy; the factory is named, so that listing plugins imports no torch
-from palsykit import hookimpl
-
-@hookimpl
-def palsykit_register_fusions(register):
-    register("film", "acme_film.model:FilmFusion")
-"""  # noqa: E501 (as printed)
-MODEL = '''# acme_film/model.py
-import torch
-from torch import nn
-from palsykit import Conditioning
-
-class FilmFusion(nn.Module):
-    """Mean-pool each condition and project to one vector (after FiLM, arXiv:1709.07871)."""
-
-    def __init__(self, inputs, *, width: int = 512):
-        super().__init__()
-        self.project = nn.Linear(sum(spec.width for spec in inputs.values()), width)
-        self.token_width = self.pooled_width = width
-
-    def forward(self, conditions):                       # {name: Encoded}
-        pooled = self.project(torch.cat([c.tokens.mean(1) for c in conditions.values()], dim=-1))
-        return Conditioning(tokens={"film": pooled[:, None]}, pooled=pooled)
-'''
-ENTRY_POINTS = """[palsykit]
-acme_film = acme_film
-"""
+ROOT = Path(__file__).parents[2]
 RECIPE = """
 # A third party's fusion strategy in the place of ours.
 extends: {tiny}
@@ -56,6 +32,13 @@ metrics: {{ssim: null, landmark_error: null, afid: null}}
 """
 
 
+def printed(name: str) -> str:
+    """The block of the README that is the file ``name``."""
+    found = re.findall(rf"^```\w+\n(# {re.escape(name)}\b.*?)^```$", (ROOT / "README.md").read_text(), re.S | re.M)
+    assert len(found) == 1, f"{name}: {len(found)} blocks"
+    return str(found[0])
+
+
 @dataclass
 class Done:
     code: object
@@ -68,12 +51,13 @@ def acme_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     """The package as pip would install it: its folder, and its metadata with the entry point."""
     site = tmp_path / "site-packages"
     (site / "acme_film").mkdir(parents=True)
-    (site / "acme_film" / "__init__.py").write_text(PLUGIN)
-    (site / "acme_film" / "model.py").write_text(MODEL)
+    (site / "acme_film" / "__init__.py").write_text(printed("acme_film/__init__.py"))
+    (site / "acme_film" / "model.py").write_text(printed("acme_film/model.py"))
     info = site / "acme_film-0.3.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-film\nVersion: 0.3\n")
-    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    points = tomllib.loads(printed("pyproject.toml"))["project"]["entry-points"]["palsykit"]
+    (info / "entry_points.txt").write_text("[palsykit]\n" + "".join(f"{n} = {m}\n" for n, m in points.items()))
     monkeypatch.syspath_prepend(site)
     registry.cache_clear()
     yield
@@ -135,6 +119,15 @@ def test_a_recipe_that_names_it_trains_it(palsykit: Callable[..., Done], recipe:
     assert set(metrics) == {"psnr", "identity_similarity", "identity_similarity_to_target"}
     assert len(list((folder / "images/generated").iterdir())) == 8
     assert "fusion: film" in (folder / "MODEL_CARD.md").read_text()
+
+
+def test_the_printed_recipe_is_one(palsykit: Callable[..., Done], tmp_path: Path) -> None:
+    path = tmp_path / "film.yaml"
+    text = printed("film.yaml")
+    assert "extends: recipes/cfcpalsy.yaml\n" in text
+    path.write_text(text.replace("extends: ", f"extends: {ROOT}/"))
+    done = palsykit("check", path)
+    assert done.code == 0, done.err
 
 
 def initial(recipe: Path) -> torch.Tensor:
