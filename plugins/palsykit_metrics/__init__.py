@@ -22,3 +22,7 @@ def palsykit_register_metrics(register: Register) -> None:
     register("cmmd", "palsykit_metrics.discrepancy:Cmmd")
     register("precision_recall", "palsykit_metrics.manifolds:PrecisionRecall")
     register("density_coverage", "palsykit_metrics.manifolds:DensityCoverage")
+    register("lpips", "palsykit_metrics.perceptual:Lpips")
+    register("expression_cosine", "palsykit_metrics.deviation:ExpressionCosine")
+    register("facial_asymmetry", "palsykit_metrics.clinical:FacialAsymmetry")
+    register("commissure_excursion", "palsykit_metrics.clinical:CommissureExcursion")

@@ -1,0 +1,66 @@
+"""Whether the expression is the one asked for, by what an expression network sees beyond who it is."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
+from palsykit_metrics.reading import embeddings
+
+
+class ExpressionCosine:
+    """Cosine of the expression deviations E_Face(X) - E_ID(X) (CFCPalsy, arXiv:2409.07271) of two pictures.
+
+    Of the generated picture with the target, and with the identity photograph: a synthesis that moved nothing is nearer
+    to the latter. Both embeddings are normalised to length 1 before the subtraction, as in palsykit's expression
+    condition; the released test script, which has the same two figures, subtracts them as they are.
+
+    Args:
+        face: the network trained on expressions.
+        identity: the network trained on identities; its embedding is as wide as that of ``face``.
+
+    Raises:
+        ValueError: for embeddings of two widths.
+    """
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, *, face: Network | str = "expression", identity: Network | str = "recognition"):
+        width, other = (getattr(network, "embedding_width", None) for network in (face, identity))
+        if width is None or width != other:
+            raise ValueError(
+                f"expression_cosine subtracts embeddings: expected two of one width, found {width} (face) and {other} "
+                "(identity); name networks with the same embedding"
+            )
+        self._face, self._identity = face, identity
+        names = [repr(getattr(network, "name", network)) for network in (face, identity)]
+        source = f"arXiv:2409.07271; E_Face by this run's network {names[0]}, E_ID by {names[1]}"
+
+        def card(name: str, of: str, better: str, note: str) -> MetricCard:
+            deviation = "D = E_Face / |E_Face| - E_ID / |E_ID|"
+            return MetricCard(
+                name, f"cosine of {deviation} in generated and in {of} picture", "-1 to 1", better, source, note
+            )
+
+        seen = "comparable with the same network weights only; a network that also conditions a model is no judge of it"
+        self.card = card("Expression cosine", "target", "higher", seen)
+        self.cards = {
+            "expression_cosine_to_identity": card(
+                "Expression cosine to identity picture", "identity", "lower", f"{seen}; 1 where nothing was changed"
+            )
+        }
+
+    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+        """{"expression_cosine": [B], NaN without a target, "expression_cosine_to_identity": [B]}."""
+        generated = self._deviation(images.generated)
+        to_identity = F.cosine_similarity(generated, self._deviation(batch.identity.image))
+        if batch.target is None:
+            to_target = torch.full_like(to_identity, torch.nan)
+        else:
+            to_target = F.cosine_similarity(generated, self._deviation(batch.target.image))
+        return {"expression_cosine": to_target, "expression_cosine_to_identity": to_identity}
+
+    def _deviation(self, image: Tensor) -> Tensor:
+        """image [B, 3, H, W] -> D [B, W]."""
+        face, identity = (F.normalize(embeddings(network, image), dim=-1) for network in (self._face, self._identity))
+        return face - identity

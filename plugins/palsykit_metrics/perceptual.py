@@ -1,0 +1,86 @@
+"""LPIPS: how unlike two pictures look to a network trained on ImageNet."""
+
+import hashlib
+import warnings
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from palsykit.conversion.checkpoint import read_tensors
+from palsykit.errors import PalsykitError
+from palsykit.interfaces import FaceBatch, Images, MetricCard
+from palsykit.weights import misfits
+from palsykit_metrics.reading import as_saved
+
+TRUNKS = {"alex": "alexnet", "vgg": "vgg16"}
+"""LPIPS' name for a trunk -> torchvision's."""
+
+
+class Lpips:
+    """Learned perceptual image patch similarity to the target (Zhang et al., arXiv:1801.03924, eq. 1).
+
+    sum over layers of the mean over positions of w_l . (y_l - y0_l)^2, y the channel-normalised activations of a trunk
+    trained on ImageNet and w_l version 0.1's linear heads. torchmetrics brings the heads; the trunk's weights are the
+    caller's, for nothing is downloaded: torchvision publishes them (alexnet-owt-7be5be79.pth, vgg16-397923af.pth).
+
+    Args:
+        weights: the trunk's file as torchvision publishes it, or its tensors as safetensors; nothing in it is run.
+        trunk: which; the released code calls "alex" the one for a forward metric.
+
+    Raises:
+        PalsykitError: torchvision is not installed, or the file holds other weights.
+    """
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, *, weights: Path, trunk: Literal["alex", "vgg"] = "alex"):
+        self._model = _model(trunk, weights)
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
+        self.card = MetricCard(
+            name="LPIPS",
+            definition="sum over layers of the mean over positions of w_l . (y_l - y0_l)^2, y and y0 the "
+            "channel-normalised activations of generated and of target picture",
+            unit="0 and more",
+            better="lower",
+            source=f"Zhang et al., arXiv:1801.03924, eq. 1, version 0.1; torchmetrics, trunk {trunk} "
+            f"({weights.name}, SHA-256 {digest})",
+            note="8-bit RGB as saved, at the pictures' own size, a figure a picture, then the mean",
+        )
+
+    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+        """{"lpips": [B]}; NaN without a target."""
+        if batch.target is None:
+            return {"lpips": torch.full((len(batch),), torch.nan)}
+        generated, target = (as_saved(image) * 2 - 1 for image in (images.generated, batch.target.image))
+        self._model.to(generated.device)
+        with torch.no_grad():
+            return {"lpips": self._model(generated, target).flatten()}
+
+
+def _model(trunk: str, weights: Path) -> Any:
+    """torchmetrics' network, its trunk filled from the file.
+
+    torchmetrics' public classes download the trunk as they are built; this is the module inside them.
+    """
+    from torchmetrics.functional.image.lpips import _LPIPS
+
+    with warnings.catch_warnings():  # of torchvision's older keys, which torchmetrics uses
+        warnings.simplefilter("ignore")
+        try:
+            model = _LPIPS(net=trunk, pnet_rand=True)
+        except ModuleNotFoundError as error:
+            raise PalsykitError(f"lpips: {error}; install torchvision: pip install torchvision") from error
+    inside = {".".join(["features", *name.split(".")[1:]]): name for name in model.net.state_dict()}
+    try:
+        found = {name: value for name, value in read_tensors(weights).items() if name.startswith("features.")}
+    except ValueError as error:
+        raise PalsykitError(f"lpips: {error}") from error
+    if problems := misfits({name: model.net.state_dict()[own] for name, own in inside.items()}, found):
+        raise PalsykitError(
+            f"lpips: {weights}: not the weights of torchvision's {TRUNKS[trunk]}: {'; '.join(problems)}; expected the "
+            "file that torchvision publishes, or set trunk to the one that it is of"
+        )
+    model.net.load_state_dict({own: found[name] for name, own in inside.items()}, strict=True)
+    return model
