@@ -73,7 +73,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
 
 
 @pytest.mark.parametrize("interface", KINDS)
-def test_its_test_passes_and_its_recipe_trains(interface: str, install: Install, tmp_path: Path) -> None:
+def test_it_is_found_and_its_test_passes_untouched(interface: str, install: Install, tmp_path: Path) -> None:
     folder, name = install(interface), f"acme_{interface}"
     entry = registry().get(KINDS[interface].group, name)
     assert (entry.plugin, entry.distribution, entry.version) == (name, name.replace("_", "-"), "0.1.0")
@@ -90,6 +90,12 @@ def test_its_test_passes_and_its_recipe_trains(interface: str, install: Install,
         (tmp_path / str(number)).mkdir()
         test(*[tmp_path / str(number) for _ in inspect.signature(test).parameters])
 
+
+@pytest.mark.parametrize(
+    "interface", [pytest.param(kind, marks=() if kind == "fusion" else pytest.mark.slow) for kind in KINDS]
+)
+def test_its_recipe_trains(interface: str, install: Install, tmp_path: Path) -> None:
+    folder, name = install(interface), f"acme_{interface}"
     run = run_recipe(load_recipe(folder / f"{name}.yaml", [*SMALL, *EXTRA[interface]]), tmp_path / "run")
     used = (run.folder / "recipe.yaml").read_text()
     assert f"use: {name}" in used
