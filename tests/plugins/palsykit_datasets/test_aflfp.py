@@ -4,6 +4,7 @@ import pytest
 
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.registry import registry
+from palsykit.testing import check
 from palsykit_datasets.aflfp import aflfp
 from palsykit_datasets.expressions import UnknownExpression
 from palsykit_datasets.vocabulary_files import read_vocabulary
@@ -116,3 +117,9 @@ def test_a_malformed_vocabulary_stops(tmp_path, name, text, message):
 
 def test_is_registered():
     assert registry().get("datasets", "aflfp").load() is aflfp
+
+
+def test_it_keeps_the_contract_of_data_sets(tree):
+    words = vocabulary(tree, "".join(f"{word}: {meaning}\n" for word, meaning in EXPLAINED.items()))
+    results = check("dataset", "aflfp", image_size=SIZE, root=str(tree), vocabulary=str(words))
+    assert [str(result) for result in results if result.state != "passed"] == []

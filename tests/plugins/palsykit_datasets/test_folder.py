@@ -10,6 +10,7 @@ from PIL import Image
 from palsykit.faces.alignment import FRAME, five_points
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.registry import registry
+from palsykit.testing import check
 from palsykit_datasets.aligned import AlignedPhotographs
 from palsykit_datasets.folder import folder
 
@@ -192,3 +193,8 @@ def test_folders_that_cannot_serve_say_what_is_expected(tmp_path):
 def test_is_registered(tree):
     assert registry().get("datasets", "folder").load() is folder
     assert isinstance(dataset(tree), AlignedPhotographs)
+
+
+def test_it_keeps_the_contract_of_data_sets(tree):
+    results = check("dataset", "folder", image_size=SIZE, root=str(tree))
+    assert [str(result) for result in results if result.state != "passed"] == []

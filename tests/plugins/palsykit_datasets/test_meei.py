@@ -6,6 +6,7 @@ import pytest
 
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
 from palsykit.registry import registry
+from palsykit.testing import check
 from palsykit_datasets.expressions import UnknownExpression
 from palsykit_datasets.meei import meei
 
@@ -171,3 +172,8 @@ def test_splits_are_of_people(tree, tmp_path):
 
 def test_is_registered():
     assert registry().get("datasets", "meei").load() is meei
+
+
+def test_it_keeps_the_contract_of_data_sets(tree):
+    results = check("dataset", "meei", image_size=SIZE, root=str(tree), pattern=PATTERN, expressions=NUMBERS)
+    assert [str(result) for result in results if result.state != "passed"] == []

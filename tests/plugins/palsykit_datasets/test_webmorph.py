@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from palsykit.faces.alignment import FRAME, five_points
 from palsykit.faces.webmorph import to_ibug68
 from palsykit.registry import registry
+from palsykit.testing import check
 from palsykit_datasets.webmorph import webmorph
 
 LONDON = Path(__file__).parents[4] / "shared" / "data" / "london"
@@ -203,3 +204,8 @@ def test_the_london_set_is_read_whole(tmp_path):
     looks = np.stack([faces.image(r).astype(float).ravel() for r in faces.records])
     likeness = np.corrcoef(looks)[:82, 82:]  # at rest against smiling
     assert (likeness.argmax(axis=1) == np.arange(82)).mean() > 0.9
+
+
+def test_it_keeps_the_contract_of_data_sets(tree):
+    results = check("dataset", "webmorph", image_size=32, root=str(tree))
+    assert [str(result) for result in results if result.state != "passed"] == []

@@ -8,6 +8,7 @@ import pytest
 
 from palsykit.faces.records import FaceRecord, Rejected
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
+from palsykit.testing import check
 from palsykit_face_space.dataset import FaceSpace
 from palsykit_face_space.simulated import Simulated, SimulatedPoser, photographed_person
 from palsykit_face_space.template import template_points
@@ -159,3 +160,10 @@ def test_the_template_follows_the_landmarks(photographs: Photographs) -> None:
     assert np.abs(template[[87, 93]] - points[[RIGHT_CORNER, LEFT_CORNER]]).max() < 0.6
     who = photographed_person(photographs.pictures["person 2.jpg"], photographs.records[2].landmarks)
     assert np.allclose(who.shape.numpy(), template, atol=1e-3)
+
+
+def test_both_keep_their_contracts() -> None:
+    source = {"use": "face_space", "identities": 1, "validation": 1, "test": 1, "renders": 2}
+    for interface, keys in (("dataset", {"source": source, "renders": 2}), ("poser", {})):
+        results = check(interface, "simulated", image_size=SIZE, **keys)
+        assert [str(result) for result in results if result.state != "passed"] == []

@@ -10,6 +10,7 @@ import pytest
 from palsykit.errors import PalsykitError
 from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import PartBlock
+from palsykit.testing import check
 from palsykit_insightface import pack as packs
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'palsykit[insightface]'")
@@ -230,3 +231,8 @@ def test_a_missing_extra_names_the_installation(pack: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(PalsykitError, match=r"pip install 'palsykit\[insightface\]'"):
         detector(pack)
+
+
+def test_it_keeps_the_contract_of_detectors(pack: Path) -> None:
+    results = check("detector", "insightface", pack=str(pack), sizes=[128])
+    assert [str(result) for result in results if result.state != "passed"] == []
