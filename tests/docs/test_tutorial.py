@@ -3,9 +3,12 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
+
+from palsykit import API_VERSION
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.S | re.M)
@@ -49,3 +52,12 @@ def test_every_block_works(tmp_path: Path, clean: Any) -> None:
 def test_the_page_has_blocks_of_every_kind() -> None:
     assert {block.language for block in blocks()} == {"sh", "output", "python", "yaml"}
     assert len(blocks()) >= 15
+
+
+def test_the_promise_is_about_what_there_is() -> None:
+    promise = PAGE.read_text(encoding="utf-8").split("## The promise")[1].split("\n## ")[0]
+    assert f"It is **{API_VERSION}**" in promise
+    names = re.findall(r"`(palsykit(?:\.\w+)+)`", promise)
+    assert {"palsykit.interfaces", "palsykit.testing.check", "palsykit.__all__"} <= set(names)
+    for name in names:
+        resolve_name(name)
