@@ -13,6 +13,10 @@ from palsykit_metrics.features import Features
 
 SIGMA, SCALE = 10.0, 1000.0
 """Of CMMD: the bandwidth of its kernel, and what its figure is multiplied by."""
+PAIRED = (
+    "unbiased for independent sets, where it may be below 0; both of these show the same people, which lowers it "
+    "further: compare systems, not with 0"
+)
 
 
 class Kid:
@@ -46,7 +50,7 @@ class Kid:
             unit="squared MMD",
             better="lower",
             source=f"Binkowski et al., arXiv:1801.01401; torchmetrics poly_mmd; {self._features.extractor}",
-            note=f"{self._features.counted}; {draws}; unbiased, so it may be below 0",
+            note=f"{self._features.counted}; {draws}; {PAIRED}",
         )
 
     def update(self, batch: FaceBatch, images: Images) -> None:
@@ -99,7 +103,7 @@ class Cmmd:
     def cards(self) -> dict[str, MetricCard]:
         """Of the unbiased estimator."""
         words = "without the pairs of a picture with itself"
-        return {"cmmd_unbiased": self._card("CMMD, unbiased", words, "; unbiased, so it may be below 0")}
+        return {"cmmd_unbiased": self._card("CMMD, unbiased", words, f"; {PAIRED}")}
 
     def _card(self, name: str, pairs: str, note: str) -> MetricCard:
         return MetricCard(

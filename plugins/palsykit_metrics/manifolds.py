@@ -121,5 +121,5 @@ def _positive(metric: str, neighbours: int) -> int:
 
 
 def _card(name: str, definition: str, unit: str, source: str, features: Features) -> MetricCard:
-    few = "; rises and falls with the number of pictures: compare equal numbers only"
+    few = "; depends on the number of pictures: compare equal numbers; equal pictures leave balls of radius 0"
     return MetricCard(name, definition, unit, "higher", source, features.counted + few + f"; {_RESAMPLED}")
