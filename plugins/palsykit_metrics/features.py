@@ -76,7 +76,7 @@ class Features:
 
 def _digest(network: Network | str) -> str:
     """The first 12 digits of the SHA-256 of a network's parameters and buffers by name; "" where it shows none."""
-    state = getattr(getattr(network, "module", network), "state_dict", dict)()
+    state: dict[str, Tensor] = getattr(getattr(network, "module", network), "state_dict", dict)()
     digest = hashlib.sha256()
     for name, value in sorted(state.items()):
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}\0".encode())

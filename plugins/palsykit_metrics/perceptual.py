@@ -59,7 +59,7 @@ class Lpips:
             return {"lpips": self._model(generated, target).flatten()}
 
 
-def _model(trunk: str, weights: Path) -> Any:
+def _model(trunk: Literal["alex", "vgg"], weights: Path) -> Any:
     """torchmetrics' network, its trunk filled from the file.
 
     torchmetrics' public classes download the trunk as they are built; this is the module inside them.
