@@ -52,6 +52,12 @@ def _write(run: Path, folder: Path, name: str, state: dict[str, Any], training: 
     return target
 
 
+def _start(training: dict[str, Any]) -> str:
+    """A file by its name alone: where it lay is nobody's business."""
+    start = training.get("start")
+    return "random weights" if start is None else Path(start).name
+
+
 def _card(run: Path, file: Path, facts: dict[str, Any], training: dict[str, Any]) -> str:
     recipe = yaml.safe_load((run / "recipe.yaml").read_text())
     data = json.loads((run / "data.json").read_text())
@@ -64,7 +70,7 @@ def _card(run: Path, file: Path, facts: dict[str, Any], training: dict[str, Any]
         f"- commit: {_commit()}; palsykit {facts['palsykit']}; seed {recipe['seed']}",
         f"- recipe hash: {facts['recipe_hash']}",
         f"- steps: {training['steps']} of batch {training['batch_size']}, learning rate {training['lr']:g}, "
-        f"EMA {training['ema']:g}, started from {training.get('start') or 'random weights'}",
+        f"EMA {training['ema']:g}, started from {_start(training)}",
         f"- data: {json.dumps(recipe['data'])}; {json.dumps(data['counts']['split'])}",
         f"- seconds: {json.dumps({stage: done['seconds'] for stage, done in facts['stages'].items()})}",
         *([f"- metrics on held-out identities: {json.dumps(figures)}"] if figures else []),

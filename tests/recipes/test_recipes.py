@@ -98,7 +98,7 @@ def test_a_diffusion_recipe_runs_reduced(name: str, tmp_path: Path) -> None:
     run_recipe(recipe, tmp_path / name)
     metrics = json.loads((tmp_path / name / "metrics.json").read_text())["metrics"]
     assert {"afid", "psnr", "ssim", "identity_similarity", "landmark_error"} <= set(metrics)
-    assert all(math.isfinite(value) for value in metrics.values())
+    assert all(value is None or math.isfinite(value) for value in metrics.values())  # None: not defined on so few
     line = json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[-1])
     assert ("cycle_noise" in line["terms"]) == (name == "cfcpalsy")
 

@@ -32,6 +32,7 @@ ELSEWHERE = {
     "open_clip",
     "transformers",
     "arcface_onnx",
+    "lpips",
 }
 """Parts that want files, which their own tests have."""
 
