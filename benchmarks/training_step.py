@@ -60,7 +60,8 @@ class Noise:
 
 def at_random(path: Path, changes: Sequence[str]) -> Recipe:
     """The recipe with random weights in place of files and fits."""
-    networks = read_extended(path).value.get("networks") or {}
+    written = read_extended(path).value.get("networks") or {}
+    networks = {name: block for name, block in written.items() if block is not None}  # null takes one away
     named = [name for name, block in networks.items() if isinstance(block, dict) and "weights" in block]
     fits = ", ".join(f"{{network: {name}, trainer: {{use: diffusion}}, steps: 0}}" for name in networks)
     files = [f"networks.{name}.weights=null" for name in named]
