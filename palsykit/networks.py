@@ -2,13 +2,21 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from palsykit.interfaces import NetworkOutput
+from palsykit.diffusion.features import FeatureCache, Features
+from palsykit.interfaces import FaceView, NetworkOutput
+
+HELD = 1 << 30
+"""Bytes of outputs that a frozen network remembers at most."""
 
 
 class SharedNetwork:
     """A network as parts receive it: callable like the module, but no ``nn.Module``, so that no part owns its weights.
+
+    Once frozen it remembers, picture by picture, what it saw: a photograph that two conditions and a metric read is
+    encoded once. Pictures with a gradient, and whatever runs under autocast, are not remembered.
 
     Attributes:
         name: its key in the recipe's ``networks``.
@@ -17,10 +25,15 @@ class SharedNetwork:
 
     def __init__(self, name: str, module: nn.Module):
         self.name, self.module = name, module
+        self._seen: FeatureCache | None = None
 
     def __call__(self, image: Tensor) -> NetworkOutput:
-        output: NetworkOutput = self.module(image)
-        return output
+        if self._seen is None or not _can_remember(image) or any(p.requires_grad for p in self.module.parameters()):
+            output: NetworkOutput = self.module(image)
+            return output
+        found = self._seen.features(self.name, FaceView.of_images(image), lambda view: _flat(self.module(view.image)))
+        logits = {key.removeprefix("logits."): value for key, value in found.items() if key.startswith("logits.")}
+        return NetworkOutput(found["map"], found.get("embedding"), found.get("points"), logits)
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__") or attribute == "module":
@@ -31,5 +44,18 @@ class SharedNetwork:
         return self  # a copy of a model (its EMA) reads the same frozen network
 
     def freeze(self) -> None:
-        """No gradients into the weights, and batch statistics as they were learnt."""
+        """No gradients into the weights, batch statistics as they were learnt; what was seen before is forgotten."""
         self.module.eval().requires_grad_(False)
+        self._seen = FeatureCache(HELD)
+
+
+def _can_remember(image: Tensor) -> bool:
+    """Whether a picture's output is worth keeping: full precision, no graph, and tensors that autograd may read."""
+    wants_graph = torch.is_grad_enabled() and image.requires_grad
+    return not (wants_graph or torch.is_inference_mode_enabled() or torch.is_autocast_enabled(image.device.type))
+
+
+def _flat(output: NetworkOutput) -> Features:
+    named = {"map": output.map, "embedding": output.embedding, "points": output.points}
+    logits = {f"logits.{name}": value for name, value in output.logits.items()}
+    return {name: value for name, value in (named | logits).items() if value is not None}

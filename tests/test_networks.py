@@ -1,0 +1,74 @@
+"""A frozen network encodes a picture once, whoever asks; one that learns is always asked anew."""
+
+import torch
+from torch import Tensor, nn
+
+from palsykit.interfaces import NetworkOutput
+from palsykit.networks import SharedNetwork
+
+
+class Counting(nn.Module):
+    """The picture times a weight, and how many pictures it has seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain, self.pictures = nn.Parameter(torch.ones(())), 0
+
+    def forward(self, image: Tensor) -> NetworkOutput:
+        self.pictures += len(image)
+        values = self.gain * image
+        return NetworkOutput(values, values.mean((2, 3)), None, {"side": values.mean((1, 2, 3))[:, None]})
+
+
+def network() -> SharedNetwork:
+    shared = SharedNetwork("counting", Counting())
+    shared.freeze()
+    return shared
+
+
+def test_a_picture_is_encoded_once() -> None:
+    shared, images = network(), torch.randn(4, 3, 8, 8)
+    first = shared(images)
+    again = shared(images[[2, 0]])
+    assert shared.pictures == 4
+    for name in ("map", "embedding"):
+        assert torch.equal(getattr(again, name), getattr(first, name)[[2, 0]])
+    assert torch.equal(again.logits["side"], first.logits["side"][[2, 0]])
+    assert again.points is None
+    shared(torch.cat([images[:1], torch.randn(1, 3, 8, 8)]))
+    assert shared.pictures == 5
+
+
+def test_gradients_reach_pictures_that_have_one() -> None:
+    shared, images = network(), torch.randn(2, 3, 8, 8)
+    shared(images)
+    seen = images.clone().requires_grad_()
+    shared(seen).map.sum().backward()
+    assert torch.equal(seen.grad, torch.ones_like(seen))
+
+
+def test_what_was_seen_in_inference_mode_does_not_reach_a_graph() -> None:
+    shared, images = network(), torch.randn(2, 3, 8, 8)
+    with torch.inference_mode():
+        shared(images)
+    weight = torch.ones((), requires_grad=True)
+    (weight * shared(images).map).sum().backward()
+    assert weight.grad is not None
+
+
+def test_half_precision_is_not_remembered() -> None:
+    shared, images = network(), torch.randn(2, 3, 8, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        shared(images)
+    shared(images)
+    assert shared.pictures == 4
+
+
+def test_a_network_that_learns_or_has_learnt_is_asked_anew() -> None:
+    shared, images = network(), torch.randn(2, 3, 8, 8)
+    before = shared(images).map
+    shared.module.requires_grad_(True)
+    shared.module.gain.data.fill_(2.0)
+    assert torch.equal(shared(images).map, 2 * before)
+    shared.freeze()
+    assert torch.equal(shared(images).map, 2 * before)
