@@ -18,7 +18,7 @@ help:
 	@echo "make test     lint, then every test but the slow ones"
 	@echo "make slow     the slow tests: clean environments, every scaffold, the tutorial"
 	@echo "make lint     ruff and mypy"
-	@echo "make weights  train the networks and the base model that palsykit ships (hours)"
+	@echo "make weights  train the networks, the judges and the base model that palsykit ships (hours)"
 	@echo "make clean    remove caches and builds; runs/ and $(VENV) stay"
 
 run: $(VENV)/.installed
@@ -38,6 +38,8 @@ lint: $(VENV)/.installed-dev
 weights: $(VENV)/.installed
 	$(BIN)/palsykit run recipes/networks.yaml
 	$(BIN)/python -m palsykit_weights.export runs/networks
+	$(BIN)/palsykit run recipes/judges.yaml
+	$(BIN)/python -m palsykit_weights.export runs/judges
 	$(BIN)/palsykit run recipes/base.yaml
 	$(BIN)/python -m palsykit_weights.export runs/base
 
