@@ -29,12 +29,10 @@ from palsykit.faces.asymmetry import Asymmetry
 from palsykit.faces.records import FaceDataset
 from palsykit.faces.views import to_tensor
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
-from palsykit.recipe import load_recipe
 from palsykit.recipe.schema import PartBlock
-from palsykit.run.folder import RunFolder
+from palsykit.run.fitted import parts_of
 from palsykit.run.measure import RESAMPLES, interval, resamples
 from palsykit.run.parts import Parts
-from palsykit.run.train import restore_fits
 from palsykit.seeds import derive
 
 ROOT = Path(__file__).parents[1]
@@ -67,23 +65,6 @@ class Measured:
         """Some of the faces."""
         index = {name: values[chosen] for name, values in self.index.items()}
         return Measured(self.people[chosen], self.expression[chosen], self.grade[chosen], index)
-
-
-def parts_of(run: Path | None, weights: str, recipe: Path, changes: Sequence[str]) -> Parts:
-    """The networks of a run, or of a recipe with the points network's weights from a file.
-
-    Raises:
-        PalsykitError: the run has not fitted all of its networks.
-    """
-    if run is None:
-        return Parts(load_recipe(recipe, [f"networks.points.weights={weights}", *changes]))
-    folder = RunFolder(run)
-    parts = Parts(load_recipe(folder.recipe, changes))
-    files = [folder.networks / f"{block.network}.safetensors" for block in parts.fits]
-    if missing := [str(file) for file in files if not file.is_file()]:
-        raise PalsykitError(f"{run}: no {', '.join(missing)}; go on with the run until its networks are fitted")
-    restore_fits(folder, parts)
-    return parts
 
 
 def fresh(parts: Parts, seed: int, identities: int) -> FaceDataset:

@@ -37,10 +37,9 @@ from palsykit.faces.landmarks import (
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.views import view
 from palsykit.recipe import load_recipe
-from palsykit.run.folder import RunFolder
+from palsykit.run.fitted import parts_of
 from palsykit.run.measure import interval, resamples
 from palsykit.run.parts import Parts
-from palsykit.run.train import restore_fits
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = "palsykit_weights:points.safetensors"
@@ -55,23 +54,6 @@ REGIONS: dict[str, list[int]] = {
 OUTER_CORNERS = 36, 45
 
 Points = NDArray[np.float64]
-
-
-def parts_of(run: Path | None, weights: str, recipe: Path, changes: Sequence[str]) -> Parts:
-    """The networks of a run, or of a recipe with the points network's weights from a file.
-
-    Raises:
-        PalsykitError: the run has not fitted all of its networks.
-    """
-    if run is None:
-        return Parts(load_recipe(recipe, [f"networks.points.weights={weights}", *changes]))
-    folder = RunFolder(run)
-    parts = Parts(load_recipe(folder.recipe, changes))
-    files = [folder.networks / f"{block.network}.safetensors" for block in parts.fits]
-    if missing := [str(file) for file in files if not file.is_file()]:
-        raise PalsykitError(f"{run}: no {', '.join(missing)}; go on with the run until its networks are fitted")
-    restore_fits(folder, parts)
-    return parts
 
 
 def photographs(parts: Parts, data: Path, split: str, expression: str) -> tuple[FaceDataset, list[FaceRecord]]:
