@@ -164,7 +164,11 @@ class Network(Protocol):
 
 
 class ConditionEncoder(Protocol):
-    """Turns a view into tokens: a frozen, cached ``extract`` and a trainable ``forward``; an ``nn.Module``."""
+    """Turns a view into tokens: a frozen, cached ``extract`` and a trainable ``forward``; an ``nn.Module``.
+
+    An encoder that compares two views takes another one as ``extract``'s second argument, which may have a default; a
+    recipe names it by the condition's key ``beside``.
+    """
 
     spec: TokenSpec
 

@@ -7,7 +7,7 @@ used rows.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -40,21 +40,28 @@ class FeatureCache:
         self.limit, self.held, self.misses = limit, 0, 0
         self._rows: OrderedDict[tuple[str, bytes], Features] = OrderedDict()
 
-    def features(self, name: str, view: FaceView, extract: Callable[[FaceView], Features]) -> Features:
-        """The features of condition ``name``, [B, ...] each, on the view's device; only new rows are extracted."""
-        keys = [(name, key) for key in row_keys(view)]
+    def features(self, name: str, views: Sequence[FaceView], extract: Callable[..., Features]) -> Features:
+        """The features of condition ``name``, [B, ...] each, on the views' device; only new rows are extracted.
+
+        Args:
+            views: what ``extract`` is given, one or more of B rows; a row's features depend on its own pictures only.
+        """
+        keys = [(name, b"".join(row)) for row in zip(*map(row_keys, views), strict=True)]
+        device = views[0].image.device
         missing = [i for i, key in enumerate(keys) if key not in self._rows]
         fresh: dict[int, Features] = {}
         if missing:
             self.misses += len(missing)
-            rows = FaceView(view.image[missing], view.landmarks[missing], tuple(view.labels[i] for i in missing))
+            rows = [
+                FaceView(v.image[missing], v.landmarks[missing], tuple(v.labels[i] for i in missing)) for v in views
+            ]
             # full precision and no graph: a cached row must not depend on the precision of whoever asked first
-            with torch.no_grad(), torch.autocast(view.image.device.type, enabled=False):
-                extracted = {key: value.float().cpu() for key, value in extract(rows).items()}
+            with torch.no_grad(), torch.autocast(device.type, enabled=False):
+                extracted = {key: value.float().cpu() for key, value in extract(*rows).items()}
             fresh = {i: {key: value[n].clone() for key, value in extracted.items()} for n, i in enumerate(missing)}
         rows_found = [fresh[i] if i in fresh else self._rows[key] for i, key in enumerate(keys)]
         self._keep({keys[i]: row for i, row in fresh.items()}, keys)
-        return {key: torch.stack([row[key] for row in rows_found]).to(view.image.device) for key in rows_found[0]}
+        return {key: torch.stack([row[key] for row in rows_found]).to(device) for key in rows_found[0]}
 
     def __deepcopy__(self, memo: dict[int, object]) -> "FeatureCache":
         return self  # a model and its EMA read the same frozen networks

@@ -45,11 +45,13 @@ class ConditionBlock(PartBlock):
 
     Attributes:
         source: the view it reads.
+        beside: another view, for an encoder that reads two.
         drop: probability with which training replaces it by its learnt null tokens (classifier-free guidance,
             Ho and Salimans, arXiv:2207.12598).
     """
 
     source: Literal["identity", "driver"]
+    beside: Literal["identity", "driver"] | None = None
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 

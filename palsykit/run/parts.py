@@ -137,7 +137,7 @@ class Parts:
                 f"{self.recipe.name}: the recipe has no {', '.join(lacking)}; a diffusion model needs each"
             )
         conditions = {
-            name: Condition(self.build("encoders", block, s.image_size), block.source, block.drop)
+            name: Condition(self.build("encoders", block, s.image_size), block.source, block.drop, block.beside)
             for name, block in s.conditions.items()
         }
         specs = {name: c.encoder.spec for name, c in conditions.items()}

@@ -2,23 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
-from scipy.interpolate import RBFInterpolator
 from torch import Tensor
 
-from palsykit.faces.alignment import similarity
-from palsykit.faces.landmarks import COUNT, JAW, NOSE_BASE, NOSE_BRIDGE
+from palsykit.faces.warping import retargeted, warp
 from palsykit.interfaces import FaceBatch, FaceView, Network
-
-Points = NDArray[np.float64]
-RIGID = [*NOSE_BRIDGE, *NOSE_BASE, 36, 39, 42, 45]
-"""Nose and corners of the eyes, which an expression moves little."""
-_EDGE = np.linspace(0.0, 1.0, 5)
-BORDER: Points = np.array([(x, y) for x in _EDGE for y in _EDGE if x in (0, 1) or y in (0, 1)])
-"""Control points [16, 2] around the picture, in image sides, which nothing moves."""
 
 
 class Warp:
@@ -47,49 +35,22 @@ class Warp:
             ValueError: for landmarks that are not known, without a network to find them.
         """
         identity, driver = self._landmarks(batch.identity, "identity"), self._landmarks(batch.driver, "driver")
-        image = batch.identity.image
-        rows = zip(image, identity, driver, strict=True)
-        return torch.stack([bent(picture, own, retargeted(other, own), self.smoothing) for picture, own, other in rows])
+        return warp(batch.identity.image, identity, retargeted(driver, identity), self.smoothing)
 
-    def _landmarks(self, view: FaceView, whose: str) -> Points:
+    def _landmarks(self, view: FaceView, whose: str) -> Tensor:
         """[B, 68, 2] px: the data set's, else the network's."""
-        given = view.landmarks.detach().cpu().numpy().astype(np.float64)
-        missing = np.isnan(given)
+        given = view.landmarks.detach().double()
+        missing = given.isnan()
         if not missing.any():
             return given
         if self.network is None or isinstance(self.network, str):
             raise ValueError(
-                f"warp: {int(missing.any((1, 2)).sum())} of {len(given)} {whose} pictures have no landmarks; expected "
-                "all 68 of each: name a landmark network of the recipe by the key network"
+                f"warp: {int(missing.any(2).any(1).sum())} of {len(given)} {whose} pictures have no landmarks; "
+                "expected all 68 of each: name a landmark network of the recipe by the key network"
             )
         with torch.no_grad():
             found = self.network(view.image).points
         if found is None:
             name = getattr(self.network, "name", type(self.network).__name__)
             raise ValueError(f"warp: network {name!r} finds no points; name a landmark network by the key network")
-        return np.where(missing, found.cpu().numpy().astype(np.float64), given)
-
-
-def retargeted(driver: Points, identity: Points) -> Points:
-    """Where the identity person's landmarks [68, 2] go: the driver's in the identity's frame, the jaw left as it is."""
-    transform = similarity(driver[RIGID], identity[RIGID])
-    there: Points = driver @ transform[:, :2].T + transform[:, 2]
-    there[[*JAW]] = identity[[*JAW]]
-    return there
-
-
-def bent(image: Tensor, source: Points, target: Points, smoothing: float) -> Tensor:
-    """The picture [3, H, W] with what lies at ``source`` [68, 2] px moved to ``target`` [68, 2] px.
-
-    The spline goes from target to source, so that every pixel says where to read; bilinear, the edge repeated.
-    """
-    if source.shape != (COUNT, 2) or target.shape != (COUNT, 2):
-        raise ValueError(f"found landmarks of shapes {source.shape} and {target.shape}, expected ({COUNT}, 2)")
-    height, width = image.shape[-2:]
-    sides = np.array([width, height], dtype=np.float64)
-    here, there = np.concatenate([target / sides, BORDER]), np.concatenate([source / sides, BORDER])
-    spline = RBFInterpolator(here, there, kernel="thin_plate_spline", degree=1, smoothing=smoothing)
-    y, x = np.meshgrid((np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width, indexing="ij")
-    read = spline(np.stack([x.ravel(), y.ravel()], -1)).reshape(height, width, 2)
-    grid = torch.from_numpy(2 * read - 1).to(image.device, image.dtype)
-    return F.grid_sample(image[None], grid[None], mode="bilinear", padding_mode="border", align_corners=False)[0]
+        return torch.where(missing, found.double(), given)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from palsykit.faces.landmarks import COUNT
+from palsykit.faces.warping import retargeted, warp
 from palsykit.interfaces import Encoded, FaceView, Network, TokenSpec
 from palsykit_landmark import outlines as drawing
 
@@ -26,15 +27,22 @@ class LandmarkEncoder(nn.Module):
     as adapters for diffusion models give a pose or a sketch (T2I-Adapter, Mou et al., arXiv:2302.08453). That a token
     is a place has to be learnt; a line is in its place.
 
+    With ``warp`` a second view, the identity photograph (the condition's key ``beside: identity``), is bent until its
+    landmarks lie where the driver's do (palsykit.faces.warping) and lies beside the noisy picture: what moves has moved
+    already, and the denoiser adds what a warp cannot, such as teeth, shut lids and folds (as warping by sparse points
+    and then generating does: Siarohin et al., First Order Motion Model, arXiv:2003.00196).
+
     Args:
         image_size: side of the images in px; the network's own.
         network: which network reads the picture.
         width: width of the tokens.
         points: whether the found points are tokens too; the paper's are the map alone.
         outlines: whether they are drawn as maps; the paper's are not.
+        warp: whether the bent picture of the view beside is a map; the paper has none.
 
     Raises:
-        ValueError: for points from a network that finds none.
+        ValueError: for points from a network that finds none; for a warp without a view beside, and a view beside
+            without a warp.
     """
 
     def __init__(
@@ -45,37 +53,58 @@ class LandmarkEncoder(nn.Module):
         width: int = 512,
         points: bool = False,
         outlines: bool = False,
+        warp: bool = False,
     ):
         super().__init__()
         assert not isinstance(network, str)  # core hands over the network that the recipe names
         channels, height, columns = network.map_shape
-        self.network, self.image_size, self.outlines = network, image_size, outlines
+        self.network, self.image_size, self.outlines, self.warp = network, image_size, outlines, warp
         tokens = height * columns + (COUNT if points else 0)
-        self.spec = TokenSpec(tokens, width, spatial=len(drawing.PARTS) if outlines else 0)
+        self.spec = TokenSpec(tokens, width, spatial=len(drawing.PARTS) * outlines + 3 * warp)
         self.norm = nn.LayerNorm(channels)
         self.project = nn.Linear(channels, width) if channels != width else nn.Identity()
         self.embed = nn.Linear(4 * FREQUENCIES, width) if points else None
         self.position = nn.Parameter(torch.randn(1, self.spec.tokens, width) * 0.02)
 
-    def extract(self, view: FaceView) -> dict[str, Tensor]:
-        """{"map": [B, C, h, w]}, and with points or outlines "points" [B, 68, 2] px."""
+    def extract(self, view: FaceView, beside: FaceView | None = None) -> dict[str, Tensor]:
+        """{"map": [B, C, h, w]}; where asked for "points" [B, 68, 2] px, "picture" [B, 3, H, W] and its "own" points.
+
+        The picture is that of the view ``beside``.
+        """
+        if (beside is not None) != self.warp:
+            found = "no view beside the driver's" if beside is None else "a view beside the driver's and warp: false"
+            raise ValueError(f"landmark: found {found}; expected warp: true with beside: identity, or neither")
         output = self.network(view.image)
-        if self.embed is None and not self.outlines:
+        if self.embed is None and not self.outlines and beside is None:
             return {"map": output.map}
-        if output.points is None:
-            raise ValueError(
-                "the landmark encoder's network finds no points; name one that does, or set points and outlines: false"
-            )
-        return {"map": output.map, "points": output.points}
+        features = {"map": output.map, "points": self._required(output.points)}
+        if beside is not None:
+            own = self._required(self.network(beside.image).points)
+            features |= {"picture": beside.image, "own": own}
+        return features
 
     def forward(self, features: dict[str, Tensor]) -> Encoded:
-        """Tokens [B, h * w (+ 68), W], row by row of the map (then the points); maps [B, 7, H, W]; no pooled vector."""
+        """Tokens [B, h * w (+ 68), W], row by row of the map (then the points); maps [B, 7 + 3, H, W] as asked for."""
         positions = features["map"].flatten(2).transpose(1, 2)  # (B, C, h, w) -> (B, h * w, C)
         tokens = self.project(self.norm(positions))
         if self.embed is not None:
             tokens = torch.cat([tokens, self.embed(_waves(features["points"] / self.image_size))], dim=1)
-        drawn = drawing.outlines(features["points"], self.image_size) if self.outlines else None
-        return Encoded(tokens + self.position, spatial=drawn)
+        maps = []
+        if self.outlines:
+            maps.append(drawing.outlines(features["points"], self.image_size))
+        if self.warp:
+            own = features["own"]
+            maps.append(warp(features["picture"], own, retargeted(features["points"], own)))
+        return Encoded(tokens + self.position, spatial=torch.cat(maps, 1) if maps else None)
+
+    @staticmethod
+    def _required(points: Tensor | None) -> Tensor:
+        if points is None:
+            raise ValueError(
+                "the landmark encoder's network finds no points; name one that does, or set points, outlines and warp: "
+                "false"
+            )
+        return points
 
 
 def _waves(points: Tensor) -> Tensor:

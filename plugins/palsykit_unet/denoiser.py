@@ -136,9 +136,10 @@ class UNet(nn.Module):
         prediction = F.pixel_shuffle(prediction, self.patch)
         if self.input_skip is None:
             return prediction
-        time = self.unet.time_embedding(self.unet.time_proj(t).to(x_t.dtype))
-        mixing = self.input_skip(time).unflatten(1, (3, -1))  # [B, 3, 3 + maps]
-        return prediction + torch.einsum("boi,bihw->bohw", mixing, x_t)
+        with torch.autocast(x_t.device.type, enabled=False):  # bf16 would round the picture that is passed on
+            time = self.unet.time_embedding(self.unet.time_proj(t).to(self.input_skip.weight.dtype))
+            mixing = self.input_skip(time).unflatten(1, (3, -1))  # [B, 3, 3 + maps]
+            return prediction + torch.einsum("boi,bihw->bohw", mixing, x_t.to(mixing))
 
     def _measure(self, x_t: Tensor, t: Tensor, tokens: Tokens, pooled: Tensor | None) -> None:
         """Chooses the backend on the first batch: forward, and backward where gradients are on (into no ``.grad``)."""

@@ -1,0 +1,93 @@
+"""A picture bent until its landmarks lie somewhere else: batched, and differentiable in picture and landmarks."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from palsykit.faces.landmarks import COUNT, JAW, NOSE_BASE, NOSE_BRIDGE
+
+RIGID = (*NOSE_BRIDGE, *NOSE_BASE, 36, 39, 42, 45)
+"""Nose and corners of the eyes, which an expression moves little."""
+_EDGE = (0.0, 0.25, 0.5, 0.75, 1.0)
+BORDER = tuple((x, y) for x in _EDGE for y in _EDGE if x in (0, 1) or y in (0, 1))
+"""16 control points (x, y) around the picture, in image sides, which nothing moves."""
+
+
+def retargeted(driver: Tensor, identity: Tensor) -> Tensor:
+    """Where the identity people's landmarks go: the driver's [B, 68, 2], laid on the identity's, the jaw left as it is.
+
+    The similarity transform is the least-squares one between nose and corners of the eyes (Umeyama 1991). The driver's
+    own proportions come along, for one photograph does not tell them from its expression.
+    """
+    driver, identity = driver.double(), identity.double()
+    centre, there = (points[:, list(RIGID)].mean(1, keepdim=True) for points in (driver, identity))
+    a, b = ((points - middle)[:, list(RIGID)] for points, middle in ((driver, centre), (identity, there)))
+    # as complex numbers z -> m z + c: m is the sum of conj(a) b over that of |a|^2
+    size = a.square().sum((1, 2)).clamp(min=1e-12)
+    real = (a * b).sum((1, 2)) / size
+    turn = (a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]).sum(1) / size
+    x, y = (driver - centre).unbind(-1)
+    real, turn = real[:, None], turn[:, None]
+    laid = torch.stack([real * x - turn * y, turn * x + real * y], -1) + there
+    return torch.cat([identity[:, : len(JAW)], laid[:, len(JAW) :]], 1)
+
+
+def warp(image: Tensor, source: Tensor, target: Tensor, smoothing: float = 1e-4) -> Tensor:
+    """Pictures [B, 3, H, W] with what lies at ``source`` [B, 68, 2] px moved to ``target`` [B, 68, 2] px.
+
+    A smoothed thin-plate spline (Bookstein, IEEE PAMI 1989; Wahba 1990) from target to source, so that every pixel says
+    where to read; bilinear, the edge repeated, the picture's border held. Coordinates are computed in double precision
+    outside autocast, and by row, so that a picture does not depend on those beside it.
+
+    Args:
+        smoothing: in squared image sides; 0 goes through every landmark and may fold shut lids over.
+
+    Raises:
+        ValueError: for landmarks of another shape.
+    """
+    expected = (len(image), COUNT, 2)
+    if source.shape != expected or target.shape != expected:
+        raise ValueError(f"found landmarks of shapes {[*source.shape]} and {[*target.shape]}, expected {[*expected]}")
+    height, width = image.shape[-2:]
+    with torch.autocast(image.device.type, enabled=False):
+        sides = torch.tensor([width, height], device=image.device, dtype=torch.float64)
+        border = torch.tensor(BORDER, device=image.device, dtype=torch.float64).expand(len(image), -1, -1)
+        here = torch.cat([target.double() / sides, border], 1)
+        there = torch.cat([source.double() / sides, border], 1)
+        # one at a time: the batched solver of some CPU builds fails once the number of threads was set
+        spline = torch.stack([_spline(*row, smoothing) for row in zip(here, there, strict=True)])
+        grid = 2 * _evaluated(spline.float(), here.float(), height, width) - 1
+        return F.grid_sample(
+            image.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
+        ).to(image.dtype)  # fmt: skip
+
+
+def _spline(here: Tensor, there: Tensor, smoothing: float) -> Tensor:
+    """Coefficients [N + 3, 2] of the spline through N values ``there`` [N, 2] at ``here`` [N, 2]."""
+    apart = (here[:, None] - here[None]).square().sum(-1)
+    kernel = _kernel(apart) + smoothing * torch.eye(len(here), device=here.device, dtype=here.dtype)
+    affine = torch.cat([torch.ones_like(here[:, :1]), here], 1)
+    zeros = here.new_zeros(3, 3)
+    system = torch.cat([torch.cat([kernel, affine], 1), torch.cat([affine.T, zeros], 1)])
+    coefficients: Tensor = torch.linalg.solve(system, torch.cat([there, here.new_zeros(3, 2)]))
+    return coefficients
+
+
+def _evaluated(spline: Tensor, here: Tensor, height: int, width: int) -> Tensor:
+    """Splines [B, N + 3, 2] at every pixel's centre: [B, H, W, 2], in image sides."""
+    y = (torch.arange(height, device=here.device, dtype=here.dtype) + 0.5) / height
+    x = (torch.arange(width, device=here.device, dtype=here.dtype) + 0.5) / width
+    across, down = (x - here[..., :1]).square(), (y - here[..., 1:]).square()  # [B, N, W], [B, N, H]
+    weight, (constant, of_x, of_y) = spline[:, :-3], spline[:, -3:].unbind(1)
+    bent = torch.einsum("bnhw,bnc->bhwc", _kernel(down[..., :, None] + across[..., None, :]), weight)
+    plane = (
+        constant[:, None, None]
+        + x[None, None, :, None] * of_x[:, None, None]
+        + y[None, :, None, None] * of_y[:, None, None]
+    )
+    return bent + plane
+
+
+def _kernel(squared: Tensor) -> Tensor:
+    """r^2 log r of squared distances; 0 at 0, and so is its slope."""
+    return 0.5 * squared * squared.clamp(min=1e-12).log()
