@@ -31,7 +31,7 @@ class SharedNetwork:
         if self._seen is None or not _can_remember(image) or any(p.requires_grad for p in self.module.parameters()):
             output: NetworkOutput = self.module(image)
             return output
-        found = self._seen.features(self.name, FaceView.of_images(image), lambda view: _flat(self.module(view.image)))
+        found = self._seen.features(self.name, [FaceView.of_images(image)], lambda view: _flat(self.module(view.image)))
         logits = {key.removeprefix("logits."): value for key, value in found.items() if key.startswith("logits.")}
         return NetworkOutput(found["map"], found.get("embedding"), found.get("points"), logits)
 
