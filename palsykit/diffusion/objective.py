@@ -11,12 +11,13 @@ from palsykit.interfaces import Conditioning
 
 @dataclass
 class Pass:
-    """One denoising pass: t [B], the noisy x_t, the estimate x0_hat [B, 3, H, W] in [-1, 1], and its loss."""
+    """One denoising pass: t [B], the noisy x_t, the estimate x0_hat [B, 3, H, W] in [-1, 1], its loss and each row's."""
 
     t: Tensor
     x_t: Tensor
     x0_hat: Tensor
     loss: Tensor
+    errors: Tensor
 
 
 def draw_noise(model: ConditionalDiffusion, like: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -49,7 +50,7 @@ def denoising_pass(
     errors = (prediction - model.objective(x_0, noise, t)).square().mean(dim=(1, 2, 3))
     if min_snr is not None:
         errors = errors * _min_snr_weight(model, t, min_snr)
-    return Pass(t, x_t, model.predict_x0(prediction, x_t, t), errors.mean())
+    return Pass(t, x_t, model.predict_x0(prediction, x_t, t), errors.mean(), errors)
 
 
 def _min_snr_weight(model: ConditionalDiffusion, t: Tensor, gamma: float) -> Tensor:
