@@ -82,7 +82,7 @@ def test_cached_features_of_a_photograph_are_not_its_mirror_images(faces):
     cache, records = FeatureCache(), [faces.records[4]] * 2
     for flags in ([False, True], [True, False], [False, False], [True, True]):
         rows = view(faces, records, flags)
-        found = cache.features("identity", rows, extract)
+        found = cache.features("identity", [rows], extract)
         assert all(torch.equal(found[name].float(), value.float()) for name, value in extract(rows).items())
     assert cache.misses == 2, "one for each way round"
 

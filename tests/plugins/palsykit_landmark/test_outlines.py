@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from palsykit.faces.warping import retargeted, warp
 from palsykit.interfaces import FaceView
 from palsykit.networks import SharedNetwork
 from palsykit_landmark.encoder import LandmarkEncoder
@@ -64,3 +65,28 @@ def test_the_encoder_gives_them_beside_its_tokens(points):
     assert built.spec.spatial == len(PARTS)
     assert encoded.tokens.shape[1] == built.spec.tokens == 4 + 68 * points
     assert torch.equal(encoded.spatial, outlines(features["points"], 32))
+
+
+def test_the_picture_beside_is_bent_to_the_drivers_points():
+    torch.manual_seed(0)
+    network = SharedNetwork("points", MobileFaceNet(32, width=0.125))
+    network.freeze()
+    built = LandmarkEncoder(32, network=network, width=24, outlines=True, warp=True)
+    driver, identity = (FaceView.of_images(torch.rand(2, 3, 32, 32) * 2 - 1) for _ in range(2))
+    features = built.extract(driver, identity)
+    encoded = built(features)
+    assert encoded.spatial.shape == (2, built.spec.spatial, 32, 32) == (2, len(PARTS) + 3, 32, 32)
+    own, points = (network(view.image).points for view in (identity, driver))
+    assert torch.equal(features["own"], own)
+    assert torch.equal(encoded.spatial[:, len(PARTS) :], warp(identity.image, own, retargeted(points, own)))
+    assert torch.allclose(built(built.extract(identity, identity)).spatial[:, -3:], identity.image, atol=1e-3)
+
+
+def test_a_warp_needs_a_picture_beside_and_nothing_else_takes_one():
+    torch.manual_seed(0)
+    network = SharedNetwork("points", MobileFaceNet(32, width=0.125))
+    view = FaceView.of_images(torch.zeros(1, 3, 32, 32))
+    with pytest.raises(ValueError, match="no view beside the driver's; expected warp: true with beside: identity"):
+        LandmarkEncoder(32, network=network, warp=True).extract(view)
+    with pytest.raises(ValueError, match="a view beside the driver's and warp: false"):
+        LandmarkEncoder(32, network=network).extract(view, view)
