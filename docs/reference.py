@@ -28,7 +28,7 @@ def protocols(interface: str) -> list[Any]:
     """The protocols that a part of an interface may keep."""
     homes = (interfaces, face_interfaces, records)
     names = [name for name, group in PARTS.items() if group == interface]
-    names += ["Network"] if interface == "networks" else []
+    names += {"networks": ["Network"], "synthesisers": ["TrainedSynthesiser"]}.get(interface, [])
     names += ["PooledMetric"] if interface == "metrics" and "PooledMetric" not in names else []
     return [next(getattr(home, name) for home in homes if hasattr(home, name)) for name in names]
 

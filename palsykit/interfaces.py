@@ -254,7 +254,8 @@ class TrainingData:
 class Trainer(Protocol):
     """What is minimised: ``factory(data: TrainingData, *, ...)``; an ``nn.Module`` if it owns modules, else any object.
 
-    For the main model ``model`` is a ConditionalDiffusion, in ``fits`` it is the network being fitted.
+    For the main model ``model`` is a ConditionalDiffusion or, in a recipe without a denoiser, its TrainedSynthesiser;
+    in ``fits`` it is the network being fitted.
     """
 
     def groups(self, model: Any) -> Mapping[str, Iterable[torch.nn.Parameter]]:
@@ -281,6 +282,30 @@ class Synthesiser(Protocol):
         ...
 
 
+class TrainedSynthesiser(Protocol):
+    """A synthesiser with trainable weights, an ``nn.Module``: in a recipe without a denoiser it is what is trained.
+
+    Its state dict is what a run keeps in model/. One with a key ``weights`` that is null wants a trainer beside it.
+
+    Attributes:
+        spec: the pooled vector and the maps that ``encode`` gives; what judges its pictures is built for them.
+    """
+
+    spec: ConditioningSpec
+
+    def encode(self, batch: FaceBatch) -> Conditioning:
+        """What is asked of each row; differentiable in the trainable weights."""
+        ...
+
+    def __call__(self, image: Tensor, conditioning: Conditioning) -> Tensor:
+        """Identity images [B, 3, H, W] -> pictures [B, 3, H, W] in [-1, 1]; differentiable in both."""
+        ...
+
+    def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
+        """As every synthesiser's."""
+        ...
+
+
 __all__ = [
     "AttentionBackend",
     "ConditionEncoder",
@@ -304,6 +329,7 @@ __all__ = [
     "SetMetric",
     "Synthesiser",
     "TokenSpec",
+    "TrainedSynthesiser",
     "Trainer",
     "TrainingData",
 ]

@@ -70,6 +70,11 @@ def _check_sections(checker: Checker, resolved: dict[str, Any]) -> None:
                 here: KeyPath = (name,) if (name,) in checker.tree.spots else ()
                 together = f"{name}, which a recipe with {given[0]} needs"
                 checker.complain(here, f"no key {name}", together, "or a synthesiser instead of a diffusion model")
+    block = resolved.get("synthesiser")
+    unread = any(problem.key == "synthesiser.weights" for problem in checker.problems)
+    if isinstance(block, dict) and block.get("weights", "") is None and "trainer" not in given and not unread:
+        expected = "synthesiser.weights: FILE, or a trainer"
+        checker.complain(("synthesiser",), f"synthesiser {block['use']} without weights", expected)
     if not given and not resolved.get("synthesiser") and not checker.tree.value.get("fits"):
         checker.complain((), "nothing to do", "fits, a diffusion model (denoiser, ...) or a synthesiser")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import nn
 
-from palsykit.diffusion.model import ConditionalDiffusion
 from palsykit.errors import PalsykitError
 from palsykit.faces.asking import asked
 from palsykit.faces.interfaces import Poser
@@ -33,11 +33,11 @@ class Model:
 
     Args:
         parts: the run's parts, fitted.
-        model: its trained model; None where the recipe's synthesiser needs none.
+        model: its trained model; None where nothing was trained.
         poser: name of the poser that makes drivers of named expressions; None takes the recipe's, else the only one.
     """
 
-    def __init__(self, parts: Parts, model: ConditionalDiffusion | None, poser: str | None = None):
+    def __init__(self, parts: Parts, model: nn.Module | None, poser: str | None = None):
         self.parts, self.model, self._poser_name = parts, model, poser
         self.image_size = parts.settings.image_size
 

@@ -124,12 +124,30 @@ class Parts:
         with torch.inference_mode():
             return next((n for n in self.networks.values() if n(probe).points is not None), None)
 
-    def model(self) -> ConditionalDiffusion:
-        """The main model with fresh weights.
+    def model(self) -> nn.Module:
+        """What the recipe's trainer trains, with fresh weights: its diffusion model, else its synthesiser.
 
         Raises:
-            PalsykitError: where the recipe lacks a section that it needs.
+            PalsykitError: where the recipe lacks a section that it needs, names nothing to train, or two models.
         """
+        block = self.settings.synthesiser
+        if block is None:
+            return self._diffusion()
+        found = self.synthesiser(None)
+        trainable = isinstance(found, nn.Module) and any(p.requires_grad for p in found.parameters())
+        if trainable and self.settings.denoiser is not None:
+            raise PalsykitError(
+                f"{self.recipe.name}: two models to train, a diffusion model and the synthesiser {block.use!r}; "
+                "expected one: remove conditions, fusion, denoiser, scheduler and sampler, or remove synthesiser"
+            )
+        if not trainable and self.settings.denoiser is None:
+            raise PalsykitError(
+                f"{self.recipe.name}: a trainer, and the synthesiser {block.use!r} has no trainable weights; remove "
+                "trainer, or name a synthesiser that can be trained"
+            )
+        return cast(nn.Module, found) if trainable else self._diffusion()
+
+    def _diffusion(self) -> ConditionalDiffusion:
         s = self.settings
         lacking = [n for n in ("conditions", "fusion", "denoiser", "scheduler") if not getattr(s, n)]
         if lacking or s.fusion is None or s.denoiser is None or s.scheduler is None:
@@ -150,12 +168,15 @@ class Parts:
             torch.manual_seed(derive("model", s.seed))
             return ConditionalDiffusion(conditions, fusion, denoiser, scheduler).to(self.device)
 
-    def synthesiser(self, model: ConditionalDiffusion | None, guidance: float | None = None) -> Synthesiser:
-        """What makes pictures: the recipe's synthesiser, else its sampler on ``model``."""
+    def synthesiser(self, model: nn.Module | None, guidance: float | None = None) -> Synthesiser:
+        """What makes pictures: the recipe's synthesiser, ``model`` itself if it is one, else its sampler."""
         s = self.settings
         if s.synthesiser is not None:
-            return cast(Synthesiser, self.build("synthesisers", s.synthesiser, s.image_size))
-        if model is None or s.sampler is None:
+            if model is not None and not isinstance(model, ConditionalDiffusion):
+                return cast(Synthesiser, model.eval())
+            made = self.build("synthesisers", s.synthesiser, s.image_size)
+            return cast(Synthesiser, made.to(self.device).eval() if isinstance(made, nn.Module) else made)
+        if not isinstance(model, ConditionalDiffusion) or s.sampler is None:
             raise PalsykitError(
                 f"{self.recipe.name}: the recipe has no sampler; add one, such as sampler: {{use: ddim}}"
             )

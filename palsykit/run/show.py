@@ -147,7 +147,8 @@ def _notes(parts: Parts, summary: dict[str, Any]) -> list[str]:
 
 def _card(run: RunFolder, parts: Parts, metrics: list[MetricRow], summary: dict[str, Any]) -> CardContents:
     settings, trained = parts.settings, run.facts("train")
-    blocks = {"fusion": settings.fusion, "denoiser": settings.denoiser, "scheduler": settings.scheduler}
+    sections = ("fusion", "denoiser", "scheduler", "synthesiser")
+    blocks = {name: getattr(settings, name) for name in sections}
     used = [f"{name}: {block.use}" for name, block in blocks.items() if block is not None]
     conditions = [
         f"condition {name}: {block.use}, from the {block.source}" for name, block in settings.conditions.items()

@@ -1,8 +1,9 @@
 """Second and third stage: fit the networks that have no weights, in order; then train the model."""
 
-from typing import Any, cast
+from typing import Any
 
-from palsykit.diffusion.model import ConditionalDiffusion
+from torch import nn
+
 from palsykit.faces.pairing import pair
 from palsykit.recipe.schema import FitBlock, Optimisation
 from palsykit.run.folder import RunFolder
@@ -68,10 +69,10 @@ def train_model(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
     facts["parameters"] = sum(p.numel() for p in model.parameters() if p.requires_grad)
     facts["steps"] = settings.train.steps
     if run.writes:
-        save_model(cast(ConditionalDiffusion, average), run.model)
+        save_model(average, run.model)
 
 
-def trained_model(run: RunFolder, parts: Parts) -> ConditionalDiffusion | None:
+def trained_model(run: RunFolder, parts: Parts) -> nn.Module | None:
     """The trained model as model/ holds it; None for a recipe that trains none."""
     if parts.settings.trainer is None:
         return None

@@ -13,6 +13,8 @@ from palsykit.networks import SharedNetwork
 
 UNET = "denoiser.unet."
 """Keys of a denoiser that wraps a diffusers model: they go to unet/, where diffusers finds them."""
+SYNTHESISER = "synthesiser.safetensors"
+"""All the weights of a model that is no diffusion model."""
 
 
 def load_into(module: nn.Module, path: Path) -> None:
@@ -68,9 +70,12 @@ def save_network(network: SharedNetwork, folder: Path) -> None:
     weights.save(network.module.state_dict(), folder / f"{network.name}.safetensors")
 
 
-def save_model(model: ConditionalDiffusion, folder: Path) -> None:
-    """The main model, its scheduler and its denoiser, in their files."""
+def save_model(model: nn.Module, folder: Path) -> None:
+    """The main model: a diffusion model with its scheduler and its denoiser, in their files, or a synthesiser."""
     state = model.state_dict()
+    if not isinstance(model, ConditionalDiffusion):
+        weights.save(state, folder / SYNTHESISER)
+        return
     unet: Any = getattr(model.denoiser, "unet", None)
     if hasattr(unet, "save_pretrained"):
         unet.save_pretrained(folder / "unet", safe_serialization=True)
@@ -79,13 +84,16 @@ def save_model(model: ConditionalDiffusion, folder: Path) -> None:
     weights.save(state, folder / "conditioning.safetensors")  # last: where it is, the rest is
 
 
-def load_model(model: ConditionalDiffusion, folder: Path) -> None:
+def load_model(model: nn.Module, folder: Path) -> None:
     """Loads what ``save_model`` wrote into a model built from the same recipe.
 
     Raises:
         PalsykitError: where a file is missing, damaged or another model's.
     """
     try:
+        if not isinstance(model, ConditionalDiffusion):
+            weights.load_exact(model, folder / SYNTHESISER)
+            return
         state, _ = weights.load(folder / "conditioning.safetensors")
         if hasattr(getattr(model.denoiser, "unet", None), "save_pretrained"):
             unet, _ = weights.load(folder / "unet" / "diffusion_pytorch_model.safetensors")

@@ -3,20 +3,22 @@
 import math
 import tempfile
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from palsykit.data.check import examine
 from palsykit.faces.interfaces import Detection
 from palsykit.faces.records import Rejected
 from palsykit.faces.views import to_pictures
 from palsykit.faces.vocabulary import FaceLabels, Side
-from palsykit.interfaces import FaceBatch, Images, MetricCard
-from palsykit.testing.modules import ROWS_APART, SAME, distance
+from palsykit.interfaces import Conditioning, ConditioningSpec, FaceBatch, FaceView, Images, MetricCard
+from palsykit.testing import modules
+from palsykit.testing.modules import ROWS_APART, SAME, Harness, Tensors, distance
 from palsykit.testing.result import Check, Unmet
 from palsykit.testing.stand_ins import face_batch, faces, landmarks
 from palsykit.testing.subject import ROWS, Subject
@@ -29,7 +31,7 @@ def metric_checks(subject: Subject) -> list[Check]:
     """A card that a reader can trust, and figures that depend on nothing but the pictures."""
     size, rows = subject.image_size, 2 * ROWS
     batch = face_batch(rows, size)
-    images = Images(faces(rows, size, "generated").image, faces(rows, size, "regenerated").image)
+    images = Images(*(faces(rows, size, name).image for name in ("generated", "regenerated", "swapped_back")))
     subject.build()
     return [
         ("the card is complete", lambda: card(subject)),
@@ -47,8 +49,7 @@ def measure(metric: Any, batch: FaceBatch, images: Images, step: int) -> dict[st
     found: dict[str, list[Tensor]] = {}
     with torch.inference_mode():
         for start in range(0, len(batch), step):
-            again = None if images.regenerated is None else images.regenerated[start : start + step]
-            part = Images(images.generated[start : start + step], again)
+            part = images.rows(start, start + step)
             if hasattr(metric, "update"):
                 metric.update(batch.rows(start, start + step), part)
             else:
@@ -72,9 +73,11 @@ def card(subject: Subject) -> None:
         )
     if empty := [name for name in ("name", "definition", "unit", "source") if not getattr(about, name).strip()]:
         raise Unmet("a card that says all", f"nothing in {', '.join(empty)}", "fill it in; the report prints it")
-    if not isinstance(getattr(metric, "needs", None), frozenset) or metric.needs - {"generated", "regenerated"}:
+    if not isinstance(getattr(metric, "needs", None), frozenset) or metric.needs - {f.name for f in fields(Images)}:
         raise Unmet(
-            'needs, frozenset() or frozenset({"regenerated"})', repr(getattr(metric, "needs", None)), "set needs"
+            "needs, a frozenset of passes that Images has, or an empty one",
+            repr(getattr(metric, "needs", None)),
+            "set needs",
         )
 
 
@@ -129,9 +132,53 @@ def batches_do_not_count(subject: Subject, batch: FaceBatch, images: Images) -> 
 
 
 def synthesiser_checks(subject: Subject) -> list[Check]:
-    """Pictures that depend on row and seed alone."""
-    subject.build(subject.image_size)
-    return [("pictures in [-1, 1], by row and seed", lambda: pictures_by_row(subject))]
+    """Pictures that depend on row and seed alone; where it can be trained, the contract of a module as well."""
+    made = subject.build(subject.image_size)
+    found: list[Check] = [("pictures in [-1, 1], by row and seed", lambda: pictures_by_row(subject))]
+    if not isinstance(made, nn.Module) or not any(p.requires_grad for p in made.parameters()):
+        return found
+    found += [("what it is asked is as its spec says", lambda: as_its_spec_says(subject))]
+    return [*found, *modules.checks(trained_harness(subject))]
+
+
+def trained_harness(subject: Subject) -> Harness:
+    """encode and forward, as a trainer calls them."""
+    batch = face_batch(ROWS, subject.image_size)
+
+    def call(module: nn.Module, inputs: Tensors) -> Tensors:
+        if inputs["identity"].device.type != "meta":  # where the stand-in networks would lose their weights
+            for network in subject.networks.made.values():
+                network.module.to(inputs["identity"].device)
+        pair = FaceBatch(FaceView.of_images(inputs["identity"]), FaceView.of_images(inputs["driver"]))
+        asked: Conditioning = module.encode(pair)  # type: ignore[operator]
+        return {"picture": module(inputs["identity"], asked)}
+
+    inputs = {"identity": batch.identity.image, "driver": batch.driver.image}
+    return Harness(lambda seed: subject.build(subject.image_size, seed=seed), inputs, call)
+
+
+def as_its_spec_says(subject: Subject) -> None:
+    """spec, a ConditioningSpec; pooled [B, pooled_width] and maps [B, spatial, H, W], or neither."""
+    model = subject.build(subject.image_size)
+    spec = getattr(model, "spec", None)
+    if not isinstance(spec, ConditioningSpec) or not hasattr(model, "encode"):
+        raise Unmet(
+            "spec, a ConditioningSpec, and encode(batch) -> Conditioning, for it has trainable weights",
+            f"{type(spec).__name__}",
+            "give it what palsykit.interfaces.TrainedSynthesiser asks, or freeze it: requires_grad_(False)",
+        )
+    with torch.no_grad():
+        asked: Conditioning = model.encode(face_batch(ROWS, subject.image_size))
+    size = subject.image_size
+    expected = {
+        "pooled": None if spec.pooled_width is None else (ROWS, spec.pooled_width),
+        "spatial": (ROWS, spec.spatial, size, size) if spec.spatial else None,
+    }
+    for name, shape in expected.items():
+        value: Tensor | None = getattr(asked, name)
+        found = None if value is None else tuple(value.shape)
+        if found != shape:
+            raise Unmet(f"{name} of shape {shape}, as spec says", f"{found}", "let spec and encode agree")
 
 
 def pictures_by_row(subject: Subject) -> None:

@@ -1,6 +1,6 @@
 """Small parts that stand in for a recipe's others while one is checked: faces, networks and a model, all by seed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -171,6 +171,39 @@ class StandInDenoiser(nn.Module):
         shift = shift + (t.float() / 1000)[:, None]
         out: Tensor = self.outer(torch.tanh(self.inner(x_t) + shift[:, :, None, None]))
         return out
+
+
+class StandInSynthesiser(nn.Module):
+    """A synthesiser that can be trained: two convolutions; what the driver's network sees shifts what is between."""
+
+    def __init__(self, network: SharedNetwork):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(derive("stand-in synthesiser"))
+            self.inner, self.outer = nn.Conv2d(4, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+            self.say, self.shift = nn.Linear(EMBEDDING, WIDTH), nn.Linear(WIDTH, 8)
+        self.network, self.spec = network, ConditioningSpec(0, WIDTH, spatial=1)
+
+    def encode(self, batch: FaceBatch) -> Conditioning:
+        """Pooled [B, 24] of the driver's embedding; its grey picture as a map [B, 1, H, W]."""
+        embedding = self.network(batch.driver.image).embedding
+        assert embedding is not None
+        return Conditioning({}, self.say(embedding), batch.driver.image.mean(1, keepdim=True))
+
+    def forward(self, image: Tensor, conditioning: Conditioning) -> Tensor:
+        """Identity images [B, 3, H, W] -> [B, 3, H, W] in [-1, 1]."""
+        assert conditioning.pooled is not None
+        assert conditioning.spatial is not None
+        inner = (
+            self.inner(torch.cat([image, conditioning.spatial], 1)) + self.shift(conditioning.pooled)[..., None, None]
+        )
+        return torch.tanh(self.outer(torch.tanh(inner)))
+
+    def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
+        """The same without gradients; the seeds change nothing."""
+        with torch.inference_mode():
+            made: Tensor = self(batch.identity.image, self.encode(batch))
+            return made
 
 
 def model(networks: Networks, drop: float = 0.2) -> ConditionalDiffusion:

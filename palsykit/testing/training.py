@@ -12,17 +12,24 @@ from palsykit.seeds import generator
 from palsykit.testing import modules
 from palsykit.testing.modules import Harness, Tensors, require_shapes
 from palsykit.testing.result import Check, NotChecked, Unmet
-from palsykit.testing.stand_ins import StandInNetwork, face_batch, faces, model, training_data
+from palsykit.testing.stand_ins import (
+    StandInNetwork,
+    StandInSynthesiser,
+    face_batch,
+    faces,
+    model,
+    training_data,
+)
 from palsykit.testing.subject import ROWS, Subject
 from palsykit.training.groups import Groups, checked_groups
 
-MODELS = {"model": "ConditionalDiffusion", "network": "network"}
+MODELS = {"model": "ConditionalDiffusion", "network": "network", "synthesiser": "synthesiser that is trained"}
 Built = tuple[nn.Module, Any, Groups]
 """Model, trainer, the trainer's groups."""
 
 
 def trainer_checks(subject: Subject) -> list[Check]:
-    """Groups, losses and steps, on a diffusion model or, where it trains networks, on a network."""
+    """Groups, losses and steps, on a diffusion model, a network or a synthesiser, whichever it trains."""
     make = _maker(subject)
     batch = face_batch(2 * ROWS, subject.image_size)
     return [
@@ -36,13 +43,18 @@ def trainer_checks(subject: Subject) -> list[Check]:
 
 
 def _maker(subject: Subject) -> Callable[[int], Built]:
-    """Builds model and trainer by seed; the model is the one of both kinds that the trainer's losses take."""
+    """Builds model and trainer by seed; the model is the first kind of three that the trainer's losses take."""
     data = training_data(2 * ROWS, subject.image_size)
     batch = face_batch(2 * ROWS, subject.image_size)
 
+    def stand_in(kind: str) -> nn.Module:
+        if kind == "synthesiser":
+            return StandInSynthesiser(subject.networks["driver"])
+        return model(subject.networks) if kind == "model" else StandInNetwork("fitted", subject.image_size)
+
     def build(seed: int, kind: str) -> Built:
         trainer = subject.build(data, seed=seed)
-        trained = model(subject.networks) if kind == "model" else StandInNetwork("fitted", subject.image_size)
+        trained = stand_in(kind)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             return trained, trainer, checked_groups(trained, trainer)
@@ -59,9 +71,10 @@ def _maker(subject: Subject) -> Callable[[int], Built]:
         else:
             return lambda seed, kind=kind: build(seed, kind)  # type: ignore[misc]
     raise Unmet(
-        "losses for a ConditionalDiffusion, or for a network that is fitted",
+        "losses for a ConditionalDiffusion, for a network that is fitted or for a synthesiser that is trained",
         "; ".join(failures),
-        "call model.encode, model.fuse and model.predict, or model(image), as palsykit.interfaces.Trainer says",
+        "call model.encode, model.fuse and model.predict; or model(image), as palsykit.interfaces.Trainer says; or "
+        "model.encode and model(image, conditioning), as TrainedSynthesiser does",
     )
 
 

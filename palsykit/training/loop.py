@@ -30,7 +30,7 @@ class Job:
 
     Attributes:
         name: "train" or "fit-NETWORK"; names its checkpoints and its lines in the log.
-        model: a ConditionalDiffusion or the network being fitted.
+        model: a ConditionalDiffusion, a synthesiser that is trained, or the network being fitted.
         trainer: what is minimised.
         faces: what is trained on.
         settings: steps, batch size, rates.
@@ -107,7 +107,10 @@ class _State:
         self.module.train()
         with torch.random.fork_rng():
             torch.manual_seed(derive("groups", job.seed))  # a trainer may make its own weights once it sees the model
-            self.groups = checked_groups(job.model, job.trainer)
+            try:
+                self.groups = checked_groups(job.model, job.trainer)
+            except ValueError as error:
+                raise PalsykitError(f"{job.name}: {error}") from error
         self.optimisers = optimisers(self.groups, job.settings)
         self.ema: AveragedModel = averaged(job.model, job.settings.ema)
         self.wrapped = accelerator().prepare(self.module)
