@@ -1,0 +1,64 @@
+"""Who judges the generator: real or made, patch by patch, given what was asked."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from palsykit import Conditioning, ConditioningSpec
+from palsykit_adversarial.blocks import joined
+
+SLOPE = 0.2
+
+
+class PatchDiscriminator(nn.Module):
+    """pix2pix's discriminator (arXiv:1611.07004): a score for each patch of a picture, beside what it was made from.
+
+    It sees the picture, the identity picture and the conditions' maps, channel by channel; the conditions' vector v
+    enters by projection, score = w . h + (V v) . h (Miyato and Koyama, arXiv:1802.05637). With three layers a patch is
+    38 x 38 px (pix2pix: 70 x 70 of 256). There is no batch normalisation, with which a score would depend on the
+    pictures beside it and a gradient penalty would not be one picture's (arXiv:1704.00028, section 4).
+
+    Args:
+        spec: what the generator says of its conditions.
+        channels: of the layers, each of which halves height and width.
+    """
+
+    def __init__(self, spec: ConditioningSpec, channels: Sequence[int]):
+        super().__init__()
+        widths = [3 + 3 + spec.spatial, *channels]
+        self.layers = nn.ModuleList(
+            nn.Conv2d(before, after, 4, stride=2, padding=1) for before, after in pairwise(widths)
+        )
+        self.features = nn.Conv2d(channels[-1], channels[-1], 3, padding=1)
+        self.score = nn.Conv2d(channels[-1], 1, 1)
+        self.project = None if spec.pooled_width is None else nn.Linear(spec.pooled_width, channels[-1], bias=False)
+
+    def forward(self, picture: Tensor, identity: Tensor, conditioning: Conditioning) -> Tensor:
+        """picture and identity [B, 3, H, W] -> scores [B, 1, h, w]; above 0 for what looks real."""
+        x = joined(picture, identity, conditioning.spatial)
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), SLOPE)
+        x = F.leaky_relu(self.features(x), SLOPE)
+        scores: Tensor = self.score(x)
+        if self.project is None or conditioning.pooled is None:
+            return scores
+        asked = self.project(conditioning.pooled)[..., None, None] / x.shape[1] ** 0.5
+        scores = scores + (asked * x).sum(1, keepdim=True)
+        return scores
+
+
+def slope(scores: Tensor, picture: Tensor) -> Tensor:
+    """R1 without its weight (Mescheder et al., arXiv:1801.04406), a scalar: mean over rows of |d score / d picture|^2.
+
+    A row's score is the mean over its patches.
+
+    Args:
+        scores: [B, 1, h, w] of ``picture``, with a graph.
+        picture: [B, 3, H, W], which wants a gradient.
+    """
+    rows = scores.float().mean((1, 2, 3)).sum()
+    (gradient,) = torch.autograd.grad(rows, picture, create_graph=True)
+    return gradient.float().square().sum((1, 2, 3)).mean()

@@ -1,0 +1,139 @@
+"""From a person's picture and a driver's expression to that person with it, in one pass."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from palsykit import Conditioning, ConditioningSpec, FaceBatch
+from palsykit.interfaces import ConditionEncoder
+from palsykit.weights import load_exact
+from palsykit_adversarial.blocks import GROUPS, Modulated, Residual, joined
+
+CONDITIONS: Mapping[str, Any] = {
+    "expression": {"use": "expression", "tokens": 1, "width": 128},
+    "landmark": {"use": "landmark", "width": 128, "outlines": True},
+}
+"""What is read of the driver unless a recipe says otherwise: the expression's deviation, and the landmarks drawn."""
+
+SMALLEST = 4
+"""Side in px of the smallest maps."""
+
+
+class Generator(nn.Module):
+    """Image-to-image translation (pix2pix, Isola et al., arXiv:1611.07004) with a conditional residual generator.
+
+    The identity picture and the conditions' maps go through residual blocks down and up again, with skip connections at
+    every size as in pix2pix's U-Net. The conditions' vector, a mean over each one's tokens, modulates the way up as a
+    style does in StarGAN v2 (arXiv:1912.01865); there a network makes the style from noise or a reference picture, here
+    condition encoders read the driver. With ``mask`` the last layer paints a colour c and a mask m, and the picture is
+    m c + (1 - m) x_ID: what does not move is copied, not painted again (GANimation, arXiv:1807.09251).
+
+    pix2pix draws its noise by dropout and finds that it changes little; we draw none, so the seeds change nothing.
+
+    Args:
+        image_size: H = W of the pictures in px.
+        conditions: the condition encoders that read the driver, by name.
+        beside: names of those that are given the identity view as well (``extract``'s second argument).
+        patch: side in px of the squares that are read, and painted, as one position of the largest maps; 1 for pixels,
+            2 for a quarter of the work.
+        channels: of the largest maps, those of half their size, a quarter ...; multiples of 8.
+        blocks: residual blocks at the smallest size.
+        vector: width of the conditions' vector.
+        mask: whether a mask says where the identity picture stays; without it everything is painted, as in pix2pix.
+        weights: a safetensors file of a generator with these keys, model/synthesiser.safetensors of a run; null for
+            random weights, which want a trainer.
+
+    Raises:
+        ValueError: no conditions, a name in ``beside`` that is none, channels or an image size that do not divide.
+    """
+
+    def __init__(
+        self,
+        image_size: int,
+        *,
+        conditions: dict[str, ConditionEncoder] = cast(dict[str, ConditionEncoder], CONDITIONS),  # noqa: B008 (a cast)
+        beside: tuple[str, ...] = (),
+        patch: Literal[1, 2, 4] = 1,
+        channels: tuple[int, ...] = (32, 64, 128, 128),
+        blocks: int = 2,
+        vector: int = 128,
+        mask: bool = True,
+        weights: Path | None = None,
+    ):
+        super().__init__()
+        _check(image_size // patch, conditions, beside, channels)
+        self.encoders = nn.ModuleDict({name: cast(nn.Module, encoder) for name, encoder in conditions.items()})
+        self.beside, self.mask, self.patch = beside, mask, patch
+        specs = [encoder.spec for encoder in conditions.values()]
+        self.vector = nn.Linear(sum(spec.width for spec in specs), vector)
+        self.spec = ConditioningSpec(0, vector, spatial=sum(spec.spatial for spec in specs))
+        read = (3 + self.spec.spatial) * patch**2
+        self.stem = nn.Conv2d(read, channels[0], 3, padding=1)
+        steps = list(pairwise(channels))
+        self.down = nn.ModuleList(Residual(above, below, size="down") for above, below in steps)
+        self.middle = nn.ModuleList(Residual(channels[-1], channels[-1], vector) for _ in range(blocks))
+        self.up = nn.ModuleList(Residual(2 * below, above, vector, size="up") for above, below in reversed(steps))
+        self.last = Modulated(channels[0], vector)
+        # the picture itself once more: its colours, which normalisation has taken out
+        self.paint = nn.Conv2d(channels[0] + read, (4 if mask else 3) * patch**2, 3, padding=1)
+        if weights is not None:
+            load_exact(self, weights)
+
+    def encode(self, batch: FaceBatch) -> Conditioning:
+        """What the driver shows: a vector [B, V] as pooled, and the conditions' maps [B, C, H, W] or None."""
+        found = []
+        for name in self.encoders:
+            encoder = cast(ConditionEncoder, self.encoders[name])
+            views = (batch.driver, batch.identity) if name in self.beside else (batch.driver,)
+            # full precision and no graph, so that shared networks remember a photograph that they saw before
+            with torch.no_grad(), torch.autocast(batch.driver.image.device.type, enabled=False):
+                features = encoder.extract(*views)
+            found.append(encoder(features))
+        vector = self.vector(torch.cat([condition.tokens.mean(1) for condition in found], dim=-1))
+        maps = [condition.spatial for condition in found]
+        return Conditioning({}, vector, joined(*maps) if self.spec.spatial else None)
+
+    def forward(self, image: Tensor, conditioning: Conditioning) -> Tensor:
+        """Identity pictures [B, 3, H, W] -> pictures [B, 3, H, W] in [-1, 1]."""
+        seen, vector = F.pixel_unshuffle(joined(image, conditioning.spatial), self.patch), conditioning.pooled
+        x, skips = self.stem(seen), []
+        for block in self.down:
+            x = block(x)
+            skips.append(x)
+        for block in self.middle:
+            x = block(x, vector)
+        for block in self.up:
+            x = block(joined(x, skips.pop()), vector)
+        x = F.silu(self.last(x, vector))
+        painted = F.pixel_shuffle(self.paint(joined(x, seen)), self.patch).float()
+        colour = torch.tanh(painted[:, :3])
+        if not self.mask:
+            return colour
+        share = torch.sigmoid(painted[:, 3:])
+        return share * colour + (1 - share) * image
+
+    @torch.inference_mode()
+    def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
+        """One picture a row, [B, 3, H, W] in [-1, 1]; nothing is drawn, so the seeds change nothing."""
+        made: Tensor = self(batch.identity.image, self.encode(batch))
+        return made.clamp(-1, 1)
+
+
+def _check(side: int, conditions: Mapping[str, Any], beside: Sequence[str], channels: Sequence[int]) -> None:
+    if not conditions:
+        raise ValueError("conditions: none, expected one or more: without any it is not known whose expression to show")
+    if strange := [name for name in beside if name not in conditions]:
+        raise ValueError(f"beside: {', '.join(strange)}; expected names of conditions: {', '.join(conditions)}")
+    if len(channels) < 2 or any(count < GROUPS or count % GROUPS for count in channels):
+        raise ValueError(f"channels: {list(channels)}; expected two or more, each a multiple of {GROUPS}")
+    halved = 2 ** (len(channels) - 1)
+    if side % halved or side < SMALLEST * halved:
+        raise ValueError(
+            f"image_size / patch is {side}, halved {len(channels) - 1} times with {len(channels)} channels; expected a "
+            f"multiple of {halved}, {SMALLEST * halved} or more; give another image_size, patch or fewer channels"
+        )
