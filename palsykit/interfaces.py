@@ -80,22 +80,39 @@ class FaceBatch:
 class TokenSpec:
     """What an encoder gives: ``tokens`` tokens of width ``width``, and a pooled vector of width ``pooled`` or none.
 
-    ``spatial`` counts the channels of maps that lie over the picture, pixel by pixel.
+    ``spatial`` counts the channels of maps that lie over the picture, pixel by pixel; ``guess`` says that it gives a
+    ``Guess``.
     """
 
     tokens: int
     width: int
     pooled: int | None = None
     spatial: int = 0
+    guess: bool = False
+
+
+@dataclass
+class Guess:
+    """What a condition takes the picture for, before anything is denoised.
+
+    Attributes:
+        image: [B, 3, H, W] in [-1, 1].
+        error: [B], how far it is from the truth on average: root mean squared, in the picture's units. 0.5 with a grey
+            image is what is known of any picture.
+    """
+
+    image: Tensor
+    error: Tensor
 
 
 @dataclass
 class Encoded:
-    """A condition: tokens [B, T, W], pooled [B, P] or None, spatial [B, C, H, W] or None, as the TokenSpec says."""
+    """A condition: tokens [B, T, W], pooled [B, P], spatial [B, C, H, W] and guess or None, as the TokenSpec says."""
 
     tokens: Tensor
     pooled: Tensor | None = None
     spatial: Tensor | None = None
+    guess: Guess | None = None
 
 
 @dataclass
@@ -106,11 +123,13 @@ class Conditioning:
         tokens: named streams, each [B, T, W]; one stream for most fusions, several for decoupled attention.
         pooled: [B, P] or None.
         spatial: [B, C, H, W] or None: the conditions' maps, which core puts beside what the fusion makes of the rest.
+        guess: the condition's that gives one; core corrects it by what the denoiser says.
     """
 
     tokens: dict[str, Tensor]
     pooled: Tensor | None = None
     spatial: Tensor | None = None
+    guess: Guess | None = None
 
 
 @dataclass(frozen=True)
@@ -318,6 +337,7 @@ __all__ = [
     "FaceRecord",
     "FaceView",
     "Fusion",
+    "Guess",
     "Images",
     "MetricCard",
     "Network",

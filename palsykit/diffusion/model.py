@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from palsykit.diffusion.features import FeatureCache
+from palsykit.diffusion.guess import corrected, output_scale
 from palsykit.interfaces import (
     ConditionEncoder,
     Conditioning,
@@ -16,7 +17,11 @@ from palsykit.interfaces import (
     FaceBatch,
     FaceView,
     Fusion,
+    Guess,
 )
+
+UNGUESSED = 0.5
+"""The error of a guess that is a grey picture: about the standard deviation of photographs in [-1, 1]."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,9 @@ class ConditionalDiffusion(nn.Module):
         self.encoders = nn.ModuleDict({name: cast(nn.Module, c.encoder) for name, c in conditions.items()})
         self.fusion, self.denoiser = cast(nn.Module, fusion), cast(nn.Module, denoiser)
         self.null_tokens, self.null_pooled, self.null_spatial = (nn.ParameterDict() for _ in range(3))
+        guessing = [name for name, condition in conditions.items() if condition.encoder.spec.guess]
+        if len(guessing) > 1:
+            raise ValueError(f"conditions {', '.join(guessing)} guess the picture; expected one at most that does")
         for name, condition in conditions.items():
             if condition.drop > 0:
                 spec = condition.encoder.spec
@@ -121,11 +129,14 @@ class ConditionalDiffusion(nn.Module):
         pooled = condition.pooled
         if pooled is not None:
             pooled = torch.where(keep[:, None], pooled, self.null_pooled[name].to(pooled.dtype))
-        spatial = condition.spatial
+        guess, spatial = condition.guess, condition.spatial
+        if guess is not None:
+            error = torch.where(keep, guess.error, torch.full_like(guess.error, UNGUESSED))
+            guess = Guess(guess.image * keep.to(guess.image)[:, None, None, None], error)
         if spatial is not None:
             nothing = self.null_spatial[name].to(spatial.dtype)[:, None, None]
             spatial = torch.where(keep[:, None, None, None], spatial, nothing)
-        return Encoded(tokens, pooled, spatial)
+        return Encoded(tokens, pooled, spatial, guess)
 
     def fuse(self, encoded: dict[str, Encoded]) -> Conditioning:
         """The fusion strategy's answer to every condition, and beside it their maps, in the conditions' order."""
@@ -133,11 +144,32 @@ class ConditionalDiffusion(nn.Module):
         maps = [encoded[name].spatial for name in self.encoders]
         if found := [spatial for spatial in maps if spatial is not None]:
             conditioning = replace(conditioning, spatial=torch.cat(found, dim=1))
-        return conditioning
+        guesses = [condition.guess for condition in encoded.values() if condition.guess is not None]
+        return replace(conditioning, guess=guesses[0]) if guesses else conditioning
 
     def predict(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
-        """x_t [B, 3, H, W], t [B] int64 -> noise, velocity or sample [B, 3, H, W], as ``prediction_type`` says."""
-        return cast(Denoiser, self.denoiser)(x_t, t, conditioning)
+        """x_t [B, 3, H, W], t [B] int64 -> noise, velocity or sample [B, 3, H, W], as ``prediction_type`` says.
+
+        With a guess the denoiser says how the guess is wrong (palsykit.diffusion.guess).
+        """
+        output = cast(Denoiser, self.denoiser)(x_t, t, conditioning)
+        if conditioning.guess is None:
+            return output
+        signal, sigma = self.signal_and_noise(t)
+        velocity = corrected(conditioning.guess, output.float(), x_t, signal, sigma)
+        if self.prediction_type == "v_prediction":
+            return velocity
+        return signal * x_t - sigma * velocity if self.prediction_type == "sample" else sigma * x_t + signal * velocity
+
+    def gain(self, t: Tensor, conditioning: Conditioning) -> Tensor:
+        """By how much a change of the denoiser's output changes the prediction: [B], 1 without a guess."""
+        if conditioning.guess is None:
+            return torch.ones(len(t), device=t.device)
+        signal, sigma = (share.flatten() for share in self.signal_and_noise(t))
+        gain = output_scale(conditioning.guess.error, signal, sigma)
+        if self.prediction_type == "v_prediction":
+            return gain
+        return gain * (sigma if self.prediction_type == "sample" else signal)
 
     def add_noise(self, x_0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         """q(x_t | x_0): sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise (DDPM, arXiv:2006.11239, eq. 4)."""

@@ -11,7 +11,7 @@ from palsykit.interfaces import Conditioning
 
 @dataclass
 class Pass:
-    """One denoising pass: t [B], the noisy x_t, the estimate x0_hat [B, 3, H, W] in [-1, 1], its loss and each row's."""
+    """One denoising pass: t [B], the noisy x_t, the estimate x0_hat [B, 3, H, W] in [-1, 1], its loss, each row's."""
 
     t: Tensor
     x_t: Tensor
@@ -48,6 +48,7 @@ def denoising_pass(
     x_t = model.add_noise(x_0, noise, t)
     prediction = model.predict(x_t, t, conditioning).float()
     errors = (prediction - model.objective(x_0, noise, t)).square().mean(dim=(1, 2, 3))
+    errors = errors / model.gain(t, conditioning).square()  # with a guess: of what the denoiser itself says
     if min_snr is not None:
         errors = errors * _min_snr_weight(model, t, min_snr)
     return Pass(t, x_t, model.predict_x0(prediction, x_t, t), errors.mean(), errors)

@@ -17,7 +17,7 @@ from palsykit_face_space.plan import FIRST, VARIATIONS, Habits, Shot, Variation,
 from palsykit_face_space.render import Scene, poses, render
 from palsykit_face_space.rendered import Rendered, batches
 
-RENDERER = 6
+RENDERER = 7
 """Counts changes of what is drawn for the same parameters; part of the cache's name."""
 
 

@@ -60,8 +60,8 @@ class Habits:
     Attributes:
         vary: what varies ("skin" from person to person, "strength" and the camera's from photograph to photograph).
         synkinetic: share of the palsies up to grade V that are synkinetic.
-        visits: how many sittings a train or validation person's photographs come from; one sitting has one light and
-            one background. None: as many as photographs.
+        visits: how many sittings a train or validation person's photographs come from; one sitting has one light, one
+            background and one framing, as of a head before a camera on its stand. None: as many as photographs.
     """
 
     vary: Collection[Variation] = VARIATIONS
@@ -108,7 +108,7 @@ def _varied(seed: int, person: int, render: int, habits: Habits) -> Scene:
     camera = draw_camera(rng, habits.vary)
     if habits.visits is not None:
         sitting = draw_camera(np.random.default_rng([seed, person, _SITTINGS + render % habits.visits]), habits.vary)
-        camera = replace(camera, gain=sitting.gain, gradient=sitting.gradient, background=sitting.background)
+        camera = replace(sitting, noise=camera.noise, noise_seed=camera.noise_seed, jpeg=camera.jpeg)
     if render > 0:
         expression = chosen
         if palsied:

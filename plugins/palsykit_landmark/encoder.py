@@ -1,11 +1,14 @@
 """Where, as tokens: the feature map of a landmark network."""
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from palsykit.faces.landmarks import COUNT
 from palsykit.faces.warping import retargeted, warp
-from palsykit.interfaces import Encoded, FaceView, Network, TokenSpec
+from palsykit.interfaces import Encoded, FaceView, Guess, Network, TokenSpec
 from palsykit_landmark import outlines as drawing
 
 FREQUENCIES = 5
@@ -30,7 +33,9 @@ class LandmarkEncoder(nn.Module):
     With ``warp`` a second view, the identity photograph (the condition's key ``beside: identity``), is bent until its
     landmarks lie where the driver's do (palsykit.faces.warping) and lies beside the noisy picture: what moves has moved
     already, and the denoiser adds what a warp cannot, such as teeth, shut lids and folds (as warping by sparse points
-    and then generating does: Siarohin et al., First Order Motion Model, arXiv:2003.00196).
+    and then generating does: Siarohin et al., First Order Motion Model, arXiv:2003.00196). The driver's points are then
+    laid on the identity's face, for tokens and lines, too: where the driver's head was, and how large, says nothing of
+    the expression. With ``guess`` the bent picture is what the denoiser corrects (palsykit.diffusion.guess).
 
     Args:
         image_size: side of the images in px; the network's own.
@@ -39,10 +44,11 @@ class LandmarkEncoder(nn.Module):
         points: whether the found points are tokens too; the paper's are the map alone.
         outlines: whether they are drawn as maps; the paper's are not.
         warp: whether the bent picture of the view beside is a map; the paper has none.
+        guess: the root mean squared error of the bent picture, in [-1, 1], to have it corrected; null: it is a map.
 
     Raises:
         ValueError: for points from a network that finds none; for a warp without a view beside, and a view beside
-            without a warp.
+            without a warp; for a guess without a warp.
     """
 
     def __init__(
@@ -54,13 +60,19 @@ class LandmarkEncoder(nn.Module):
         points: bool = False,
         outlines: bool = False,
         warp: bool = False,
+        guess: Annotated[float, Field(gt=0)] | None = None,
     ):
         super().__init__()
         assert not isinstance(network, str)  # core hands over the network that the recipe names
         channels, height, columns = network.map_shape
-        self.network, self.image_size, self.outlines, self.warp = network, image_size, outlines, warp
+        if guess is not None and not warp:
+            raise ValueError(
+                f"landmark: found guess: {guess:g} and warp: false; expected warp: true, for it is the guess"
+            )
+        self.network, self.image_size = network, image_size
+        self.outlines, self.warp, self.guess = outlines, warp, guess
         tokens = height * columns + (COUNT if points else 0)
-        self.spec = TokenSpec(tokens, width, spatial=len(drawing.PARTS) * outlines + 3 * warp)
+        self.spec = TokenSpec(tokens, width, spatial=len(drawing.PARTS) * outlines + 3 * warp, guess=guess is not None)
         self.norm = nn.LayerNorm(channels)
         self.project = nn.Linear(channels, width) if channels != width else nn.Identity()
         self.embed = nn.Linear(4 * FREQUENCIES, width) if points else None
@@ -87,15 +99,23 @@ class LandmarkEncoder(nn.Module):
         """Tokens [B, h * w (+ 68), W], row by row of the map (then the points); maps [B, 7 + 3, H, W] as asked for."""
         positions = features["map"].flatten(2).transpose(1, 2)  # (B, C, h, w) -> (B, h * w, C)
         tokens = self.project(self.norm(positions))
-        if self.embed is not None:
-            tokens = torch.cat([tokens, self.embed(_waves(features["points"] / self.image_size))], dim=1)
-        maps = []
-        if self.outlines:
-            maps.append(drawing.outlines(features["points"], self.image_size))
+        points = features.get("points")
         if self.warp:
-            own = features["own"]
-            maps.append(warp(features["picture"], own, retargeted(features["points"], own)))
-        return Encoded(tokens + self.position, spatial=torch.cat(maps, 1) if maps else None)
+            points = retargeted(features["points"], features["own"]).float()
+        if self.embed is not None:
+            assert points is not None
+            tokens = torch.cat([tokens, self.embed(_waves(points / self.image_size))], dim=1)
+        maps, guess = [], None
+        if self.outlines:
+            assert points is not None
+            maps.append(drawing.outlines(points, self.image_size))
+        if self.warp:
+            assert points is not None
+            bent = warp(features["picture"], features["own"], points)
+            maps.append(bent)
+            if self.guess is not None:
+                guess = Guess(bent, torch.full_like(bent[:, 0, 0, 0], self.guess))
+        return Encoded(tokens + self.position, spatial=torch.cat(maps, 1) if maps else None, guess=guess)
 
     @staticmethod
     def _required(points: Tensor | None) -> Tensor:

@@ -28,11 +28,6 @@ class UNet(nn.Module):
     Maps of the conditions are further channels of the input (as in image-to-image diffusion: Saharia et al., Palette,
     arXiv:2111.05826).
 
-    With ``input_skip`` a linear map of what the U-Net is given, pixel by pixel, is added to what it predicts; the map
-    depends on the time, is learnt and starts at zero. A velocity is (a x_t - x_0) / s, with the shares a of the
-    picture and s of the noise in x_t; so where the identity picture lies beside x_t, such a map can predict a copy of
-    it, and the U-Net predicts what differs (a preconditioning as in Karras et al., arXiv:2206.00364, but learnt).
-
     Differences from CFCPalsy's released U-Net (112 px, 128 base channels, multipliers 1, 1, 2, 2, 4, 4, one block a
     level, attention at 7 px, 64 channels a head, 93.6 M parameters), whose nearest stock equivalent is
     ``channels: [128, 128, 256, 256, 512, 512], attention_at: [7], head_channels: 64`` at 112 px:
@@ -50,7 +45,6 @@ class UNet(nn.Module):
         head_channels: width of an attention head; divides the channels of every level that attends.
         patch: side in px of the patches that are the U-Net's pixels; with 2 it works at half the side on 12 channels
             (pixel-unshuffle, Shi et al., arXiv:1609.05158), with room for more channels in the same time.
-        input_skip: whether to add a linear map of the input to the prediction.
         attention: a backend's name, which forces it (without CUDA, where it cannot run, sdpa with a note); auto is sdpa
             without CUDA, else the fastest, measured on the first batch.
 
@@ -72,7 +66,6 @@ class UNet(nn.Module):
         attention_at: tuple[int, ...] = (8,),
         head_channels: Annotated[int, Field(ge=1)] = 32,
         patch: Annotated[int, Field(ge=1)] = 1,
-        input_skip: bool = False,
         attention: str = "auto",
     ):
         super().__init__()
@@ -101,9 +94,6 @@ class UNet(nn.Module):
             projection_class_embeddings_input_dim=conditioning.pooled_width,
             resnet_time_scale_shift="scale_shift",
         )
-        self.input_skip = (
-            _no_weights(self.unet.time_embedding.linear_2.out_features, 3 * (3 + self.spatial)) if input_skip else None
-        )
         if self.streams:
             decouple(self.unet, conditioning.token_width, self.streams)
         (Sdpa() if attention == "auto" else named(attention)).apply(self.unet)
@@ -131,15 +121,9 @@ class UNet(nn.Module):
         return tuple(streams[name] for name in self.streams)
 
     def _predict(self, x_t: Tensor, t: Tensor, tokens: Tokens, pooled: Tensor | None) -> Tensor:
-        patches = F.pixel_unshuffle(x_t, self.patch)
-        prediction = self.unet(patches, t, encoder_hidden_states=tokens, class_labels=pooled, return_dict=False)[0]
-        prediction = F.pixel_shuffle(prediction, self.patch)
-        if self.input_skip is None:
-            return prediction
-        with torch.autocast(x_t.device.type, enabled=False):  # bf16 would round the picture that is passed on
-            time = self.unet.time_embedding(self.unet.time_proj(t).to(self.input_skip.weight.dtype))
-            mixing = self.input_skip(time).unflatten(1, (3, -1))  # [B, 3, 3 + maps]
-            return prediction + torch.einsum("boi,bihw->bohw", mixing, x_t.to(mixing))
+        x_t = F.pixel_unshuffle(x_t, self.patch)
+        prediction = self.unet(x_t, t, encoder_hidden_states=tokens, class_labels=pooled, return_dict=False)[0]
+        return F.pixel_shuffle(prediction, self.patch)
 
     def _measure(self, x_t: Tensor, t: Tensor, tokens: Tokens, pooled: Tensor | None) -> None:
         """Chooses the backend on the first batch: forward, and backward where gradients are on (into no ``.grad``)."""
@@ -155,14 +139,6 @@ class UNet(nn.Module):
 
 def _detached(tokens: Tokens) -> Tokens:
     return tokens.detach() if isinstance(tokens, Tensor) else tuple(stream.detach() for stream in tokens)
-
-
-def _no_weights(inputs: int, outputs: int) -> nn.Linear:
-    """A linear map that starts as zero."""
-    linear = nn.Linear(inputs, outputs)
-    nn.init.zeros_(linear.weight)
-    nn.init.zeros_(linear.bias)
-    return linear
 
 
 def level_sides(image_size: int, levels: int) -> tuple[int, ...]:

@@ -125,11 +125,12 @@ def test_what_is_switched_off_leaves_the_other_draws_as_they_are(off: Variation)
 
 
 @pytest.mark.parametrize(("visits", "lights"), [(1, 1), (2, 2), (None, 4)])
-def test_light_and_background_are_a_sittings(visits: int | None, lights: int) -> None:
+def test_light_background_and_framing_are_a_sittings(visits: int | None, lights: int) -> None:
     shots = plan(0, {"train": 1, "validation": 0, "test": 0}, 4, Habits(visits=visits))
     cameras = [shot.scene.camera for shot in shots]
     assert len({(c.gain, c.gradient, c.background) for c in cameras}) == lights
-    assert len({c.shift for c in cameras}) == len({c.noise_seed for c in cameras}) == 4
+    assert len({(c.roll, c.zoom, c.shift) for c in cameras}) == lights
+    assert len({c.noise for c in cameras}) == len({c.noise_seed for c in cameras}) == 4
 
 
 def test_skin_covers_the_range_of_the_people_evenly() -> None:

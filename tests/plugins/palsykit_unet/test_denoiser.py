@@ -127,26 +127,3 @@ def test_maps_are_channels_of_the_input(patch):
         denoiser(x_t, t, conditioning)
     with pytest.raises(ValueError, match=r"maps of 0 channels; the conditioning's have 3"):
         tiny()(x_t, t, Conditioning(conditioning.tokens, conditioning.pooled, torch.zeros(2, 3, 16, 16)))
-
-
-def test_an_input_skip_adds_what_it_is_given_by_the_time_and_starts_as_nothing():
-    torch.manual_seed(0)
-    spec = ConditioningSpec(token_width=12, pooled_width=6, spatial=3)
-    with_skip = UNet(spec, 16, **TINY, input_skip=True).eval()
-    without = UNet(spec, 16, **TINY).eval()
-    without.load_state_dict({key: value for key, value in with_skip.state_dict().items() if "input_skip" not in key})
-    x_t, t, conditioning = batch()
-    given = Conditioning(conditioning.tokens, conditioning.pooled, torch.randn(2, 3, 16, 16))
-    before = without(x_t, t, given)
-    assert torch.equal(with_skip(x_t, t, given), before)
-    with torch.no_grad():  # half of x_t's first channel to the second, less the maps' third in the last
-        bias = with_skip.input_skip.bias.view(3, 6)
-        bias[1, 0], bias[2, 5] = 0.5, -1.0
-    added = torch.stack([torch.zeros(2, 16, 16), 0.5 * x_t[:, 0], -given.spatial[:, 2]], 1)
-    assert torch.allclose(with_skip(x_t, t, given), before + added, atol=1e-5)
-    torch.nn.init.normal_(with_skip.input_skip.weight, std=0.1)
-    mixed = with_skip(x_t, t, given) - before
-    assert not torch.allclose(mixed, with_skip(x_t, t + 40, given) - without(x_t, t + 40, given), atol=1e-3)
-    with_skip.zero_grad()
-    with_skip(x_t, t, given).square().mean().backward()
-    assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in with_skip.input_skip.parameters())
