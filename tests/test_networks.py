@@ -1,4 +1,4 @@
-"""A frozen network encodes a picture once, whoever asks; one that learns is always asked anew."""
+"""A frozen network encodes a batch once, whoever asks; one that learns is always asked anew."""
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ def network() -> SharedNetwork:
     return shared
 
 
-def test_a_picture_is_encoded_once() -> None:
+def test_pictures_that_were_seen_are_not_encoded_again() -> None:
     shared, images = network(), torch.randn(4, 3, 8, 8)
     first = shared(images)
     again = shared(images[[2, 0]])
@@ -36,7 +36,7 @@ def test_a_picture_is_encoded_once() -> None:
     assert torch.equal(again.logits["side"], first.logits["side"][[2, 0]])
     assert again.points is None
     shared(torch.cat([images[:1], torch.randn(1, 3, 8, 8)]))
-    assert shared.pictures == 5
+    assert shared.pictures == 6, "a batch with a new picture is encoded whole"
 
 
 def test_gradients_reach_pictures_that_have_one() -> None:

@@ -41,7 +41,10 @@ class FeatureCache:
         self._rows: OrderedDict[tuple[str, bytes], Features] = OrderedDict()
 
     def features(self, name: str, views: Sequence[FaceView], extract: Callable[..., Features]) -> Features:
-        """The features of condition ``name``, [B, ...] each, on the views' device; only new rows are extracted.
+        """The features of condition ``name``, [B, ...] each, on the views' device; what was seen before is remembered.
+
+        A batch with a new row is extracted whole: matrix products of another size round otherwise, and a run that goes
+        on from a checkpoint, its cache empty, meets rows in other company than the run that was not stopped.
 
         Args:
             views: what ``extract`` is given, one or more of B rows; a row's features depend on its own pictures only.
@@ -52,13 +55,10 @@ class FeatureCache:
         fresh: dict[int, Features] = {}
         if missing:
             self.misses += len(missing)
-            rows = [
-                FaceView(v.image[missing], v.landmarks[missing], tuple(v.labels[i] for i in missing)) for v in views
-            ]
             # full precision and no graph: a cached row must not depend on the precision of whoever asked first
             with torch.no_grad(), torch.autocast(device.type, enabled=False):
-                extracted = {key: value.float().cpu() for key, value in extract(*rows).items()}
-            fresh = {i: {key: value[n].clone() for key, value in extracted.items()} for n, i in enumerate(missing)}
+                extracted = {key: value.float().cpu() for key, value in extract(*views).items()}
+            fresh = {i: {key: value[i].clone() for key, value in extracted.items()} for i in missing}
         rows_found = [fresh[i] if i in fresh else self._rows[key] for i, key in enumerate(keys)]
         self._keep({keys[i]: row for i, row in fresh.items()}, keys)
         return {key: torch.stack([row[key] for row in rows_found]).to(device) for key in rows_found[0]}
