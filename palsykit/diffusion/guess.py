@@ -1,9 +1,9 @@
 """A guess at the picture, corrected: what a denoiser has to say once something is known before it looks.
 
 If x_0 is a guess p and a Gaussian error of standard deviation s, then x_t = a x_0 + n e (a and n: the shares of signal
-and noise, a^2 + n^2 = 1) tells the best estimate of x_0 and how wrong it still is; the denoiser F says the rest, in units
-of that. This is the preconditioning of Karras et al. (EDM, arXiv:2206.00364, section 5), whose p is 0, about another mean,
-and written for the velocity v = a e - n x_0 (Salimans and Ho, arXiv:2202.00512):
+and noise, a^2 + n^2 = 1) tells the best estimate of x_0 and how wrong it still is; the denoiser F says the rest, in
+units of that. This is the preconditioning of Karras et al. (EDM, arXiv:2206.00364, section 5), whose p is 0, about
+another mean, and written for the velocity v = a e - n x_0 (Salimans and Ho, arXiv:2202.00512):
 
     v = n / d (a (1 - s^2) x_t - p) + s / sqrt(d) F,    d = a^2 s^2 + n^2
 

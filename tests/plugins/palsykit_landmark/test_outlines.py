@@ -78,8 +78,24 @@ def test_the_picture_beside_is_bent_to_the_drivers_points():
     assert encoded.spatial.shape == (2, built.spec.spatial, 32, 32) == (2, len(PARTS) + 3, 32, 32)
     own, points = (network(view.image).points for view in (identity, driver))
     assert torch.equal(features["own"], own)
-    assert torch.equal(encoded.spatial[:, len(PARTS) :], warp(identity.image, own, retargeted(points, own)))
+    laid = retargeted(points, own).float()
+    assert torch.equal(encoded.spatial[:, : len(PARTS)], outlines(laid, 32))
+    assert torch.equal(encoded.spatial[:, len(PARTS) :], warp(identity.image, own, laid))
     assert torch.allclose(built(built.extract(identity, identity)).spatial[:, -3:], identity.image, atol=1e-3)
+
+
+def test_the_bent_picture_can_be_the_guess():
+    torch.manual_seed(0)
+    network = SharedNetwork("points", MobileFaceNet(32, width=0.125))
+    network.freeze()
+    built = LandmarkEncoder(32, network=network, width=24, warp=True, guess=0.08)
+    view = FaceView.of_images(torch.rand(2, 3, 32, 32) * 2 - 1)
+    encoded = built(built.extract(view, view))
+    assert built.spec.guess
+    assert torch.equal(encoded.guess.image, encoded.spatial)
+    assert torch.equal(encoded.guess.error, torch.full((2,), 0.08))
+    with pytest.raises(ValueError, match=r"found guess: 0.08 and warp: false"):
+        LandmarkEncoder(32, network=network, guess=0.08)
 
 
 def test_a_warp_needs_a_picture_beside_and_nothing_else_takes_one():
