@@ -1,16 +1,53 @@
 """``palsykit synthesize``: labelled pictures in bulk from a trained run."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from palsykit.cli.arguments import RunFolderArgument, existing_run
+from palsykit.cli.audit import Judges, Network, TrainedOn
 from palsykit.errors import PalsykitError
 
 if TYPE_CHECKING:
+    from palsykit.audit.opening import Options
+    from palsykit.audit.release import Released
     from palsykit.run.synthesize import Order
+
+
+class Resembling(StrEnum):
+    """What becomes of pictures that resemble a training person who was not asked for."""
+
+    REFUSE = "refuse"
+    DROP = "drop"
+    KEEP = "keep"
+
+
+IdentitiesOption = Annotated[
+    str,
+    typer.Option(
+        "--identities",
+        metavar="N|DIR",
+        help="N people held out from the run's training, or a folder: square face crops, or an imagefolder.",
+        show_default=False,
+    ),
+]
+ResemblingOption = Annotated[
+    Resembling,
+    typer.Option(
+        "--resembling",
+        help="Pictures nearer to a training person than held-out people are to others: refuse the release, drop them, "
+        "or keep them.",
+    ),
+]
+DataOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data", metavar="KEY=VALUE", help="With N: a key of the run's data set, as test=1000 for more people."
+    ),
+]
 
 
 def command(
@@ -18,15 +55,7 @@ def command(
     folder: Annotated[
         Path, typer.Argument(metavar="DEST", help="A folder, new or begun by the same command.", show_default=False)
     ],
-    identities: Annotated[
-        str,
-        typer.Option(
-            "--identities",
-            metavar="N|DIR",
-            help="N people held out from the run's training, or a folder: square face crops, or an imagefolder.",
-            show_default=False,
-        ),
-    ],
+    identities: IdentitiesOption,
     expressions: Annotated[str, typer.Option("--expressions", help="all, or names apart by commas.")] = "all",
     sides: Annotated[
         str, typer.Option("--sides", help="The subject's affected sides: left, right, bilateral, none.")
@@ -43,18 +72,17 @@ def command(
     guidance: Annotated[
         float | None, typer.Option("--guidance", help="Classifier-free guidance; the recipe's if omitted, 1 is none.")
     ] = None,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--data", metavar="KEY=VALUE", help="With N: a key of the run's data set, as test=1000 for more people."
-        ),
-    ] = None,
+    data: DataOption = None,
     poser: Annotated[
         str | None, typer.Option("--poser", metavar="NAME", help="What makes drivers; the recipe's if omitted.")
     ] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", help="Pictures at a time; changes none of them.")] = 16,
+    resembling: ResemblingOption = Resembling.REFUSE,
+    network: Network = None,
+    judges: Judges = None,
+    trained_on: TrainedOn = None,
 ) -> None:
-    """Synthesise people x expressions x sides x severities. A stopped synthesis goes on where it left off."""
+    """Synthesise people x expressions x sides x severities, audit and release them. A stopped one goes on."""
     existing_run(run)
     from palsykit.faces.asking import cells, expressions_of, grades_of, sides_of
 
@@ -65,21 +93,32 @@ def command(
             f"--data with --identities {identities}: it is for people of the run's data, --identities N"
         )
 
+    from palsykit.audit.opening import Options
     from palsykit.run.synthesize import Order
 
     order = Order(tuple(asked), per_cell, seed, guidance, span, batch_size)
     try:
-        _synthesize(run, folder, identities, order, data or [], poser)
+        options = Options(network, judges, tuple(trained_on or ()), photographs=0)
+        _synthesize(run, folder, identities, order, data or [], poser, resembling, options)
     except KeyboardInterrupt:
         print("\nStopped. The same command goes on where it left off.", file=sys.stderr)
         raise typer.Exit(130) from None
 
 
-def _synthesize(run: Path, folder: Path, identities: str, order: "Order", data: list[str], poser: str | None) -> None:
+def _synthesize(
+    run: Path,
+    folder: Path,
+    identities: str,
+    order: "Order",
+    data: list[str],
+    poser: str | None,
+    resembling: Resembling,
+    options: "Options",
+) -> None:
+    from palsykit.audit.release import synthesize_and_release
     from palsykit.progress import say
     from palsykit.run.front import load
     from palsykit.run.people import held_out, in_folder
-    from palsykit.run.synthesize import synthesize
 
     model = load(run, poser=poser)
     if identities.isdigit():
@@ -89,13 +128,29 @@ def _synthesize(run: Path, folder: Path, identities: str, order: "Order", data: 
     say(f"identities: {people.source}; drivers: their photographs, posed by {model.poser_block().use}")
     if people.left_out:
         say(f"left out: {len(people.left_out)}, such as {people.left_out[0]}")
-    done = synthesize(model, run, people, order, folder)
+    released = synthesize_and_release(model, run, people, order, folder, resembling.value, options)
+    done = released.done
     total, cells = done.made + done.kept, len(order.cells)
     print(
         f"{total} pictures of {len(people.persons)} people in {done.images}: {cells} cells, {order.per_cell} of each "
         f"person in each ({done.made} made now, {done.kept} kept). "
         f"Counts: {folder / 'counts.csv'}. Contact sheet: {done.sheet}"
     )
+    _say(released)
+
+
+def _say(released: "Released") -> None:
+    """What the audit found."""
+    if released.dropped:
+        print(f"Left out: {released.dropped} pictures, in {released.done.images.parent / 'held-back'}.")
+    if released.audit is None:
+        print("Released before; nothing new to audit.")
+        return
+    from palsykit.report.audit import LEVELS
+
+    for finding in released.audit.findings:
+        print(f"{LEVELS[finding.level]} {finding.text}")
+    print(f"The closest pairs side by side, with training photographs, so not to be passed on: {released.page}")
 
 
 def strengths(text: str) -> tuple[float, float]:

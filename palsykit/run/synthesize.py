@@ -6,13 +6,14 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from palsykit import __version__
 from palsykit.atomic import write_text
@@ -30,6 +31,8 @@ from palsykit.run.sheets import contact_sheet
 from palsykit.seeds import derive
 
 MARKER = "synthesis.json"
+RELEASED, UNRELEASED, HELD_BACK = "images", "unreleased", "held-back"
+"""Folders of DEST: pictures that may go out; those that nobody has audited yet; those that an audit left out."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Synthesised:
-    """What is there now: ``made`` pictures in this sitting, ``kept`` from earlier ones."""
+    """What is there now: ``made`` pictures in this sitting, ``kept`` from earlier ones, in the folder ``images``."""
 
     images: Path
     sheet: Path
@@ -77,7 +80,10 @@ class Synthesised:
 
 
 def synthesize(model: Model, run: Path, people: People, order: Order, folder: Path) -> Synthesised:
-    """Makes what is not there yet of DEST/images (metadata.jsonl and pictures), then counts, card and contact sheet.
+    """Makes what is not there yet of a data set (metadata.jsonl and pictures), then counts, card and contact sheet.
+
+    The pictures are in DEST/unreleased until ``palsykit.audit.release`` gives them the name images. What an audit left
+    out is in DEST/held-back and is neither made again nor listed.
 
     Args:
         model: the trained run.
@@ -92,8 +98,8 @@ def synthesize(model: Model, run: Path, people: People, order: Order, folder: Pa
     _check(order)
     settings = _settings(model, people, order)
     _claim(folder, settings, {"run": run.name, "palsykit": __version__, "source": people.source})
-    images = folder / "images"
-    rows = list(_rows(people, order))
+    images = pictures_of(folder)
+    rows = [row for row in _rows(people, order) if not (folder / HELD_BACK / row.file).is_file()]
     facts = _facts(run, settings)
     left = [row for row in rows if not (images / row.file).is_file()]
     there = [row for row in rows if (images / row.file).is_file()]
@@ -109,6 +115,11 @@ def synthesize(model: Model, run: Path, people: People, order: Order, folder: Pa
     counts = _counted(rows)
     _finish(folder, people, rows, counts, settings)
     return Synthesised(images, folder / "contact-sheet.png", len(left), len(there), counts)
+
+
+def pictures_of(folder: Path) -> Path:
+    """The pictures and their metadata below DEST: released or not."""
+    return folder / RELEASED if (folder / RELEASED).is_dir() else folder / UNRELEASED
 
 
 def _check(order: Order) -> None:
@@ -139,9 +150,14 @@ def _settings(model: Model, people: People, order: Order) -> dict[str, Any]:
 
 def model_digest(model: Model) -> str:
     """SHA-256 of every weight that pictures depend on: the model's and the networks', by name."""
-    digest = hashlib.sha256()
     modules = {f"networks.{name}": network.module for name, network in sorted(model.parts.networks.items())}
-    for prefix, module in [("model", model.model), *modules.items()]:
+    return state_digest({"model": model.model, **modules})
+
+
+def state_digest(modules: Mapping[str, nn.Module | None]) -> str:
+    """SHA-256 of every weight of some modules, by name."""
+    digest = hashlib.sha256()
+    for prefix, module in modules.items():
         for name, value in ({} if module is None else module.state_dict()).items():
             digest.update(f"{prefix}.{name} {tuple(value.shape)} {value.dtype}".encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
@@ -256,7 +272,7 @@ def _finish(
     shown = [row for row in rows if row.copy == 0]
     sheet = contact_sheet(
         [
-            (row.person, row.labels, read_png(folder / "images" / row.file))
+            (row.person, row.labels, read_png(pictures_of(folder) / row.file))
             for row in shown[: 3 * len(settings["cells"])]
         ]
     )
@@ -272,7 +288,7 @@ def _card(people: People, count: int, settings: dict[str, Any]) -> str:
         "",
         f"- identities: {people.source}",
         f"- recipe {settings['recipe_hash']}, weights {settings['model_sha256']}, seed {settings['seed']}, "
-        f"guidance {settings['guidance']:g}; the seed of each picture is in images/metadata.jsonl",
+        f"guidance {settings['guidance']:g}; the seed of each picture is in {RELEASED}/metadata.jsonl",
         *(f"- left out: {line}" for line in people.left_out[:20]),
         "",
         *(f"- {what} {why}" for what, why in NOT_FOR),

@@ -22,7 +22,7 @@ from palsykit.registry import Entry, registry
 from palsykit.run import synthesize as module
 from palsykit.run.folder import RunFolder
 from palsykit.run.people import held_out, in_folder
-from palsykit.run.synthesize import Order, model_digest, synthesize
+from palsykit.run.synthesize import Order, model_digest, pictures_of, synthesize
 
 
 class Tint:
@@ -50,11 +50,11 @@ CELLS = tuple(cells(["rest", "smile_full"], [Side.LEFT, Side.RIGHT], [1, 4]))
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "images/metadata.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (pictures_of(folder) / "metadata.jsonl").read_text().splitlines()]
 
 
 def pixels(folder: Path) -> dict[str, bytes]:
-    images = folder / "images"
+    images = pictures_of(folder)
     return {row["file_name"]: Image.open(images / row["file_name"]).tobytes() for row in rows(folder)}
 
 
@@ -91,7 +91,7 @@ def test_every_row_says_where_its_picture_is_from(whole: Path, model: package.Mo
         assert row["model_sha256"] == model_digest(model)
         assert row["driver"] == "the identity photograph, posed by tint"
         assert row["subject"] not in trained
-    on_disk = {path.relative_to(whole / "images").as_posix() for path in (whole / "images").rglob("*.png")}
+    on_disk = {path.relative_to(pictures_of(whole)).as_posix() for path in pictures_of(whole).rglob("*.png")}
     assert on_disk == {row["file_name"] for row in lines}, "what is there is described, what is described is there"
     card = (whole / "README.md").read_text()
     assert "24 pictures, all synthetic" in card
@@ -99,11 +99,11 @@ def test_every_row_says_where_its_picture_is_from(whole: Path, model: package.Mo
 
 
 def test_it_is_an_imagefolder_that_palsykit_reads(whole: Path, tmp_path: Path) -> None:
-    block = PartBlock(use="imagefolder", parameters={"root": str(whole / "images")})
+    block = PartBlock(use="imagefolder", parameters={"root": str(pictures_of(whole))})
     faces = build_part("datasets", block, 32, tmp_path)
     assert len(faces.records) + sum("same picture" in rejected.reason for rejected in faces.rejected) == 24
     record = next(record for record in faces.records if record.labels.severity == 4)
-    assert np.array_equal(faces.image(record), np.asarray(Image.open(whole / "images" / record.key)))
+    assert np.array_equal(faces.image(record), np.asarray(Image.open(pictures_of(whole) / record.key)))
     assert record.labels.side in (Side.LEFT, Side.RIGHT)
 
 
@@ -135,14 +135,14 @@ def test_a_stopped_synthesis_goes_on(
     with pytest.raises(KeyboardInterrupt):
         synthesize(model, finished.path, people, order, tmp_path / "dest")
     assert len(rows(tmp_path / "dest")) == 10, "at every moment the metadata tells what is there"
-    kept = next((tmp_path / "dest/images").rglob("*.png"))
+    kept = next(pictures_of(tmp_path / "dest").rglob("*.png"))
     before = kept.stat().st_mtime_ns
     monkeypatch.setattr(module, "_make", made)
     done = synthesize(model, finished.path, people, order, tmp_path / "dest")
     assert (done.made, done.kept) == (14, 10)
     assert kept.stat().st_mtime_ns == before
     assert pixels(tmp_path / "dest") == pixels(whole)
-    for name in ("images/metadata.jsonl", "counts.csv", "README.md", "contact-sheet.png", "synthesis.json"):
+    for name in ("unreleased/metadata.jsonl", "counts.csv", "README.md", "contact-sheet.png", "synthesis.json"):
         assert (tmp_path / "dest" / name).read_bytes() == (whole / name).read_bytes(), name
 
 
@@ -152,7 +152,7 @@ def test_a_finished_one_makes_nothing_and_a_lost_picture_is_made_again(
     shutil.copytree(whole, tmp_path / "dest")
     people, order = held_out(model.parts, 2, 0), Order(CELLS, per_cell=2, batch_size=16)
     assert synthesize(model, finished.path, people, order, tmp_path / "dest").made == 0
-    lost = tmp_path / "dest/images" / rows(whole)[7]["file_name"]
+    lost = pictures_of(tmp_path / "dest") / rows(whole)[7]["file_name"]
     lost.unlink()
     assert synthesize(model, finished.path, people, order, tmp_path / "dest").made == 1
     assert lost.is_file()
@@ -172,13 +172,13 @@ def test_a_finished_one_makes_nothing_and_a_lost_picture_is_made_again(
 def test_other_settings_into_the_same_folder_are_refused_with_the_difference(
     whole: Path, model: package.Model, finished: RunFolder, changes: dict[str, Any], difference: str
 ) -> None:
-    before = (whole / "images/metadata.jsonl").read_bytes()
+    before = (pictures_of(whole) / "metadata.jsonl").read_bytes()
     order = Order(**{"cells": CELLS, "per_cell": 2, **changes})
     with pytest.raises(PalsykitError, match=rf"(?s)holds pictures of other settings.*{difference}"):
         synthesize(model, finished.path, held_out(model.parts, 2, 0), order, whole)
     with pytest.raises(PalsykitError, match=r"(?s)holds pictures of other settings.*identities: "):
         synthesize(model, finished.path, held_out(model.parts, 1, 0), Order(CELLS, per_cell=2), whole)
-    assert (whole / "images/metadata.jsonl").read_bytes() == before
+    assert (pictures_of(whole) / "metadata.jsonl").read_bytes() == before
 
 
 def test_a_folder_of_something_else_is_refused(model: package.Model, finished: RunFolder, tmp_path: Path) -> None:
@@ -286,12 +286,13 @@ def test_folders_that_cannot_be_used(model: package.Model, tmp_path: Path) -> No
 
 def test_the_command_line(finished: RunFolder, palsykit: Callable[..., Any], tmp_path: Path, whole: Path) -> None:
     asked = ("--identities", 2, "--expressions", "rest,smile_full", "--severities", "1,4", "--per-cell", 2)
-    done = palsykit("synthesize", finished.path, tmp_path / "dest", *asked, "--batch-size", 24)
+    done = palsykit("synthesize", finished.path, tmp_path / "dest", *asked, "--batch-size", 24, "--resembling", "keep")
     assert done.code == 0, done.err
     assert done.out.startswith("24 pictures of 2 people in ")
     assert "6 cells, 2 of each person in each (24 made now, 0 kept)" in done.out
     assert "2 people of the split 'test' of the run's data (face_space), held out from it" in done.err
     assert [r["seed"] for r in rows(tmp_path / "dest")] == [r["seed"] for r in rows(whole)]
+    assert pictures_of(tmp_path / "dest").name == "images", "released"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,190 @@
+"""The faces that an audit compares: training people, held-out people, and what was generated of whom."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palsykit.errors import PalsykitError
+from palsykit.faces.records import FaceDataset, FaceRecord
+from palsykit.recipe import load_recipe
+from palsykit.run.folder import RunFolder
+from palsykit.run.generate import read_png
+from palsykit.run.parts import Data, Parts, cache_folder
+from palsykit.run.people import People
+
+Picture = NDArray[np.uint8]
+METADATA = "metadata.jsonl"
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A photograph of a person.
+
+    Attributes:
+        key: of the photograph.
+        person: who.
+        read: the picture, uint8 [H, W, 3] in the face frame.
+    """
+
+    key: str
+    person: str
+    read: Callable[[], Picture]
+
+
+@dataclass(frozen=True, eq=False)
+class Synthesis:
+    """A generated picture.
+
+    Attributes:
+        file: below the audited folder.
+        person: whom it was asked to show.
+        read: the picture.
+        asked: the identity photograph that it was made from; None where nobody has it at hand.
+        held_out: whether that person is one of the held-out people of the run's data.
+    """
+
+    file: str
+    person: str
+    read: Callable[[], Picture]
+    asked: Face | None
+    held_out: bool
+
+
+@dataclass(frozen=True)
+class Populations:
+    """Who was trained on and who was not: photographs by person, in order; and what to beware of."""
+
+    training: list[Face]
+    held_out: list[Face]
+    cautions: list[str]
+
+
+def populations(parts: Parts, trained_on: Sequence[Path] = ()) -> Populations:
+    """The training people of a run's data, and its validation and test people, whom no step saw.
+
+    Args:
+        parts: the run's.
+        trained_on: further recipes whose training people count as trained on, such as that of the weights that the run
+            started from.
+
+    Raises:
+        PalsykitError: nobody was trained on, or fewer than two people were held out.
+    """
+    data = parts.data()
+    training = _faces(data.dataset, data.splits["train"])
+    for path in trained_on:
+        recipe = load_recipe(path)
+        block, size = recipe.settings.data, parts.settings.image_size
+        other = Data(parts.build("datasets", block, size, cache_folder()), recipe.settings.seed)
+        training += _faces(other.dataset, other.splits["train"], f"{recipe.name}:")
+    held_out = _faces(data.dataset, [*data.splits["validation"], *data.splits["test"]])
+    people = len({face.person for face in held_out})
+    if not training or people < 2:
+        raise PalsykitError(
+            f"{parts.recipe.name}: {len({face.person for face in training})} people to train on and {people} held out; "
+            "an audit needs one or more of the first and two or more of the second, whose resemblance to each other is "
+            "the yardstick: audit a run whose data has splits train, validation and test"
+        )
+    cautions = [] if trained_on else _unseen_training(parts)
+    return Populations(training, held_out, cautions)
+
+
+def _unseen_training(parts: Parts) -> list[str]:
+    """What else the weights learnt from, which this audit cannot look at."""
+    s = parts.settings
+    blocks = [*s.conditions.values(), *(block for block in (s.trainer,) if block is not None)]
+    used = {str(value) for block in blocks for value in block.parameters.values()}
+    shipped = [n for n, block in s.networks.items() if n in used and block.parameters.get("weights") is not None]
+    found = [f"the model went on from {s.train.start}"] if s.train.start is not None else []
+    found += [f"networks that condition or train it came with weights ({', '.join(shipped)})"] if shipped else []
+    if not found:
+        return []
+    return [
+        f"{' and '.join(found)}: whom those were trained on is not in this run's data and is not audited; name their "
+        "recipe with --trained-on where you have it"
+    ]
+
+
+def _faces(dataset: FaceDataset, records: Sequence[FaceRecord], prefix: str = "") -> list[Face]:
+    def reading(record: FaceRecord) -> Callable[[], Picture]:
+        return lambda: dataset.image(record)
+
+    return [Face(record.key, f"{prefix}{record.labels.subject}", reading(record)) for record in records]
+
+
+def of_run(run: RunFolder, parts: Parts) -> list[Synthesis]:
+    """The pictures that a run's stage ``generate`` wrote.
+
+    Raises:
+        PalsykitError: there are none.
+    """
+    return _listed(run.images, parts, {})
+
+
+def of_folder(images: Path, parts: Parts, people: People | None) -> list[Synthesis]:
+    """The pictures of a folder that ``palsykit synthesize`` wrote.
+
+    Args:
+        images: the folder with metadata.jsonl.
+        parts: the run's.
+        people: whom it was asked for; None where that is not known.
+    """
+    given = {} if people is None else {p.key: Face(p.key, p.name, p.picture) for p in people.persons}
+    return _listed(images, parts, given)
+
+
+def _listed(images: Path, parts: Parts, given: Mapping[str, Face]) -> list[Synthesis]:
+    data = parts.data()
+    records = {r.key: (r, split) for split, group in data.splits.items() for r in group}
+    found = []
+    for line in _lines(images / METADATA):
+        file, key, person = str(line["file_name"]), str(line.get("identity")), str(line["subject"])
+        record, split = records.get(key, (None, None))
+        asked = given.get(key)
+        if asked is None and record is not None and record.labels.subject == person:
+            asked = _faces(data.dataset, [record])[0]
+        path = images / file
+        held_out = asked is not None and split in ("validation", "test")
+        found.append(Synthesis(file, person, _reading(path, parts.settings.image_size), asked, held_out))
+    if not found:
+        raise PalsykitError(f"{images}: no pictures in {METADATA}; expected what a run or a synthesis generated")
+    return found
+
+
+def _reading(path: Path, size: int) -> Callable[[], Picture]:
+    def read() -> Picture:
+        try:
+            picture = read_png(path)
+        except OSError as error:
+            raise PalsykitError(
+                f"{path}: cannot be read ({error}); the command that made the folder makes it again"
+            ) from error
+        if picture.shape[:2] != (size, size):
+            raise PalsykitError(
+                f"{path}: {picture.shape[1]} x {picture.shape[0]} px, the run's pictures are {size} x {size}; expected "
+                "the folder as the run made it"
+            )
+        return picture
+
+    return read
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        for line in lines:
+            line["file_name"], line["subject"]
+    except OSError as error:
+        raise PalsykitError(
+            f"{path}: cannot be read ({error.strerror}); expected a finished run, or a folder of palsykit synthesize"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise PalsykitError(
+            f"{path}: not the metadata of generated pictures ({type(error).__name__}: {error})"
+        ) from None
+    return lines
