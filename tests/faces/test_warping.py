@@ -112,8 +112,8 @@ def test_gradients_are_those_of_small_steps():
     with torch.no_grad():
         rise = (value(target + 0.02 * direction) - value(target - 0.02 * direction)) / 0.04
     scale = (gradient.norm() * direction.norm()).item()
-    assert rise.item() == pytest.approx((gradient * direction).sum().item(), abs=0.002 * scale)
-    assert abs(rise.item()) > 0.01 * scale
+    assert rise.item() == pytest.approx((gradient * direction).sum().item(), rel=0.05)
+    assert rise.item() > 0.5 * scale, "most of the step goes where the gradient points"
 
 
 def test_a_row_does_not_depend_on_those_beside_it():
