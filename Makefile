@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 MANIFESTS := pyproject.toml constraints.txt
 
-.PHONY: help run test slow lint weights clean
+.PHONY: help run test slow lint weights benchmark-small clean
 .DELETE_ON_ERROR:
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make slow     the slow tests: clean environments, every scaffold, the tutorial"
 	@echo "make lint     ruff and mypy"
 	@echo "make weights  train the networks, the judges and the base model that palsykit ships (hours)"
+	@echo "make benchmark-small  every system of the benchmark, few people and steps: one report (two cores: half an hour)"
 	@echo "make clean    remove caches and builds; runs/ and $(VENV) stay"
 
 run: $(VENV)/.installed
@@ -42,6 +43,9 @@ weights: $(VENV)/.installed
 	$(BIN)/python -m palsykit_weights.export runs/judges
 	$(BIN)/palsykit run recipes/base.yaml
 	$(BIN)/python -m palsykit_weights.export runs/base
+
+benchmark-small: $(VENV)/.installed
+	$(BIN)/palsykit benchmark recipes/benchmark-small.yaml
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -29,11 +29,19 @@ class Images:
 
     Attributes:
         generated: first synthesis.
-        regenerated: synthesised once more with every condition taken from the first (aFID).
+        regenerated: synthesised once more with every condition taken from the first (afid/self2).
+        swapped_back: synthesised once more from the first, driven by the identity photograph: an expression put on and
+            taken off again (afid/swap_back).
     """
 
     generated: Tensor
     regenerated: Tensor | None = None
+    swapped_back: Tensor | None = None
+
+    def rows(self, start: int, stop: int) -> "Images":
+        """Rows ``start`` to ``stop`` (exclusive) of every pass."""
+        again, back = (None if found is None else found[start:stop] for found in (self.regenerated, self.swapped_back))
+        return Images(self.generated[start:stop], again, back)
 
 
 class RowMetric(Protocol):

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from palsykit import __version__
-from palsykit.cli import check, convert, data, evaluate, generate, plugins, run, show, synthesize
+from palsykit.cli import benchmark, check, convert, data, evaluate, generate, plugins, run, show, synthesize
 
 app = typer.Typer(
     help="Synthesis of facial-palsy photographs: recipes, trained models, pictures and reports. Not for diagnosis.",
@@ -38,6 +38,7 @@ for _name, _module in (
     ("generate", generate),
     ("synthesize", synthesize),
     ("evaluate", evaluate),
+    ("benchmark", benchmark),
 ):
     app.command(_name)(_module.command)
 

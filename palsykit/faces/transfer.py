@@ -85,11 +85,14 @@ def transfer_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
         torch.from_numpy(np.stack([points.astype(np.float32) for _, points in known])),
         tuple(_asked(pair) for pair in pairs),
     )
-    identity, driver = (
-        view(dataset, [pair.identity for pair in pairs]),
-        view(dataset, [pair.record for pair in pairs]),
-    )
-    return FaceBatch(identity, driver, target)
+    asked = asked_batch(dataset, pairs)
+    return FaceBatch(asked.identity, asked.driver, target)
+
+
+def asked_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
+    """Identity and driver of the pairs; nothing to compare with."""
+    identity, driver = ([pair.identity for pair in pairs], [pair.record for pair in pairs])
+    return FaceBatch(view(dataset, identity), view(dataset, driver))
 
 
 def _asked(pair: Pair) -> FaceLabels:

@@ -71,10 +71,23 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: with every problem that was found.
     """
     path = Path(path)
-    shown = displayed(path)
-    tree = apply(read_extended(path), overrides, shown)
+    return recipe_of(apply(read_extended(path), overrides, displayed(path)), path, displayed(path), path.stem)
+
+
+def recipe_of(tree: Tree, path: Path, shown: str, name: str) -> Recipe:
+    """A recipe from what is written, everything that it extends being merged in already.
+
+    Args:
+        tree: what is written.
+        path: the file that it is written in.
+        shown: what stands for it in messages.
+        name: of a recipe that does not say its own.
+
+    Raises:
+        RecipeError: with every problem that was found.
+    """
     resolved = check(tree, shown)
-    resolved["name"] = resolved["name"] or path.stem
+    resolved["name"] = resolved["name"] or name
     settings = settings_of(resolved)
     return Recipe(resolved["name"], path, settings, resolved, _hash(resolved), _origins(resolved, tree))
 

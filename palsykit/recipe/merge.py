@@ -17,14 +17,22 @@ def read_extended(path: Path, below: tuple[Path, ...] = ()) -> Tree:
     Raises:
         RecipeError: a file cannot be read, is missing, or extends itself.
     """
-    tree = read_file(path)
+    return extended(read_file(path), path, below)
+
+
+def extended(tree: Tree, path: Path, below: tuple[Path, ...] = ()) -> Tree:
+    """A recipe as it is written in the file ``path``, on top of everything it extends.
+
+    Raises:
+        RecipeError: a file cannot be read, is missing, or extends itself.
+    """
     parents = _parents(tree, path)
     merged = Tree({}, {})
     chain = (*below, path.resolve())
     for index, parent in enumerate(parents):
         spot = tree.spot(("extends",) if isinstance(tree.value["extends"], str) else ("extends", index))
         try:
-            found = locate(parent, path.parent)
+            found = locate(parent, spot.folder)
         except FileNotFoundError as error:
             problem = Problem(spot.value, "extends", f'"{parent}"', "an existing recipe", str(error))
             raise RecipeError(displayed(path), [problem]) from None

@@ -42,18 +42,19 @@ def paragraphs(text: str) -> list[str]:
 
 
 def _figure(rows: list[FigureRow]) -> Picture:
-    return Picture(_address("image/png", figure_png(rows)), figure_alt(rows))
+    return Picture(address("image/png", figure_png(rows)), figure_alt(rows))
 
 
 def _curve(training: str, curve: Curve) -> Picture:
     spoken = curve_in_words(curve)
-    address = _address("image/svg+xml", curve_svg(curve).encode())
-    return Picture(address, f"Curve of {curve.name} in {training}: {spoken}.", curve.name, spoken)
+    picture = address("image/svg+xml", curve_svg(curve).encode())
+    return Picture(picture, f"Curve of {curve.name} in {training}: {spoken}.", curve.name, spoken)
 
 
 def _columns(table: dict[str, dict[str, int]]) -> list[str]:
     return list(dict.fromkeys(column for row in table.values() for column in row))
 
 
-def _address(kind: str, content: bytes) -> str:
+def address(kind: str, content: bytes) -> str:
+    """A file as an address that holds it."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

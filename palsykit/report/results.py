@@ -1,4 +1,4 @@
-"""The page of results: its title, its lines and what a figure depends on."""
+"""The page of results: its title, what a figure should reach and what it depends on."""
 
 import hashlib
 import subprocess
@@ -6,48 +6,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from palsykit.report.tables import WithInterval
 from palsykit.resources import locate
 
 TITLE = """# Results
 
-Written by `benchmarks/reference.py` and `benchmarks/ablations.py`, section by section; not edited by hand. A figure
-has its 95 % bootstrap interval (1,000 samples of people, all of a person's pictures together; 200 for aFID) in
-brackets. The metrics' definitions are on the cards in every run's `report.html`.
+Written by `palsykit benchmark`, section by section; not edited by hand. A figure has its 95 % bootstrap interval over
+people, all of a person's pictures together, in brackets. The metrics' definitions are on the cards in every report.
 """
 
 
 @dataclass(frozen=True)
 class Aim:
-    """What a figure of the model should reach: at least or at most a value, or more than the copy has."""
+    """What a figure should reach: at least or at most a value, or more than another system has.
+
+    Attributes:
+        above: the other system.
+        lower: whether less of the figure is better, so that to surpass is to be below.
+    """
 
     least: float | None = None
     most: float | None = None
-    above_copy: bool = False
+    above: str | None = None
+    lower: bool = False
 
     def words(self) -> str:
-        if self.above_copy:
-            return "> copy"
-        return "" if self.least is self.most else f"≥ {self.least:g}" if self.least is not None else f"≤ {self.most:g}"
+        """As a table says it; "" without an aim."""
+        said = [f"≥ {self.least:g}"] if self.least is not None else []
+        said += [f"≤ {self.most:g}"] if self.most is not None else []
+        return " and ".join(said + ([f"{'<' if self.lower else '>'} {self.above}"] if self.above else []))
 
-    def reached(self, model: WithInterval, copy: WithInterval) -> str:
-        if self.above_copy:
-            return "yes" if model.value > copy.value else "no"
-        if self.least is not None:
-            return "yes" if model.value >= self.least else "no"
-        return "" if self.most is None else "yes" if model.value <= self.most else "no"
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row of the table: a figure, how it is called, its decimal places and what should be reached."""
-
-    figure: str
-    label: str
-    digits: int = 3
-    aim: Aim = Aim()
-    lower: bool = False
-    """Whether less of it is better."""
+    def reached(self, value: float, other: float | None = None) -> bool | None:
+        """Whether a system's value reaches it; None without an aim, or without the other system's value."""
+        if not self.words() or (self.above and other is None):
+            return None
+        better = other is None or (value < other if self.lower else value > other)
+        least, most = self.least is None or value >= self.least, self.most is None or value <= self.most
+        return bool(least and most and (not self.above or better))
 
 
 def commit(root: Path) -> str:

@@ -66,19 +66,22 @@ def draw_sheet(panels: list[Panel], face: int, footer: str = "") -> Image.Image:
 def _panel(panel: Panel, factor: int) -> Image.Image:
     side = panel.identity.shape[0] * factor
     heads = round(max(_font(False).getlength(name) for name, _ in panel.rows)) + GAP
-    left, top = MARGIN + side + 2 * MARGIN + heads, MARGIN + LINE * (2 + bool(panel.over)) + GAP
     step = side + GAP
+    columns = [_wrapped(text, step) for text in panel.columns]
+    over = [(_wrapped(text, step * (last - first + 1)), first, last) for text, first, last in _spans(panel.over)]
+    deep, high = (max((len(lines) for lines in found), default=0) for found in (columns, [o[0] for o in over]))
+    left, top = MARGIN + side + 2 * MARGIN + heads, MARGIN + LINE * (1 + deep + high) + GAP
     right = max(left + step * len(panel.columns), round(_font(True).getlength(panel.title)) + MARGIN) + MARGIN
     canvas = Image.new("RGB", (right, top + step * len(panel.rows) + MARGIN), "white")
     pen = ImageDraw.Draw(canvas)
     pen.text((MARGIN, MARGIN), panel.title, fill=INK, font=_font(True))
     pen.text((MARGIN + side / 2, top - GAP), "identity", fill=MUTED, font=_font(False), anchor="md")
     _paste(canvas, panel.identity, (MARGIN, top), side)
-    for text, first, last in _spans(panel.over):
+    for lines, first, last in over:
         middle = left + (first + last + 1) * step / 2 - GAP / 2
-        pen.text((middle, top - GAP - LINE), text, fill=INK, font=_font(True), anchor="md")
-    for column, text in enumerate(panel.columns):
-        pen.text((left + column * step + side / 2, top - GAP), text, fill=MUTED, font=_font(False), anchor="md")
+        _upwards(pen, (middle, top - GAP - LINE * deep), lines, INK, bold=True)
+    for column, lines in enumerate(columns):
+        _upwards(pen, (left + column * step + side / 2, top - GAP), lines, MUTED, bold=False)
     for row, (name, pictures) in enumerate(panel.rows):
         down = top + row * step
         pen.text((left - 2 * GAP, down + side / 2), name, fill=INK, font=_font(False), anchor="rm")
@@ -96,6 +99,23 @@ def _spans(headings: tuple[str, ...]) -> list[tuple[str, int, int]]:
         else:
             spans.append((text, column, column))
     return spans
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """``text`` in lines that fit ``width`` px where its words allow."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and _font(True).getlength(f"{lines[-1]} {word}") <= width:
+            lines[-1] = f"{lines[-1]} {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def _upwards(pen: ImageDraw.ImageDraw, at: tuple[float, float], lines: list[str], fill: str, bold: bool) -> None:
+    """Lines, the last of them standing on ``at``, centred."""
+    for number, line in enumerate(reversed(lines)):
+        pen.text((at[0], at[1] - LINE * number), line, fill=fill, font=_font(bold), anchor="md")
 
 
 def _paste(canvas: Image.Image, picture: Picture | None, at: tuple[int, int], side: int) -> None:

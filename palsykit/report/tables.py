@@ -24,11 +24,15 @@ def cell(figure: WithInterval | None, digits: int = 3, signed: bool = False) -> 
     """A figure as people write it: 0.953 (0.940 to 0.965); a dash where it is not defined."""
     if figure is None or math.isnan(figure.value):
         return "-"
-    sign = "+" if signed else ""
-    value = f"{figure.value:{sign}.{digits}f}"
+    value = fixed(figure.value, digits, signed)
     if figure.low is None or figure.high is None:
         return value
-    return f"{value} ({figure.low:{sign}.{digits}f} to {figure.high:{sign}.{digits}f})"
+    return f"{value} ({fixed(figure.low, digits, signed)} to {fixed(figure.high, digits, signed)})"
+
+
+def fixed(value: float, digits: int, signed: bool = False) -> str:
+    """A number with so many decimal places; nothing is "-0"."""
+    return f"{round(value, digits) + 0.0:{'+' if signed else ''}.{digits}f}"
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -37,10 +41,45 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     Raises:
         ValueError: for a row of another length than the head.
     """
-    if any(len(row) != len(head) for row in rows):
-        raise ValueError(f"rows of {sorted({len(row) for row in rows})} cells under a head of {len(head)}")
+    _check_widths(head, rows)
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(one.replace('|', chr(92) + '|') for one in line)} |" for line in lines)
+
+
+def latex(head: Sequence[str], rows: Sequence[Sequence[str]], escaped: int | None = None) -> str:
+    """A LaTeX tabular (package booktabs), the first column to the left and the others to the right.
+
+    Args:
+        head: of the columns, as plain text.
+        rows: their cells, as plain text in the first ``escaped`` columns, as LaTeX in the others; all plain if None.
+
+    Raises:
+        ValueError: for a row of another length than the head.
+    """
+    _check_widths(head, rows)
+    plain = len(head) if escaped is None else escaped
+    lines = [[escape(text) if column < plain else text for column, text in enumerate(row)] for row in rows]
+    body = [f"{' & '.join(line)} {chr(92) * 2}" for line in ([escape(text) for text in head], *lines)]
+    columns = "l" + "r" * (len(head) - 1)
+    parts = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", body[0], r"\midrule", *body[1:]]
+    return "\n".join([*parts, r"\bottomrule", r"\end{tabular}"])
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "≥": r"$\geq$", "≤": r"$\leq$",
+    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "|": r"$|$",
+}  # fmt: skip
+
+
+def escape(text: str) -> str:
+    """Plain text as LaTeX sets it."""
+    return "".join(_LATEX.get(letter, letter) for letter in text)
+
+
+def _check_widths(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    if any(len(row) != len(head) for row in rows):
+        raise ValueError(f"rows of {sorted({len(row) for row in rows})} cells under a head of {len(head)}")
 
 
 def put_section(page: Path, name: str, text: str, title: str) -> None:

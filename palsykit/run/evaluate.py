@@ -9,22 +9,17 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from palsykit.atomic import write_text
-from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import Pair
-from palsykit.faces.views import batch, to_pictures, to_tensor
-from palsykit.interfaces import FaceBatch, FaceView, Images, Synthesiser
-from palsykit.progress import track
+from palsykit.faces.views import batch, to_tensor
+from palsykit.interfaces import Images, Synthesiser
 from palsykit.run.folder import RunFolder
-from palsykit.run.generate import chosen_pairs, generated, read_png, save_png
+from palsykit.run.generate import chosen_pairs, generated
 from palsykit.run.measure import Figure, Statistic, measure, summarise
 from palsykit.run.parts import Parts
+from palsykit.run.passes import PASSES, check_needs, kept
 from palsykit.run.protocols import SELF
-from palsykit.seeds import derive
-
-PASSES = frozenset({"regenerated"})
 
 
 def evaluate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict[str, Any]) -> None:
@@ -48,51 +43,20 @@ def statistics(run: RunFolder, parts: Parts, synthesiser: Synthesiser) -> tuple[
     pairs = chosen_pairs(parts)
     faces = batch(parts.data().dataset, pairs).to(parts.device)
     images = Images(to_tensor(np.stack(generated(run))).to(parts.device))
-    if any("regenerated" in metric.needs for metric in metrics.values()):
-        images.regenerated = _regenerate(run, parts, synthesiser, pairs, faces, images.generated)
+    settings = parts.settings.generate
+    for name in sorted(check_needs(metrics)):
+        again = PASSES[name]
+        seeds = [again.seed(settings.seed, pair) for pair in pairs]
+        made = kept(
+            synthesiser, again.faces(faces, images.generated), seeds, run.path / name, settings.batch_size, name
+        )
+        setattr(images, name, made)
     return measure(metrics, faces, images, parts.settings.generate.batch_size), pairs
 
 
 def built_metrics(parts: Parts) -> dict[str, Any]:
-    """The recipe's metrics, fed nothing yet.
-
-    Raises:
-        PalsykitError: for one that needs a pass that core does not make.
-    """
-    metrics = {name: parts.build("metrics", block) for name, block in parts.settings.metrics.items()}
-    needs = frozenset().union(*(metric.needs for metric in metrics.values()))
-    if unknown := needs - PASSES:
-        raise PalsykitError(
-            f"metrics need the passes {sorted(unknown)}; core makes {sorted(PASSES)}; use other metrics"
-        )
-    return metrics
-
-
-def _regenerate(
-    run: RunFolder, parts: Parts, synthesiser: Synthesiser, pairs: list[Pair], faces: FaceBatch, first: Tensor
-) -> Tensor:
-    """Synthesises once more, with every condition taken from the first synthesis; kept in regenerated/."""
-    files = [run.path / "regenerated" / f"{number:05d}.png" for number in range(len(pairs))]
-    size = parts.settings.generate.batch_size
-    with track("regenerate", len(pairs), "images") as progress:
-        for start in range(0, len(pairs), size):
-            stop = min(start + size, len(pairs))
-            if not all(file.exists() for file in files[start:stop]):
-                again = FaceBatch(
-                    _seen(first[start:stop], faces.identity, start), _seen(first[start:stop], faces.driver, start)
-                )
-                seeds = [derive("again", parts.settings.generate.seed, pair.record.key) for pair in pairs[start:stop]]
-                pictures = to_pictures(synthesiser.generate(again, seeds))
-                for file, picture in zip(files[start:stop], pictures, strict=True):
-                    save_png(picture, file)
-            progress.advance(stop - start)
-    return to_tensor(np.stack([read_png(file) for file in files])).to(first.device)
-
-
-def _seen(image: Tensor, view: FaceView, start: int) -> FaceView:
-    """A view of synthesised pictures: what was asked for is known of them, their landmarks are not."""
-    unknown = FaceView.of_images(image)
-    return FaceView(image, unknown.landmarks, view.labels[start : start + len(image)])
+    """The recipe's metrics, fed nothing yet."""
+    return {name: parts.build("metrics", block) for name, block in parts.settings.metrics.items()}
 
 
 def _as_json(figures: dict[str, Figure], parts: Parts, count: int) -> dict[str, Any]:

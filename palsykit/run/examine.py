@@ -1,25 +1,26 @@
 """Systems side by side: the same held-out people, protocol and judges for each; pictures are kept and gone on with."""
 
+import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from palsykit.atomic import write_text
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import Pair
-from palsykit.faces.views import to_pictures, to_tensor
+from palsykit.faces.views import batch
 from palsykit.interfaces import FaceBatch, Images, Synthesiser
-from palsykit.progress import track
 from palsykit.run.evaluate import built_metrics
-from palsykit.run.generate import read_png, row_seed, save_png
+from palsykit.run.generate import row_seed
 from palsykit.run.measure import Statistic, measure
 from palsykit.run.parts import Parts
-from palsykit.run.protocols import Protocol
+from palsykit.run.passes import PASSES, check_needs, kept, seconds_each
+from palsykit.run.protocols import SELF, Protocol
+
+FIRST, SECONDS = "generated", "seconds.json"
 
 
 @dataclass(frozen=True)
@@ -29,28 +30,51 @@ class Examination:
     Attributes:
         judges: parts whose metrics measure.
         pairs: N rows.
-        faces: the rows with their truth.
+        faces: the rows, with their truth where the protocol knows one.
+        needs: the passes that the metrics ask for beyond the first.
     """
 
     judges: Parts
     protocol: Protocol
     pairs: Sequence[Pair]
     faces: FaceBatch
+    needs: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def rows_name(self) -> str:
+        """Names the rows, for a folder of their pictures; protocols that ask for the same pictures share it."""
+        rows = json.dumps([_row(pair) for pair in self.pairs])
+        return f"rows-{hashlib.sha256(rows.encode()).hexdigest()[:10]}"
 
     @property
     def subjects(self) -> list[str]:
         """Whose face each row should show; intervals draw them whole."""
         return [str(pair.identity.labels.subject) for pair in self.pairs]
 
-    def truth(self) -> Tensor:
-        """What a perfect synthesis would be, [N, 3, H, W]."""
-        assert self.faces.target is not None  # every protocol has one
-        return self.faces.target.image
+    def measured(self, images: Images) -> dict[str, Statistic]:
+        """The judges' figures of pictures, by name; metrics whose passes are not there are left out."""
+        there = {name for name in PASSES if getattr(images, name) is not None}
+        metrics = {
+            name: metric for name, metric in built_metrics(self.judges).items() if metric.needs <= {FIRST, *there}
+        }
+        return measure(metrics, self.faces, images, self.judges.settings.generate.batch_size)
 
-    def measured(self, generated: Tensor) -> dict[str, Statistic]:
-        """The judges' figures of pictures [N, 3, H, W], by name."""
-        metrics = {n: m for n, m in built_metrics(self.judges).items() if "regenerated" not in m.needs}
-        return measure(metrics, self.faces, Images(generated), self.judges.settings.generate.batch_size)
+    def ceiling(self) -> tuple["Examination", Images]:
+        """What a perfect synthesis would be, and the rows to measure it on: the truth against the truth.
+
+        Where the protocol knows none: the people's own real photographs, each against its own labels.
+        """
+        if self.faces.target is not None:
+            return self, _perfect(self.faces, self.faces.target.image)
+        data, settings = self.judges.data(), self.judges.settings
+        own = SELF.chosen(data.splits[settings.generate.split], settings.generate.identities, settings.seed)
+        faces = batch(data.dataset, own).to(self.judges.device)
+        real = Examination(self.judges, self.protocol, own, FaceBatch(faces.identity, faces.driver), self.needs)
+        return real, _perfect(real.faces, faces.driver.image)
+
+
+def _perfect(faces: FaceBatch, image: Tensor) -> Images:
+    return Images(image, image, faces.identity.image)
 
 
 def examination(judges: Parts, protocol: Protocol) -> Examination:
@@ -70,37 +94,40 @@ def examination(judges: Parts, protocol: Protocol) -> Examination:
         faces = protocol.faces(data.dataset, pairs).to(judges.device)
     except ValueError as error:
         raise PalsykitError(f"{judges.recipe.name}: {protocol.name}: {error}") from error
-    return Examination(judges, protocol, pairs, faces)
+    return Examination(judges, protocol, pairs, faces, check_needs(built_metrics(judges)))
 
 
-def synthesised(exam: Examination, synthesiser: Synthesiser, folder: Path, maker: str, seed: int = 0) -> Tensor:
-    """Every row's picture [N, 3, H, W], 8-bit as saved; what is in ``folder`` already is not made again.
+def synthesised(exam: Examination, synthesiser: Synthesiser, folder: Path, maker: str, seed: int = 0) -> Images:
+    """Every row's pictures of every pass that the judges need; what is in ``folder`` already is not made again.
 
     Args:
         exam: whose rows.
         synthesiser: makes them.
-        folder: of the pictures; its made.json says of what they were made.
+        folder: of the pictures, a folder a pass; its made.json says of what they were made.
         maker: names everything that the pictures depend on beside the rows, such as a run's recipe hash.
         seed: of the noise, with each row's keys.
 
     Raises:
         PalsykitError: the folder's pictures were made of something else.
     """
-    seeds = [row_seed(seed, pair) for pair in exam.pairs]
-    _claim(folder, {"maker": maker, "protocol": exam.protocol.name, "rows": [_row(pair) for pair in exam.pairs],
-                    "seeds": seeds})  # fmt: skip
-    files = [folder / f"{number:05d}.png" for number in range(len(seeds))]
     size = exam.judges.settings.generate.batch_size
-    with track(f"{exam.protocol.name} {folder.parent.name}", len(seeds), "images") as progress:
-        for start in range(0, len(seeds), size):
-            part = files[start : start + size]
-            if not all(file.exists() for file in part):
-                with torch.inference_mode():
-                    made = synthesiser.generate(exam.faces.rows(start, start + size), seeds[start : start + size])
-                for file, picture in zip(part, to_pictures(made), strict=True):
-                    save_png(picture, file)
-            progress.advance(len(part))
-    return to_tensor(np.stack([read_png(file) for file in files])).to(exam.judges.device)
+    seeds = [row_seed(seed, pair) for pair in exam.pairs]
+    _claim(folder, {"maker": maker, "rows": [_row(pair) for pair in exam.pairs], "seeds": seeds})
+    images = Images(
+        kept(synthesiser, exam.faces, seeds, folder / FIRST, size, f"{exam.protocol.name}: {FIRST}", folder / SECONDS)
+    )
+    for name in sorted(exam.needs):
+        again = PASSES[name]
+        rows = [again.seed(seed, pair) for pair in exam.pairs]
+        title = f"{exam.protocol.name}: {name}"
+        made = kept(synthesiser, again.faces(exam.faces, images.generated), rows, folder / name, size, title)
+        setattr(images, name, made)
+    return images
+
+
+def synthesis_seconds(folder: Path) -> float | None:
+    """Seconds a picture of the first pass took in a folder of ``synthesised``; None where that was not counted."""
+    return seconds_each(folder / SECONDS)
 
 
 def _row(pair: Pair) -> list[str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from palsykit.interfaces import FaceBatch, Images, MetricCard
 from palsykit.seeds import derive
 
-RESAMPLES, FEW_RESAMPLES = 1000, 200
+RESAMPLES = 1000
 Rows = NDArray[np.int64]
 
 
@@ -41,7 +41,7 @@ class Statistic:
     Attributes:
         of: its value on some rows, which may come more than once; NaN where it is not defined.
         count: rows that it is defined for.
-        column: the value of each row, where the figure is their mean.
+        column: the value of each row, NaN where it has none, where the figure is their mean.
         quick: cheap and unbiased enough to be bootstrapped as a matter of course; not so a distance of whole sets.
     """
 
@@ -58,14 +58,14 @@ def measure(metrics: Mapping[str, Any], faces: FaceBatch, images: Images, size: 
     for name, metric in metrics.items():
         columns: dict[str, list[float]] = {}
         for start in range(0, len(faces), size):
-            part, passes = faces.rows(start, start + size), _part(images, start, start + size)
+            part, passes = faces.rows(start, start + size), images.rows(start, start + size)
             with torch.inference_mode():
                 if hasattr(metric, "update"):
                     metric.update(part, passes)
                 else:
                     for key, column in metric.rows(part, passes).items():
                         columns.setdefault(key, []).extend(column.float().cpu().tolist())
-        found |= {named(name, key): _mean(_card(metric, key), column) for key, column in columns.items()}
+        found |= {named(name, key): mean_of(_card(metric, key), column) for key, column in columns.items()}
         if hasattr(metric, "update"):
             found |= _together(name, metric, len(faces))
     return found
@@ -76,38 +76,56 @@ def named(metric: str, figure: str) -> str:
     return figure if f"{figure}_".startswith(f"{metric}_") else f"{metric}/{figure}"
 
 
-def summarise(statistic: Statistic, subjects: Sequence[str], seed: int, thorough: bool = False) -> Figure:
+def summarise(
+    statistic: Statistic, subjects: Sequence[str], seed: int, samples: int = RESAMPLES, set_samples: int = 0
+) -> Figure:
     """A figure with its interval, subjects drawn whole (Efron and Tibshirani 1993).
 
     Args:
         statistic: the figure.
         subjects: of each row.
         seed: of the bootstrap.
-        thorough: an interval for distances of whole sets as well, from fewer samples. Such a distance is biased upwards
-            where rows repeat, so its bootstrap values are moved until their mean is the figure.
+        samples: bootstrap samples.
+        set_samples: the same for distances of whole sets, which take longer; 0 gives those no interval.
     """
     value = statistic.of(np.arange(len(subjects)))
-    if math.isnan(value) or not (statistic.quick or thorough):
-        return Figure(value, None, None, statistic.count, statistic.card)
-    rows = resamples(subjects, seed, RESAMPLES if statistic.quick else FEW_RESAMPLES)
-    drawn = np.array([statistic.of(chosen) for chosen in rows])
-    if not statistic.quick:
-        drawn = drawn + (value - np.nanmean(drawn)) if np.isfinite(drawn).any() else drawn
+    drawn = bootstrap(statistic, subjects, seed, samples, set_samples)
     low, high = interval(drawn.tolist(), len(set(subjects)))
     return Figure(value, low, high, statistic.count, statistic.card)
+
+
+def bootstrap(
+    statistic: Statistic, subjects: Sequence[str], seed: int, samples: int, set_samples: int
+) -> NDArray[np.float64]:
+    """The values of a figure in samples of subjects, as ``summarise`` takes them; none where it is not defined.
+
+    A distance of whole sets is biased upwards where rows repeat: its values are moved until their mean is the figure.
+    """
+    value = statistic.of(np.arange(len(subjects)))
+    count = samples if statistic.quick else set_samples
+    if math.isnan(value) or not count:
+        return np.empty(0)
+    drawn = np.array([statistic.of(chosen) for chosen in resamples(subjects, seed, count)])
+    if not statistic.quick and np.isfinite(drawn).any():
+        drawn = drawn + (value - np.nanmean(drawn))
+    return drawn
 
 
 def average(statistics: Sequence[Statistic]) -> Statistic:
     """The mean of one figure over several measurements of the same rows, such as training seeds."""
     first = statistics[0]
     count, quick = min(s.count for s in statistics), all(s.quick for s in statistics)
-    return Statistic(first.card, lambda rows: float(np.mean([s.of(rows) for s in statistics])), count, quick=quick)
+    columns = [s.column for s in statistics if s.column is not None]
+    column = np.mean(columns, axis=0).tolist() if len(columns) == len(statistics) else None
+    return Statistic(first.card, lambda rows: float(np.mean([s.of(rows) for s in statistics])), count, column, quick)
 
 
 def difference(one: Statistic, other: Statistic) -> Statistic:
     """One figure less another of the same rows; its bootstrap draws the same subjects for both, so it is paired."""
     count, quick = min(one.count, other.count), one.quick and other.quick
-    return Statistic(one.card, lambda rows: one.of(rows) - other.of(rows), count, quick=quick)
+    both = one.column is not None and other.column is not None
+    column = (np.array(one.column) - np.array(other.column)).tolist() if both else None
+    return Statistic(one.card, lambda rows: one.of(rows) - other.of(rows), count, column, quick)
 
 
 def resamples(subjects: Sequence[str], seed: int, count: int = RESAMPLES) -> list[Rows]:
@@ -133,12 +151,8 @@ def interval(drawn: Sequence[float], subjects: int) -> tuple[float | None, float
     return float(low), float(high)
 
 
-def _part(images: Images, start: int, stop: int) -> Images:
-    again = None if images.regenerated is None else images.regenerated[start:stop]
-    return Images(images.generated[start:stop], again)
-
-
-def _mean(card: MetricCard, column: list[float]) -> Statistic:
+def mean_of(card: MetricCard, column: list[float]) -> Statistic:
+    """The mean of a value a row; rows where it is NaN do not count."""
     values = np.array(column)
     defined = ~np.isnan(values)
     filled = np.where(defined, values, 0.0)

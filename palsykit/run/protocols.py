@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from palsykit.faces.pairing import Pair, by_subject, grid
 from palsykit.faces.records import FaceDataset, FaceRecord
-from palsykit.faces.transfer import transfer_batch, transfer_pairs
+from palsykit.faces.transfer import asked_batch, transfer_batch, transfer_pairs
 from palsykit.faces.views import batch
 from palsykit.interfaces import FaceBatch
 
@@ -17,7 +17,7 @@ class Protocol:
     Attributes:
         words: says it to a reader.
         pairs: (records, seed) -> identity photographs with what drives them.
-        faces: (data set, pairs) -> the batch with its truth.
+        faces: (data set, pairs) -> the batch, with its truth where the protocol knows one.
     """
 
     name: str
@@ -50,4 +50,13 @@ TRANSFER = Protocol(
     transfer_pairs,
     transfer_batch,
 )
-PROTOCOLS = {protocol.name: protocol for protocol in (SELF, TRANSFER)}
+UNTOLD = Protocol(
+    "transfer-without-truth",
+    "transfer-without-truth: the driver is another held-out person; nobody knows what the identity person would "
+    "look like, so only what needs no true picture is measured: who it is, and which expression, side and grade a "
+    "judge sees against those of the driver; the row of the truth is the people's real photographs, each against its "
+    "own labels",
+    transfer_pairs,
+    asked_batch,
+)
+PROTOCOLS = {protocol.name: protocol for protocol in (SELF, TRANSFER, UNTOLD)}

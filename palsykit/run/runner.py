@@ -51,13 +51,39 @@ def run_recipe(recipe: Recipe, output: Path, fresh: bool = False) -> RunSummary:
     Raises:
         PalsykitError: for anything the user can mend.
     """
+    run = _opened(recipe, output, fresh)
+    if run.finished():
+        return RunSummary(run.path, run.report, already_done=True)
+    parts = _trained(run, recipe)
+    if run.writes:
+        _show(run, parts)
+    return RunSummary(run.path, run.report, already_done=False)
+
+
+def train_recipe(recipe: Recipe, output: Path) -> RunFolder:
+    """Prepares, fits and trains into a folder, going on where a stopped run left off; pictures are left to the caller.
+
+    ``run_recipe`` into the same folder does the rest.
+
+    Raises:
+        PalsykitError: for anything the user can mend.
+    """
+    run = _opened(recipe, output, fresh=False)
+    if "train" not in run.state()["stages"]:
+        _trained(run, recipe)
+    return run
+
+
+def _opened(recipe: Recipe, output: Path, fresh: bool) -> RunFolder:
     check_guidance(recipe.settings.generate.guidance, recipe.settings)
     main = accelerator().is_main_process
     with accelerator().main_process_first():  # the others find the folder made
-        run = replace(open_run(recipe, output, fresh and main), writes=main)
-    if run.finished():
-        return RunSummary(run.path, run.report, already_done=True)
-    _be_deterministic()
+        return replace(open_run(recipe, output, fresh and main), writes=main)
+
+
+def _trained(run: RunFolder, recipe: Recipe) -> Parts:
+    """The first three stages, and the parts with what they made."""
+    be_deterministic()
     parts = Parts(recipe)
     with run.stage("prepare") as facts:
         if facts is not None:
@@ -71,9 +97,7 @@ def run_recipe(recipe: Recipe, output: Path, fresh: bool = False) -> RunSummary:
     with run.stage("train") as facts:
         if facts is not None:
             train_model(run, parts, facts)
-    if main:
-        _show(run, parts)
-    return RunSummary(run.path, run.report, already_done=False)
+    return parts
 
 
 def evaluate_run(folder: Path) -> dict[str, float | None]:
@@ -87,7 +111,7 @@ def evaluate_run(folder: Path) -> dict[str, float | None]:
         raise PalsykitError(
             f"{folder}: its training is not finished; go on with it: palsykit run {run.recipe} --output {folder}"
         )
-    _be_deterministic()
+    be_deterministic()
     parts = reopened(run)
     run.forget("evaluate", "report")
     _show(run, parts)
@@ -118,6 +142,7 @@ def _show(run: RunFolder, parts: Parts) -> None:
             write_report(run, parts, facts)
 
 
-def _be_deterministic() -> None:
+def be_deterministic() -> None:
+    """Makes torch compute the same again on the same machine, where it can."""
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False

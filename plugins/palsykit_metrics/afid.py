@@ -1,5 +1,7 @@
 """aFID: what is lost when a synthesised face is synthesised once more (CFCPalsy, arXiv:2409.07271, figure 4)."""
 
+from typing import Literal
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -8,6 +10,9 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
 from palsykit_metrics.reading import embeddings
+
+PASSES = {"self2": "regenerated", "swap_back": "swapped_back"}
+"""Reading -> the pass of synthesis that it compares."""
 
 
 class Given(nn.Module):
@@ -23,62 +28,93 @@ class Given(nn.Module):
 
 
 class Afid:
-    """Frechet distance between face embeddings of the twice-synthesised pictures and of the originals.
+    """Frechet distance between face embeddings of the twice-synthesised pictures and of the originals, in two readings.
 
     ||m1 - m2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) (Heusel et al., arXiv:1706.08500, eq. 6), by torchmetrics in float64.
-    The paper's uses Inception features; these are a face-recognition network's, so the figures are not comparable.
+    The paper's uses Inception features; these are a face-recognition network's, so the figures are not comparable. Its
+    figure 4 can be read two ways. ``self2``: a picture is synthesised, then once more with every condition taken from
+    the synthesis; the originals are the target pictures. ``swap_back``: an expression is put on the identity photograph
+    and taken off again, the synthesis being driven by the identity photograph; the originals are the identity
+    photographs, one for each row, so nobody need know what the expression would have looked like.
 
     Args:
         network: the recognition network.
+        readings: which of the two; each has its pass of synthesis.
 
     Raises:
-        ValueError: for a network without embedding.
+        ValueError: for a network without embedding, or no reading.
     """
 
-    needs = frozenset({"regenerated"})
-
-    def __init__(self, *, network: Network | str = "recognition"):
+    def __init__(
+        self,
+        *,
+        network: Network | str = "recognition",
+        readings: tuple[Literal["self2", "swap_back"], ...] = ("self2",),
+    ):
         name = getattr(network, "name", network)
         width = getattr(network, "embedding_width", None)
         if width is None:
             raise ValueError(
                 f"afid: network {name!r} gives no embedding; name a recognition network by the key network"
             )
-        self.card = MetricCard(
-            name="aFID",
-            definition="Frechet distance between the features of twice-synthesised and of original (target) pictures",
-            unit=f"squared distance of {width}-d embeddings",
-            better="lower",
-            source=f"arXiv:2409.07271, figure 4; features of this run's network {name!r}, "
-            "NOT comparable with Inception-based FID",
-            note=f"biased upwards under 2,048 pictures; its covariances have full rank only above {width}",
-        )
+        if not readings:
+            raise ValueError("afid: readings is empty; expected self2, swap_back or both")
+        self.needs = frozenset(PASSES[reading] for reading in readings)
+        self.cards = {reading: _card(reading, name, width) for reading in readings}
+        self.card = self.cards[readings[0]]
         self._network, self._width = network, width
-        self._real: list[Tensor] = []
-        self._again: list[Tensor] = []
+        self._pairs: dict[str, list[tuple[Tensor, Tensor]]] = {reading: [] for reading in readings}
 
     def update(self, batch: FaceBatch, images: Images) -> None:
-        """Counts a batch; one without a target has no originals and is left out."""
-        if batch.target is None or images.regenerated is None:
-            return
-        self._real.append(embeddings(self._network, batch.target.image))
-        self._again.append(embeddings(self._network, images.regenerated))
+        """Counts a batch; one without originals or without the second synthesis is left out."""
+        for reading, pairs in self._pairs.items():
+            original = batch.target if reading == "self2" else batch.identity
+            again = getattr(images, PASSES[reading])
+            if original is not None and again is not None:
+                pairs.append((embeddings(self._network, original.image).cpu(), embeddings(self._network, again).cpu()))
 
     def compute(self) -> dict[str, float]:
-        """{"afid": value}; NaN of fewer than two pictures, which have no covariance."""
-        return self.figures(np.arange(sum(len(part) for part in self._real)))
+        """{reading: value}; NaN of fewer than two pictures, which have no covariance."""
+        return {reading: self._distance(reading, np.arange(_count(pairs))) for reading, pairs in self._pairs.items()}
 
     def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
-        """{"afid": value} of some of the pictures, numbered in the order they were fed.
+        """The same of some of the pictures, numbered in the order they were fed.
 
         Its bias grows as pictures become fewer; resampling repeats some, so bootstrap values lie above the figure.
         """
-        if len(rows) < 2:
-            return {"afid": float("nan")}
+        return {reading: self._distance(reading, rows) for reading in self._pairs}
+
+    def _distance(self, reading: str, rows: NDArray[np.int64]) -> float:
+        pairs = self._pairs[reading]
+        if len(rows) < 2 or not pairs:
+            return float("nan")
         # one process measures; the others of a distributed training are gone by then
         distance = FrechetInceptionDistance(feature=Given(self._width), sync_on_compute=False)
         chosen = torch.tensor(rows)
-        distance.update(torch.cat(self._real).cpu()[chosen], real=True)
-        distance.update(torch.cat(self._again).cpu()[chosen], real=False)
+        for side, real in enumerate((True, False)):
+            distance.update(torch.cat([pair[side] for pair in pairs])[chosen], real=real)
         with torch.no_grad():
-            return {"afid": float(distance.compute())}
+            return float(distance.compute())
+
+
+def _count(pairs: list[tuple[Tensor, Tensor]]) -> int:
+    return sum(len(original) for original, _ in pairs)
+
+
+def _card(reading: str, network: object, width: int) -> MetricCard:
+    words = {
+        "self2": "pictures synthesised twice, the second time with every condition taken from the first, and of the "
+        "original (target) pictures",
+        "swap_back": "pictures on which an expression was put and taken off again (driven by the identity photograph), "
+        "and of the identity photographs",
+    }
+    return MetricCard(
+        name=f"aFID, {reading} (biased)",
+        definition=f"Frechet distance between the features of {words[reading]}: "
+        "||m1 - m2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))",
+        unit=f"squared distance of {width}-d embeddings",
+        better="lower",
+        source=f"arXiv:2409.07271, figure 4, read as {reading}; features of this run's network {network!r}, "
+        "NOT comparable with Inception-based FID",
+        note=f"biased upwards under 2,048 pictures; its covariances have full rank only above {width}",
+    )

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from palsykit.report.results import TITLE, Aim, commit, weights_of
-from palsykit.report.tables import cell, markdown, put_section
+from palsykit.report.tables import cell, escape, latex, markdown, put_section
 
 
 def figure(value: float, low: float | None = None, high: float | None = None) -> SimpleNamespace:
@@ -43,21 +43,38 @@ def test_sections_are_replaced_and_the_rest_stays(tmp_path: Path) -> None:
 
 
 def test_aims() -> None:
-    model, copy = figure(0.9), figure(0.8)
-    assert [aim.reached(model, copy) for aim in (Aim(least=0.9), Aim(least=0.91), Aim(most=0.9), Aim(most=0.89))] == [
-        "yes",
-        "no",
-        "yes",
-        "no",
-    ]
-    assert (Aim(above_copy=True).reached(model, copy), Aim(above_copy=True).reached(copy, model)) == ("yes", "no")
-    assert Aim().reached(model, copy) == ""
-    assert [aim.words() for aim in (Aim(), Aim(least=0.5), Aim(most=4), Aim(above_copy=True))] == [
+    aims = (Aim(least=0.9), Aim(least=0.91), Aim(most=0.9), Aim(most=0.89))
+    assert [aim.reached(0.9, 0.8) for aim in aims] == [True, False, True, False]
+    above, below = Aim(above="copy"), Aim(above="copy", lower=True)
+    assert (above.reached(0.9, 0.8), above.reached(0.8, 0.9), above.reached(0.9, 0.9)) == (True, False, False)
+    assert (below.reached(0.9, 0.8), below.reached(0.8, 0.9)) == (False, True)
+    assert above.reached(0.9) is None
+    assert Aim().reached(0.9, 0.8) is None
+    assert Aim(least=0.5).reached(math.nan) is False
+    assert [a.words() for a in (Aim(), Aim(least=0.5), Aim(least=0.5, most=4), above, below)] == [
         "",
         "≥ 0.5",
-        "≤ 4",
+        "≥ 0.5 and ≤ 4",
         "> copy",
+        "< copy",
     ]
+
+
+def test_a_latex_table_escapes_what_latex_reads() -> None:
+    text = latex(["a_b", "50 %"], [["x & y", r"\textbf{1}"]], escaped=1)
+    assert text.splitlines() == [
+        r"\begin{tabular}{lr}",
+        r"\toprule",
+        r"a\_b & 50 \% \\",
+        r"\midrule",
+        r"x \& y & \textbf{1} \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    assert escape(r"#1 ~ {x}^2") == r"\#1 \textasciitilde{} \{x\}\textasciicircum{}2"
+    assert escape("$ \\ <≥>") == r"\$ \textbackslash{} $<$$\geq$$>$"
+    with pytest.raises(ValueError, match=r"rows of \[1\] cells under a head of 2"):
+        latex(["a", "b"], [["1"]])
 
 
 def test_what_a_figure_depends_on_is_named(tmp_path: Path) -> None:

@@ -124,17 +124,17 @@ def test_what_diffusers_does_not_know_is_beside_it(finished: RunFolder) -> None:
 def test_metrics_are_finite_and_explained(finished: RunFolder) -> None:
     written = json.loads(finished.metrics.read_text())
     similarity = {"identity_similarity", "identity_similarity_to_target"}
-    assert set(written["metrics"]) == {"psnr", "ssim", "landmark_error", "afid", *similarity}
+    assert set(written["metrics"]) == {"psnr", "ssim", "landmark_error", "afid/self2", *similarity}
     for name, value in written["metrics"].items():
         assert math.isfinite(value), name
         detail = written["details"][name]
         assert detail["count"] == PICTURES
         assert detail["card"]["definition"]
-        if name == "afid":
+        if name == "afid/self2":
             assert detail["low"] is None
         else:
             assert detail["low"] <= value <= detail["high"]
-    assert "NOT comparable with Inception" in written["details"]["afid"]["card"]["source"]
+    assert "NOT comparable with Inception" in written["details"]["afid/self2"]["card"]["source"]
 
 
 def test_the_table_of_rows_averages_to_the_metrics(finished: RunFolder) -> None:

@@ -79,8 +79,8 @@ def test_it_is_conditioned_and_judged(tiny: Callable[..., Recipe], tmp_path: Pat
     )
     run_recipe(recipe, tmp_path / "run")
     figures = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert "this run's network 'judge'" in figures["details"]["afid"]["card"]["source"]
-    assert math.isfinite(figures["metrics"]["afid"])
+    assert "this run's network 'judge'" in figures["details"]["afid/self2"]["card"]["source"]
+    assert math.isfinite(figures["metrics"]["afid/self2"])
     assert 0 <= figures["metrics"]["expression_accuracy"] <= 1
     with (tmp_path / "run" / "metrics.csv").open() as file:
         similarities = [float(row["identity_similarity"]) for row in csv.DictReader(file)]

@@ -127,7 +127,7 @@ def test_afid_of_gaussians_is_the_closed_form():
     original, again = gaussian_faces(20000, 0.1, 0.2, 0, 4), gaussian_faces(20000, 0.3, 0.3, 1, 4)
     for rows in (slice(0, 7), slice(7, 20000)):
         afid.update(batch(original[rows]), Images(original[rows], again[rows]))
-    assert afid.compute()["afid"] == pytest.approx(4 * (0.2**2 + 0.1**2), rel=0.03)
+    assert afid.compute()["self2"] == pytest.approx(4 * (0.2**2 + 0.1**2), rel=0.03)
 
 
 def test_afid_agrees_with_scipy():
@@ -139,7 +139,7 @@ def test_afid_agrees_with_scipy():
     a, b = (x.flatten(1)[:, :16].double().numpy() for x in (original, again))
     c1, c2 = np.cov(a.T), np.cov(b.T)
     expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(c1 + c2 - 2 * sqrtm(c1 @ c2).real)
-    assert afid.compute()["afid"] == pytest.approx(expected, rel=1e-4)
+    assert afid.compute()["self2"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_afid_is_finite_for_fewer_pictures_than_features():
@@ -147,15 +147,15 @@ def test_afid_is_finite_for_fewer_pictures_than_features():
     afid, same = Afid(network=network(512)), Afid(network=network(512))
     afid.update(batch(original), Images(original, again))
     same.update(batch(original), Images(original, original))
-    assert 100 < afid.compute()["afid"] < 2000
-    assert same.compute()["afid"] == pytest.approx(0, abs=0.05)
+    assert 100 < afid.compute()["self2"] < 2000
+    assert same.compute()["self2"] == pytest.approx(0, abs=0.05)
 
 
 def test_afid_of_too_few_pictures_is_undefined():
     afid = Afid(network=network())
-    assert math.isnan(afid.compute()["afid"])
+    assert math.isnan(afid.compute()["self2"])
     afid.update(batch(None), Images(faces(), faces()))
-    assert math.isnan(afid.compute()["afid"])
+    assert math.isnan(afid.compute()["self2"])
 
 
 def test_networks_that_do_not_serve_are_named():

@@ -1,0 +1,87 @@
+"""Whether a difference between two systems is more than chance: paired tests over people, and Holm's correction."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import permutation_test
+
+from palsykit.seeds import derive
+
+PERMUTATIONS = 9999
+FEWEST = 10
+"""People whom a bootstrap test needs."""
+SIGN_FLIP = "sign-flip"
+BOOTSTRAP = "bootstrap"
+TESTS = {
+    SIGN_FLIP: "sign-flip permutation test over people, two-sided: the signs of all of a person's paired differences "
+    f"are turned together; exact up to {int(math.log2(PERMUTATIONS + 1))} people, else {PERMUTATIONS:,} draws "
+    "(scipy.stats.permutation_test)",
+    BOOTSTRAP: "paired bootstrap over people, two-sided: twice the smaller share of samples on either side of 0, 1 "
+    f"added above and below; from {FEWEST} people up, for figures that are no mean over pictures (ranks, ratios, "
+    "distances of sets)",
+}
+
+
+@dataclass(frozen=True)
+class Test:
+    """How a difference was tested, and the probability of one as large if there were none."""
+
+    kind: str
+    p: float
+
+
+def sign_flip(column: Sequence[float], subjects: Sequence[str], seed: int) -> Test | None:
+    """The test of a mean of paired differences (Fisher 1935; Good 2005, section 3.2).
+
+    Args:
+        column: a row's difference, NaN where it has none.
+        subjects: of each row.
+        seed: of the draws, where there are too many signs to go through.
+
+    Returns:
+        None for fewer than two people with a difference that is defined.
+    """
+    sums: dict[str, float] = {}
+    for value, subject in zip(column, subjects, strict=True):
+        if not math.isnan(value):
+            sums[subject] = sums.get(subject, 0.0) + value
+    if len(sums) < 2:
+        return None
+    found = permutation_test(
+        (np.array(list(sums.values())),),
+        lambda x, axis: x.sum(axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=PERMUTATIONS,
+        rng=np.random.default_rng(derive("sign-flip", seed)),
+    )
+    return Test(SIGN_FLIP, float(found.pvalue))
+
+
+def bootstrapped(drawn: NDArray[np.float64], people: int) -> Test | None:
+    """The test of a difference by its bootstrap values (Efron and Tibshirani 1993, section 15.4).
+
+    None without any, and of fewer than FEWEST people, of whom it would say too much.
+    """
+    defined = drawn[~np.isnan(drawn)]
+    if len(defined) == 0 or people < FEWEST:
+        return None
+    side = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
+    return Test(BOOTSTRAP, min(1.0, 2 * (side + 1) / (len(defined) + 1)))
+
+
+def smallest(people: int, systems: int) -> float:
+    """The smallest corrected p that a sign-flip test of so many people and compared systems can have."""
+    return min(1.0, systems * max(2.0 ** (1 - people), 1 / (PERMUTATIONS + 1)))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment (Scand J Stat 1979, 6:65): the i-th smallest p times m - i + 1, rising, at most 1."""
+    adjusted, least = [0.0] * len(p), 0.0
+    for rank, place in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
+        least = max(least, min(1.0, (len(p) - rank) * p[place]))
+        adjusted[place] = least
+    return adjusted

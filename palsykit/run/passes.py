@@ -1,0 +1,128 @@
+"""Passes of synthesis that metrics ask for: the first, and those that begin from what the first made."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from palsykit.atomic import write_text
+from palsykit.errors import PalsykitError
+from palsykit.faces.pairing import Pair
+from palsykit.faces.views import to_pictures, to_tensor
+from palsykit.interfaces import FaceBatch, FaceView, Synthesiser
+from palsykit.progress import track
+from palsykit.run.generate import read_png, save_png
+from palsykit.seeds import derive
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A further synthesis from the first.
+
+    Attributes:
+        words: says it to a reader.
+        faces: (the rows, the pictures of the first synthesis) -> what is synthesised from.
+        seed: (run's seed, row) -> the seed of its noise.
+    """
+
+    words: str
+    faces: Callable[[FaceBatch, Tensor], FaceBatch]
+    seed: Callable[[int, Pair], int]
+
+
+def _own_conditions(faces: FaceBatch, first: Tensor) -> FaceBatch:
+    return FaceBatch(_seen(first, faces.identity), _seen(first, faces.driver))
+
+
+def _swapped_back(faces: FaceBatch, first: Tensor) -> FaceBatch:
+    return FaceBatch(_seen(first, faces.identity), faces.identity)
+
+
+PASSES = {
+    "regenerated": Pass(
+        "synthesised once more, every condition taken from the first synthesis",
+        _own_conditions,
+        lambda seed, pair: derive("again", seed, pair.record.key),
+    ),
+    "swapped_back": Pass(
+        "synthesised once more from the first synthesis, driven by the identity photograph",
+        _swapped_back,
+        lambda seed, pair: derive("back", seed, pair.identity.key, pair.record.key),
+    ),
+}
+"""By the name under which ``Images`` has them and metrics need them."""
+
+
+def check_needs(metrics: dict[str, Any]) -> frozenset[str]:
+    """The passes that metrics need beyond the first.
+
+    Raises:
+        PalsykitError: for one that core does not make.
+    """
+    needs: frozenset[str] = frozenset().union(*(metric.needs for metric in metrics.values())) - {"generated"}
+    if unknown := needs - set(PASSES):
+        raise PalsykitError(
+            f"metrics need the passes {sorted(unknown)}; core makes {sorted(PASSES)}; use other metrics"
+        )
+    return needs
+
+
+def kept(
+    synthesiser: Synthesiser,
+    faces: FaceBatch,
+    seeds: Sequence[int],
+    folder: Path,
+    size: int,
+    title: str,
+    clock: Path | None = None,
+) -> Tensor:
+    """A picture of each row [N, 3, H, W], 8-bit as saved in ``folder``; what is there already is not made again.
+
+    Args:
+        synthesiser: makes them.
+        faces: N rows.
+        seeds: of each row's noise.
+        folder: of the PNG files.
+        size: rows at a time.
+        title: of the progress.
+        clock: a JSON file in which the seconds that pictures take are added up.
+    """
+    files = [folder / f"{number:05d}.png" for number in range(len(seeds))]
+    with track(title, len(seeds), "images") as progress:
+        for start in range(0, len(seeds), size):
+            part = files[start : start + size]
+            if not all(file.exists() for file in part):
+                began = time.monotonic()
+                with torch.inference_mode():
+                    made = synthesiser.generate(faces.rows(start, start + size), seeds[start : start + size])
+                pictures = to_pictures(made)
+                if clock is not None:
+                    _count(clock, len(part), time.monotonic() - began)
+                for file, picture in zip(part, pictures, strict=True):
+                    save_png(picture, file)
+            progress.advance(len(part))
+    return to_tensor(np.stack([read_png(file) for file in files])).to(faces.identity.image.device)
+
+
+def seconds_each(clock: Path) -> float | None:
+    """Seconds that a picture took; None where that was not counted."""
+    if not clock.exists():
+        return None
+    counted = json.loads(clock.read_text(encoding="utf-8"))
+    return float(counted["seconds"]) / int(counted["images"])
+
+
+def _count(clock: Path, images: int, seconds: float) -> None:
+    before = json.loads(clock.read_text(encoding="utf-8")) if clock.exists() else {"images": 0, "seconds": 0.0}
+    write_text(clock, json.dumps({"images": before["images"] + images, "seconds": before["seconds"] + seconds}) + "\n")
+
+
+def _seen(image: Tensor, view: FaceView) -> FaceView:
+    """A view of synthesised pictures: what was asked for is known of them, their landmarks are not."""
+    return FaceView(image, FaceView.of_images(image).landmarks, view.labels)
