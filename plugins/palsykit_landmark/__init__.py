@@ -1,4 +1,4 @@
-"""Where: the 68-point network ``mobilefacenet`` and the condition encoder ``landmark``."""
+"""Where: the 68-point networks ``mobilefacenet`` and ``heatmaps``, and the condition encoder ``landmark``."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register
@@ -7,6 +7,7 @@ from palsykit.hookspecs import Register
 @hookimpl
 def palsykit_register_networks(register: Register) -> None:
     register("mobilefacenet", "palsykit_landmark.mobilefacenet:MobileFaceNet")
+    register("heatmaps", "palsykit_landmark.heatmaps:Heatmaps")
 
 
 @hookimpl

@@ -126,3 +126,35 @@ def test_eye_points_weigh_what_was_asked_for():
     assert eye == pytest.approx(0.1 * 4 / (56 + 12 * 4), rel=1e-3)
     even = truth[0] + 6.4
     assert float(loss(Fixed(even), batch(truth, 64), loss="l1", eyes=4.0)) == pytest.approx(0.1, rel=1e-3)
+
+
+def lid_term(found: Tensor, truth: Tensor, size: int = 64, **settings) -> Tensor:
+    trainer = LandmarksTrainer(data(), augment=False, loss="l1", lids=2.0, **settings)
+    return trainer.losses(Fixed(found), batch(truth, size), torch.Generator(), "network")["lids"]
+
+
+@pytest.mark.parametrize("size", [64, 112])
+def test_the_lids_term_is_of_how_far_lids_stand_apart_and_of_nothing_else(size):
+    truth = torch.rand(1, 68, 2) * size
+    assert float(lid_term(truth[0] + size / 8, truth, size)) == pytest.approx(0, abs=1e-6)  # all points together
+    shut = truth[0].clone()
+    shut[[40, 47]] += torch.tensor([0.0, size / 10])  # in two of the four pairs, one of two coordinates
+    assert float(lid_term(shut, truth, size)) == pytest.approx(2 * 2 / 8 * (0.1 - 0.02 / 2), rel=1e-3)
+    near = truth[0].clone()
+    near[37, 1] += size / 100  # below 0.02 sides an error counts by its square
+    assert float(lid_term(near, truth, size)) == pytest.approx(2 / 8 * 0.01**2 / 0.04, rel=1e-2)
+
+
+def test_unknown_lids_do_not_count():
+    truth = torch.rand(2, 68, 2) * 64
+    found = truth[0] + torch.randn(68, 2)
+    truth[1] = truth[0]
+    truth[1, 36:48] = torch.nan
+    assert float(lid_term(found, truth)) == pytest.approx(float(lid_term(found, truth[:1])))
+    assert float(lid_term(found, torch.full((1, 68, 2), torch.nan))) == 0
+
+
+def test_without_a_weight_there_is_no_lids_term():
+    truth = torch.rand(1, 68, 2) * 64
+    trainer = LandmarksTrainer(data(), augment=False)
+    assert set(trainer.losses(Fixed(truth[0]), batch(truth, 64), torch.Generator(), "network")) == {"points"}
