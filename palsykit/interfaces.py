@@ -56,24 +56,26 @@ class FaceBatch:
         identity: who.
         driver: whose expression: the person's own photograph in training, anyone's in transfer.
         target: the truth, where there is one; in training the driver's own photograph.
+        rest: the driver's person at rest, where there is such a photograph; in training the identity photograph.
     """
 
     identity: FaceView
     driver: FaceView
     target: FaceView | None = None
+    rest: FaceView | None = None
 
     def __len__(self) -> int:
         return len(self.identity)
 
     def to(self, device: torch.device | str) -> "FaceBatch":
         """The same batch with its tensors on ``device``."""
-        target = None if self.target is None else self.target.to(device)
-        return FaceBatch(self.identity.to(device), self.driver.to(device), target)
+        target, rest = (None if view is None else view.to(device) for view in (self.target, self.rest))
+        return FaceBatch(self.identity.to(device), self.driver.to(device), target, rest)
 
     def rows(self, start: int, stop: int) -> "FaceBatch":
         """Rows ``start`` to ``stop`` (exclusive)."""
-        target = None if self.target is None else self.target.rows(start, stop)
-        return FaceBatch(self.identity.rows(start, stop), self.driver.rows(start, stop), target)
+        target, rest = (None if view is None else view.rows(start, stop) for view in (self.target, self.rest))
+        return FaceBatch(self.identity.rows(start, stop), self.driver.rows(start, stop), target, rest)
 
 
 @dataclass(frozen=True)
@@ -185,8 +187,8 @@ class Network(Protocol):
 class ConditionEncoder(Protocol):
     """Turns a view into tokens: a frozen, cached ``extract`` and a trainable ``forward``; an ``nn.Module``.
 
-    An encoder that compares two views takes another one as ``extract``'s second argument, which may have a default; a
-    recipe names it by the condition's key ``beside``.
+    An encoder that compares views takes further ones as ``extract``'s further arguments, which may have defaults; a
+    recipe names them by the condition's key ``beside``. One that a batch lacks is None.
     """
 
     spec: TokenSpec

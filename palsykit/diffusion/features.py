@@ -40,17 +40,21 @@ class FeatureCache:
         self.limit, self.held, self.misses = limit, 0, 0
         self._rows: OrderedDict[tuple[str, bytes], Features] = OrderedDict()
 
-    def features(self, name: str, views: Sequence[FaceView], extract: Callable[..., Features]) -> Features:
+    def features(self, name: str, views: Sequence[FaceView | None], extract: Callable[..., Features]) -> Features:
         """The features of condition ``name``, [B, ...] each, on the views' device; what was seen before is remembered.
 
         A batch with a new row is extracted whole: matrix products of another size round otherwise, and a run that goes
         on from a checkpoint, its cache empty, meets rows in other company than the run that was not stopped.
 
         Args:
-            views: what ``extract`` is given, one or more of B rows; a row's features depend on its own pictures only.
+            views: what ``extract`` is given: one of B rows, further ones of as many or None; a row's features depend on
+                its own pictures only.
         """
-        keys = [(name, b"".join(row)) for row in zip(*map(row_keys, views), strict=True)]
-        device = views[0].image.device
+        first = views[0]
+        assert first is not None
+        device, nothing = first.image.device, [b""] * len(first)
+        columns = [nothing if view is None else row_keys(view) for view in views]
+        keys = [(name, b"|".join(row)) for row in zip(*columns, strict=True)]
         missing = [i for i, key in enumerate(keys) if key not in self._rows]
         fresh: dict[int, Features] = {}
         if missing:

@@ -28,13 +28,13 @@ UNGUESSED = 0.5
 class Condition:
     """An encoder, the view it reads ("identity" or "driver") and the probability that training drops it.
 
-    ``beside`` is the view that its ``extract`` is given as a second argument, if any.
+    ``beside`` names the views that its ``extract`` is given as further arguments.
     """
 
     encoder: ConditionEncoder
     source: str
     drop: float = 0.0
-    beside: str | None = None
+    beside: tuple[str, ...] = ()
 
 
 class ConditionalDiffusion(nn.Module):
@@ -53,7 +53,7 @@ class ConditionalDiffusion(nn.Module):
     def __init__(self, conditions: Mapping[str, Condition], fusion: Fusion, denoiser: Denoiser, scheduler: Any):
         super().__init__()
         self.sources = {name: condition.source for name, condition in conditions.items()}
-        self.besides = {name: c.beside for name, c in conditions.items() if c.beside is not None}
+        self.besides = {name: condition.beside for name, condition in conditions.items()}
         self.drops = {name: condition.drop for name, condition in conditions.items()}
         self.encoders = nn.ModuleDict({name: cast(nn.Module, c.encoder) for name, c in conditions.items()})
         self.fusion, self.denoiser = cast(nn.Module, fusion), cast(nn.Module, denoiser)
@@ -90,9 +90,7 @@ class ConditionalDiffusion(nn.Module):
         """
         encoded = {}
         for name in self.encoders if only is None else only:
-            views: list[FaceView] = [getattr(batch, self.sources[name])]
-            if name in self.besides:
-                views.append(getattr(batch, self.besides[name]))
+            views: list[FaceView | None] = [getattr(batch, view) for view in (self.sources[name], *self.besides[name])]
             encoder = cast(ConditionEncoder, self.encoders[name])
             features = encoder.extract(*views) if grad else self.cache.features(name, views, encoder.extract)
             encoded[name] = encoder(features)

@@ -86,13 +86,19 @@ def transfer_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
         tuple(_asked(pair) for pair in pairs),
     )
     asked = asked_batch(dataset, pairs)
-    return FaceBatch(asked.identity, asked.driver, target)
+    return FaceBatch(asked.identity, asked.driver, target, asked.rest)
 
 
 def asked_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
-    """Identity and driver of the pairs; nothing to compare with."""
+    """Identity and driver of the pairs, the drivers' people at rest where all are known; nothing to compare with."""
     identity, driver = ([pair.identity for pair in pairs], [pair.record for pair in pairs])
-    return FaceBatch(view(dataset, identity), view(dataset, driver))
+    at_rest = {
+        subject: identity_photograph(photographs) for subject, photographs in by_subject(dataset.records).items()
+    }
+    rest = [found for pair in pairs if (found := at_rest.get(str(pair.record.labels.subject))) is not None]
+    return FaceBatch(
+        view(dataset, identity), view(dataset, driver), rest=view(dataset, rest) if len(rest) == len(pairs) else None
+    )
 
 
 def _asked(pair: Pair) -> FaceLabels:

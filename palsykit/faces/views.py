@@ -45,9 +45,10 @@ def view(dataset: FaceDataset, records: Sequence[FaceRecord], mirror: Sequence[b
 
 
 def batch(dataset: FaceDataset, pairs: Sequence[Pair], mirror: Sequence[bool] | None = None) -> FaceBatch:
-    """Identity from the pair's identity photograph; driver and target are the photograph itself.
+    """Identity and rest from the pair's identity photograph; driver and target are the photograph itself.
 
     A pair is flipped whole: the person in it has one face, whose own asymmetries must be the same in both photographs.
     """
     own = view(dataset, [pair.record for pair in pairs], mirror)
-    return FaceBatch(view(dataset, [pair.identity for pair in pairs], mirror), own, own)
+    identity = view(dataset, [pair.identity for pair in pairs], mirror)
+    return FaceBatch(identity, own, own, identity)

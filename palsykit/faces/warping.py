@@ -13,12 +13,19 @@ BORDER = tuple((x, y) for x in _EDGE for y in _EDGE if x in (0, 1) or y in (0, 1
 """16 control points (x, y) around the picture, in image sides, which nothing moves."""
 
 
-def retargeted(driver: Tensor, identity: Tensor) -> Tensor:
-    """Where the identity people's landmarks go: the driver's [B, 68, 2], laid on the identity's, the jaw left as it is.
+def retargeted(driver: Tensor, identity: Tensor, rest: Tensor | None = None) -> Tensor:
+    """Where the identity people's landmarks [B, 68, 2] go, the jaw left as it is.
 
-    The similarity transform is the least-squares one between nose and corners of the eyes (Umeyama 1991). The driver's
-    own proportions come along, for one photograph does not tell them from its expression.
+    The driver's are laid on the identity's by the least-squares similarity transform between nose and corners of the
+    eyes (Umeyama 1991). Then the driver's own proportions come along, for one photograph does not tell them from its
+    expression; with ``rest``, the driver's person at rest, they do not: the identity's landmarks move as the driver's
+    have moved. What is amiss at rest already, such as a drooping corner, is then no movement and stays behind.
     """
+    laid = _laid(driver, identity)
+    return laid if rest is None else identity.double() + laid - _laid(rest, identity)
+
+
+def _laid(driver: Tensor, identity: Tensor) -> Tensor:
     driver, identity = driver.double(), identity.double()
     centre, there = (points[:, list(RIGID)].mean(1, keepdim=True) for points in (driver, identity))
     a, b = ((points - middle)[:, list(RIGID)] for points, middle in ((driver, centre), (identity, there)))

@@ -6,7 +6,7 @@ Every model is strict and refuses unknown keys; each field's description is what
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 INTERFACES = (
     "datasets",
@@ -45,14 +45,19 @@ class ConditionBlock(PartBlock):
 
     Attributes:
         source: the view it reads.
-        beside: another view, for an encoder that reads two.
+        beside: further views, one or a list, for an encoder that compares; "rest" is the driver's person at rest.
         drop: probability with which training replaces it by its learnt null tokens (classifier-free guidance,
             Ho and Salimans, arXiv:2207.12598).
     """
 
     source: Literal["identity", "driver"]
-    beside: Literal["identity", "driver"] | None = None
+    beside: tuple[Literal["identity", "driver", "rest"], ...] = ()
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @field_validator("beside", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
 
 class Optimisation(Block):

@@ -96,7 +96,11 @@ class Model:
         else:
             assert driver is not None  # one of the two is there
             how = self._view("driver", driver)
-        return Image.fromarray(self.synthesise(FaceBatch(person, how), [seed], guidance)[0])
+        return Image.fromarray(
+            self.synthesise(FaceBatch(person, how, rest=person if expression is not None else None), [seed], guidance)[
+                0
+            ]
+        )
 
     def dial(
         self,
@@ -116,7 +120,7 @@ class Model:
         labels = [asked(expression, side, severity) for severity in severities]
         person = self._view("identity", identity)
         people = FaceView.of_images(person.image.repeat(len(labels), 1, 1, 1))
-        faces = FaceBatch(people, self._posed(people, labels, strength))
+        faces = FaceBatch(people, self._posed(people, labels, strength), rest=people)
         pictures = self.synthesise(faces, [seed] * len(labels), guidance)
         name = words.expression(str(labels[0].expression))
         grades = tuple(words.grade(float(severity)) for severity in severities)

@@ -219,7 +219,7 @@ def _make(model: Model, rows: Sequence[Row], order: Order, images: Path) -> None
     ).to(model.parts.device)
     faces = with_landmarks(model.parts, faces)
     driver = posed(model.poser, faces, [row.labels for row in rows], [row.strength for row in rows])
-    made = model.synthesise(FaceBatch(faces, driver), [row.seed for row in rows], order.guidance)
+    made = model.synthesise(FaceBatch(faces, driver, rest=faces), [row.seed for row in rows], order.guidance)
     for row, picture in zip(rows, made, strict=True):
         save_png(picture, images / row.file)
 

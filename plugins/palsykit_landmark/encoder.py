@@ -35,7 +35,9 @@ class LandmarkEncoder(nn.Module):
     already, and the denoiser adds what a warp cannot, such as teeth, shut lids and folds (as warping by sparse points
     and then generating does: Siarohin et al., First Order Motion Model, arXiv:2003.00196). The driver's points are then
     laid on the identity's face, for tokens and lines, too: where the driver's head was, and how large, says nothing of
-    the expression. With ``guess`` the bent picture is what the denoiser corrects (palsykit.diffusion.guess).
+    the expression. With ``beside: [identity, rest]`` the identity's landmarks move as the driver's have moved from the
+    driver's person at rest, where a batch has that. With ``guess`` the bent picture is what the denoiser corrects
+    (palsykit.diffusion.guess).
 
     Args:
         image_size: side of the images in px; the network's own.
@@ -78,10 +80,12 @@ class LandmarkEncoder(nn.Module):
         self.embed = nn.Linear(4 * FREQUENCIES, width) if points else None
         self.position = nn.Parameter(torch.randn(1, self.spec.tokens, width) * 0.02)
 
-    def extract(self, view: FaceView, beside: FaceView | None = None) -> dict[str, Tensor]:
-        """{"map": [B, C, h, w]}; where asked for "points" [B, 68, 2] px, "picture" [B, 3, H, W] and its "own" points.
+    def extract(
+        self, view: FaceView, beside: FaceView | None = None, rest: FaceView | None = None
+    ) -> dict[str, Tensor]:
+        """{"map": [B, C, h, w]}; where asked for "points" [B, 68, 2] px; the pictures of the view ``beside`` and more.
 
-        The picture is that of the view ``beside``.
+        Of ``beside``, "picture" [B, 3, H, W] and its points "own"; of ``rest``, its points "still".
         """
         if (beside is not None) != self.warp:
             found = "no view beside the driver's" if beside is None else "a view beside the driver's and warp: false"
@@ -93,6 +97,8 @@ class LandmarkEncoder(nn.Module):
         if beside is not None:
             own = self._required(self.network(beside.image).points)
             features |= {"picture": beside.image, "own": own}
+        if rest is not None:
+            features["still"] = self._required(self.network(rest.image).points)
         return features
 
     def forward(self, features: dict[str, Tensor]) -> Encoded:
@@ -101,7 +107,7 @@ class LandmarkEncoder(nn.Module):
         tokens = self.project(self.norm(positions))
         points = features.get("points")
         if self.warp:
-            points = retargeted(features["points"], features["own"]).float()
+            points = retargeted(features["points"], features["own"], features.get("still")).float()
         if self.embed is not None:
             assert points is not None
             tokens = torch.cat([tokens, self.embed(_waves(points / self.image_size))], dim=1)

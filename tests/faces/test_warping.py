@@ -148,3 +148,19 @@ def test_retargeting_is_the_least_squares_similarity():
 def test_landmarks_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"landmarks of shapes \[1, 5, 2\] and \[1, 5, 2\], expected \[1, 68, 2\]"):
         bent(where(), face()[:5], face()[:5])
+
+
+def test_with_a_driver_at_rest_the_identity_moves_as_the_driver_has_moved():
+    """Whatever the driver's own proportions, head and camera; the jaw stays."""
+    own, still = face(0.01, 1), face(0.03, 2)
+    turn = torch.tensor([[0.9, -0.1], [0.1, 0.9]], dtype=torch.float64)
+    step = torch.zeros_like(own)
+    step[[48, 54, 19]] = torch.tensor([[-3.0, -2.0], [1.0, 0.0], [0.0, -2.0]], dtype=torch.float64)
+    # the driver's movement as the identity's face would make it: through the transform between the two
+    rigid = [*RIGID]
+    linear = torch.from_numpy(similarity(still[rigid].numpy(), own[rigid].numpy())[:, :2])
+    driver = still + step @ torch.linalg.inv(linear).T
+    found = retargeted((driver @ turn.T + 4.0)[None], own[None], (still @ turn.T + 4.0)[None])[0]
+    torch.testing.assert_close(found[17:], (own + step)[17:], atol=1e-6, rtol=0)
+    assert torch.equal(found[:17], own[:17])
+    torch.testing.assert_close(retargeted(driver[None], own[None], own[None]), retargeted(driver[None], own[None]))

@@ -28,7 +28,7 @@ def test_every_default_is_filled_in(recipe: Write, diffusion: str) -> None:
         "kind": "soft", "flip": False, "title": "faces", "table": None,
     }  # fmt: skip
     assert loaded.resolved["conditions"] == {
-        "who": {"use": "look", "source": "identity", "drop": 0.0, "network": "recognition", "width": 8}
+        "who": {"use": "look", "source": "identity", "beside": [], "drop": 0.0, "network": "recognition", "width": 8}
     }
     assert loaded.settings.data.parameters == {key: v for key, v in loaded.resolved["data"].items() if key != "use"}
 
