@@ -79,6 +79,9 @@ class IntegralHead(nn.Module):
     its heatmap (ours). [B, C, side, side] -> [B, 68, 2], in image sides.
     """
 
+    places: Tensor
+    prior: Tensor
+
     def __init__(self, channels: int, side: int):
         super().__init__()
         self.margin = round(MARGIN * side)
@@ -106,8 +109,9 @@ class Heatmaps(nn.Module):
     """An hourglass (Newell et al., arXiv:1603.06937) with integral regression (Sun et al., arXiv:1711.08229).
 
     A face [B, 3, H, W] -> map [B, C, H / 16, W / 16] and iBUG 68 landmarks [B, 68, 2] px. Smaller than the published
-    ones, with a prior about the average face and learnt offsets (ours) for fits of minutes on one core. All convolutions are plain ones, which CPUs and bf16 compute fast. The stem halves the sides, so that at 64 px
-    heatmaps are 32 cells wide, and the map is the hourglass's deepest, 1/16 of the picture's sides: 4 x 4 at 64 px.
+    ones, with a prior about the average face and learnt offsets (ours), for fits of minutes on one core: all
+    convolutions are plain ones, which CPUs and bf16 compute fast. The stem halves the sides, so that at 64 px heatmaps
+    are 32 cells wide and the map, the hourglass's deepest, is 4 x 4.
 
     Args:
         image_size: side of the images in px, a multiple of 16.
