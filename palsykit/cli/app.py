@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from palsykit import __version__
-from palsykit.cli import benchmark, check, convert, data, evaluate, generate, plugins, run, show, synthesize
+from palsykit.cli import audit, benchmark, check, convert, data, evaluate, generate, plugins, run, show, synthesize
 
 app = typer.Typer(
     help="Synthesis of facial-palsy photographs: recipes, trained models, pictures and reports. Not for diagnosis.",
@@ -39,6 +39,7 @@ for _name, _module in (
     ("synthesize", synthesize),
     ("evaluate", evaluate),
     ("benchmark", benchmark),
+    ("audit", audit),
 ):
     app.command(_name)(_module.command)
 
