@@ -1,0 +1,86 @@
+"""What a classifier learns from: a few real people, synthetic ones, or both."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palsykit.errors import PalsykitError
+from palsykit.faces.pairing import Pair, by_subject, pair
+from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
+from palsykit.seeds import derive
+
+
+class Joined:
+    """Records of several data sets as the training split of one; keys and subjects carry their set's name.
+
+    Args:
+        sets: name -> (data set, the records that are taken of it), all of one image size.
+
+    Raises:
+        ValueError: for sets of different image sizes.
+    """
+
+    def __init__(self, sets: dict[str, tuple[FaceDataset, Sequence[FaceRecord]]]):
+        sizes = {name: dataset.image_size for name, (dataset, _) in sets.items()}
+        if len(set(sizes.values())) != 1:
+            raise ValueError(f"image sizes {sizes}; expected one")
+        self.image_size = next(iter(sizes.values()))
+        self.rejected: Sequence[Rejected] = ()
+        self.attribution = "\n\n".join(dict.fromkeys(dataset.attribution for dataset, _ in sets.values()))
+        self._of: dict[str, tuple[FaceDataset, FaceRecord]] = {}
+        taken: list[FaceRecord] = []
+        for name, (dataset, records) in sets.items():
+            for record in records:
+                labels = replace(record.labels, subject=f"{name}:{record.labels.subject}")
+                joined = replace(record, key=f"{name}:{record.key}", labels=labels, split="train")
+                self._of[joined.key] = (dataset, record)
+                taken.append(joined)
+        self.records: Sequence[FaceRecord] = taken
+
+    def image(self, record: FaceRecord) -> NDArray[np.uint8]:
+        """The picture of a record, from the set that it is of."""
+        dataset, own = self._of[record.key]
+        return dataset.image(own)
+
+
+def few(records: Sequence[FaceRecord], people: int, seed: int) -> list[FaceRecord]:
+    """All photographs of so many people, drawn by the seed; more people begin with the same.
+
+    Raises:
+        PalsykitError: there are fewer.
+    """
+    groups = by_subject(records)
+    if people > len(groups):
+        raise PalsykitError(
+            f"{people} real people to train on, and there are {len(groups)}; ask for fewer with --subjects, or give "
+            f"the "
+            "recipe's data more"
+        )
+    drawn = set(sorted(groups, key=lambda subject: derive("few", seed, subject))[:people])
+    return [record for record in records if record.labels.subject in drawn]
+
+
+def balanced(joined: Joined, seed: int) -> list[Pair]:
+    """Pairs to train on; those of a smaller set are repeated, so that each set is met about as often as any."""
+    groups: dict[str, list[Pair]] = {}
+    for one in pair(joined.records, seed).pairs:
+        groups.setdefault(one.record.key.split(":")[0], []).append(one)
+    most = max(len(pairs) for pairs in groups.values())
+    return [one for pairs in groups.values() for one in pairs * max(1, round(most / len(pairs)))]
+
+
+def refuse_known(test: Sequence[FaceRecord], synthetic: Sequence[FaceRecord]) -> None:
+    """Refuses synthetic faces of the people who are tested on.
+
+    Raises:
+        PalsykitError: naming them.
+    """
+    both = sorted({str(r.labels.subject) for r in test} & {str(r.labels.subject) for r in synthetic})
+    if both:
+        raise PalsykitError(
+            f"{len(both)} people are tested on and synthesised ({', '.join(both[:5])}); expected people that nobody "
+            f"has "
+            "seen: test on others (--set data.seed=3 for a face space), or synthesise other identities"
+        )
