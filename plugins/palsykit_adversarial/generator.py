@@ -30,8 +30,9 @@ class Generator(nn.Module):
     The identity picture and the conditions' maps go through residual blocks down and up again, with skip connections at
     every size as in pix2pix's U-Net. The conditions' vector, a mean over each one's tokens, modulates the way up as a
     style does in StarGAN v2 (arXiv:1912.01865); there a network makes the style from noise or a reference picture, here
-    condition encoders read the driver. With ``mask`` the last layer paints a colour c and a mask m, and the picture is
-    m c + (1 - m) x_ID: what does not move is copied, not painted again (GANimation, arXiv:1807.09251).
+    condition encoders read the driver. With ``residual`` the last layer, which starts at zero, paints what is to be
+    added (Shen and Liu, arXiv:1612.05363) to the picture that a condition guesses, where one does, else to the identity
+    picture: what does not move is copied, not painted again. pix2pix paints everything.
 
     pix2pix draws its noise by dropout and finds that it changes little; we draw none, so the seeds change nothing.
 
@@ -44,12 +45,13 @@ class Generator(nn.Module):
         channels: of the largest maps, those of half their size, a quarter ...; multiples of 8.
         blocks: residual blocks at the smallest size.
         vector: width of the conditions' vector.
-        mask: whether a mask says where the identity picture stays; without it everything is painted, as in pix2pix.
+        residual: whether what is painted is added to a guess or the identity picture; false paints everything.
         weights: a safetensors file of a generator with these keys, model/synthesiser.safetensors of a run; null for
             random weights, which want a trainer.
 
     Raises:
-        ValueError: no conditions, a name in ``beside`` that is none, channels or an image size that do not divide.
+        ValueError: no conditions, two that guess the picture, a name in ``beside`` that is none, channels or an image
+            size that do not divide.
     """
 
     def __init__(
@@ -62,13 +64,13 @@ class Generator(nn.Module):
         channels: tuple[int, ...] = (32, 64, 128, 128),
         blocks: int = 2,
         vector: int = 128,
-        mask: bool = True,
+        residual: bool = True,
         weights: Path | None = None,
     ):
         super().__init__()
         _check(image_size // patch, conditions, beside, channels)
         self.encoders = nn.ModuleDict({name: cast(nn.Module, encoder) for name, encoder in conditions.items()})
-        self.beside, self.mask, self.patch = beside, mask, patch
+        self.beside, self.residual, self.patch = beside, residual, patch
         specs = [encoder.spec for encoder in conditions.values()]
         self.vector = nn.Linear(sum(spec.width for spec in specs), vector)
         self.spec = ConditioningSpec(0, vector, spatial=sum(spec.spatial for spec in specs))
@@ -80,12 +82,15 @@ class Generator(nn.Module):
         self.up = nn.ModuleList(Residual(2 * below, above, vector, size="up") for above, below in reversed(steps))
         self.last = Modulated(channels[0], vector)
         # the picture itself once more: its colours, which normalisation has taken out
-        self.paint = nn.Conv2d(channels[0] + read, (4 if mask else 3) * patch**2, 3, padding=1)
+        self.paint = nn.Conv2d(channels[0] + read, 3 * patch**2, 3, padding=1)
+        if residual:
+            nn.init.zeros_(self.paint.weight)
+            nn.init.zeros_(cast(Tensor, self.paint.bias))
         if weights is not None:
             load_exact(self, weights)
 
     def encode(self, batch: FaceBatch) -> Conditioning:
-        """What the driver shows: a vector [B, V] as pooled, and the conditions' maps [B, C, H, W] or None."""
+        """What the driver shows: a pooled vector [B, V]; maps [B, C, H, W] and a guess where conditions give them."""
         found = []
         for name in self.encoders:
             encoder = cast(ConditionEncoder, self.encoders[name])
@@ -96,7 +101,8 @@ class Generator(nn.Module):
             found.append(encoder(features))
         vector = self.vector(torch.cat([condition.tokens.mean(1) for condition in found], dim=-1))
         maps = [condition.spatial for condition in found]
-        return Conditioning({}, vector, joined(*maps) if self.spec.spatial else None)
+        guess = next((condition.guess for condition in found if condition.guess is not None), None)
+        return Conditioning({}, vector, joined(*maps) if self.spec.spatial else None, guess)
 
     def forward(self, image: Tensor, conditioning: Conditioning) -> Tensor:
         """Identity pictures [B, 3, H, W] -> pictures [B, 3, H, W] in [-1, 1]."""
@@ -111,11 +117,10 @@ class Generator(nn.Module):
             x = block(joined(x, skips.pop()), vector)
         x = F.silu(self.last(x, vector))
         painted = F.pixel_shuffle(self.paint(joined(x, seen)), self.patch).float()
-        colour = torch.tanh(painted[:, :3])
-        if not self.mask:
-            return colour
-        share = torch.sigmoid(painted[:, 3:])
-        return share * colour + (1 - share) * image
+        if not self.residual:
+            return torch.tanh(painted)
+        start = image if conditioning.guess is None else conditioning.guess.image
+        return (start + painted).clamp(-1, 1)
 
     @torch.inference_mode()
     def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
@@ -124,9 +129,13 @@ class Generator(nn.Module):
         return made.clamp(-1, 1)
 
 
-def _check(side: int, conditions: Mapping[str, Any], beside: Sequence[str], channels: Sequence[int]) -> None:
+def _check(
+    side: int, conditions: Mapping[str, ConditionEncoder], beside: Sequence[str], channels: Sequence[int]
+) -> None:
     if not conditions:
         raise ValueError("conditions: none, expected one or more: without any it is not known whose expression to show")
+    if len(guessing := [name for name, encoder in conditions.items() if encoder.spec.guess]) > 1:
+        raise ValueError(f"conditions {', '.join(guessing)} guess the picture; expected one at most that does")
     if strange := [name for name in beside if name not in conditions]:
         raise ValueError(f"beside: {', '.join(strange)}; expected names of conditions: {', '.join(conditions)}")
     if len(channels) < 2 or any(count < GROUPS or count % GROUPS for count in channels):
