@@ -6,7 +6,7 @@ Every model is strict and refuses unknown keys; each field's description is what
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 INTERFACES = (
     "datasets",
@@ -45,7 +45,7 @@ class ConditionBlock(PartBlock):
 
     Attributes:
         source: the view it reads.
-        beside: further views, one or a list, for an encoder that compares; "rest" is the driver's person at rest.
+        beside: further views, for an encoder that compares; "rest" is the driver's person at rest.
         drop: probability with which training replaces it by its learnt null tokens (classifier-free guidance,
             Ho and Salimans, arXiv:2207.12598).
     """
@@ -53,11 +53,6 @@ class ConditionBlock(PartBlock):
     source: Literal["identity", "driver"]
     beside: tuple[Literal["identity", "driver", "rest"], ...] = ()
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
-
-    @field_validator("beside", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
 
 
 class Optimisation(Block):

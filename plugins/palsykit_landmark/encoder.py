@@ -30,7 +30,7 @@ class LandmarkEncoder(nn.Module):
     as adapters for diffusion models give a pose or a sketch (T2I-Adapter, Mou et al., arXiv:2302.08453). That a token
     is a place has to be learnt; a line is in its place.
 
-    With ``warp`` a second view, the identity photograph (the condition's key ``beside: identity``), is bent until its
+    With ``warp`` a second view, the identity photograph (the condition's key ``beside: [identity]``), is bent until its
     landmarks lie where the driver's do (palsykit.faces.warping) and lies beside the noisy picture: what moves has moved
     already, and the denoiser adds what a warp cannot, such as teeth, shut lids and folds (as warping by sparse points
     and then generating does: Siarohin et al., First Order Motion Model, arXiv:2003.00196). The driver's points are then
@@ -89,7 +89,7 @@ class LandmarkEncoder(nn.Module):
         """
         if (beside is not None) != self.warp:
             found = "no view beside the driver's" if beside is None else "a view beside the driver's and warp: false"
-            raise ValueError(f"landmark: found {found}; expected warp: true with beside: identity, or neither")
+            raise ValueError(f"landmark: found {found}; expected warp: true with beside: [identity], or neither")
         output = self.network(view.image)
         if self.embed is None and not self.outlines and beside is None:
             return {"map": output.map}
