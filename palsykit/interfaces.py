@@ -303,13 +303,10 @@ class Synthesiser(Protocol):
         ...
 
 
-class TrainedSynthesiser(Protocol):
+class TrainedSynthesiser(Synthesiser, Protocol):
     """A synthesiser with trainable weights, an ``nn.Module``: in a recipe without a denoiser it is what is trained.
 
-    Its state dict is what a run keeps in model/. One with a key ``weights`` that is null wants a trainer beside it.
-
-    Attributes:
-        spec: the pooled vector and the maps that ``encode`` gives; what judges its pictures is built for them.
+    A run keeps its state dict. With a key ``weights`` that is null it wants a trainer. ``spec`` is of what encode gives.
     """
 
     spec: ConditioningSpec
@@ -320,10 +317,6 @@ class TrainedSynthesiser(Protocol):
 
     def __call__(self, image: Tensor, conditioning: Conditioning) -> Tensor:
         """Identity images [B, 3, H, W] -> pictures [B, 3, H, W] in [-1, 1]; differentiable in both."""
-        ...
-
-    def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
-        """As every synthesiser's."""
         ...
 
 
