@@ -306,7 +306,7 @@ class Synthesiser(Protocol):
 class TrainedSynthesiser(Synthesiser, Protocol):
     """A synthesiser with trainable weights, an ``nn.Module``: in a recipe without a denoiser it is what is trained.
 
-    A run keeps its state dict. With a key ``weights`` that is null it wants a trainer. ``spec`` is of what encode gives.
+    A run keeps its state dict; with a key ``weights`` that is null it wants a trainer. ``spec`` says what encode gives.
     """
 
     spec: ConditioningSpec
