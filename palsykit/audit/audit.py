@@ -203,7 +203,6 @@ CARDS = {
     "resembles": _share(
         "Resembles a training person",
         "nearer to a training person than held-out people are to others, where the identity photograph is not",
-        note="threshold: see below",
     ),
     "copies": _share(
         "Copies of training photographs",
@@ -221,8 +220,8 @@ CARDS = {
     ),
     "nearest is a training person": MetricCard(
         "Nearest is a training person",
-        "chance that the nearest of equally many training and held-out people is a training person",
-        "0 to 1; 0.5 is chance",
+        "chance that the nearest of equally many training and held-out people is a training person; 0.5 is chance",
+        "0 to 1",
         "lower",
         "",
         "above 0.5 where the model draws faces towards whom it was trained on",

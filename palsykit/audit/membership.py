@@ -231,4 +231,4 @@ def _card(name: str, what: str) -> MetricCard:
     title = {"photographs": "Membership AUC", "people": "Membership AUC, people", "caught": "Members caught"}[what]
     title = f"{title}, blind" if name == "blind" else title
     better = "" if name == "blind" else "lower"
-    return MetricCard(title, f"{_WHAT[what]}, {how}", f"0 to 1; {chance}", better, source)
+    return MetricCard(title, f"{_WHAT[what]}, {how}; {chance}", "0 to 1", better, source)

@@ -33,7 +33,7 @@ class Distribution:
 
 def distributions_svg(plot: Distribution) -> str:
     """The empirical distribution functions; equal contents give equal text."""
-    figure = Figure(figsize=(5.4, 3.2), layout="constrained")
+    figure = Figure(figsize=(5.4, 3.7), layout="constrained")
     axes = figure.add_subplot()
     for (name, values), (colour, style) in zip(_known(plot).items(), STYLES, strict=False):
         ordered = np.sort(values)
@@ -49,7 +49,7 @@ def distributions_svg(plot: Distribution) -> str:
     axes.tick_params(which="both", labelsize=8, colors=MUTED, length=0)
     axes.grid(color=LINE, linewidth=0.7)
     axes.spines[:].set_visible(False)
-    axes.legend(fontsize=7, frameon=False, loc="best", labelcolor=INK)
+    figure.legend(fontsize=7, frameon=False, loc="outside lower center", ncols=2, labelcolor=INK)
     file = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "palsykit"}):
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})

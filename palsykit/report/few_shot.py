@@ -44,7 +44,8 @@ def few_shot_svg(panels: list[Panel]) -> str:
     for number, panel in enumerate(panels, 1):
         axes = figure.add_subplot(1, len(panels), number)
         _draw(axes, panel)
-    figure.axes[0].legend(fontsize=7, frameon=False, loc="best", labelcolor=INK)
+    lines, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(lines, names, fontsize=7, frameon=False, loc="outside lower center", ncols=len(names), labelcolor=INK)
     file = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "palsykit"}):
         figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None})

@@ -122,6 +122,34 @@ def test_a_refusal_loses_nothing_and_says_what_to_do(
     assert listed(dest / "images") == set(made)
     assert "2 pictures were let out all the same, on the maker's decision" in (dest / "privacy.md").read_text()
 
+    audited = palsykit("audit", run, dest, "--photographs", 0, "--gate")
+    assert audited.code == 2, "the gate sees what the release saw"
+    assert "2 of 12 generated pictures copy a training photograph" in audited.out
+    assert "not known" not in audited.out, "held-out people are found again"
+
+
+@pytest.mark.usefixtures("faithful")
+def test_a_data_set_of_more_people_than_the_run_held_out_is_audited_as_it_was_asked_for(
+    finished: RunFolder, palsykit: Callable[..., Any], tmp_path: Path
+) -> None:
+    run, dest = tmp_path / "run", tmp_path / "dest"
+    shutil.copytree(finished.path, run)
+    more = ("--data", "test=4")
+    done = palsykit("synthesize", run, dest, "--identities", 4, *ASKED, *more, "--resembling", "keep")
+    assert done.code == 0, done.err
+    audited = palsykit("audit", run, dest, *more, "--photographs", 0)
+    assert audited.code == 0, audited.err
+    assert "not known" not in audited.out
+    plain = palsykit("audit", run, dest, "--photographs", 0)
+    assert "people are not known" in plain.out
+    wrong = palsykit("audit", run, dest, "--data", "test=9", "--photographs", 0)
+    assert (wrong.code, "was made of other people than" in wrong.err) == (2, True)
+    marker = json.loads((dest / "synthesis.json").read_text())
+    marker["settings"]["model_sha256"] = "0" * 64
+    (dest / "synthesis.json").write_text(json.dumps(marker))
+    other = palsykit("audit", run, dest, "--photographs", 0)
+    assert (other.code, "made by another model" in other.err) == (2, True)
+
 
 @pytest.mark.usefixtures("faithful")
 def test_training_people_whom_the_user_asks_for_go_out_and_it_is_said(
