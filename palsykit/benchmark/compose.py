@@ -27,11 +27,11 @@ def below(tree: Tree, path: KeyPath, alone: str = EXTENDS) -> Tree:
 
 
 def layered(own: Tree, every: Tree, path: Path) -> Tree:
-    """What ``own`` extends, then ``every``, then ``own``.
+    """What ``own`` extends, then ``every`` where it trains a model, then ``own``.
 
     Args:
         own: a system or the judges, as written.
-        every: what all systems get below their own.
+        every: what all systems with a trainer get below their own.
         path: the benchmark's file.
 
     Raises:
@@ -41,11 +41,17 @@ def layered(own: Tree, every: Tree, path: Path) -> Tree:
         base = extended(own, path)  # says it where there is no such file
         file = locate(own.value[EXTENDS], own.spot((EXTENDS,)).folder)
         about = read_file(file).value.get("about")  # a recipe by itself keeps what it says of itself
-        return merge(base if about is None else with_values(base, {"about": about}, own), every)
+        base = base if about is None else with_values(base, {"about": about}, own)
+        return _with(every, base, Tree({}, own.spots))
     parents = {key: value for key, value in own.value.items() if key == EXTENDS}
     rest = {key: value for key, value in own.value.items() if key != EXTENDS}
     base = extended(Tree(parents, own.spots), path)
-    return merge(merge(base, every), Tree(rest, own.spots, own.removed))
+    return _with(every, base, Tree(rest, own.spots, own.removed))
+
+
+def _with(every: Tree, base: Tree, rest: Tree) -> Tree:
+    whole = merge(base, rest)
+    return whole if whole.value.get("trainer") is None else merge(merge(base, every), rest)
 
 
 def with_values(tree: Tree, values: Mapping[str, Any], at: Tree) -> Tree:

@@ -216,10 +216,11 @@ def _cards(plan: Plan, tables: Sequence[Table]) -> list[CardRow]:
     return rows
 
 
-def _settings(figure: str, metrics: Mapping[str, Mapping[str, object]]) -> str:
-    """The block of the metric that a figure comes from: it is named first, as in "moving_psnr" and "afid/self2"."""
+def owner(figure: str, metrics: Mapping[str, Mapping[str, object]]) -> str:
+    """The metric that a figure comes from, which it names first: "moving_psnr", "afid/self2"; "" where none does."""
     owners = [name for name in metrics if f"{figure}_".startswith(f"{name}_") or figure.startswith(f"{name}/")]
-    if not owners:
-        return ""
-    block = metrics[max(owners, key=len)]
-    return ", ".join(f"{key}: {value}" for key, value in block.items())
+    return max(owners, key=len, default="")
+
+
+def _settings(figure: str, metrics: Mapping[str, Mapping[str, object]]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in metrics.get(owner(figure, metrics), {}).items())

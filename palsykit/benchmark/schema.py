@@ -47,7 +47,7 @@ class Benchmark(Block):
         judges: the recipe whose metrics judge every system, and whose ``generate`` chooses the people: a file, or keys
             on top of what it ``extends``.
         systems: name -> a recipe's file; keys on top of what it ``extends``; or ``{run: FOLDER}``, a finished run.
-        every: recipe keys that every system gets below its own.
+        every: recipe keys that every system with a trainer gets below its own.
         data: name -> a data set in the place of the recipes' own, ``{use: ...}``; or ``{train: ..., test: ...,
             protocols: [...]}`` where people to train on and to examine are of two data sets, or protocols differ.
         seeds: of training and of the noise; a system that trains nothing has the first alone.

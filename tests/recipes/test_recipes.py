@@ -20,7 +20,7 @@ from palsykit.run.parts import Parts
 from palsykit.run.runner import reopened
 
 ROOT = Path(__file__).parents[2]
-FILES = sorted((ROOT / "recipes").glob("*.yaml"))
+FILES = sorted(path for path in (ROOT / "recipes").glob("*.yaml") if not path.stem.startswith("benchmark"))
 SHARED_BY_OTHERS = "Not run by itself"
 LONDON = ROOT.parent / "shared" / "data" / "london"
 DATA = "data={use: face_space, identities: 2, validation: 0, test: 1, renders: 3}"
