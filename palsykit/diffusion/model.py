@@ -1,6 +1,6 @@
 """A denoiser, what conditions it and how: the one module that trainers train and that synthesis runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -92,7 +92,8 @@ class ConditionalDiffusion(nn.Module):
         for name in self.encoders if only is None else only:
             views: list[FaceView | None] = [getattr(batch, view) for view in (self.sources[name], *self.besides[name])]
             encoder = cast(ConditionEncoder, self.encoders[name])
-            features = encoder.extract(*views) if grad else self.cache.features(name, views, encoder.extract)
+            extract: Callable[..., dict[str, Tensor]] = encoder.extract
+            features = extract(*views) if grad else self.cache.features(name, views, extract)
             encoded[name] = encoder(features)
         return encoded
 
