@@ -204,7 +204,7 @@ def _shared(name: str, card: MetricCard, values: Mapping[str, Mapping[str, Figur
 def _digits(values: Sequence[float]) -> int:
     """Three significant digits of the largest value; three decimal places of shares and cosines."""
     most = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-    if 0.1 <= most <= 1:
+    if 0.1 <= most < 1 + 1e-4:  # cosines of a picture with itself end a little above 1
         return 3
     return 3 if most == 0 else min(9, max(0, 2 - math.floor(math.log10(most))))
 

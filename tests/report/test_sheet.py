@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from palsykit.report.sheet import GAP, Panel, _spans, draw_sheet
+from palsykit.report.sheet import GAP, LINE, Panel, _spans, _wrapped, draw_sheet
 
 
 def colour(red: int, green: int) -> np.ndarray:
@@ -40,3 +40,15 @@ def test_equal_headings_side_by_side_are_written_once() -> None:
 def test_a_sheet_of_nobody_is_refused() -> None:
     with pytest.raises(ValueError, match="a panel or more"):
         draw_sheet([], face=16)
+
+
+def test_headings_too_long_for_their_column_are_wrapped() -> None:
+    assert _wrapped("rest", 64) == ["rest"]
+    assert _wrapped("lower lip depression", 90) == ["lower lip", "depression"]
+    assert _wrapped("unbreakable-as-it-is", 5) == ["unbreakable-as-it-is"]
+
+    def sheet(heading: str) -> int:
+        panel = Panel("p", colour(200, 200), ("a",), (("row", (colour(1, 1),)),), (heading,))
+        return draw_sheet([panel], face=64).height
+
+    assert sheet("lower lip depression") == sheet("rest") + LINE

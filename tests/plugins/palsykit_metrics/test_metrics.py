@@ -151,6 +151,29 @@ def test_afid_is_finite_for_fewer_pictures_than_features():
     assert same.compute()["self2"] == pytest.approx(0, abs=0.05)
 
 
+def test_afids_two_readings_compare_different_pictures():
+    """self2 the regenerated with the target, swap_back the swapped back with the identity photograph."""
+    width, rows = 4, 4000
+    means = {"identity": 0.0, "target": 0.1, "regenerated": 0.3, "swapped_back": 0.4}
+    made = {name: gaussian_faces(rows, mean, 0.2, seed, width) for seed, (name, mean) in enumerate(means.items())}
+    faces_of = {name: FaceView.of_images(made[name]) for name in ("identity", "target")}
+    afid = Afid(network=network(width), readings=("swap_back", "self2"))
+    assert afid.needs == {"regenerated", "swapped_back"}
+    given = FaceBatch(faces_of["identity"], faces_of["target"], faces_of["target"])
+    afid.update(given, Images(made["target"], made["regenerated"], made["swapped_back"]))
+    found = afid.compute()
+    assert list(found) == ["swap_back", "self2"]
+    assert found["self2"] == pytest.approx(width * 0.2**2, rel=0.1)
+    assert found["swap_back"] == pytest.approx(width * 0.4**2, rel=0.1)
+    assert [afid.cards[name].source.count(f"read as {name}") for name in found] == [1, 1]
+    untold = Afid(network=network(width), readings=("swap_back", "self2"))
+    untold.update(FaceBatch(given.identity, given.driver), Images(made["target"], None, made["swapped_back"]))
+    assert untold.compute()["swap_back"] == pytest.approx(found["swap_back"])
+    assert math.isnan(untold.compute()["self2"]), "nobody knows the truth"
+    with pytest.raises(ValueError, match="readings is empty"):
+        Afid(network=network(width), readings=())
+
+
 def test_afid_of_too_few_pictures_is_undefined():
     afid = Afid(network=network())
     assert math.isnan(afid.compute()["self2"])
