@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,8 @@ class PatchDiscriminator(nn.Module):
     It sees the picture, the identity picture and the conditions' maps, channel by channel; the conditions' vector v
     enters by projection, score = w . h + (V v) . h (Miyato and Koyama, arXiv:1802.05637). With three layers a patch is
     38 x 38 px (pix2pix: 70 x 70 of 256). There is no batch normalisation, with which a score would depend on the
-    pictures beside it and a gradient penalty would not be one picture's (arXiv:1704.00028, section 4).
+    pictures beside it and a gradient penalty would not be one picture's (arXiv:1704.00028, section 4). Weights start
+    as StarGAN v2's (He et al., arXiv:1502.01852).
 
     Args:
         spec: what the generator says of its conditions.
@@ -34,6 +36,9 @@ class PatchDiscriminator(nn.Module):
         )
         self.features = nn.Conv2d(channels[-1], channels[-1], 3, padding=1)
         self.score = nn.Conv2d(channels[-1], 1, 1)
+        for layer in (*self.layers, self.features, self.score):
+            # PyTorch's own initialisation lets a picture fade layer by layer, and with it all that scores could tell
+            nn.init.kaiming_normal_(cast(nn.Conv2d, layer).weight, a=SLOPE)
         self.project = None if spec.pooled_width is None else nn.Linear(spec.pooled_width, channels[-1], bias=False)
 
     def forward(self, picture: Tensor, identity: Tensor, conditioning: Conditioning) -> Tensor:
