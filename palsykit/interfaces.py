@@ -56,7 +56,7 @@ class FaceBatch:
         identity: who.
         driver: whose expression: the person's own photograph in training, anyone's in transfer.
         target: the truth, where there is one; in training the driver's own photograph.
-        rest: the driver's person at rest, where there is such a photograph; in training the identity photograph.
+        rest: the driver's person at rest, where known; in training, and where it is not, the identity photograph.
     """
 
     identity: FaceView

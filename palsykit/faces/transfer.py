@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from palsykit.faces.pairing import Pair, by_subject, identity_photograph
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.views import to_tensor, view
-from palsykit.faces.vocabulary import FaceLabels
+from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.interfaces import FaceBatch, FaceView
 from palsykit.seeds import derive
 
@@ -90,15 +90,20 @@ def transfer_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
 
 
 def asked_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
-    """Identity and driver of the pairs, the drivers' people at rest where all are known; nothing to compare with."""
+    """Identity and driver of the pairs, and the drivers' people at rest; nothing to compare with.
+
+    A driver's person counts as known at rest where a photograph says that it is healthy: what a palsy does at rest
+    already is no movement, and would be lost. For other drivers it is the identity photograph: nothing to subtract.
+    """
     identity, driver = ([pair.identity for pair in pairs], [pair.record for pair in pairs])
-    at_rest = {
-        subject: identity_photograph(photographs) for subject, photographs in by_subject(dataset.records).items()
-    }
-    rest = [found for pair in pairs if (found := at_rest.get(str(pair.record.labels.subject))) is not None]
-    return FaceBatch(
-        view(dataset, identity), view(dataset, driver), rest=view(dataset, rest) if len(rest) == len(pairs) else None
-    )
+    people = by_subject(dataset.records)
+    rest = [_healthy_at_rest(people[str(pair.record.labels.subject)]) or pair.identity for pair in pairs]
+    return FaceBatch(view(dataset, identity), view(dataset, driver), rest=view(dataset, rest))
+
+
+def _healthy_at_rest(photographs: Sequence[FaceRecord]) -> FaceRecord | None:
+    found = identity_photograph(photographs)
+    return found if found is not None and found.labels.side is Side.NONE else None
 
 
 def _asked(pair: Pair) -> FaceLabels:

@@ -1,6 +1,7 @@
 """Transfer pairs are fair and seeded; the truth is the identity person's, with the driver's expression."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 
 from palsykit.faces.pairing import identity_photograph
 from palsykit.faces.records import FaceRecord
-from palsykit.faces.transfer import KnowsTruth, transfer_batch, transfer_pairs
-from palsykit.faces.vocabulary import FaceLabels
+from palsykit.faces.transfer import KnowsTruth, asked_batch, transfer_batch, transfer_pairs
+from palsykit.faces.views import to_tensor
+from palsykit.faces.vocabulary import FaceLabels, Side
 
 
 def records_of(people: int, expressions: tuple[str, ...] = ("smile_full", "lip_pucker")) -> list[FaceRecord]:
@@ -85,3 +87,24 @@ def test_the_batch_compares_with_the_truth_of_the_identity_person(faces: Any) ->
 def test_a_data_set_without_truth_is_refused(faces: Any) -> None:
     with pytest.raises(ValueError, match=r"DrawnFaces.*expected a data set with a method truth"):
         transfer_batch(faces, transfer_pairs(faces.records, 0))
+
+
+def test_rest_is_the_drivers_person_where_healthy_and_else_says_nothing(faces: Any) -> None:
+    """A palsy that shows at rest is no movement: subtracting it would lose it."""
+    dataset = Truthful(faces)
+    pairs = transfer_pairs(dataset.records, 0)
+    for side in (Side.NONE, Side.LEFT, None):
+        dataset.records = [
+            replace(r, labels=replace(r.labels, side=side, severity=None)) if r.labels.expression == "rest" else r
+            for r in faces.records
+        ]
+        batch = asked_batch(dataset, pairs)
+        assert batch.rest is not None
+        for row, pair in enumerate(pairs):
+            own = next(
+                r
+                for r in dataset.records
+                if (r.labels.subject, r.labels.expression) == (pair.record.labels.subject, "rest")
+            )
+            expected = dataset.image(own if side is Side.NONE else pair.identity)
+            np.testing.assert_allclose(batch.rest.image[row], to_tensor(expected[None])[0])
