@@ -22,6 +22,15 @@ Driver = Annotated[
     Path | None,
     typer.Option("--driver", metavar="IMAGE", help="Whose expression: a square face crop.", show_default=False),
 ]
+Rest = Annotated[
+    Path | None,
+    typer.Option(
+        "--rest",
+        metavar="IMAGE",
+        help="With --driver: its person at rest and without a palsy; carries over movement, not proportions.",
+        show_default=False,
+    ),
+]
 Expression = Annotated[
     str | None,
     typer.Option(
@@ -60,6 +69,7 @@ def command(
     run: RunFolderArgument,
     identity: Identity,
     driver: Driver = None,
+    rest: Rest = None,
     expression: Expression = None,
     side: AffectedSide = None,
     severity: Severity = None,
@@ -82,6 +92,10 @@ def command(
     existing_run(run)
     existing_picture("--identity", identity)
     named = by_name(driver, expression, side, severity)
+    if rest is not None:
+        existing_picture("--rest", rest)
+        if named is not None:
+            raise PalsykitError(f"--rest {rest} with --expression, which needs no driver; leave --rest out")
     how = named.slug if named is not None else existing_picture("--driver", driver or Path()).stem
     target = writable(output or Path(f"{identity.stem}-{how}-{seed}.png"), force)
 
@@ -89,7 +103,7 @@ def command(
 
     model = load(run, poser=poser)
     if named is None:
-        picture = model.generate(identity=identity, driver=driver, seed=seed, guidance=guidance)
+        picture = model.generate(identity=identity, driver=driver, rest=rest, seed=seed, guidance=guidance)
     elif len(named.grades) > 1:
         picture, _ = model.dial(
             identity=identity,

@@ -76,19 +76,23 @@ lowers on the healthy side as palsy does on the other (the brows of tightly shut
 the lower teeth). An expression's weights sum to 4.
 """
 
-_NARROWER, _CLOSING = Weights(fissure=-2, commissure=0), Weights(fissure=2, commissure=0)
+_NARROWER = Weights(fissure=-2, commissure=0)
 SYNKINETIC_WEIGHTS: dict[str, Weights] = {
     "rest": _NARROWER,
     "brow_raise": Weights(brow=2, fissure=-1, commissure=0),
-    "eye_closure_gentle": _CLOSING,
-    "eye_closure_tight": Weights(fissure=3, commissure=0, brow=0),
+    "eye_closure_gentle": Weights(fissure=2, commissure=-1, mouth=0),
+    "eye_closure_tight": Weights(fissure=3, commissure=-1, brow=0, mouth=0),
     "smile_gentle": Weights(fissure=-1),
     "smile_full": Weights(fissure=-1),
     "lip_pucker": _NARROWER,
     "lower_lip_depression": _NARROWER,
 }
 """Where the palsy is known to be synkinetic: the affected eye is the narrower one, at rest and more so when the mouth
-moves, and its corner does not droop; but it still does not close. The weights' magnitudes sum to 4."""
+moves (oral-ocular synkinesis), and its corner does not droop; but it still does not close. As the eyes close, the
+corner of the affected side is drawn up and out (ocular-oral synkinesis, which the Synkinesis Assessment Questionnaire
+asks for: "when I close my eyes, the corner of my mouth moves", Mehta et al., Laryngoscope 2007, 117(5):923): a corner
+that is the higher one then counts for the affected side, and the mouth, which goes with it, does not count for the
+healthy one. The weights' magnitudes sum to 4."""
 
 
 def in_face_axes(landmarks: Points) -> Values:

@@ -55,6 +55,7 @@ class Model:
         *,
         identity: Picture,
         driver: Picture | None = None,
+        rest: Picture | None = None,
         expression: str | None = None,
         side: str | None = None,
         severity: float | None = None,
@@ -68,6 +69,8 @@ class Model:
             identity: whose face; a square face crop in palsykit's frame, as a path, a PIL image or uint8 [H, W, 3].
                 For an expression by name, the person at rest and without a palsy.
             driver: whose expression; likewise. Either this or ``expression``.
+            rest: the driver's person at rest and without a palsy; likewise. Where the recipe's conditions read it, only
+                movement is carried over, and not the driver's proportions.
             expression: a name of the vocabulary, or an alias; the driver is then the identity picture, posed.
             side: the affected side, the subject's; needs ``severity``.
             severity: House-Brackmann grade, 1 (normal) to 6 (total), whole or between; needs ``side``.
@@ -85,7 +88,10 @@ class Model:
         if (driver is None) == (expression is None):
             found = "both a driver and an expression" if driver is not None else "neither a driver nor an expression"
             raise PalsykitError(f"generate: {found}; give one: whose expression, or its name")
+        if rest is not None and driver is None:
+            raise PalsykitError("generate: rest is the driver's person at rest, and there is no driver; leave it out")
         person = self._view("identity", identity)
+        still = person if driver is None else None if rest is None else self._view("rest", rest)
         if expression is not None:
             how = self._posed(person, [asked(expression, side, severity)], strength)
         elif (side, severity) != (None, None):
@@ -96,11 +102,7 @@ class Model:
         else:
             assert driver is not None  # one of the two is there
             how = self._view("driver", driver)
-        return Image.fromarray(
-            self.synthesise(FaceBatch(person, how, rest=person if expression is not None else None), [seed], guidance)[
-                0
-            ]
-        )
+        return Image.fromarray(self.synthesise(FaceBatch(person, how, rest=still), [seed], guidance)[0])
 
     def dial(
         self,

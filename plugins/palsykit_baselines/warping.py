@@ -12,10 +12,9 @@ from palsykit.interfaces import FaceBatch, FaceView, Network
 class Warp:
     """Bends the identity photograph by a smoothed thin-plate spline (Bookstein, IEEE PAMI 1989); nothing is trained.
 
-    The driver's landmarks are retargeted by the similarity transform that lays its nose and eye corners on the identity
-    person's (Umeyama 1991); the outline of the jaw and the picture's border stay. The driver's own proportions come
-    along, for one photograph does not tell them from its expression. What the photograph does not show (teeth, shut
-    lids, folds) cannot appear: that is what a synthesis must do better.
+    The driver's landmarks are retargeted (palsykit.faces.warping), by what moved since its person was at rest where the
+    batch knows that; the outline of the jaw and the picture's border stay. What the photograph does not show (teeth,
+    shut lids, folds) cannot appear: that is what a synthesis must do better.
 
     Args:
         image_size: not used; every picture of a batch has it.
@@ -35,7 +34,8 @@ class Warp:
             ValueError: for landmarks that are not known, without a network to find them.
         """
         identity, driver = self._landmarks(batch.identity, "identity"), self._landmarks(batch.driver, "driver")
-        return warp(batch.identity.image, identity, retargeted(driver, identity), self.smoothing)
+        rest = None if batch.rest is None else self._landmarks(batch.rest, "rest")
+        return warp(batch.identity.image, identity, retargeted(driver, identity, rest), self.smoothing)
 
     def _landmarks(self, view: FaceView, whose: str) -> Tensor:
         """[B, 68, 2] px: the data set's, else the network's."""

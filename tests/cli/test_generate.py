@@ -49,8 +49,19 @@ FACES = ("--identity", "anna.png", "--driver", "bert.jpg")
 def test_a_picture_is_written(palsykit: Run, asked: list[dict[str, Any]]) -> None:
     done = palsykit("generate", "runs/small", *FACES, "--seed", 7, "--guidance", 2.5)
     assert (done.code, done.out) == (0, "anna-bert-7.png\n")
-    assert asked == [{"identity": Path("anna.png"), "driver": Path("bert.jpg"), "seed": 7, "guidance": 2.5}]
+    who = {"identity": Path("anna.png"), "driver": Path("bert.jpg")}
+    assert asked == [{**who, "rest": None, "seed": 7, "guidance": 2.5}]
     assert Image.open("anna-bert-7.png").getpixel((0, 0)) == (7, 0, 0)
+
+
+def test_the_driver_at_rest_goes_along(palsykit: Run, asked: list[dict[str, Any]]) -> None:
+    assert palsykit("generate", "runs/small", *FACES, "--rest", "anna.png").code == 0
+    assert asked[0]["rest"] == Path("anna.png")
+    refused = palsykit("generate", "runs/small", *NAMED, "--rest", "anna.png", "--seed", 5)
+    assert refused.code == 2
+    assert "--rest anna.png with --expression, which needs no driver" in refused.err
+    assert palsykit("generate", "runs/small", *FACES, "--rest", "nobody.png", "--seed", 5).code == 2
+    assert len(asked) == 1
 
 
 def test_nothing_is_written_over_without_force(palsykit: Run, asked: list[dict[str, Any]]) -> None:

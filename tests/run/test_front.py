@@ -12,6 +12,7 @@ from PIL import Image
 
 import palsykit as package
 from palsykit.errors import PalsykitError
+from palsykit.interfaces import FaceBatch
 from palsykit.recipe import Recipe
 from palsykit.run import evaluate_run, run_recipe
 from palsykit.run.folder import RunFolder, open_run
@@ -48,6 +49,26 @@ def test_who_and_how_both_count(model: package.Model, faces: tuple[Path, Path]) 
     one = np.asarray(model.generate(identity=who, driver=how))
     assert not np.array_equal(one, model.generate(identity=how, driver=how))
     assert not np.array_equal(one, model.generate(identity=who, driver=who))
+
+
+def test_the_batch_knows_who_is_at_rest(
+    model: package.Model, faces: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, how = faces
+    seen = []
+
+    def watched(batch: FaceBatch, *further: Any) -> Any:
+        seen.append(batch)
+        return synthesise(batch, *further)
+
+    synthesise = model.synthesise
+    monkeypatch.setattr(model, "synthesise", watched)
+    model.generate(identity=who, driver=how)
+    model.generate(identity=who, driver=how, rest=how)
+    assert seen[0].rest is None
+    assert np.array_equal(seen[1].rest.image, seen[1].driver.image)
+    with pytest.raises(PalsykitError, match="rest is the driver's person at rest, and there is no driver"):
+        model.generate(identity=who, rest=how, expression="smile_full")
 
 
 def test_a_path_a_picture_and_an_array_are_the_same_face(model: package.Model, faces: tuple[Path, Path]) -> None:

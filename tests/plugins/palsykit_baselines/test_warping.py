@@ -59,3 +59,9 @@ def test_it_is_the_identity_picture_bent_to_the_drivers_landmarks():
     own = batch.identity.landmarks
     expected = warp(batch.identity.image, own, retargeted(batch.driver.landmarks, own), 1e-3)
     assert torch.equal(Warp(SIZE, smoothing=1e-3).generate(batch, [0, 1]), expected)
+
+
+def test_only_movement_is_carried_over_where_the_driver_is_known_at_rest():
+    batch = face_batch(2, SIZE)
+    still = FaceBatch(batch.identity, batch.driver, rest=batch.driver)
+    torch.testing.assert_close(Warp(SIZE).generate(still, [0, 1]), batch.identity.image, atol=1e-4, rtol=0)
