@@ -92,10 +92,7 @@ def command(
     existing_run(run)
     existing_picture("--identity", identity)
     named = by_name(driver, expression, side, severity)
-    if rest is not None:
-        existing_picture("--rest", rest)
-        if named is not None:
-            raise PalsykitError(f"--rest {rest} with --expression, which needs no driver; leave --rest out")
+    _check_rest(rest, named)
     how = named.slug if named is not None else existing_picture("--driver", driver or Path()).stem
     target = writable(output or Path(f"{identity.stem}-{how}-{seed}.png"), force)
 
@@ -126,6 +123,14 @@ def command(
         )
     picture.save(target, format="PNG")
     print(target)
+
+
+def _check_rest(rest: Path | None, named: ByName | None) -> None:
+    if rest is None:
+        return
+    existing_picture("--rest", rest)
+    if named is not None:
+        raise PalsykitError(f"--rest {rest} with --expression, which needs no driver; leave --rest out")
 
 
 def by_name(driver: Path | None, expression: str | None, side: str | None, severity: str | None) -> ByName | None:

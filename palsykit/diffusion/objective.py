@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from palsykit.diffusion.model import ConditionalDiffusion
+from palsykit.errors import PalsykitError
 from palsykit.interfaces import Conditioning
 
 
@@ -18,6 +19,20 @@ class Pass:
     x0_hat: Tensor
     loss: Tensor
     errors: Tensor
+
+
+def one_group(model: nn.Module) -> dict[str, list[nn.Parameter]]:
+    """One optimiser for everything of a diffusion model that is trained.
+
+    Raises:
+        PalsykitError: for another model.
+    """
+    if not isinstance(model, ConditionalDiffusion):
+        raise PalsykitError(
+            f"the trainer denoises, and the model is a {type(model).__name__}, which does not; name a trainer for it, "
+            "such as adversarial, or give conditions, fusion, denoiser and scheduler in the place of synthesiser"
+        )
+    return {"model": [p for p in model.parameters() if p.requires_grad]}
 
 
 def draw_noise(model: ConditionalDiffusion, like: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from palsykit import ConditionalDiffusion, Encoded, FaceBatch, FaceView, Network, TrainingData
-from palsykit.diffusion.objective import Pass, denoising_pass, draw_noise
+from palsykit.diffusion.objective import Pass, denoising_pass, draw_noise, one_group
 from palsykit.errors import PalsykitError
 from palsykit.networks import SharedNetwork
 from palsykit.seeds import spawn
@@ -70,13 +70,15 @@ class CycleTrainer:
         """One optimiser for everything that is trained: encoders, fusion, null tokens and denoiser.
 
         Raises:
-            PalsykitError: the second pass would need the gradient of a condition's network that gives none.
+            PalsykitError: another model than a diffusion model; the second pass would need the gradient of a
+                condition's network that gives none.
         """
+        group = one_group(model)
         if self.cycle_weight > 0 and self.condition_gradients:
             for name, encoder in ((name, model.encoders[name]) for name in self._driven(model)):
                 for network in (part for part in vars(encoder).values() if isinstance(part, SharedNetwork)):
                     _require_gradient(network, f"conditions.{name}", "or set condition_gradients: false")
-        return {"model": [p for p in model.parameters() if p.requires_grad]}
+        return group
 
     def losses(
         self, model: ConditionalDiffusion, batch: FaceBatch, generator: torch.Generator, phase: str

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from palsykit import ConditionalDiffusion, FaceBatch, TrainingData
-from palsykit.diffusion.objective import denoising_pass, draw_noise
+from palsykit.diffusion.objective import denoising_pass, draw_noise, one_group
 
 
 class DiffusionTrainer:
@@ -20,7 +20,7 @@ class DiffusionTrainer:
 
     def groups(self, model: ConditionalDiffusion) -> dict[str, list[nn.Parameter]]:
         """One optimiser for everything that is trained."""
-        return {"model": [p for p in model.parameters() if p.requires_grad]}
+        return one_group(model)
 
     def losses(
         self, model: ConditionalDiffusion, batch: FaceBatch, generator: torch.Generator, phase: str

@@ -103,3 +103,11 @@ def test_frozen_networks_are_no_part_of_the_model(model_of):
     twin = copy.deepcopy(model)
     assert twin.encoders["identity"].network is model.encoders["identity"].network
     assert twin.cache is model.cache
+
+
+def test_what_denoises_refuses_what_does_not():
+    from palsykit.diffusion.objective import one_group
+    from palsykit.errors import PalsykitError
+
+    with pytest.raises(PalsykitError, match="the trainer denoises, and the model is a Linear, which does not"):
+        one_group(torch.nn.Linear(2, 2))

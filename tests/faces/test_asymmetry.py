@@ -94,6 +94,13 @@ def test_the_known_group_finds_the_side_of_a_synkinetic_palsy(
     assert (sign * Asymmetry.of(faces).combined(expression, Group.SYNKINETIC) > 0).all()
 
 
+@pytest.mark.parametrize("expression", ["eye_closure_gentle", "eye_closure_tight"])
+def test_a_corner_drawn_up_as_the_eyes_close_names_the_side_of_a_synkinetic_palsy_alone(expression: str) -> None:
+    drawn = Asymmetry(*(np.float64(value) for value in (0.0, 0.0, -0.03, -0.01)))  # up and out, on the left
+    assert drawn.combined(expression, Group.SYNKINETIC) == pytest.approx(0.03)
+    assert drawn.combined(expression) <= 0  # nothing that a flaccid palsy does
+
+
 def test_any_other_group_is_measured_as_flaccid(template: np.ndarray) -> None:
     face = Asymmetry.of(posed(template, "smile_full", Side.LEFT, 4.0))
     assert face.combined("smile_full", Group.FLACCID) == face.combined("smile_full")
