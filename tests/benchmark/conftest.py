@@ -19,7 +19,7 @@ from palsykit.registry import registry
 
 TINY = Path(__file__).parents[1] / "run" / "tiny.yaml"
 NETWORKS = ("recognition", "expression", "points")
-FITS = ", ".join(f"{{network: {name}, trainer: {{use: diffusion}}, steps: 0}}" for name in NETWORKS)
+FITS = ", ".join(f"{{network: {name}, trainer: {{use: landmarks}}, steps: 0}}" for name in NETWORKS)
 SMALL = f"""
 about: A miniature.
 judges:

@@ -174,7 +174,7 @@ def test_a_benchmark_extends_another(small: Path) -> None:
 def test_a_systems_recipe_is_the_one_that_palsykit_runs(small: Path) -> None:
     data = yaml.safe_load(small.read_text())["data"]["drawn"]
     changes = [f"data.{key}={value}" for key, value in data.items()]
-    fits = [f"{{network: {n}, trainer: {{use: diffusion}}, steps: 0}}" for n in ("recognition", "expression", "points")]
+    fits = [f"{{network: {n}, trainer: {{use: landmarks}}, steps: 0}}" for n in ("recognition", "expression", "points")]
     own = load_recipe(
         TINY, [*changes, f"fits=[{', '.join(fits)}]", "trainer={use: diffusion}", "sampler.steps=1", "train.steps=1"]
     )

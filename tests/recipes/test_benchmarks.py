@@ -38,7 +38,7 @@ def narrow(tmp_path: Path) -> Callable[[Recipe], Recipe]:
 
     def change(recipe: Recipe) -> Recipe:
         networks = recipe.resolved["networks"]
-        fits = ", ".join(f"{{network: {name}, trainer: {{use: diffusion}}, steps: 0}}" for name in networks)
+        fits = ", ".join(f"{{network: {name}, trainer: {{use: landmarks}}, steps: 0}}" for name in networks)
         changes = [f"networks.{name}.weights=null" for name in networks]
         changes += [f"networks.{name}.width={0.125 if 'points' in name else 0.0625}" for name in networks]
         model = [

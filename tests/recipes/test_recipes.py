@@ -42,7 +42,7 @@ RUN = [path for path in FILES if is_run(path)]
 def without_weights(path: Path) -> list[str]:
     """Changes after which a recipe needs no weights that ship: its networks and its model start at random."""
     networks = read_extended(path).value["networks"]
-    fitted = ", ".join(f"{{network: {name}, trainer: {{use: diffusion}}, steps: 0}}" for name in networks)
+    fitted = ", ".join(f"{{network: {name}, trainer: {{use: landmarks}}, steps: 0}}" for name in networks)
     return [f"networks.{name}.weights=null" for name in networks] + [f"fits=[{fitted}]", "train.start=null"]
 
 
