@@ -160,7 +160,7 @@ class _Reader:
         if self.problems:
             raise RecipeError(self.shown, self.problems)
         jobs.sort(key=lambda job: self.settings.seeds.index(job.seed))  # stable: a seed of every system at a time
-        about = {j.system: j.recipe.settings.about if j.recipe else f"the run {j.run}" for j in reversed(jobs)}
+        about = {job.system: _about(job) for job in reversed(jobs)}
         wanted = self.settings.reference or systems[0]
         protocols = {name: self._protocols(name) for name in data}
         return Plan(
@@ -255,3 +255,11 @@ class _Reader:
 
     def _complain(self, path: KeyPath, found: str, expected: str) -> None:
         self.problems.append(Problem(self.tree.spot(path).value, dotted(path), found, expected))
+
+
+def _about(job: Job) -> str:
+    """What a system is; a run by its name alone, for where it lies is nobody's business."""
+    if job.recipe is not None:
+        return job.recipe.settings.about
+    assert job.run is not None  # a job without a recipe examines a run
+    return f"the run {job.run.name}"
