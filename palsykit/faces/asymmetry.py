@@ -89,9 +89,10 @@ SYNKINETIC_WEIGHTS: dict[str, Weights] = {
 }
 """Where the palsy is known to be synkinetic: the affected eye is the narrower one, at rest and more so when the mouth
 moves (oral-ocular synkinesis), and its corner does not droop; but it still does not close. As the eyes close, the
-corner of the affected side is drawn up and out (ocular-oral synkinesis, one of the things that the Synkinesis Assessment
-Questionnaire asks for: Mehta et al., Laryngoscope 2007, 117(5):923): a corner that is the higher one then counts for the
-affected side, and the mouth, which goes with it, does not count for the healthy one. The weights' magnitudes sum to 4."""
+corner of the affected side is drawn up and out (ocular-oral synkinesis, one of the things that the Synkinesis
+Assessment Questionnaire asks for: Mehta et al., Laryngoscope 2007, 117(5):923): a corner that is the higher one then
+counts for the affected side, and the mouth, which goes with it, does not count for the healthy one. The weights'
+magnitudes sum to 4."""
 
 
 def in_face_axes(landmarks: Points) -> Values:
