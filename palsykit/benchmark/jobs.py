@@ -3,7 +3,7 @@
 import hashlib
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -143,6 +143,8 @@ class _Desk:
 
     def _prepare(self, judges: Parts, data: str, protocol: str) -> None:
         exam = examination(judges, PROTOCOLS[protocol])
+        if (again := self.plan.settings.again) is not None and protocol not in again:
+            exam = replace(exam, needs=frozenset())
         truth, images = exam.ceiling()
         self.results.ceiling[data, protocol] = (truth.measured(images), truth.subjects)
         self.results.subjects[data, protocol] = exam.subjects

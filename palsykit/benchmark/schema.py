@@ -52,6 +52,8 @@ class Benchmark(Block):
             protocols: [...]}`` where people to train on and to examine are of two data sets, or protocols differ.
         seeds: of training and of the noise; a system that trains nothing has the first alone.
         protocols: who is synthesised with whose expression, and what that is compared with.
+        again: protocols under which pictures are synthesised once more for the metrics that ask for it (aFID); null takes
+            all, an empty list none, whose tables then have no such figures.
         people: identities examined; null leaves it to the judges' recipe.
         train_images: images that every system trains on, from which its steps follow; null leaves it to the recipes.
         reference: the system that the others are tested against; the first one if null.
@@ -69,6 +71,7 @@ class Benchmark(Block):
     data: dict[str, dict[str, Any] | str | None]
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]  # noqa: RUF012 (pydantic copies it)
     protocols: Annotated[list[ProtocolName], Field(min_length=1)] = ["self-reconstruction", "transfer"]  # noqa: RUF012
+    again: list[ProtocolName] | None = None
     people: Annotated[int, Field(ge=2)] | None = None
     train_images: Annotated[int, Field(ge=1)] | None = None
     reference: str | None = None

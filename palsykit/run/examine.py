@@ -53,7 +53,7 @@ class Examination:
 
     def measured(self, images: Images) -> dict[str, Statistic]:
         """The judges' figures of pictures, by name; metrics whose passes are not there are left out."""
-        there = {name for name in PASSES if getattr(images, name) is not None}
+        there = {name for name in self.needs if getattr(images, name) is not None}
         metrics = {
             name: metric for name, metric in built_metrics(self.judges).items() if metric.needs <= {FIRST, *there}
         }
