@@ -85,17 +85,18 @@ class Results:
     failed: list[Failure] = field(default_factory=list)
 
 
-def work_through(plan: Plan, folder: Path, measure_only: bool = False) -> Results:
+def work_through(plan: Plan, folder: Path, kept: Path, measure_only: bool = False) -> Results:
     """Does every job that is not done yet, and measures all.
 
     Args:
         plan: what is to be done.
-        folder: of runs and pictures; what is there is gone on with.
+        folder: of what is written down of failures.
+        kept: of runs and pictures; what is there is gone on with.
         measure_only: train nothing; jobs that are not trained yet fail.
     """
     be_deterministic()
     results = Results()
-    desk = _Desk(plan, folder, results)
+    desk = _Desk(plan, folder, kept, results)
     for data in plan.judges:
         desk.guarded(f"judges on {data}", "", data, None, partial(desk.prepare, data))
     check_figures(plan, results)
@@ -121,8 +122,8 @@ def check_figures(plan: Plan, results: Results) -> None:
 class _Desk:
     """Where jobs are done."""
 
-    def __init__(self, plan: Plan, folder: Path, results: Results):
-        self.plan, self.folder, self.results = plan, folder, results
+    def __init__(self, plan: Plan, folder: Path, kept: Path, results: Results):
+        self.plan, self.folder, self.kept, self.results = plan, folder, kept, results
 
     def guarded(self, what: str, system: str, data: str, seed: int | None, do: Callable[[], None]) -> None:
         """Does it; whatever it raises is written down."""
@@ -173,7 +174,7 @@ class _Desk:
                 )
             return run, str(run.state()["recipe_hash"]) + digest(run)
         assert job.recipe is not None  # a job has the one or the other
-        path = self.folder / "runs" / job.folder
+        path = self.kept / "runs" / job.folder
         if measure_only and not (path / "state.json").exists():
             raise PalsykitError("not run yet; leave --measure-only out")
         if measure_only and "train" not in read_state(path)["stages"]:
@@ -183,7 +184,7 @@ class _Desk:
     def _examine(self, job: Job, place: Place, synthesiser: Synthesiser, maker: str, cost: Cost) -> None:
         exam = self.results.exams[place]
         size = exam.judges.settings.image_size
-        folder = self.folder / "pictures" / job.folder / slug(place[0]) / exam.rows_name
+        folder = self.kept / "pictures" / job.folder / slug(place[0]) / exam.rows_name
         images = synthesised(exam, synthesiser, folder, maker, job.seed)
         if images.generated.shape[-2:] != (size, size):
             width, height = reversed(images.generated.shape[-2:])

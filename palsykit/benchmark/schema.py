@@ -52,8 +52,8 @@ class Benchmark(Block):
             protocols: [...]}`` where people to train on and to examine are of two data sets, or protocols differ.
         seeds: of training and of the noise; a system that trains nothing has the first alone.
         protocols: who is synthesised with whose expression, and what that is compared with.
-        again: protocols under which pictures are synthesised once more for the metrics that ask for it (aFID); null takes
-            all, an empty list none, whose tables then have no such figures.
+        again: protocols under which pictures are synthesised once more for the metrics that ask for it (aFID), whose
+            figures the other tables then lack; null takes all.
         people: identities examined; null leaves it to the judges' recipe.
         train_images: images that every system trains on, from which its steps follow; null leaves it to the recipes.
         reference: the system that the others are tested against; the first one if null.

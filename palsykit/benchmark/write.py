@@ -34,8 +34,9 @@ class Written:
 
 
 def run_benchmark(
-    plan: Plan, folder: Path, command: str, measure_only: bool = False, page: Path | None = None
-) -> Written:
+    plan: Plan, folder: Path, command: str, measure_only: bool = False, page: Path | None = None,
+    kept: Path | None = None,
+) -> Written:  # fmt: skip
     """Does what is left to do of a plan and writes everything anew.
 
     Args:
@@ -44,13 +45,14 @@ def run_benchmark(
         command: that the tables name.
         measure_only: train nothing, show what is there.
         page: a Markdown page in which the tables get a section, named as the benchmark.
+        kept: the folder of another benchmark whose runs and pictures this one shares; null for its own.
 
     Raises:
         PalsykitError: a figure is asked for that no judge has.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "benchmark.yaml", dump(plan.text))
-    results = work_through(plan, folder, measure_only)
+    results = work_through(plan, folder, kept or folder, measure_only)
     found, facts = tables(plan, results), facts_of(plan)
     text = section(plan, found, results, command, facts)
     write_text(folder / "results.jsonl", json_lines(plan, found, results))

@@ -31,6 +31,10 @@ def command(
         Path | None,
         typer.Option("--output", metavar="DIR", help="Runs, pictures, results; runs/benchmarks/NAME if omitted."),
     ] = None,
+    kept: Annotated[
+        Path | None,
+        typer.Option("--runs", metavar="DIR", help="Another benchmark's folder, to share its runs and pictures."),
+    ] = None,
     measure_only: Annotated[
         bool, typer.Option("--measure-only", help="Train nothing: show what is finished already.")
     ] = False,
@@ -44,9 +48,13 @@ def command(
     """
     if output is not None and output.exists() and not output.is_dir():
         raise PalsykitError(f"--output {output}: a file, expected a folder to make or to go on in")
-    said = _said(recipe, overrides, systems, data, output)
+    if kept is not None and not kept.is_dir():
+        raise PalsykitError(
+            f"--runs {kept}: no folder, expected that of another benchmark, such as runs/benchmarks/NAME"
+        )
+    said = _said(recipe, overrides, systems, data, output, kept)
     try:
-        written = _run(recipe, overrides or [], systems or [], data or [], output, measure_only, page, said)
+        written = _run(recipe, overrides or [], systems or [], data or [], output, kept, measure_only, page, said)
     except KeyboardInterrupt:
         print(f"\nStopped. What is done is kept; go on with: {said}", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -54,13 +62,15 @@ def command(
         raise typer.Exit(1)
 
 
-def _said(recipe: Path, overrides: Names, systems: Names, data: Names, output: Path | None) -> str:
+def _said(recipe: Path, overrides: Names, systems: Names, data: Names, output: Path | None,
+          kept: Path | None) -> str:  # fmt: skip
     """The command line that does the same again."""
     given = [
         ("--set", overrides),
         ("--system", systems),
         ("--data", data),
         ("--output", [str(output)] if output else None),
+        ("--runs", [str(kept)] if kept else None),
     ]
     return shlex.join(
         ["palsykit", "benchmark", str(recipe), *(w for flag, of in given for v in of or [] for w in (flag, v))]
@@ -68,7 +78,7 @@ def _said(recipe: Path, overrides: Names, systems: Names, data: Names, output: P
 
 
 def _run(recipe: Path, overrides: list[str], systems: list[str], data: list[str], output: Path | None,
-         measure_only: bool, page: Path | None, said: str) -> "Written":  # fmt: skip
+         kept: Path | None, measure_only: bool, page: Path | None, said: str) -> "Written":  # fmt: skip
     from palsykit.benchmark.plan import load_benchmark
 
     plan = load_benchmark(
@@ -77,7 +87,8 @@ def _run(recipe: Path, overrides: list[str], systems: list[str], data: list[str]
 
     from palsykit.benchmark.write import run_benchmark
 
-    return run_benchmark(plan, output or Path("runs") / "benchmarks" / plan.name, said, measure_only, page)
+    folder = output or Path("runs") / "benchmarks" / plan.name
+    return run_benchmark(plan, folder, said, measure_only, page, kept)
 
 
 def _show(written: "Written") -> bool:

@@ -8,6 +8,7 @@ from palsykit.hookspecs import Register
 def palsykit_register_metrics(register: Register) -> None:
     register("psnr", "palsykit_metrics.pixels:Psnr")
     register("ssim", "palsykit_metrics.pixels:Ssim")
+    register("ssim_ccfexp_compat", "palsykit_metrics.pixels:CcfexpSsim")
     register("identity", "palsykit_metrics.identity:IdentitySimilarity")
     register("landmark_error", "palsykit_metrics.landmarks:LandmarkError")
     register("afid", "palsykit_metrics.afid:Afid")

@@ -1,7 +1,10 @@
 """How near the picture is to the truth, pixel by pixel and window by window."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard
@@ -57,6 +60,59 @@ class Ssim:
         generated, target = as_saved(images.generated), as_saved(batch.target.image)
         # torchmetrics' own mean takes in mirrored borders, 5 px wide; Wang's takes windows that lie in the picture
         return {"ssim": similarity(generated, target)[..., BORDER:-BORDER, BORDER:-BORDER].mean(dim=(1, 2, 3))}
+
+
+class CcfexpSsim:
+    """Structural similarity as CFCPalsy's released test script takes it, for comparison with what it printed.
+
+    The script's library defaults: a flat 7 x 7 window and the sample covariance (N - 1), where Wang's settings are a
+    Gaussian window of 11 x 11 and the population's. It compares with the photographs that went in, the identity's and
+    the driver's, so that under transfer neither is the truth.
+    """
+
+    needs: frozenset[str] = frozenset()
+    card = MetricCard(
+        name="SSIM with the driver, as released",
+        definition="mean structural similarity of generated picture and driver over flat 7 x 7 windows",
+        unit="-1 to 1",
+        better="higher",
+        source="test.py of GaoVix/CCFExp: scikit-image structural_similarity's defaults, data range 1",
+        note="sample covariance, K1 0.01, K2 0.03; 8-bit RGB as saved, whole windows only, the mean over channels, a "
+        "figure a picture, then the mean; the driver is the truth in self-reconstruction alone",
+    )
+
+    def __init__(self) -> None:
+        to_identity = replace(
+            self.card,
+            name="SSIM with the identity image, as released",
+            definition="mean structural similarity of generated picture and identity image over flat 7 x 7 windows",
+            note="settings as of SSIM with the driver, as released; a copy of the identity image has 1",
+        )
+        self.cards = {"ssim_ccfexp_compat_to_identity": to_identity}
+
+    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+        """{"ssim_ccfexp_compat": [B], "ssim_ccfexp_compat_to_identity": [B]}."""
+        generated = as_saved(images.generated)
+        return {
+            "ssim_ccfexp_compat": _flat_similarity(generated, as_saved(batch.driver.image)),
+            "ssim_ccfexp_compat_to_identity": _flat_similarity(generated, as_saved(batch.identity.image)),
+        }
+
+
+def _flat_similarity(a: Tensor, b: Tensor, window: int = 7) -> Tensor:
+    """[B, 3, H, W] in [0, 1], twice -> [B]; formula 13 of Wang et al. with means and covariances of flat windows."""
+    a, b = a.double(), b.double()  # the difference of two nearly equal means of squares
+
+    def mean(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, window, stride=1)
+
+    mean_a, mean_b = mean(a), mean(b)
+    sample = window**2 / (window**2 - 1)
+    var_a, var_b = sample * (mean(a * a) - mean_a**2), sample * (mean(b * b) - mean_b**2)
+    covariance = sample * (mean(a * b) - mean_a * mean_b)
+    c1, c2 = 0.01**2, 0.03**2
+    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    return (luminance * (2 * covariance + c2) / (var_a + var_b + c2)).mean(dim=(1, 2, 3)).float()
 
 
 def similarity(generated: Tensor, target: Tensor) -> Tensor:

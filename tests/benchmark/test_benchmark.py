@@ -215,3 +215,29 @@ def test_a_finished_run_is_examined(small: Path, palsykit: Run, darker: Any, kep
     assert {f["figure"]: f["value"] for f in ours if f["value"] is not None} == expected
     (job,) = lines(kind="job", system="model")
     assert job["training_images"] == 4
+
+
+def test_another_benchmark_shares_its_runs_and_pictures(small: Path, palsykit: Run, darker: Any, kept: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in kept.rglob("*") if file.is_file()}
+    done = palsykit("benchmark", small, "--system", "darker", "--system", "cfcpalsy", "--runs", kept)
+    assert done.code == 0, done.err
+    assert darker.made == 0, "everything is there"
+    assert {file: file.stat().st_mtime_ns for file in kept.rglob("*") if file.is_file()} == before
+    assert not (FOLDER / "runs").exists()
+    ours, theirs = (lines(folder, kind="figure", system="darker", seed=0) for folder in (FOLDER, kept))
+    assert [f["value"] for f in ours] == pytest.approx([f["value"] for f in theirs], rel=1e-3, nan_ok=True)
+    again = palsykit("benchmark", small, "--runs", "nowhere")
+    assert again.code == 2
+    assert "--runs nowhere: no folder, expected that of another benchmark" in again.err
+
+
+def test_what_asks_for_a_second_synthesis_may_be_left_to_one_protocol(small: Path, palsykit: Run, darker: Any) -> None:
+    assert palsykit("benchmark", small, *UNTRAINED, "--set", "again=[transfer]").code == 0
+    assert darker.made == 16 + 3 * 16
+    for system in ("truth", "darker", "copy"):
+        own, other = (
+            {f["figure"] for f in lines(kind="figure", system=system, protocol=protocol)}
+            for protocol in ("self-reconstruction", "transfer")
+        )
+        assert other - own >= {"afid/self2", "afid/swap_back"}
+        assert own <= other

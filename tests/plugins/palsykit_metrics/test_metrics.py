@@ -13,7 +13,7 @@ from palsykit.registry import registry
 from palsykit_metrics.afid import Afid
 from palsykit_metrics.identity import IdentitySimilarity
 from palsykit_metrics.landmarks import LandmarkError
-from palsykit_metrics.pixels import Psnr, Ssim
+from palsykit_metrics.pixels import CcfexpSsim, Psnr, Ssim
 from palsykit_metrics.reading import as_saved
 
 
@@ -38,6 +38,10 @@ def batch(target, identity=None):
     rows = 3 if target is None else len(target)
     identity_view = FaceView.of_images(faces(rows, seed=9) if identity is None else identity)
     return FaceBatch(identity_view, identity_view, target_view)
+
+
+def driven(driver, identity):
+    return FaceBatch(FaceView.of_images(identity), FaceView.of_images(driver))
 
 
 def network(width=8):
@@ -69,6 +73,25 @@ def test_psnr_and_ssim_agree_with_scikit_image():
         assert psnr[row].item() == pytest.approx(skimage.peak_signal_noise_ratio(a, b), abs=1e-3)
         keys = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 2}
         assert ssim[row].item() == pytest.approx(skimage.structural_similarity(a, b, data_range=255, **keys), abs=2e-5)
+
+
+def test_the_released_scripts_ssim_agrees_with_scikit_images_defaults():
+    skimage = pytest.importorskip("skimage.metrics")
+    driver, identity = (nn.functional.avg_pool2d(faces(2, 66, seed=seed), 3, stride=1) for seed in (0, 2))
+    generated = (driver + 0.2 * faces(2, 64, seed=1)).clamp(-1, 1)
+    found = CcfexpSsim().rows(driven(driver, identity), Images(generated))
+    for name, other in (("ssim_ccfexp_compat", driver), ("ssim_ccfexp_compat_to_identity", identity)):
+        for row in range(2):
+            a, b = (((x[row] + 1) * 127.5).round().permute(1, 2, 0).double().numpy() / 255 for x in (generated, other))
+            expected = skimage.structural_similarity(a, b, channel_axis=-1, data_range=1.0)
+            assert found[name][row].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_released_scripts_ssim_of_two_flat_pictures():
+    grey = [torch.full((1, 3, 16, 16), level * 2 - 1.0) for level in (0.2, 0.6)]  # 51 and 153 of 255
+    found = CcfexpSsim().rows(driven(grey[0], grey[1]), Images(grey[1]))
+    assert found["ssim_ccfexp_compat"].item() == pytest.approx((2 * 0.12 + 1e-4) / (0.04 + 0.36 + 1e-4), abs=1e-6)
+    assert found["ssim_ccfexp_compat_to_identity"].item() == pytest.approx(1.0)
 
 
 def test_identity_similarity_is_the_cosine():
@@ -195,9 +218,9 @@ def test_networks_that_do_not_serve_are_named():
         LandmarkError(network=blind).rows(batch(faces()), Images(faces()))
 
 
-@pytest.mark.parametrize("name", ["psnr", "ssim", "identity", "landmark_error", "afid"])
+@pytest.mark.parametrize("name", ["psnr", "ssim", "ssim_ccfexp_compat", "identity", "landmark_error", "afid"])
 def test_every_card_tells_what_a_reader_needs(name):
     factory = registry().get("metrics", name).load()
-    card = (factory() if name in ("psnr", "ssim") else factory(network=network())).card
+    card = (factory() if "psnr" in name or "ssim" in name else factory(network=network())).card
     assert all((card.name, card.definition, card.unit, card.source, card.note))
     assert card.better in ("higher", "lower")
