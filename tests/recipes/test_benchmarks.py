@@ -105,6 +105,9 @@ def test_the_ablations_differ_in_one_thing() -> None:
     assert concatenation["fusion"]["use"] == "concatenation"
     assert changed(lm) == {"conditions", "fusion", "train"}
     assert set(whole["conditions"]) - set(lm["conditions"]) == {"landmark"}
+    assert lm["conditions"]["identity"] == {**whole["conditions"]["identity"], "guess": 0.1}, (
+        "unbent, what is corrected"
+    )
     assert lm["trainer"]["landmark_weight"] == whole["trainer"]["landmark_weight"] > 0
     assert changed(lm_loss) == {"conditions", "fusion", "train", "trainer"}
     assert lm_loss["trainer"]["landmark_weight"] == 0

@@ -1,5 +1,7 @@
 """Identity as tokens: one a position, the embedding pooled."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,11 +12,11 @@ from palsykit_identity.encoder import IdentityEncoder
 from palsykit_identity.ir import InsightResNet
 
 
-def encoder(width: int = 24) -> IdentityEncoder:
+def encoder(width: int = 24, **keys: Any) -> IdentityEncoder:
     torch.manual_seed(0)
     network = SharedNetwork("recognition", InsightResNet(32, depth=18, width=0.0625, embedding=12))
     network.freeze()
-    return IdentityEncoder(32, network=network, width=width)
+    return IdentityEncoder(32, network=network, width=width, **keys)
 
 
 @pytest.mark.parametrize("width", [24, 32])
@@ -55,6 +57,19 @@ def test_it_owns_no_weight_of_the_network_and_every_own_one_gets_a_gradient():
     (encoded.tokens * torch.randn_like(encoded.tokens)).sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in built.parameters())
     assert image.grad.abs().sum() > 0
+
+
+def test_the_picture_may_be_what_the_denoiser_corrects():
+    built = encoder(picture=True, guess=0.25)
+    image = torch.rand(2, 3, 32, 32) * 2 - 1
+    encoded = built(built.extract(FaceView.of_images(image)))
+    assert built.spec.guess
+    assert torch.equal(encoded.guess.image, image)
+    assert torch.equal(encoded.spatial, image)
+    assert encoded.guess.error.tolist() == [0.25, 0.25]
+    assert encoder(picture=True).spec.guess is False
+    with pytest.raises(ValueError, match="found guess: 0.25 and picture: false; expected picture: true"):
+        encoder(guess=0.25)
 
 
 class NoEmbedding(nn.Module):
