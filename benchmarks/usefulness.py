@@ -2,6 +2,7 @@
 
     palsykit synthesize runs/cfcpalsy synthetic --identities 64 --data test=64
     python benchmarks/usefulness.py synthetic/images                               # 27 small trainings
+    python benchmarks/usefulness.py synthetic/images --recipe recipes/usefulness-real.yaml         # photographed people
     python benchmarks/usefulness.py synthetic/images --subjects 5 --seeds 0 --set fits.0.steps=50   # a slice
 
 A classifier of expression, affected side and severity (recipes/usefulness.yaml) learns from 5, 10, 20 and 40 real
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="change the recipe")
     add("--work", type=Path, default=ROOT / "runs" / "usefulness", help="where classifiers and results are kept")
+    add("--page", type=Path, help="a Markdown page in which the tables get a section as well")
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = parser.parse_args(given)
 
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command = shlex.join(["python", "benchmarks/usefulness.py", *given])
     facts = {"commit": commit(ROOT), "steps": str(bench.block.steps), "seeds": ", ".join(map(str, options.seeds))}
     if found.points:
-        print(write(found, options.work, command, facts))
+        print(write(found, options.work, command, facts, bench.about, options.page))
     lines = (options.work / "usefulness.jsonl").read_text(encoding="utf-8").splitlines() if found.points else []
     points = [json.loads(line) for line in lines]
     about = {"benchmark": "usefulness", "command": command, **facts}

@@ -115,6 +115,7 @@ class Bench:
     def __init__(self, recipe_of: Callable[[int], Recipe], synthetic: Path, folder: Path):
         self.recipe_of, self.folder = recipe_of, folder
         parts = Parts(recipe_of(0))
+        self.about = parts.settings.about
         self.block = _fit_of(parts)
         self.real = parts.data()
         block = PartBlock(use="imagefolder", parameters={"root": str(synthetic.resolve())})

@@ -8,7 +8,8 @@ from typing import Any
 
 from palsykit.atomic import write_text
 from palsykit.report.few_shot import Panel, Series, few_shot_svg
-from palsykit.report.tables import cell, markdown
+from palsykit.report.results import TITLE
+from palsykit.report.tables import cell, markdown, put_section
 from palsykit.run.measure import Figure
 from palsykit.usefulness.study import BOTH, REAL, SYNTHETIC, Point, Study
 
@@ -20,9 +21,22 @@ LINES = {
 """Figures of the tables and of the curves: how they are called and their decimal places."""
 
 
-def write(found: Study, folder: Path, command: str, facts: Mapping[str, str]) -> str:
-    """Writes all three files and gives the tables."""
-    text = page(found, command, facts)
+def write(
+    found: Study, folder: Path, command: str, facts: Mapping[str, str], about: str, page: Path | None = None
+) -> str:
+    """Writes all three files and gives the tables.
+
+    Args:
+        found: what was measured.
+        folder: of the files.
+        command: that the tables name.
+        facts: what it was made with.
+        about: who the real people are, in the recipe's words.
+        page: a Markdown page in which the tables get a section as well.
+    """
+    text = tables(found, command, facts, about)
+    if page is not None:
+        put_section(page, "usefulness", text, TITLE)
     lines = [json.dumps({**_as_json(point), "command": command, **facts}) for point in found.points]
     write_text(folder / "usefulness.jsonl", "\n".join(lines) + "\n")
     write_text(folder / "usefulness.md", text + "\n")
@@ -30,7 +44,7 @@ def write(found: Study, folder: Path, command: str, facts: Mapping[str, str]) ->
     return text
 
 
-def page(found: Study, command: str, facts: Mapping[str, str]) -> str:
+def tables(found: Study, command: str, facts: Mapping[str, str], about: str) -> str:
     """The tables in Markdown."""
     photographs, people = found.test
     said = "; ".join(f"{name} {value}" for name, value in facts.items())
@@ -42,7 +56,10 @@ def page(found: Study, command: str, facts: Mapping[str, str]) -> str:
     best = [f"{found.constant[name]:.{LINES[name][1]}f}" if name in found.constant else "-" for name in names]
     labels = [LINES[name][0] for name in names]
     parts = [
-        f"## Are synthetic faces of use?\n\n    {command}\n\nMade of: {said}.",
+        "## Are synthetic faces of use?",
+        " ".join(about.split()),
+        f"    {command}",
+        f"Made of: {said}.",
         "A classifier learns from real people, from synthetic ones, or from both, always for as many steps, and is "
         f"tested on {photographs} photographs of {people} real people whom nobody has seen. Means over seeds; 95 % "
         "bootstrap intervals over the people tested on. `best constant` is the one answer that is best on all of them.",

@@ -22,7 +22,7 @@ from palsykit.registry import Entry, registry
 from palsykit.run.measure import mean_of
 from palsykit.usefulness.sets import Joined, balanced, few
 from palsykit.usefulness.study import BOTH, REAL, SYNTHETIC, Bench, study, trainings
-from palsykit.usefulness.writing import page, panels, write
+from palsykit.usefulness.writing import panels, tables, write
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes" / "usefulness.yaml"
@@ -181,7 +181,10 @@ def test_a_point_is_the_mean_over_the_seeds_that_could_be_trained(
 
 def test_the_tables_and_the_curves(studied: tuple[Any, Path], tmp_path: Path) -> None:
     found, _ = studied
-    text = write(found, tmp_path, "python benchmarks/usefulness.py x", {"commit": "abc"})
+    text = write(found, tmp_path, "python benchmarks/usefulness.py x", {"commit": "abc"}, "Who they are.")
+    assert text.startswith(
+        "## Are synthetic faces of use?\n\nWho they are.\n\n    python benchmarks/usefulness.py x\n\n"
+    )
     assert "tested on 32 photographs of 4 real people" in text
     assert "| synthetic alone (TSTR) | 48 synthetic |" in text
     assert "| 1 real people + synthetic | 8 real, 48 synthetic |" in text
@@ -193,11 +196,11 @@ def test_the_tables_and_the_curves(studied: tuple[Any, Path], tmp_path: Path) ->
         (SYNTHETIC, 0), (REAL, 1), (REAL, 6), (BOTH, 1), (BOTH, 6),
     }  # fmt: skip
     drawn = (tmp_path / "usefulness.svg").read_text()
-    write(found, tmp_path, "python benchmarks/usefulness.py x", {"commit": "abc"})
+    write(found, tmp_path, "python benchmarks/usefulness.py x", {"commit": "abc"}, "Who they are.")
     assert (tmp_path / "usefulness.svg").read_text() == drawn
     assert [panel.series[0].people for panel in panels(found)] == [[1, 6]] * 3
     found.failed["real-9-seed0"] = "RuntimeError: out of memory"
-    assert "- real-9-seed0: RuntimeError: out of memory" in page(found, "x", {})
+    assert "- real-9-seed0: RuntimeError: out of memory" in tables(found, "x", {}, "")
     found.failed.clear()
 
 
@@ -250,9 +253,11 @@ def test_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = written(tmp_path / "good", GOOD[:2])
     changes = ["image_size=16", "data={use: bars}", "networks.classifier.width=0.0625", "fits.0.steps=1"]
     arguments = [argument for change in changes for argument in ("--set", change)]
-    module.main([str(good), "--subjects", "1", "--seeds", "0", "--work", str(tmp_path / "work"), *arguments])
+    module.main([str(good), "--subjects", "1", "--seeds", "0", "--work", str(tmp_path / "work"), *arguments,
+                 "--page", str(tmp_path / "results.md")])  # fmt: skip
     *_, last = capsys.readouterr().out.splitlines()
     found = json.loads(last)
     assert found["benchmark"] == "usefulness"
     assert [point["system"] for point in found["points"]] == [SYNTHETIC, REAL, BOTH]
     assert (tmp_path / "work" / "usefulness.svg").is_file()
+    assert "## Are synthetic faces of use?" in (tmp_path / "results.md").read_text()
