@@ -5,26 +5,14 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torchmetrics.image.fid import FrechetInceptionDistance
+from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
+from palsykit_metrics.frechet import frechet
 from palsykit_metrics.reading import embeddings
 
 PASSES = {"self2": "regenerated", "swap_back": "swapped_back"}
 """Reading -> the pass of synthesis that it compares."""
-
-
-class Given(nn.Module):
-    """The feature extractor that torchmetrics asks for, where the features are there already."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.num_features = width
-
-    def forward(self, features: Tensor) -> Tensor:
-        """[B, D] -> [B, D]."""
-        return features
 
 
 class Afid:
@@ -62,7 +50,7 @@ class Afid:
         self.needs = frozenset(PASSES[reading] for reading in readings)
         self.cards = {reading: _card(reading, name, width) for reading in readings}
         self.card = self.cards[readings[0]]
-        self._network, self._width = network, width
+        self._network = network
         self._pairs: dict[str, list[tuple[Tensor, Tensor]]] = {reading: [] for reading in readings}
 
     def update(self, batch: FaceBatch, images: Images) -> None:
@@ -88,13 +76,8 @@ class Afid:
         pairs = self._pairs[reading]
         if len(rows) < 2 or not pairs:
             return float("nan")
-        # one process measures; the others of a distributed training are gone by then
-        distance = FrechetInceptionDistance(feature=Given(self._width), sync_on_compute=False)
-        chosen = torch.tensor(rows)
-        for side, real in enumerate((True, False)):
-            distance.update(torch.cat([pair[side] for pair in pairs])[chosen], real=real)
-        with torch.no_grad():
-            return float(distance.compute())
+        original, again = (torch.cat([pair[side] for pair in pairs])[torch.tensor(rows)] for side in range(2))
+        return frechet(original, again)
 
 
 def _count(pairs: list[tuple[Tensor, Tensor]]) -> int:

@@ -3,12 +3,10 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torchmetrics.image.fid import FrechetInceptionDistance
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.afid import Given
 from palsykit_metrics.features import FEW, Features
+from palsykit_metrics.frechet import frechet
 
 
 class Fid:
@@ -54,13 +52,3 @@ class Fid:
             return {"fid": float("nan")}
         chosen = torch.tensor(rows)
         return {"fid": frechet(self._features.real[chosen], self._features.generated[chosen])}
-
-
-def frechet(real: Tensor, generated: Tensor) -> float:
-    """The distance between two sets of features [N, D] and [M, D]."""
-    # one process measures; the others of a distributed training are gone by then
-    distance = FrechetInceptionDistance(feature=Given(real.shape[1]), sync_on_compute=False).set_dtype(torch.float64)
-    distance.update(real, real=True)
-    distance.update(generated, real=False)
-    with torch.no_grad():
-        return float(distance.compute())
