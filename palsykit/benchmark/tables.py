@@ -9,7 +9,7 @@ from palsykit.benchmark.figures import LEVEL, Against, Line, Table
 from palsykit.benchmark.jobs import Results
 from palsykit.benchmark.plan import TRUTH, Plan
 from palsykit.report import words
-from palsykit.report.tables import cell, escape, fixed, latex, markdown
+from palsykit.report.tables import cell, escape, fixed, latex, markdown, stacked
 from palsykit.run.measure import Figure
 
 LEGEND = (
@@ -21,8 +21,8 @@ VERDICTS = (
     f"`better` and `worse`: the interval of the paired difference leaves out 0, p < {LEVEL:g} after Holm's correction "
     "over the systems of the table, and every seed has the same sign."
 )
-COLUMNS = 5
-"""Figures in a LaTeX table, which has a system a row."""
+COLUMNS, HEAD = 5, 17
+"""Figures in a LaTeX table, which has a system a row, and characters in a line of their heads."""
 
 
 def headed(table: Table) -> str:
@@ -117,40 +117,63 @@ def _by_seed(table: Table) -> str:
 
 
 def latex_tables(plan: Plan, tables: Sequence[Table], results: Results) -> str:
-    """Every table with a system a row and at most COLUMNS figures; packages booktabs and graphicx."""
-    parts = [f"% {plan.name}: written by palsykit benchmark; needs the packages booktabs and graphicx."]
+    """Every table with a system a row and at most COLUMNS figures; packages booktabs and array."""
+    parts = [f"% {plan.name}: written by palsykit benchmark; needs the packages booktabs and array."]
     for table in tables:
-        for start in range(0, len(table.lines), COLUMNS):
-            parts.append(_latex(table, table.lines[start : start + COLUMNS], results))
+        blocks = [table.lines[start : start + COLUMNS] for start in range(0, len(table.lines), COLUMNS)]
+        bodies = [_latex(table, lines) for lines in blocks] + [_latex_costs(table, results)]
+        for number, body in enumerate(bodies):
+            caption = f"{table.title}, continued" if number else _caption(table)
+            parts.append(
+                "\n".join(
+                    [
+                        r"\begin{table}[p]",
+                        r"\centering\footnotesize\setlength{\extrarowheight}{4pt}\setlength{\tabcolsep}{4pt}",
+                        rf"\caption{{{escape(caption)}.}}",
+                        body,
+                        r"\end{table}",
+                    ]
+                )
+            )
     return "\n\n".join(parts) + "\n"
 
 
-def _latex(table: Table, lines: Sequence[Line], results: Results) -> str:
-    head = ["", *(f"{line.label} {'↓' if line.lower else '↑'}" for line in lines), "images", "train, s", "s a picture"]
-    truth = [escape(cell(table.truth.get(line.figure), line.digits)) for line in lines]
-    rows = [[TRUTH, *truth, "", "", ""]]
+def _caption(table: Table) -> str:
+    text = f"{table.title}. {headed(table)} Mean over seeds, 95 % bootstrap interval over people; bold: best, its "
+    text += "interval overlapping with no other's"
+    if table.reference:
+        text += f"; *: differs from {table.reference} (paired, p < {LEVEL:g} after Holm's correction)"
+    return text
+
+
+def _latex(table: Table, lines: Sequence[Line]) -> str:
+    """Values with their intervals below them: beside them five figures do not fit a page's width."""
+    head = ["", *(f"{line.label} {'↓' if line.lower else '↑'}" for line in lines)]
+    rows = [[TRUTH, *(_latex_cell(table.truth.get(line.figure), line) for line in lines)]]
     for system in table.systems:
         cells = []
         for line in lines:
-            text = escape(cell(table.values[system][line.figure], line.digits))
-            text = rf"\textbf{{{text}}}" if table.bold.get(line.figure) == system else text
             against = table.against.get(system, {}).get(line.figure)
-            cells.append(text + (r"$^{*}$" if against is not None and against.verdict else ""))
-        rows.append([system, *cells, *(cost.replace("\u202f", r"\,") for cost in costs(results, table.data, system))])
-    caption = f"{table.title}. {headed(table)} Mean over seeds, 95 % bootstrap interval over people; bold: best, its "
-    caption += "interval overlapping with no other's"
-    if table.reference:
-        caption += f"; *: differs from {table.reference} (paired, p < {LEVEL:g} after Holm's correction)"
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{escape(caption)}.}}",
-            r"\resizebox{\textwidth}{!}{%",
-            latex(head, rows, escaped=1) + "}",
-            r"\end{table}",
-        ]
-    )
+            mark = r"$^{*}$" if against is not None and against.verdict else ""
+            bold = table.bold.get(line.figure) == system
+            cells.append(_latex_cell(table.values[system][line.figure], line, bold, mark))
+        rows.append([system, *cells])
+    return latex(head, rows, escaped=1, wide=HEAD)
+
+
+def _latex_cell(figure: Figure | None, line: Line, bold: bool = False, mark: str = "") -> str:
+    value, *interval = escape(cell(figure, line.digits)).rstrip(")").split(" (")
+    value = (rf"\textbf{{{value}}}" if bold else value) + mark
+    room = r"\rule{0pt}{3ex}"  # above: a stack of two lines is as high as what array leaves a row
+    return stacked([room + value, *(rf"\scriptsize {text}" for text in interval)])
+
+
+def _latex_costs(table: Table, results: Results) -> str:
+    rows = [
+        [system, *(cost.replace("\u202f", r"\,") for cost in costs(results, table.data, system))]
+        for system in table.systems
+    ]
+    return latex(["", *COSTS], rows, escaped=1)
 
 
 def terminal_table(table: Table, results: Results) -> Columns:

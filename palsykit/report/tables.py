@@ -2,6 +2,7 @@
 
 import math
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -46,12 +47,15 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(one.replace('|', chr(92) + '|') for one in line)} |" for line in lines)
 
 
-def latex(head: Sequence[str], rows: Sequence[Sequence[str]], escaped: int | None = None) -> str:
+def latex(
+    head: Sequence[str], rows: Sequence[Sequence[str]], escaped: int | None = None, wide: int | None = None
+) -> str:
     """A LaTeX tabular (package booktabs), the first column to the left and the others to the right.
 
     Args:
         head: of the columns, as plain text.
         rows: their cells, as plain text in the first ``escaped`` columns, as LaTeX in the others; all plain if None.
+        wide: characters of a head at most, beyond which it goes on below; null leaves heads as they are.
 
     Raises:
         ValueError: for a row of another length than the head.
@@ -59,10 +63,19 @@ def latex(head: Sequence[str], rows: Sequence[Sequence[str]], escaped: int | Non
     _check_widths(head, rows)
     plain = len(head) if escaped is None else escaped
     lines = [[escape(text) if column < plain else text for column, text in enumerate(row)] for row in rows]
-    body = [f"{' & '.join(line)} {chr(92) * 2}" for line in ([escape(text) for text in head], *lines)]
+    body = [f"{' & '.join(line)} {chr(92) * 2}" for line in ([_stacked(text, wide) for text in head], *lines)]
     columns = "l" + "r" * (len(head) - 1)
     parts = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", body[0], r"\midrule", *body[1:]]
     return "\n".join([*parts, r"\bottomrule", r"\end{tabular}"])
+
+
+def stacked(lines: Sequence[str]) -> str:
+    """LaTeX lines above each other in one cell."""
+    return lines[0] if len(lines) == 1 else rf"\shortstack[r]{{{(chr(92) * 2).join(lines)}}}"
+
+
+def _stacked(text: str, wide: int | None) -> str:
+    return stacked([escape(line) for line in (textwrap.wrap(text, wide) if wide else []) or [text]])
 
 
 _LATEX = {

@@ -111,6 +111,10 @@ def test_the_latex_is_sound(kept: Path) -> None:
     outside = re.sub(r"\\begin{tabular}{\w+}|[^\\]&", "", outside)
     assert not re.search(r"(?<!\\)[%#_^~<>]", outside)
     assert text.isascii()
+    assert r"resizebox" not in text, "which made them too small to read"
+    assert re.search(r"\\shortstack\[r\]{\\rule{0pt}{3ex}[\d.]+\\\\\\scriptsize [\d.]+ to [\d.]+} ", text)
+    assert all(len(tabular) <= 6 for tabular in re.findall(r"\\begin{tabular}{(\w+)}", text))
+    assert text.count(r"training images & training, s & synthesis, s a picture") == 2, "once a table"
 
 
 def test_the_page_holds_everything_and_loads_nothing(kept: Path) -> None:
