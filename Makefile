@@ -19,7 +19,7 @@ help:
 	@echo "make slow     the slow tests: clean environments, every scaffold, the tutorial"
 	@echo "make lint     ruff and mypy"
 	@echo "make weights  train the networks, the judges and the base model that palsykit ships (hours)"
-	@echo "make benchmark-small  every system of the benchmark, few people and steps: one report (two cores: half an hour)"
+	@echo "make benchmark-small  every system on few people, a privacy audit, a usefulness study (two cores: TIME)"
 	@echo "make clean    remove caches and builds; runs/ and $(VENV) stay"
 
 run: $(VENV)/.installed
@@ -44,8 +44,15 @@ weights: $(VENV)/.installed
 	$(BIN)/palsykit run recipes/base.yaml
 	$(BIN)/python -m palsykit_weights.export runs/base
 
+# Comparison, privacy audit and usefulness study, each with its report below $(SMALL). What is finished is not done again.
+SMALL := runs/benchmarks/benchmark-small
 benchmark-small: $(VENV)/.installed
-	$(BIN)/palsykit benchmark recipes/benchmark-small.yaml
+	$(BIN)/palsykit benchmark recipes/benchmark-small.yaml --output $(SMALL)
+	$(BIN)/palsykit run recipes/cfcpalsy.yaml
+	$(BIN)/palsykit audit runs/cfcpalsy --output $(SMALL)/audit
+	$(BIN)/palsykit synthesize runs/cfcpalsy $(SMALL)/synthetic --identities 8
+	$(BIN)/python benchmarks/usefulness.py $(SMALL)/synthetic/images --work $(SMALL)/usefulness \
+	  --subjects 5 20 --seeds 0 --set fits.0.steps=200
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

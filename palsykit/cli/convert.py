@@ -25,7 +25,10 @@ def weights(
     layout: Annotated[
         str,
         typer.Option(
-            "--layout", metavar="NAME", help="The public layout: adaface, arcface, mobilefacenet68.", show_default=False
+            "--layout",
+            metavar="NAME",
+            help="The public layout: adaface, arcface, inception, mobilefacenet68.",
+            show_default=False,
         ),
     ],
     force: Annotated[bool, typer.Option("--force", help="Write over an existing DEST.")] = False,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
 from palsykit_metrics.frechet import frechet
-from palsykit_metrics.reading import embeddings
+from palsykit_metrics.reading import called, comparability, embeddings
 
 PASSES = {"self2": "regenerated", "swap_back": "swapped_back"}
 """Reading -> the pass of synthesis that it compares."""
@@ -19,14 +19,14 @@ class Afid:
     """Frechet distance between face embeddings of the twice-synthesised pictures and of the originals, in two readings.
 
     ||m1 - m2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) (Heusel et al., arXiv:1706.08500, eq. 6), by torchmetrics in float64.
-    The paper's uses Inception features; these are a face-recognition network's, so the figures are not comparable. Its
-    figure 4 can be read two ways. ``self2``: a picture is synthesised, then once more with every condition taken from
+    The paper's uses Inception features; those of another network give figures that are not comparable. Its figure 4 can
+    be read two ways. ``self2``: a picture is synthesised, then once more with every condition taken from
     the synthesis; the originals are the target pictures. ``swap_back``: an expression is put on the identity photograph
     and taken off again, the synthesis being driven by the identity photograph; the originals are the identity
     photographs, one for each row, so nobody need know what the expression would have looked like.
 
     Args:
-        network: the recognition network.
+        network: whose embeddings; only FID's own Inception gives figures that compare with published ones.
         readings: which of the two; each has its pass of synthesis.
 
     Raises:
@@ -48,7 +48,7 @@ class Afid:
         if not readings:
             raise ValueError("afid: readings is empty; expected self2, swap_back or both")
         self.needs = frozenset(PASSES[reading] for reading in readings)
-        self.cards = {reading: _card(reading, name, width) for reading in readings}
+        self.cards = {reading: _card(reading, network, width) for reading in readings}
         self.card = self.cards[readings[0]]
         self._network = network
         self._pairs: dict[str, list[tuple[Tensor, Tensor]]] = {reading: [] for reading in readings}
@@ -84,7 +84,7 @@ def _count(pairs: list[tuple[Tensor, Tensor]]) -> int:
     return sum(len(original) for original, _ in pairs)
 
 
-def _card(reading: str, network: object, width: int) -> MetricCard:
+def _card(reading: str, network: Network | str, width: int) -> MetricCard:
     words = {
         "self2": "pictures synthesised twice, the second time with every condition taken from the first, and of the "
         "original (target) pictures",
@@ -97,7 +97,7 @@ def _card(reading: str, network: object, width: int) -> MetricCard:
         "||m1 - m2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))",
         unit=f"squared distance of {width}-d embeddings",
         better="lower",
-        source=f"arXiv:2409.07271, figure 4, read as {reading}; features of this run's network {network!r}, "
-        "NOT comparable with Inception-based FID",
+        source=f"arXiv:2409.07271, figure 4, read as {reading}; torchmetrics; features of {called(network)}, "
+        f"{comparability(network)}",
         note=f"biased upwards under 2,048 pictures; its covariances have full rank only above {width}",
     )

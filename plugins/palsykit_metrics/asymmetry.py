@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from palsykit.faces.asymmetry import Asymmetry
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.reading import asked, points
+from palsykit_metrics.reading import asked, called, points
 
 Values = NDArray[np.float64]
 _SIGN = {Side.LEFT: 1.0, Side.RIGHT: -1.0, Side.NONE: 0.0}
@@ -34,7 +34,7 @@ class AsymmetryAgreement:
 
     def __init__(self, *, network: Network | str = "points", least_severity: float = 3.0):
         self.network, self.least_severity = network, least_severity
-        source = f"palsykit.faces.asymmetry, landmarks by {getattr(network, 'name', network)!r}"
+        source = f"palsykit.faces.asymmetry, landmarks by {called(network)}"
         note = "faces should look into the camera; the network's own errors count"
         index = "the signed asymmetry index measured in the generated picture"
 

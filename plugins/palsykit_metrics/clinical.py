@@ -8,7 +8,7 @@ from torch import Tensor
 from palsykit.faces.asymmetry import commissure_excursion, facial_asymmetry_index
 from palsykit.faces.vocabulary import Side
 from palsykit.interfaces import FaceBatch, FaceView, Images, MetricCard, Network
-from palsykit_metrics.reading import asked, points
+from palsykit_metrics.reading import asked, called, points
 
 Values = NDArray[np.float64]
 _UNIT = "% of the outer eye distance"
@@ -36,7 +36,7 @@ class FacialAsymmetry:
             "medial canthus to the commissure, signed",
             unit=_UNIT,
             better="lower",
-            source=f"Malm et al. 2018; palsykit.faces.asymmetry; {_by(network)}",
+            source=f"Malm et al. 2018; palsykit.faces.asymmetry; landmarks by {called(network)}",
             note=_WARNING,
         )
 
@@ -67,7 +67,7 @@ class CommissureExcursion:
         self._network = network
         definition = "|excursion in the generated picture - excursion in the target|, how far a corner of the mouth "
         definition += "lies from where it is in the identity photograph, each face in its own axes and unit"
-        source = f"after Emotrics (Guarin et al. 2018); palsykit.faces.asymmetry; {_by(network)}"
+        source = f"after Emotrics (Guarin et al. 2018); palsykit.faces.asymmetry; landmarks by {called(network)}"
         note = f"NaN where the identity photograph is known not to be at rest; {_WARNING}"
         self.card = MetricCard(
             "Commissure excursion error", f"{definition}; mean of both corners", _UNIT, "lower", source, note
@@ -118,7 +118,3 @@ def _percent(values: Values) -> Tensor:
 
 def _undefined(batch: FaceBatch) -> Tensor:
     return torch.full((len(batch),), torch.nan)
-
-
-def _by(network: Network | str) -> str:
-    return f"landmarks by this run's network {getattr(network, 'name', network)!r}"

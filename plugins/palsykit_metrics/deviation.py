@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.reading import embeddings
+from palsykit_metrics.reading import called, embeddings
 
 
 class ExpressionCosine:
@@ -33,8 +33,7 @@ class ExpressionCosine:
                 "(identity); name networks with the same embedding"
             )
         self._face, self._identity = face, identity
-        names = [repr(getattr(network, "name", network)) for network in (face, identity)]
-        source = f"arXiv:2409.07271; E_Face by this run's network {names[0]}, E_ID by {names[1]}"
+        source = f"arXiv:2409.07271; E_Face by {called(face)}, E_ID by {called(identity)}"
 
         def card(name: str, of: str, better: str, note: str) -> MetricCard:
             deviation = "D = E_Face / |E_Face| - E_ID / |E_ID|"

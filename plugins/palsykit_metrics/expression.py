@@ -8,7 +8,7 @@ from torch import Tensor
 
 from palsykit.faces.classes import EXPRESSION_CLASSES, UNKNOWN, expression_class
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.reading import asked, logits
+from palsykit_metrics.reading import asked, called, logits
 
 
 class ExpressionAccuracy:
@@ -25,7 +25,7 @@ class ExpressionAccuracy:
 
     def __init__(self, *, network: Network | str = "expression"):
         self.network = network
-        source = f"head 'expression' of {getattr(network, 'name', network)!r}"
+        source = f"head 'expression' of {called(network)}"
         self.card = MetricCard(
             name="Expression accuracy",
             definition=f"share of pictures in which the judge names the expression asked for, of {_COUNT}",

@@ -1,18 +1,15 @@
 """Features of true and of generated pictures by any network: what distances between two sets of pictures compare."""
 
-import hashlib
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, Images, Network
-from palsykit_metrics.reading import as_saved
+from palsykit_metrics.reading import as_saved, called, comparability
 
 FEW = 2048
 """Pictures below which Inception's 2,048-d covariance has not full rank and FID is called biased."""
-INCEPTION = "inception-v3-compat"
-"""torch-fidelity's name for FID's own Inception; a network that is it says so by its attribute ``extractor``."""
 
 
 class Features:
@@ -60,25 +57,11 @@ class Features:
     @cached_property
     def extractor(self) -> str:
         """Which features these are, for a card: the network, what is read, the weights' hash, comparability."""
-        name, width = getattr(self.network, "name", self.network), getattr(self.network, "embedding_width", None)
-        what = "mean of its last feature map" if width is None else f"{width}-d embedding"
-        weights = _digest(self.network)
-        said = f"features: {what} of this run's network {name!r}" + (f", weights {weights}" if weights else "")
-        if getattr(self.network, "extractor", None) == INCEPTION:
-            return f"{said}, {INCEPTION}"
-        return f"{said}, NOT comparable with Inception"
+        width = getattr(self.network, "embedding_width", None)
+        what = "mean of the last feature map" if width is None else f"{width}-d embedding"
+        return f"features: {what} of {called(self.network)}, {comparability(self.network)}"
 
     @property
     def counted(self) -> str:
         """How many pictures there are of each kind, for a card's note."""
         return f"{len(self)} true and {len(self)} generated pictures, 8-bit as saved"
-
-
-def _digest(network: Network | str) -> str:
-    """The first 12 digits of the SHA-256 of a network's parameters and buffers by name; "" where it shows none."""
-    state: dict[str, Tensor] = getattr(getattr(network, "module", network), "state_dict", dict)()
-    digest = hashlib.sha256()
-    for name, value in sorted(state.items()):
-        digest.update(f"{name} {tuple(value.shape)} {value.dtype}\0".encode())
-        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:12] if state else ""

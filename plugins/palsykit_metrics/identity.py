@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.reading import embeddings
+from palsykit_metrics.reading import called, embeddings
 
 
 class IdentitySimilarity:
@@ -27,7 +27,7 @@ class IdentitySimilarity:
             definition="cosine of face embeddings: generated with identity photograph, and with target",
             unit="-1 to 1",
             better="higher",
-            source=f"embeddings of this run's network {getattr(network, 'name', network)!r}",
+            source=f"embeddings by {called(network)}",
             note="comparable between runs with the same network weights only; the training saw the same network where "
             "it is a condition or a loss",
         )

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.reading import points
+from palsykit_metrics.reading import called, points
 
 OUTER_CORNERS = 36, 45
 """iBUG 68: the outer corner of the subject's right and left eye."""
@@ -31,7 +31,7 @@ class LandmarkError:
             "over the distance of the target's outer eye corners",
             unit="%",
             better="lower",
-            source=f"landmarks by this run's network {getattr(network, 'name', network)!r}; 300-W normalisation",
+            source=f"landmarks by {called(network)}; 300-W normalisation",
             note="holds the network's own error, which it makes on real pictures too",
         )
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from palsykit.faces.classes import UNKNOWN, severity_fraction, side_class
 from palsykit.faces.vocabulary import Side
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.reading import asked, logits
+from palsykit_metrics.reading import asked, called, logits
 
 
 class AffectedSide:
@@ -29,7 +29,7 @@ class AffectedSide:
             f"from House-Brackmann grade {least_severity:g} up",
             unit="0 to 1",
             better="higher",
-            source=f"head 'side' of {getattr(network, 'name', network)!r}",
+            source=f"head 'side' of {called(network)}",
             note="the judge may also answer that no side is affected, which is wrong here",
         )
 
@@ -61,7 +61,7 @@ class SeverityError:
             definition="mean absolute difference of the grade asked for and the grade that the judge sees",
             unit="House-Brackmann grades",
             better="lower",
-            source=f"head 'severity' of {getattr(network, 'name', network)!r}",
+            source=f"head 'severity' of {called(network)}",
             note="the grades are ordinal; their difference takes them for equally far apart",
         )
 

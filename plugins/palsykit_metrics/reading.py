@@ -1,10 +1,15 @@
 """How metrics look at pictures: as they are saved, and through a shared network."""
 
+import hashlib
+
 import torch
 from torch import Tensor
 
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.interfaces import FaceBatch, Network
+
+INCEPTION = "inception-v3-compat"
+"""torch-fidelity's name for FID's own Inception; a network that is it says so by its attribute ``extractor``."""
 
 
 def as_saved(image: Tensor) -> Tensor:
@@ -52,6 +57,18 @@ def logits(network: Network | str, image: Tensor, head: str) -> Tensor:
     return found[head].float()
 
 
+def called(network: Network | str) -> str:
+    """A network on a card: its name in the recipe and a hash of its weights, without which no figure is comparable."""
+    digest = _digest(network)
+    return f"network {_name(network)}" + (f" (weights {digest})" if digest else "")
+
+
+def comparability(network: Network | str) -> str:
+    """Whether distances between sets of a network's features compare with published ones."""
+    known = getattr(network, "extractor", None) == INCEPTION
+    return INCEPTION if known else "NOT comparable with Inception"
+
+
 def asked(batch: FaceBatch) -> tuple[FaceLabels, ...]:
     """What each row should show: the target's labels where there is one, else the driver's."""
     return (batch.driver if batch.target is None else batch.target).labels
@@ -64,4 +81,14 @@ def _shared(network: Network | str) -> Network:
 
 
 def _name(network: Network | str) -> str:
-    return repr(getattr(network, "name", type(network).__name__))
+    return repr(network if isinstance(network, str) else getattr(network, "name", type(network).__name__))
+
+
+def _digest(network: Network | str) -> str:
+    """The first 12 digits of the SHA-256 of a network's parameters and buffers by name; "" where it shows none."""
+    state: dict[str, Tensor] = getattr(getattr(network, "module", network), "state_dict", dict)()
+    digest = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}\0".encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:12] if state else ""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.reading import embeddings
+from palsykit_metrics.reading import called, embeddings
 
 
 class IdentityRetrieval:
@@ -37,7 +37,7 @@ class IdentityRetrieval:
             f"their own person's, among {len(self._gallery)} people",
             unit="0 to 1",
             better="higher",
-            source=f"embeddings by {getattr(self.network, 'name', self.network)!r}",
+            source=f"embeddings by {called(self.network)}",
             note="the more people, the harder; comparable for the same people and network weights only",
         )
 

@@ -33,6 +33,7 @@ ELSEWHERE = {
     "transformers",
     "arcface_onnx",
     "lpips",
+    "inception",
 }
 """Parts that want files, which their own tests have."""
 

@@ -163,7 +163,7 @@ def test_cards_say_whose_features_and_how_many(kind):
     cards = [metric.card, *getattr(metric, "cards", {}).values()]
     assert len(cards) == len(figures)
     for card in cards:
-        assert "8-d embedding of this run's network 'tiny', weights " in card.source
+        assert "8-d embedding of network 'tiny' (weights " in card.source
         assert "NOT comparable with Inception" in card.source
         assert "60 true and 60 generated pictures" in card.note
     other = network()
@@ -204,7 +204,7 @@ def test_a_network_without_embedding_gives_the_mean_of_its_map():
     features.add(FaceBatch(view, view, view), Images(-view.image))
     assert features.real.tolist() == [[1.0] * 3] * 2
     assert features.generated.tolist() == [[-1.0] * 3] * 2
-    assert "mean of its last feature map" in features.extractor
+    assert "mean of the last feature map" in features.extractor
 
 
 def test_odd_settings_are_refused():

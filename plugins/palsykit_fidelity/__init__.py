@@ -1,0 +1,9 @@
+"""torch-fidelity's Inception v3, whose features published FID figures are of; extra ``fidelity``."""
+
+from palsykit import hookimpl
+from palsykit.hookspecs import Register
+
+
+@hookimpl
+def palsykit_register_networks(register: Register) -> None:
+    register("inception", "palsykit_fidelity.inception:Inception")
