@@ -59,7 +59,7 @@ def measure(metrics: Mapping[str, Any], faces: FaceBatch, images: Images, size: 
         columns: dict[str, list[float]] = {}
         for start in range(0, len(faces), size):
             part, passes = faces.rows(start, start + size), images.rows(start, start + size)
-            with torch.inference_mode():
+            with torch.no_grad():  # what a frozen network sees in inference mode is not remembered for the next metric
                 if hasattr(metric, "update"):
                     metric.update(part, passes)
                 else:

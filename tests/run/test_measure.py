@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from palsykit.faces.views import batch
-from palsykit.interfaces import FaceBatch, FaceView, Images, MetricCard
+from palsykit.interfaces import FaceBatch, FaceView, Images, MetricCard, NetworkOutput
+from palsykit.networks import SharedNetwork
 from palsykit.run.measure import RESAMPLES, interval, measure, named, resamples, summarise
 from palsykit.run.protocols import PROTOCOLS, SELF
 
@@ -139,3 +141,36 @@ def test_protocols_choose_the_first_identities(faces: Any) -> None:
     assert own.target is own.driver
     assert torch.equal(own.identity.image, again.identity.image)
     assert SimpleNamespace(**vars(own)).target.labels[0].subject == "s0"
+
+
+class Counting(nn.Module):
+    """A network that counts the pictures that it sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = 0
+
+    def forward(self, image: torch.Tensor) -> NetworkOutput:
+        self.seen += len(image)
+        return NetworkOutput(image, image.flatten(1))
+
+
+class Brightness(FirstPixel):
+    def __init__(self, network: SharedNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def rows(self, batch: FaceBatch, images: Images) -> dict[str, torch.Tensor]:
+        found = self.network(images.generated).embedding
+        assert found is not None
+        return {"brightness": found.mean(1)}
+
+
+def test_a_judge_sees_a_picture_once_for_all_metrics() -> None:
+    network = SharedNetwork("judge", Counting())
+    network.freeze()
+    values = [0.1, 0.2, 0.3, 0.4, 0.5]
+    for _ in range(2):  # as several systems are compared with one truth
+        found = measured(values, one=Brightness(network), other=Brightness(network))
+        assert [found["one/brightness"].column, found["other/brightness"].column] == [pytest.approx(values)] * 2
+    assert network.module.seen == len(values)
