@@ -59,7 +59,7 @@ def layouts() -> dict[str, tuple[str, Layout]]:
                     f"layout {layout.name!r}: offered by networks {found[layout.name][0]} and {network}"
                 )
             found[layout.name] = (network, layout)
-    return found
+    return dict(sorted(found.items()))
 
 
 def convert_weights(source: Path, target: Path, layout_name: str) -> Converted:

@@ -70,6 +70,7 @@ def test_layouts_are_the_networks_own() -> None:
     assert {name: network for name, (network, _) in layouts().items()} == {
         "adaface": "ir",
         "arcface": "ir",
+        "inception": "inception",
         "mobilefacenet68": "mobilefacenet",
     }
 
@@ -191,7 +192,7 @@ def test_another_networks_layout_is_refused(tmp_path: Path) -> None:
     source = lightning(face_network(), tmp_path / "a.ckpt")
     with pytest.raises(PalsykitError, match=r"no key conv1\.conv\.weight, .*its first keys are model\.input_layer"):
         convert_weights(source, tmp_path / "a.safetensors", "mobilefacenet68")
-    with pytest.raises(PalsykitError, match=r"--layout iresnet: unknown; expected one of adaface, arcface, mob"):
+    with pytest.raises(PalsykitError, match=r"--layout iresnet: unknown; expected one of adaface, arcface, inception, mob"):
         convert_weights(source, tmp_path / "a.safetensors", "iresnet")
 
 
