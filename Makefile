@@ -19,7 +19,7 @@ help:
 	@echo "make slow     the slow tests: clean environments, every scaffold, the tutorial"
 	@echo "make lint     ruff and mypy"
 	@echo "make weights  train the networks, the judges and the base model that palsykit ships (hours)"
-	@echo "make benchmark-small  every system on few people, a privacy audit, a usefulness study (two cores: TIME)"
+	@echo "make benchmark-small  every system on few people, a privacy audit, a usefulness study (two cores: 13 minutes)"
 	@echo "make clean    remove caches and builds; runs/ and $(VENV) stay"
 
 run: $(VENV)/.installed
@@ -53,6 +53,7 @@ benchmark-small: $(VENV)/.installed
 	$(BIN)/palsykit synthesize runs/cfcpalsy $(SMALL)/synthetic --identities 8
 	$(BIN)/python benchmarks/usefulness.py $(SMALL)/synthetic/images --work $(SMALL)/usefulness \
 	  --subjects 5 20 --seeds 0 --set fits.0.steps=200
+	@echo "Reports: $(SMALL)/report.html $(SMALL)/audit/audit.html $(SMALL)/usefulness/usefulness.md"
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,6 +18,9 @@ from palsykit.recipe.schema import PartBlock
 from palsykit.recipe.yaml_rules import dump
 from palsykit.registry import registry
 
+ANY_SIZE = 64
+"""Of images in px, for a network that takes any and still wants to be told one."""
+
 
 @dataclass(frozen=True)
 class Converted:
@@ -25,7 +28,7 @@ class Converted:
 
     Attributes:
         network: the recipe's block that loads it, but for ``weights``.
-        image_size: the recipe's ``image_size`` that it needs, px.
+        image_size: the recipe's ``image_size`` that it needs, px; None for any.
         tensors: how many were written.
         dropped: keys that the layout leaves out.
         card: the Markdown file beside the weights.
@@ -33,7 +36,7 @@ class Converted:
     """
 
     network: PartBlock
-    image_size: int
+    image_size: int | None
     tensors: int
     dropped: list[str]
     card: Path
@@ -42,7 +45,8 @@ class Converted:
     def recipe(self, weights: str) -> str:
         """The lines of a recipe that load the file ``weights``, written as the recipe will."""
         block = {"use": self.network.use, **self.network.parameters, "weights": weights}
-        return dump({"image_size": self.image_size, "networks": {"NAME": block}})
+        size = {} if self.image_size is None else {"image_size": self.image_size}
+        return dump({**size, "networks": {"NAME": block}})
 
 
 def layouts() -> dict[str, tuple[str, Layout]]:
@@ -90,7 +94,7 @@ def convert_weights(source: Path, target: Path, layout_name: str) -> Converted:
     return made
 
 
-def _settings(source: Path, state: dict[str, Tensor], layout: Layout) -> tuple[int, dict[str, Any]]:
+def _settings(source: Path, state: dict[str, Tensor], layout: Layout) -> tuple[int | None, dict[str, Any]]:
     try:
         return layout.settings(state)
     except (KeyError, ValueError, IndexError) as error:
@@ -103,11 +107,11 @@ def _settings(source: Path, state: dict[str, Tensor], layout: Layout) -> tuple[i
 
 
 def _fitting(
-    source: Path, state: dict[str, Tensor], layout: Layout, network: str, image_size: int, keys: dict[str, Any]
+    source: Path, state: dict[str, Tensor], layout: Layout, network: str, image_size: int | None, keys: dict[str, Any]
 ) -> dict[str, Tensor]:
     """The state dict under the network's own keys, all of which it has, and no other."""
     with torch.device("meta"):  # shapes alone
-        module: nn.Module = build_part("networks", PartBlock(use=network, parameters=keys), image_size)
+        module: nn.Module = build_part("networks", PartBlock(use=network, parameters=keys), image_size or ANY_SIZE)
     try:
         rewritten = layout.rewrite(state)
     except KeyError as error:

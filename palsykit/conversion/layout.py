@@ -23,8 +23,8 @@ class Layout:
 
     Attributes:
         name: what ``--layout`` says.
-        settings: from the state dict, its prefix gone, to (image_size in px, the network's recipe keys). Raises
-            KeyError for a key that it needs and does not find.
+        settings: from the state dict, its prefix gone, to (image_size in px, None for any; the network's recipe keys).
+            Raises KeyError for a key that it needs and does not find.
         prefixes: of every key of the network's, where a trainer put one; heads beside them have none.
         dropped: keys, by full name, that the files hold beside the network and that are left out.
         rewrite: from the public keys to the network's.
@@ -34,7 +34,7 @@ class Layout:
     """
 
     name: str
-    settings: Callable[[State], tuple[int, dict[str, Any]]]
+    settings: Callable[[State], tuple[int | None, dict[str, Any]]]
     prefixes: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     rewrite: Callable[[State], dict[str, Tensor]] = unchanged

@@ -21,11 +21,11 @@ COUNTER = ".num_batches_tracked"
 LAST = "Mixed_7c"
 
 
-def _settings(state: State) -> tuple[int, dict[str, Any]]:
+def _settings(state: State) -> tuple[None, dict[str, Any]]:
     """Any image size, since pictures are resized; nothing to set."""
     if (width := state["fc.weight"].shape[1]) != WIDTH:
         raise ValueError(f"features of width {width}, expected {WIDTH}")
-    return 64, {}
+    return None, {}
 
 
 def _renamed(state: State) -> dict[str, Tensor]:

@@ -24,6 +24,7 @@ def unloaded() -> nn.Module:
         raise PalsykitError(f"network inception: {error}; {INSTALL}") from error
 
     class Unloaded(theirs.FeatureExtractorInceptionV3):  # type: ignore[misc]
+        # its constructor loads what _nothing_loaded hands it: nothing, which a strict load would refuse
         def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
             return super().load_state_dict(state_dict, strict=strict and bool(state_dict), assign=assign)
 

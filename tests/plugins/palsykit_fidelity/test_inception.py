@@ -143,6 +143,7 @@ def test_a_file_without_the_norms_counters_is_whole(published, converted, tmp_pa
     torch.save(older, tmp_path / "older.pth")
     made = convert_weights(tmp_path / "older.pth", tmp_path / "older.safetensors", "inception")
     assert made.tensors == len(state)
+    assert made.recipe("FILE") == "networks:\n  NAME:\n    use: inception\n    weights: FILE\n"  # any image size
     one, other = weights.load(tmp_path / "older.safetensors")[0], weights.load(converted)[0]
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
