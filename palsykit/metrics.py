@@ -49,7 +49,8 @@ class RowMetric(Protocol):
 
     Attributes:
         needs: passes of ``Images`` beyond ``generated``.
-        card: definition, unit, direction ("higher" | "lower"), source and settings, in words, for the report. A metric
+        card: definition, unit, direction ("higher" | "lower"), source and settings, in words, for the report; of a
+            network that it reads pictures with, the name and ``SharedNetwork.fingerprint()`` of the weights. A metric
             whose figures need cards of their own has them in a further attribute ``cards``, {figure: card}; so may
             metrics of the other two kinds.
     """

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from palsykit.diffusion.features import FeatureCache, Features
 from palsykit.interfaces import FaceView, NetworkOutput
+from palsykit.weights import state_digest
 
 HELD = 1 << 30
 """Bytes of outputs that a frozen network remembers at most."""
@@ -42,6 +43,13 @@ class SharedNetwork:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "SharedNetwork":
         return self  # a copy of a model (its EMA) reads the same frozen network
+
+    def fingerprint(self) -> str:
+        """The first 12 digits of the SHA-256 of its weights, for a metric's card: figures compare for the same weights.
+
+        "" of a network that shows none, such as another library's program.
+        """
+        return state_digest({"weights": self.module})[:12] if self.module.state_dict() else ""
 
     def freeze(self) -> None:
         """No gradients into the weights, batch statistics as they were learnt; what was seen before is forgotten."""

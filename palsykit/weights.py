@@ -1,5 +1,6 @@
 """Weights on disk: safetensors, written atomically, and read with no key missing, left over or of another shape."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -75,6 +76,16 @@ def load_exact(module: nn.Module, path: Path) -> dict[str, str]:
         )
     module.load_state_dict(state, strict=True)
     return metadata
+
+
+def state_digest(modules: Mapping[str, nn.Module | None]) -> str:
+    """SHA-256 of every parameter and buffer of some modules, by name."""
+    digest = hashlib.sha256()
+    for prefix, module in modules.items():
+        for name, value in ({} if module is None else module.state_dict()).items():
+            digest.update(f"{prefix}.{name} {tuple(value.shape)} {value.dtype}".encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:

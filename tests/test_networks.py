@@ -72,3 +72,15 @@ def test_a_network_that_learns_or_has_learnt_is_asked_anew() -> None:
     assert torch.equal(shared(images).map, 2 * before)
     shared.freeze()
     assert torch.equal(shared(images).map, 2 * before)
+
+
+def test_a_fingerprint_is_of_weights_alone() -> None:
+    torch.manual_seed(0)
+    module = nn.Linear(2, 2)
+    before = SharedNetwork("one", module).fingerprint()
+    assert len(before) == 12
+    assert before == SharedNetwork("another name", module).fingerprint()
+    with torch.no_grad():
+        module.bias[0] += 1e-6
+    assert before != SharedNetwork("one", module).fingerprint()
+    assert SharedNetwork("none", nn.Identity()).fingerprint() == ""

@@ -20,7 +20,7 @@ from palsykit.networks import SharedNetwork
 from palsykit.recipe import load_recipe
 from palsykit.run.measure import Figure, mean_of, summarise
 from palsykit.run.parts import Parts
-from palsykit.run.synthesize import state_digest
+from palsykit.weights import state_digest
 
 JUDGE, OWN = "judge_recognition", "recognition"
 

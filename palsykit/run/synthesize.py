@@ -1,19 +1,17 @@
 """Synthesis in bulk: people x expressions x sides x severities into an imagefolder that says where each is from."""
 
 import csv
-import hashlib
 import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from palsykit import __version__
 from palsykit.atomic import write_text
@@ -29,6 +27,7 @@ from palsykit.run.people import People, Person
 from palsykit.run.posing import posed, with_landmarks
 from palsykit.run.sheets import contact_sheet
 from palsykit.seeds import derive
+from palsykit.weights import state_digest
 
 MARKER = "synthesis.json"
 RELEASED, UNRELEASED, HELD_BACK = "images", "unreleased", "held-back"
@@ -152,16 +151,6 @@ def model_digest(model: Model) -> str:
     """SHA-256 of every weight that pictures depend on: the model's and the networks', by name."""
     modules = {f"networks.{name}": network.module for name, network in sorted(model.parts.networks.items())}
     return state_digest({"model": model.model, **modules})
-
-
-def state_digest(modules: Mapping[str, nn.Module | None]) -> str:
-    """SHA-256 of every weight of some modules, by name."""
-    digest = hashlib.sha256()
-    for prefix, module in modules.items():
-        for name, value in ({} if module is None else module.state_dict()).items():
-            digest.update(f"{prefix}.{name} {tuple(value.shape)} {value.dtype}".encode())
-            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _claim(folder: Path, settings: dict[str, Any], provenance: dict[str, Any]) -> None:

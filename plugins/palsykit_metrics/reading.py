@@ -1,12 +1,11 @@
 """How metrics look at pictures: as they are saved, and through a shared network."""
 
-import hashlib
-
 import torch
 from torch import Tensor
 
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.interfaces import FaceBatch, Network
+from palsykit.networks import SharedNetwork
 
 INCEPTION = "inception-v3-compat"
 """torch-fidelity's name for FID's own Inception; a network that is it says so by its attribute ``extractor``."""
@@ -59,8 +58,8 @@ def logits(network: Network | str, image: Tensor, head: str) -> Tensor:
 
 def called(network: Network | str) -> str:
     """A network on a card: its name in the recipe and a hash of its weights, without which no figure is comparable."""
-    digest = _digest(network)
-    return f"network {_name(network)}" + (f" (weights {digest})" if digest else "")
+    fingerprint = network.fingerprint() if isinstance(network, SharedNetwork) else ""
+    return f"network {_name(network)}" + (f" (weights {fingerprint})" if fingerprint else "")
 
 
 def comparability(network: Network | str) -> str:
@@ -82,13 +81,3 @@ def _shared(network: Network | str) -> Network:
 
 def _name(network: Network | str) -> str:
     return repr(network if isinstance(network, str) else getattr(network, "name", type(network).__name__))
-
-
-def _digest(network: Network | str) -> str:
-    """The first 12 digits of the SHA-256 of a network's parameters and buffers by name; "" where it shows none."""
-    state: dict[str, Tensor] = getattr(getattr(network, "module", network), "state_dict", dict)()
-    digest = hashlib.sha256()
-    for name, value in sorted(state.items()):
-        digest.update(f"{name} {tuple(value.shape)} {value.dtype}\0".encode())
-        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:12] if state else ""
