@@ -1,5 +1,6 @@
 """aFID: what is lost when a synthesised face is synthesised once more (CFCPalsy, arXiv:2409.07271, figure 4)."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.frechet import frechet
+from palsykit_metrics.frechet import frechet, resampled
 from palsykit_metrics.reading import called, comparability, embeddings
 
 PASSES = {"self2": "regenerated", "swap_back": "swapped_back"}
@@ -63,21 +64,21 @@ class Afid:
 
     def compute(self) -> dict[str, float]:
         """{reading: value}; NaN of fewer than two pictures, which have no covariance."""
-        return {reading: self._distance(reading, np.arange(_count(pairs))) for reading, pairs in self._pairs.items()}
+        return {reading: self._distance(reading, np.arange(_count(p)), frechet) for reading, p in self._pairs.items()}
 
     def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
         """The same of some of the pictures, numbered in the order they were fed.
 
         Its bias grows as pictures become fewer; resampling repeats some, so bootstrap values lie above the figure.
         """
-        return {reading: self._distance(reading, rows) for reading in self._pairs}
+        return {reading: self._distance(reading, rows, resampled) for reading in self._pairs}
 
-    def _distance(self, reading: str, rows: NDArray[np.int64]) -> float:
+    def _distance(self, reading: str, rows: NDArray[np.int64], distance: Callable[[Tensor, Tensor], float]) -> float:
         pairs = self._pairs[reading]
         if len(rows) < 2 or not pairs:
             return float("nan")
         original, again = (torch.cat([pair[side] for pair in pairs])[torch.tensor(rows)] for side in range(2))
-        return frechet(original, again)
+        return distance(original, again)
 
 
 def _count(pairs: list[tuple[Tensor, Tensor]]) -> int:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
 from palsykit_metrics.features import FEW, Features
-from palsykit_metrics.frechet import frechet
+from palsykit_metrics.frechet import frechet, resampled
 
 
 class Fid:
@@ -44,11 +44,13 @@ class Fid:
 
     def compute(self) -> dict[str, float]:
         """{"fid": value}; NaN of fewer than two pictures, which have no covariance."""
-        return self.figures(np.arange(len(self._features)))
+        if len(self._features) < 2:
+            return {"fid": float("nan")}
+        return {"fid": frechet(self._features.real, self._features.generated)}
 
     def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
-        """{"fid": value} of some of the pictures, numbered as fed; repeated rows raise its bias."""
+        """{"fid": value} of some of the pictures, numbered as fed, for a bootstrap; repeated rows raise its bias."""
         if len(self._features) < 2 or len(rows) < 2:
             return {"fid": float("nan")}
         chosen = torch.tensor(rows)
-        return {"fid": frechet(self._features.real[chosen], self._features.generated[chosen])}
+        return {"fid": resampled(self._features.real[chosen], self._features.generated[chosen])}

@@ -18,6 +18,7 @@ from palsykit.networks import SharedNetwork
 from palsykit_metrics.discrepancy import Cmmd, Kid
 from palsykit_metrics.features import Features
 from palsykit_metrics.fid import Fid
+from palsykit_metrics.frechet import frechet, resampled
 from palsykit_metrics.manifolds import DensityCoverage, PrecisionRecall
 
 METRICS = (Fid, Kid, Cmmd, PrecisionRecall, DensityCoverage)
@@ -213,3 +214,15 @@ def test_odd_settings_are_refused():
     for kind in (PrecisionRecall, DensityCoverage):
         with pytest.raises(ValueError, match="neighbours 0; expected 1 or more"):
             kind(network=network(), neighbours=0)
+
+
+@pytest.mark.parametrize(("rows", "width"), [((30, 30), 64), ((20, 45), 64), ((64, 64), 64), ((60, 50), 8)])
+def test_a_bootstraps_frechet_distance_is_torchmetrics(rows, width):
+    rng = np.random.default_rng(1)
+    mixing = rng.standard_normal((width, width))
+    real, generated = (
+        torch.tensor(rng.standard_normal((n, width)) @ mixing + shift) for n, shift in zip(rows, (0, 1), strict=True)
+    )
+    real = real[torch.tensor(rng.integers(0, len(real), len(real)))]  # as a bootstrap draws: some twice, some not
+    assert resampled(real, generated) == pytest.approx(frechet(real, generated), rel=1e-5)
+    assert resampled(real, real) == pytest.approx(0, abs=1e-9 * float(real.square().sum()))
