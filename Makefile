@@ -44,7 +44,7 @@ weights: $(VENV)/.installed
 	$(BIN)/palsykit run recipes/base.yaml
 	$(BIN)/python -m palsykit_weights.export runs/base
 
-# Comparison, privacy audit and usefulness study, each with its report below $(SMALL). What is finished is not done again.
+# Comparison, privacy audit and usefulness study, each with its report below $(SMALL).
 SMALL := runs/benchmarks/benchmark-small
 benchmark-small: $(VENV)/.installed
 	$(BIN)/palsykit benchmark recipes/benchmark-small.yaml --output $(SMALL)

@@ -84,3 +84,16 @@ def test_a_fingerprint_is_of_weights_alone() -> None:
         module.bias[0] += 1e-6
     assert before != SharedNetwork("one", module).fingerprint()
     assert SharedNetwork("none", nn.Identity()).fingerprint() == ""
+
+
+def test_a_frozen_networks_fingerprint_is_that_of_the_weights_it_was_frozen_with() -> None:
+    shared = SharedNetwork("one", nn.Linear(2, 2))
+    fresh = shared.fingerprint()
+    shared.freeze()
+    assert shared.fingerprint() == shared.fingerprint() == fresh
+    shared.module.requires_grad_(True)
+    with torch.no_grad():
+        shared.module.bias += 1
+    learnt = shared.fingerprint()
+    shared.freeze()
+    assert fresh != learnt == shared.fingerprint()

@@ -50,7 +50,8 @@ class Inception(nn.Module):
         weights: the safetensors file that was made of torch-fidelity's or pytorch-fid's.
 
     Raises:
-        PalsykitError: torch-fidelity is missing, or a gradient in the picture is asked for.
+        PalsykitError: torch-fidelity is missing.
+        ValueError: the file's keys or shapes are not this network's.
     """
 
     differentiable = False

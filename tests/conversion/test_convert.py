@@ -267,3 +267,9 @@ def test_ir_50_and_101_in_full_are_recognised() -> None:
         assert json.dumps(keys) == json.dumps(
             {"depth": public_name, "width": 1.0, "embedding": 512, "colours": "bgr", "crop": "arcface"}
         )
+
+
+def test_the_help_names_every_layout(palsykit: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, _ = palsykit("convert", "weights", "--help")
+    assert code == 0
+    assert f"The public layout: {', '.join(layouts())}." in " ".join(out.split())
