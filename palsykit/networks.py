@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from palsykit.diffusion.features import FeatureCache, Features
 from palsykit.interfaces import FaceView, NetworkOutput
+from palsykit.training.strided import subsample_first
 from palsykit.weights import state_digest
 
 HELD = 1 << 30
@@ -25,6 +26,7 @@ class SharedNetwork:
     """
 
     def __init__(self, name: str, module: nn.Module):
+        subsample_first(module)
         self.name, self.module = name, module
         self._seen: FeatureCache | None = None
         self._fingerprint: str | None = None

@@ -22,6 +22,7 @@ from palsykit.training.batches import PairedFaces, StepSampler
 from palsykit.training.ema import averaged
 from palsykit.training.groups import checked_groups, optimisers, rate
 from palsykit.training.precision import autocast, autocast_dtype
+from palsykit.training.strided import subsample_first
 
 
 @dataclass
@@ -104,6 +105,7 @@ class _State:
     def __init__(self, job: Job):
         self.job, self.device = job, accelerator().device
         self.module = Losses(job.model, job.trainer).to(self.device)
+        subsample_first(self.module)
         self.module.train()
         with torch.random.fork_rng():
             torch.manual_seed(derive("groups", job.seed))  # a trainer may make its own weights once it sees the model

@@ -135,7 +135,7 @@ def london() -> Recipe:
     if not LONDON.is_dir():
         pytest.skip(f"the London set is not at {LONDON}")
     path = ROOT / "recipes" / "london.yaml"
-    small = ["networks.recognition.width=0.0625", "networks.expression.width=0.0625", "networks.points.width=0.125"]
+    small = ["networks.recognition.width=0.125", "networks.expression.width=0.125", "networks.points.width=0.125"]
     model = ["denoiser.channels=[8, 16, 24, 32]", "denoiser.head_channels=8", "generate.batch_size=8"]
     return load_recipe(path, [*without_weights(path), *SMALL, *small, *model])
 

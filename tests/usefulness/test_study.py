@@ -251,7 +251,7 @@ def test_the_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     good = written(tmp_path / "good", GOOD[:2])
-    changes = ["image_size=16", "data={use: bars}", "networks.classifier.width=0.0625", "fits.0.steps=1"]
+    changes = ["image_size=16", "data={use: bars}", "networks.classifier.width=0.125", "fits.0.steps=1"]
     arguments = [argument for change in changes for argument in ("--set", change)]
     module.main([str(good), "--subjects", "1", "--seeds", "0", "--work", str(tmp_path / "work"), *arguments,
                  "--page", str(tmp_path / "results.md")])  # fmt: skip

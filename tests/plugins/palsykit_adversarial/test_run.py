@@ -39,8 +39,8 @@ about: A miniature for tests.
 image_size: 32
 data: {use: face_space, identities: 3, validation: 0, test: 1, renders: 3}
 networks:
-  recognition: {use: ir, depth: 18, width: 0.0625, embedding: 16}
-  expression: {use: ir, depth: 18, width: 0.0625, embedding: 16, heads: {expression: 8, side: 3, severity: 1}}
+  recognition: {use: ir, depth: 18, width: 0.125, embedding: 16}
+  expression: {use: ir, depth: 18, width: 0.125, embedding: 16, heads: {expression: 8, side: 3, severity: 1}}
   points: {use: mobilefacenet, width: 0.125}
 fits:
   - {network: recognition, trainer: {use: angular_margin}, steps: 0}
