@@ -1,4 +1,4 @@
-"""A fusion strategy written outside the tree, as the README prints it, is found and trained like our own."""
+"""A fusion strategy written outside the tree, as docs/guide.md prints it, is found and trained like our own."""
 
 import json
 import re
@@ -33,8 +33,8 @@ metrics: {{ssim: null, landmark_error: null, afid: null}}
 
 
 def printed(name: str) -> str:
-    """The block of the README that is the file ``name``."""
-    found = re.findall(rf"^```\w+\n(# {re.escape(name)}\b.*?)^```$", (ROOT / "README.md").read_text(), re.S | re.M)
+    """The block of docs/guide.md that is the file ``name``."""
+    found = re.findall(rf"^```\w+\n(# {re.escape(name)}\b.*?)^```$", (ROOT / "docs" / "guide.md").read_text(), re.S | re.M)
     assert len(found) == 1, f"{name}: {len(found)} blocks"
     return str(found[0])
 
