@@ -34,7 +34,8 @@ metrics: {{ssim: null, landmark_error: null, afid: null}}
 
 def printed(name: str) -> str:
     """The block of docs/guide.md that is the file ``name``."""
-    found = re.findall(rf"^```\w+\n(# {re.escape(name)}\b.*?)^```$", (ROOT / "docs" / "guide.md").read_text(), re.S | re.M)
+    guide = (ROOT / "docs" / "guide.md").read_text()
+    found = re.findall(rf"^```\w+\n(# {re.escape(name)}\b.*?)^```$", guide, re.S | re.M)
     assert len(found) == 1, f"{name}: {len(found)} blocks"
     return str(found[0])
 
