@@ -1,14 +1,14 @@
-"""What went wrong on the user's side, in words for the user."""
+"""Errors that the user can correct."""
 
 from collections.abc import Sequence
 
 
 class PalsykitError(Exception):
-    """A problem that the user can mend: the command line prints it without a traceback and exits with 2.
+    """A problem that the user can correct. The command line prints it without a traceback and exits with code 2.
 
     Attributes:
         message: one line: where, what was found, what was expected, the next step.
-        problems: further lines, each a problem of its own.
+        problems: more lines, one per problem.
     """
 
     def __init__(self, message: str, problems: Sequence[object] = ()):

@@ -1,4 +1,4 @@
-"""What long work says of itself: a bar with rate and time left in a terminal, else a line now and then."""
+"""Progress of long work: a bar with rate and time left in a terminal; elsewhere a line every 20 seconds."""
 
 import os
 import sys
@@ -11,18 +11,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 EVERY = 20.0
-"""Seconds between lines where there is no terminal."""
+"""Seconds between lines if there is no terminal."""
 
 console = Console(stderr=True, highlight=False)
 
 
 def speaks() -> bool:
-    """Whether this process talks: of a distributed run's processes (torchrun, accelerate), the first does."""
+    """Whether this process prints. In a distributed run (torchrun, accelerate) only the first process does."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def say(text: str) -> None:
-    """One line on standard error, above a bar if there is one."""
+    """Print one line to standard error, above the progress bar if there is one."""
     if not speaks():
         return
     if console.is_terminal:
@@ -36,7 +36,7 @@ class Track:
     """Counts units of work.
 
     Attributes:
-        done: units so far, those of an earlier sitting included.
+        done: units so far, including those before a resume.
         unit: what is counted, as in "images".
     """
 
@@ -47,28 +47,28 @@ class Track:
     _bar: Progress | None = None
     _began: float = field(default_factory=time.monotonic)
     _first: int = 0
-    _said: float = field(default_factory=time.monotonic)
+    _reported: float = field(default_factory=time.monotonic)
 
     def advance(self, count: int = 1, note: str = "") -> None:
-        """``count`` more units are done; ``note`` stands behind the rate."""
+        """Count ``count`` more units; ``note`` is printed after the rate."""
         self.done += count
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self.done, note=f"{self.rate:.3g} {self.unit}/s {note}")
-        elif time.monotonic() - self._said > EVERY and self.done < self.total:
-            self._said = time.monotonic()
+        elif time.monotonic() - self._reported > EVERY and self.done < self.total:
+            self._reported = time.monotonic()
             left = (self.total - self.done) / max(self.rate, 1e-9)
             rate = f"{self.rate:.3g}/s, {_clock(left)} left"
             say(f"{self.title}: {self.done}/{self.total} {self.unit}, {rate} {note}".rstrip())
 
     @property
     def rate(self) -> float:
-        """Units a second in this sitting."""
+        """Units per second since this process began."""
         return (self.done - self._first) / max(time.monotonic() - self._began, 1e-9)
 
 
 @contextmanager
 def track(title: str, total: int, unit: str, done: int = 0) -> Iterator[Track]:
-    """Shows the progress of ``total`` units, of which ``done`` were done before."""
+    """Show the progress of ``total`` units; ``done`` of them were finished earlier."""
     work = Track(title, total, done, unit, _first=done)
     if console.is_terminal and speaks():
         columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]

@@ -1,1 +1,1 @@
-"""The one training loop, for the main model and for network fits alike."""
+"""The training loop, used for the main model and for fitting networks."""

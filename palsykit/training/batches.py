@@ -1,4 +1,4 @@
-"""Which rows make which step: a pure function of seed and step, so that a resumed run sees what it would have seen."""
+"""Choose the rows of each step. The choice depends on seed and step only, so a resumed run sees the same batches."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -16,14 +16,14 @@ from palsykit.seeds import generator
 
 
 class Draw(NamedTuple):
-    """A row of a batch: the number of a pair, and whether it is seen in a mirror."""
+    """One row of a batch: the number of a pair, and whether to mirror it."""
 
     row: int
     mirrored: bool = False
 
 
 class PairedFaces(Dataset[FaceBatch]):
-    """Pairs of a data set, by whole batches: an index is a list of draws."""
+    """The pairs of a data set, read one batch at a time: an index is a list of draws."""
 
     def __init__(self, dataset: FaceDataset, pairs: list[Pair]):
         self.dataset, self.pairs = dataset, pairs
@@ -37,15 +37,15 @@ class PairedFaces(Dataset[FaceBatch]):
 
 
 class StepSampler(Sampler[list[Draw]]):
-    """Endless batches of rows: one shuffle of all rows after another, cut into batches across the seams.
+    """Endless batches of rows. All rows are shuffled again and again; a batch may span two shuffles.
 
     Args:
-        rows: how many there are.
-        batch_size: rows in a batch.
-        seed: of the shuffles and of which rows are flipped in each.
+        rows: number of rows.
+        batch_size: rows per batch.
+        seed: of the shuffles and of the flips.
         first: number of the first batch.
-        stride: from one batch to the next; the number of processes, each with its own ``first``.
-        flip: probability with which a row is flipped; the order of the rows does not depend on it.
+        stride: distance from one batch to the next: the number of processes, each with its own ``first``.
+        flip: probability that a row is flipped; the order of the rows does not depend on it.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class StepSampler(Sampler[list[Draw]]):
 
 
 def check_flips(job: str, flip: float, records: Sequence[FaceRecord]) -> None:
-    """Refuses random flips that the data's labels do not allow, which is known before anything is trained.
+    """Refuse random flips that the labels do not allow. Runs before any training.
 
     Raises:
-        PalsykitError: ``flip`` is above 0 and the labels of some record cannot follow a flip.
+        PalsykitError: ``flip`` is above 0 and some record has labels that cannot be mirrored.
     """
     if flip == 0:
         return
@@ -87,6 +87,6 @@ def check_flips(job: str, flip: float, records: Sequence[FaceRecord]) -> None:
         shown += [f"and {len(refused) - 3} more"] if len(refused) > 3 else []
         raise PalsykitError(
             f"{job}: flip is {flip:g}, and the labels of {len(refused)} of {len(records)} training photographs cannot "
-            "follow a flip; say of each what is missing, or train with flip: 0",
+            "follow a flip; add the missing labels, or train with flip: 0",
             shown,
         )

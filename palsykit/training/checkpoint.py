@@ -1,4 +1,4 @@
-"""Checkpoints: safetensors and JSON, written whole or not at all, and resumed from to the last bit."""
+"""Checkpoints: safetensors and JSON, written completely or not at all. A resumed run is identical to the last bit."""
 
 import json
 import re
@@ -15,11 +15,11 @@ from palsykit.errors import PalsykitError
 from palsykit.training.groups import Groups
 
 KEEP = 2
-"""Checkpoints kept; the one before the last guards against a disk that lied."""
+"""How many checkpoints to keep: the newest, and one older as a fallback if it is damaged."""
 
 
 def optimiser_state(groups: Groups, optimisers: dict[str, torch.optim.AdamW]) -> dict[str, Tensor]:
-    """AdamW's moments and step counts by "group/parameter/moment"."""
+    """AdamW's moments and step counts, keyed "group/parameter/moment"."""
     state = {}
     for group, parameters in groups.items():
         for name, parameter in parameters.items():
@@ -29,7 +29,7 @@ def optimiser_state(groups: Groups, optimisers: dict[str, torch.optim.AdamW]) ->
 
 
 def restore_optimisers(state: dict[str, Tensor], groups: Groups, optimisers: dict[str, torch.optim.AdamW]) -> None:
-    """Puts back what ``optimiser_state`` gave."""
+    """Restore the output of ``optimiser_state`` into the optimisers."""
     parameters = {f"{group}/{name}": (group, p) for group, named in groups.items() for name, p in named.items()}
     for key, value in state.items():
         where, moment = key.rsplit("/", 1)
@@ -39,14 +39,15 @@ def restore_optimisers(state: dict[str, Tensor], groups: Groups, optimisers: dic
 
 
 def module_state(module: Any) -> dict[str, Tensor]:
-    """State dict ready for safetensors: contiguous CPU copies; empty for a trainer that is no module."""
+    """State dict ready for safetensors: contiguous CPU copies. Empty for a trainer that is not a module."""
     if not isinstance(module, nn.Module):
         return {}
     return {key: value.detach().cpu().contiguous().clone() for key, value in module.state_dict().items()}
 
 
 def save(folder: Path, step: int, tensors: dict[str, dict[str, Tensor]], facts: dict[str, Any]) -> Path:
-    """Writes checkpoints/.../step-NNNNNN with one safetensors file a key of ``tensors``, then removes older ones."""
+    """Write checkpoints/.../step-NNNNNN with one safetensors file per key of ``tensors``, then remove older ones."""
+    # Write everything into a partial folder.
     final = folder / f"step-{step:06d}"
     partial = folder / f".partial-{step:06d}"
     shutil.rmtree(partial, ignore_errors=True)
@@ -55,10 +56,12 @@ def save(folder: Path, step: int, tensors: dict[str, dict[str, Tensor]], facts: 
         if values:
             save_file(values, partial / f"{name}.safetensors")
     (partial / "state.json").write_text(json.dumps({"step": step, **facts}, indent=1))
-    for file in partial.iterdir():  # the data must be on the disk before the name says that it is
+    # Flush the files to the disk before the rename: the final name means "complete".
+    for file in partial.iterdir():
         settle(file)
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
+    # Remove old checkpoints.
     for old in existing(folder)[:-KEEP]:
         shutil.rmtree(old)
     return final
@@ -66,15 +69,15 @@ def save(folder: Path, step: int, tensors: dict[str, dict[str, Tensor]], facts: 
 
 def existing(folder: Path) -> list[Path]:
     """Complete checkpoints, oldest first."""
-    found = folder.glob("step-*") if folder.is_dir() else []
-    return sorted(path for path in found if re.fullmatch(r"step-\d{6,}", path.name))
+    candidates = folder.glob("step-*") if folder.is_dir() else []
+    return sorted(path for path in candidates if re.fullmatch(r"step-\d{6,}", path.name))
 
 
 def load(path: Path, name: str) -> dict[str, Tensor]:
-    """One file of a checkpoint; empty where the part had nothing to save.
+    """Read one file of a checkpoint; empty if the part had nothing to save.
 
     Raises:
-        PalsykitError: where the file is damaged.
+        PalsykitError: the file is damaged.
     """
     file = path / f"{name}.safetensors"
     if not file.exists():
@@ -83,12 +86,12 @@ def load(path: Path, name: str) -> dict[str, Tensor]:
         return load_file(file)
     except Exception as error:
         raise PalsykitError(
-            f"{file}: not a readable safetensors file ({error}); remove the folder {path} and run again: training goes "
-            "on from the checkpoint before it"
+            f"{file}: not a readable safetensors file ({error}); remove the folder {path} and run again: training "
+            "resumes from the checkpoint before it"
         ) from error
 
 
 def facts(path: Path) -> dict[str, Any]:
-    """The JSON side of a checkpoint."""
+    """Read the JSON file of a checkpoint."""
     result: dict[str, Any] = json.loads((path / "state.json").read_text())
     return result

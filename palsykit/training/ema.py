@@ -1,4 +1,4 @@
-"""The exponential moving average of everything that is trained: parameters and buffers."""
+"""Exponential moving average (EMA) of the trained model: parameters and buffers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +9,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
 def averaged(model: nn.Module, decay: float) -> AveragedModel:
-    """A copy of ``model`` that follows it: ema = d ema + (1 - d) model, d = min(decay, (1 + n) / (10 + n)) at update n.
+    """EMA copy of ``model``: ema = d ema + (1 - d) model, with d = min(decay, (1 + n) / (10 + n)) at update n.
 
-    The ramp lets a short run's average forget where it started. The copy is in eval mode and wants no gradient.
+    With this ramp the average of a short run forgets the initial weights. The copy is in eval mode, without gradients.
     """
     ema = AveragedModel(model, multi_avg_fn=_ramped(decay), use_buffers=True)
     ema.module.eval().requires_grad_(False)

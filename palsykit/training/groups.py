@@ -1,4 +1,4 @@
-"""One optimiser a group, and every trainable parameter in exactly one of them."""
+"""Optimisers: one per parameter group; every trainable parameter is in exactly one group."""
 
 from collections.abc import Iterable, Mapping
 from math import cos, pi
@@ -15,7 +15,7 @@ Groups = dict[str, dict[str, nn.Parameter]]
 
 
 def trainable(model: nn.Module, trainer: Trainer) -> dict[str, nn.Parameter]:
-    """Every parameter that wants a gradient, by name: "model.*" and, where the trainer owns modules, "trainer.*"."""
+    """Parameters with ``requires_grad``, by name: "model.*" and, if the trainer is a module, "trainer.*"."""
     parts: dict[str, Any] = {"model": model, "trainer": trainer}
     return {
         f"{part}.{name}": parameter
@@ -27,12 +27,12 @@ def trainable(model: nn.Module, trainer: Trainer) -> dict[str, nn.Parameter]:
 
 
 def checked_groups(model: nn.Module, trainer: Trainer) -> Groups:
-    """The trainer's groups with their parameters' names.
+    """The trainer's groups, with the name of each parameter.
 
     Raises:
-        PalsykitError: where a trainable parameter is in no group or in two, or a group holds something else.
+        PalsykitError: a trainable parameter is in no group or in two groups, or a group holds another tensor.
     """
-    # first of all: a trainer may make its own weights once it sees the model
+    # Call groups() before listing parameters: a trainer may create its own weights there.
     declared: Mapping[str, Iterable[nn.Parameter]] = trainer.groups(model)
     named = trainable(model, trainer)
     names = {id(parameter): name for name, parameter in named.items()}
@@ -53,15 +53,15 @@ def checked_groups(model: nn.Module, trainer: Trainer) -> Groups:
     return groups
 
 
-def _fault(trainer: Trainer, found: str) -> PalsykitError:
+def _fault(trainer: Trainer, problem: str) -> PalsykitError:
     return PalsykitError(
-        f"{type(trainer).__name__}.groups: {found}; expected every trainable parameter of model and trainer in exactly "
-        "one group; mend groups(), or freeze what is not to be trained"
+        f"{type(trainer).__name__}.groups: {problem}; expected every trainable parameter of model and trainer in "
+        "exactly one group; correct groups(), or freeze what is not to be trained"
     )
 
 
 def optimisers(groups: Groups, settings: Optimisation) -> dict[str, torch.optim.AdamW]:
-    """AdamW (arXiv:1711.05101) for each group; biases, norms and other vectors are not decayed."""
+    """One AdamW (arXiv:1711.05101) per group. No weight decay for biases, norms and other vectors."""
     result = {}
     for group, parameters in groups.items():
         matrices = [p for p in parameters.values() if p.ndim > 1]
@@ -74,7 +74,7 @@ def optimisers(groups: Groups, settings: Optimisation) -> dict[str, torch.optim.
 
 
 def rate(step: int, settings: Optimisation) -> float:
-    """The learning rate of a step: a linear warm-up, then constant or a half cosine to zero at the last step."""
+    """Learning rate of a step: linear warm-up, then constant, or half a cosine down to zero at the last step."""
     warm = min(1.0, (step + 1) / settings.warmup) if settings.warmup else 1.0
     if settings.decay == "cosine":
         return settings.lr * warm * 0.5 * (1 + cos(pi * min(1.0, step / max(1, settings.steps))))

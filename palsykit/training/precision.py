@@ -1,4 +1,4 @@
-"""bf16 autocast where the hardware multiplies bf16, full precision elsewhere."""
+"""bf16 autocast on hardware that multiplies bf16; full precision otherwise."""
 
 import contextlib
 from pathlib import Path
@@ -7,14 +7,14 @@ import torch
 
 
 def autocast_dtype(setting: str, device: torch.device) -> torch.dtype | None:
-    """The autocast dtype for "auto", "bf16" or "fp32"; None is full precision."""
+    """The autocast dtype for "auto", "bf16" or "fp32"; None means full precision."""
     if setting == "fp32" or (setting == "auto" and not _multiplies_bf16(device)):
         return None
     return torch.bfloat16
 
 
 def autocast(dtype: torch.dtype | None, device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """The context to run a forward pass in."""
+    """The context for a forward pass."""
     return torch.autocast(device.type, dtype=dtype) if dtype is not None else contextlib.nullcontext()
 
 
