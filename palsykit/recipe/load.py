@@ -60,21 +60,24 @@ class Recipe:
         return lines
 
 
-def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(path: str | Path, overrides: Sequence[str] = (), unchecked: Sequence[str] = ()) -> Recipe:
     """Reads a recipe file with everything that it extends, and checks it.
 
     Args:
         path: a YAML file.
         overrides: ``a.b.c=VALUE``, each applied on top, in order.
+        unchecked: dotted keys such as "data" or "train.start" that the caller does not use: what they name, files and
+            parts alike, may be missing, and they stay as written. For a resolved recipe, which has no defaults to fill.
 
     Raises:
         RecipeError: with every problem that was found.
     """
     path = Path(path)
-    return recipe_of(apply(read_extended(path), overrides, displayed(path)), path, displayed(path), path.stem)
+    tree = apply(read_extended(path), overrides, displayed(path))
+    return recipe_of(tree, path, displayed(path), path.stem, unchecked)
 
 
-def recipe_of(tree: Tree, path: Path, shown: str, name: str) -> Recipe:
+def recipe_of(tree: Tree, path: Path, shown: str, name: str, unchecked: Sequence[str] = ()) -> Recipe:
     """A recipe from what is written, everything that it extends being merged in already.
 
     Args:
@@ -82,13 +85,15 @@ def recipe_of(tree: Tree, path: Path, shown: str, name: str) -> Recipe:
         path: the file that it is written in.
         shown: what stands for it in messages.
         name: of a recipe that does not say its own.
+        unchecked: as ``load_recipe`` takes it.
 
     Raises:
         RecipeError: with every problem that was found.
     """
-    resolved = check(tree, shown)
+    paths = tuple(tuple(key.split(".")) for key in unchecked)
+    resolved = check(tree, shown, paths)
     resolved["name"] = resolved["name"] or name
-    settings = settings_of(resolved)
+    settings = settings_of(resolved, paths)
     return Recipe(resolved["name"], path, settings, resolved, _hash(resolved), _origins(resolved, tree))
 
 

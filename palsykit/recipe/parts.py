@@ -1,6 +1,6 @@
 """Checks blocks against what they are blocks of: a part's keys against its factory, a section's against the schema."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -17,7 +17,7 @@ from palsykit.recipe.annotations import (
     plain,
     read,
 )
-from palsykit.recipe.problems import KeyPath, Problem, describe, dotted, nearest
+from palsykit.recipe.problems import KeyPath, Problem, begins_with_any, describe, dotted, nearest
 from palsykit.recipe.read import Tree
 from palsykit.recipe.schema import Block, PartBlock
 from palsykit.recipe.signature import POSITIONAL, Key, Missing, keys_of
@@ -50,12 +50,14 @@ class Checker:
     Attributes:
         networks: the names that keys annotated ``Network`` may give; an inline network joins them.
         inline: the inline networks, resolved.
+        unchecked: paths below which parts and files are taken as written.
     """
 
     tree: Tree
     networks: set[str]
     inline: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    unchecked: Sequence[KeyPath] = ()
 
     def complain(self, path: KeyPath, found: str, expected: str, hint: str = "", at_key: bool = False) -> None:
         spot = self.tree.spot(path)
@@ -85,6 +87,8 @@ class Checker:
         resolved: dict[str, Any] = {"use": str(block["use"])}
         for name, about in own.items():
             resolved[name] = self._field(name, about, block.get(name, OMITTED), (*path, name))
+        if begins_with_any(path, self.unchecked):
+            return {**block, **resolved}
         keys = self._keys(interface, str(block["use"]), path, outer)
         if keys is None:
             return resolved
@@ -203,7 +207,10 @@ class _Checking:
     interface: str
 
     def file(self, text: str) -> str:
-        base = self.checker.tree.spot(getattr(text, "path", ())).folder
+        path = getattr(text, "path", ())
+        if begins_with_any(path, self.checker.unchecked):
+            return str(text)
+        base = self.checker.tree.spot(path).folder
         try:
             locate(text, base)
         except FileNotFoundError as error:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from palsykit.recipe import Recipe, load_recipe
+from palsykit.recipe import Recipe, RecipeError, load_recipe
 from palsykit.recipe.yaml_rules import dump
+from palsykit.registry import registry
 
 Write = Callable[..., Path]
 
@@ -118,3 +119,32 @@ def test_origins(recipe: Write, diffusion: str) -> None:
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_path_may_be_text(recipe: Write, diffusion: str, kind: type) -> None:
     assert load_recipe(kind(recipe(diffusion))).path == Path("r.yaml")
+
+
+def test_what_is_not_used_may_be_missing(
+    recipe: Write, diffusion: str
+) -> None:
+    """A run's recipe loads without its photographs, its first weights and the plugins of what is not used."""
+    Path("photos").mkdir()
+    Path("w.safetensors").touch()
+    text = diffusion + "train: {start: w.safetensors}\nfits: [{network: recognition, trainer: diffusion, data: photos}]"
+    run = load_recipe(recipe(text), ["data.root=photos", "data.files={a: photos}", "fits.0.data.root=photos"])
+    path = recipe(run.yaml(), "run/recipe.yaml")
+    Path("photos").rmdir()
+    Path("w.safetensors").unlink()
+    del registry().entries["datasets", "photos"]
+    with pytest.raises(RecipeError, match=r"(?s)data\.root.*fits\.0\.data.*\"photos\".*train\.start"):
+        load_recipe(path)
+    opened = load_recipe(path, unchecked=("data", "fits", "train.start"))
+    assert (opened.resolved, opened.hash) == (run.resolved, run.hash)
+    assert opened.settings == run.settings
+    with pytest.raises(RecipeError, match=r"1 problem(?s:.)*train\.start"):
+        load_recipe(path, unchecked=("data", "fits"))
+
+
+def test_what_is_used_is_checked_all_the_same(recipe: Write, diffusion: str) -> None:
+    loaded = load_recipe(recipe(diffusion.replace("{use: faces}", "{use: faces, root: nowhere}")), unchecked=["data"])
+    assert loaded.resolved["data"] == {"use": "faces", "root": "nowhere"}, "as written, without defaults"
+    broken = recipe(diffusion + "train: {steps: x}\n")
+    with pytest.raises(RecipeError, match=r"train\.steps"):
+        load_recipe(broken, unchecked=["data", "train.start"])
