@@ -6,10 +6,11 @@
 
 Fresh people of the recipe's data set (another seed, none of them trained on) are rendered with every expression and
 grade, on a side drawn for each, flaccid and synkinetic; the points network finds 68 landmarks in the pictures, and the
-combined index of palsykit.faces.asymmetry is taken of those, never of the simulator's own points. ``signed`` is the
-rank correlation of the index with the grade signed by side, ``size`` that of its magnitude with the grade; ``side`` is
-how often its sign names the affected side from grade III up. Intervals are bootstraps over people. An index that knows
-the expression counts otherwise in each, so read it by expression; healthy faces are measured like the palsied ones.
+combined index of palsykit_metrics.asymmetry_index is taken of those, never of the simulator's own points. ``signed`` is
+the rank correlation of the index with the grade signed by side, ``size`` that of its magnitude with the grade; ``side``
+is how often its sign names the affected side from grade III up. Intervals are bootstraps over people. An index that
+knows the expression counts otherwise in each, so read it by expression; healthy faces are measured like the palsied
+ones.
 """
 
 import argparse
@@ -25,7 +26,6 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from palsykit.errors import PalsykitError
-from palsykit.faces.asymmetry import Asymmetry
 from palsykit.faces.records import FaceDataset
 from palsykit.faces.views import to_tensor
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
@@ -34,6 +34,7 @@ from palsykit.run.fitted import parts_of
 from palsykit.run.measure import RESAMPLES, interval, resamples
 from palsykit.run.parts import Parts
 from palsykit.seeds import derive
+from palsykit_metrics.asymmetry_index import Asymmetry
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = "palsykit_weights:points.safetensors"

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from palsykit.faces.palsy import Action
 from palsykit.faces.records import FaceRecord, Rejected
 from palsykit.faces.vocabulary import FaceLabels, Group, Side, canonical_expression
 from palsykit_face_space.camera import Camera, landmarks
 from palsykit_face_space.model import ASSET, Person, draw, load_model
+from palsykit_face_space.palsy import Action
 from palsykit_face_space.plan import FIRST, VARIATIONS, Habits, Shot, Variation, plan
 from palsykit_face_space.render import Scene, poses, render
 from palsykit_face_space.rendered import Rendered, batches

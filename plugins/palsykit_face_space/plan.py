@@ -6,9 +6,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from palsykit.faces.palsy import Action
 from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS, Group, Side
 from palsykit_face_space.camera import Camera
+from palsykit_face_space.palsy import Action
 from palsykit_face_space.render import Scene
 
 FIRST = {"train": 0, "validation": 800_000, "test": 900_000}

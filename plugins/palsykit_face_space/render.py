@@ -8,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from palsykit.faces.palsy import Action, Pose, displace_all
 from palsykit_face_space.camera import Camera, photographed
 from palsykit_face_space.layers import (
     LOWER_INNER,
@@ -22,6 +21,7 @@ from palsykit_face_space.layers import (
     wrinkle_shading,
 )
 from palsykit_face_space.model import CONTROLS, Person
+from palsykit_face_space.palsy import Action, Pose, displace_all
 from palsykit_face_space.warp import BORDER, SIZE, read, splines, upsample
 
 FIELD_STEPS, COARSE_STEPS = 64, 48

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from palsykit.faces.palsy import Action
 from palsykit.faces.records import FaceDataset, FaceRecord, NothingUsable, Rejected
 from palsykit.faces.vocabulary import FaceLabels, Group, Side, canonical_expression
 from palsykit.faces.webmorph import to_ibug68
 from palsykit.seeds import derive
 from palsykit_face_space.dataset import RENDERER
 from palsykit_face_space.model import OUTLINE_PX, Person, person
+from palsykit_face_space.palsy import Action
 from palsykit_face_space.plan import VARIATIONS, Habits, scenes
 from palsykit_face_space.render import Scene, poses, render
 from palsykit_face_space.rendered import Rendered, batches

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from palsykit.faces.asymmetry import Asymmetry
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
+from palsykit_metrics.asymmetry_index import Asymmetry
 from palsykit_metrics.reading import asked, called, points
 
 Values = NDArray[np.float64]
@@ -17,7 +17,7 @@ _SIGN = {Side.LEFT: 1.0, Side.RIGHT: -1.0, Side.NONE: 0.0}
 
 
 class AsymmetryAgreement:
-    """Agreement of the signed asymmetry index (palsykit.faces.asymmetry) asked for with the one measured.
+    """Agreement of the signed asymmetry index (palsykit_metrics.asymmetry_index) asked for with the one measured.
 
     Asked for is the index of the target's landmarks: the data set's where it has them, else those that the network
     finds in the target. Measured is the index of the landmarks that the network finds in the generated picture. Both
@@ -34,7 +34,7 @@ class AsymmetryAgreement:
 
     def __init__(self, *, network: Network | str = "points", least_severity: float = 3.0):
         self.network, self.least_severity = network, least_severity
-        source = f"palsykit.faces.asymmetry, landmarks by {called(network)}"
+        source = f"palsykit_metrics.asymmetry_index, landmarks by {called(network)}"
         note = "faces should look into the camera; the network's own errors count"
         index = "the signed asymmetry index measured in the generated picture"
 

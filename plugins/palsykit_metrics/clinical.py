@@ -5,9 +5,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from palsykit.faces.asymmetry import commissure_excursion, facial_asymmetry_index
 from palsykit.faces.vocabulary import Side
 from palsykit.interfaces import FaceBatch, FaceView, Images, MetricCard, Network
+from palsykit_metrics.asymmetry_index import commissure_excursion, facial_asymmetry_index
 from palsykit_metrics.reading import asked, called, points
 
 Values = NDArray[np.float64]
@@ -16,7 +16,7 @@ _WARNING = "faces should look into the camera; the landmark network's own errors
 
 
 class FacialAsymmetry:
-    """Error of the facial asymmetry index (FAI, Malm et al. 2018; palsykit.faces.asymmetry) against the target's.
+    """Error of the facial asymmetry index (FAI, Malm et al. 2018; asymmetry_index.py) against the target's.
 
     The index is the difference between the distances from medial canthus to commissure on the left and on the right,
     here signed, so that an asymmetry of the wrong side counts twice. The target's landmarks are the data set's where it
@@ -36,7 +36,7 @@ class FacialAsymmetry:
             "medial canthus to the commissure, signed",
             unit=_UNIT,
             better="lower",
-            source=f"Malm et al. 2018; palsykit.faces.asymmetry; landmarks by {called(network)}",
+            source=f"Malm et al. 2018; palsykit_metrics.asymmetry_index; landmarks by {called(network)}",
             note=_WARNING,
         )
 
@@ -67,7 +67,9 @@ class CommissureExcursion:
         self._network = network
         definition = "|excursion in the generated picture - excursion in the target|, how far a corner of the mouth "
         definition += "lies from where it is in the identity photograph, each face in its own axes and unit"
-        source = f"after Emotrics (Guarin et al. 2018); palsykit.faces.asymmetry; landmarks by {called(network)}"
+        source = (
+            f"after Emotrics (Guarin et al. 2018); palsykit_metrics.asymmetry_index; landmarks by {called(network)}"
+        )
         note = f"NaN where the identity photograph is known not to be at rest; {_WARNING}"
         self.card = MetricCard(
             "Commissure excursion error", f"{definition}; mean of both corners", _UNIT, "lower", source, note

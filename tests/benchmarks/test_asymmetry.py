@@ -15,12 +15,12 @@ from safetensors.numpy import load_file
 from palsykit import weights
 from palsykit.errors import PalsykitError
 from palsykit.faces.landmarks import flip_points
-from palsykit.faces.palsy import displace
 from palsykit.faces.vocabulary import EXPRESSIONS, Group, Side
 from palsykit.faces.webmorph import to_ibug68
 from palsykit.interfaces import NetworkOutput
 from palsykit.recipe import load_recipe
 from palsykit.run.parts import Parts
+from palsykit_face_space.palsy import Action, displace_all
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "run" / "tiny.yaml"
@@ -43,7 +43,8 @@ class Numbered:
     def render(
         self, person: int, expression: str, side: Side, grade: float, *, group: Group | None, strength: float
     ) -> Any:
-        points = to_ibug68(displace(self.shape, expression, strength, side, grade, group).points)
+        action = Action(expression, side, grade, strength, group)
+        points = to_ibug68(displace_all(self.shape[None], [action]).points[0])
         self.points.append(points)
         number = len(self.points) - 1
         picture = np.zeros((4, 4, 3), np.uint8)

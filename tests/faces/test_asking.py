@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from palsykit.errors import PalsykitError
 from palsykit.faces.asking import asked, cells, expressions_of, grades_of, sides_of
-from palsykit.faces.palsy import affected
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
+from palsykit_face_space.palsy import affected
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from palsykit.faces.palsy import Action
 from palsykit.faces.vocabulary import EXPRESSIONS, Group, Side
 from palsykit.faces.webmorph import FLIP
 from palsykit_face_space.camera import Camera
 from palsykit_face_space.layers import height, sealed
 from palsykit_face_space.model import CONTROLS, FaceModel, Person, load_model, person
+from palsykit_face_space.palsy import Action
 from palsykit_face_space.render import Scene, render
 from palsykit_face_space.warp import BORDER, SIZE, pixel_centres, splines, upsample
 

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from palsykit.faces.classes import EXPRESSION_CLASSES, SIDE_CLASSES
 from palsykit.faces.landmarks import FLIP
-from palsykit.faces.palsy import displace
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.faces.webmorph import to_ibug68
 from palsykit.interfaces import FaceBatch, FaceView, Images, NetworkOutput
 from palsykit.networks import SharedNetwork
 from palsykit.registry import registry
+from palsykit_face_space.palsy import Action, displace_all
 from palsykit_face_space.template import template_points
 from palsykit_landmark.mean_face import MEAN_FACE
 from palsykit_metrics.asymmetry import AsymmetryAgreement, indices, spearman
@@ -151,8 +151,9 @@ def faces_with_palsy() -> tuple[np.ndarray, list[FaceLabels]]:
         for name in ("rest", "smile_full", "brow_raise")
         for side, grade in [(Side.NONE, 1.0), *((s, g) for s in (Side.LEFT, Side.RIGHT) for g in (2.0, 4.0, 6.0))]
     ]
-    points = [to_ibug68(displace(template, f.expression, side=f.side, severity=f.severity).points) for f in labels]
-    return np.stack(points), labels
+    actions = [Action(f.expression, f.side, f.severity) for f in labels]
+    poses = displace_all(np.stack([template] * len(actions)), actions)
+    return np.stack([to_ibug68(face) for face in poses.points]), labels
 
 
 def test_asymmetry_that_is_there_is_found() -> None:

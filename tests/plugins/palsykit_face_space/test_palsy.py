@@ -1,14 +1,16 @@
 """Palsy: the subject's side, what grade VI still moves, and that nothing depends on size or place."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from palsykit.faces.movements import MOVEMENTS
-from palsykit.faces.palsy import Action, Pose, affected, displace, displace_all, palsy_degree
 from palsykit.faces.vocabulary import EXPRESSIONS, Group, Side
 from palsykit.faces.webmorph import FLIP, to_ibug68
+from palsykit_face_space.movements import MOVEMENTS
+from palsykit_face_space.palsy import Action, Pose, affected, displace_all, palsy_degree
 
 RIGHT_CORNER, LEFT_CORNER = 48, 54  # iBUG; the subject's
 
@@ -33,6 +35,19 @@ def schematic() -> np.ndarray:
 
 
 FACE = schematic()
+
+
+def displace(
+    points: np.ndarray,
+    expression: str,
+    strength: float = 1.0,
+    side: Side = Side.NONE,
+    severity: float = 1.0,
+    group: Group | None = None,
+) -> Pose:
+    """``displace_all`` of one face [189, 2]."""
+    pose = displace_all(points[None], [Action(expression, side, severity, strength, group)])
+    return Pose(**{field.name: getattr(pose, field.name)[0] for field in fields(Pose)})
 
 
 def mirrored(points: np.ndarray) -> np.ndarray:
@@ -178,7 +193,7 @@ def test_severity_without_a_side_and_unknown_words_are_refused() -> None:
         affected(Side.NONE, 3.0)
     with pytest.raises(ValueError, match=r"'grin'.*brow_raise"):
         displace(FACE, "grin")
-    with pytest.raises(ValueError, match=r"\(68, 2\).*\(189, 2\)"):
+    with pytest.raises(ValueError, match=r"\(1, 68, 2\).*\(1, 189, 2\)"):
         displace(FACE[:68], "rest")
     with pytest.raises(ValueError, match=r"3\.0 in group 'normal'"):
         Action("rest", Side.LEFT, 3.0, group=Group.NORMAL)

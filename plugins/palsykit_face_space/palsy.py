@@ -21,8 +21,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from palsykit.faces.movements import MOVEMENTS, Movement
 from palsykit.faces.vocabulary import EXPRESSIONS, Group, Side
+from palsykit_face_space.movements import MOVEMENTS, Movement
 
 Points = NDArray[np.float64]
 Values = NDArray[np.float64]
@@ -42,7 +42,6 @@ _UPPER_LIP, _LOWER_LIP = [*range(88, 93), *range(94, 99)], [*range(99, 109)]
 _LOWER_CHIN = {177: 0.92, 176: 0.85, 178: 0.85, 174: 0.75, 175: 0.5, 129: 0.3, 128: 0.2, 130: 0.2}
 _PULLED = {170: 0.6, 171: 0.9, 172: 0.6, 173: 0.9, 174: 0.5, 175: 0.35, 176: 0.6, 177: 0.8, 178: 0.6,
            55: 0.35, 179: 0.3, 180: 0.3, 181: 0.3, 182: 0.3, 54: 0.15, 60: 0.15}  # fmt: skip
-_IRIS = [0, *range(2, 10)], [1, *range(10, 18)]
 
 _BROW_DROP, _LID_SAG, _LID_RETRACTION = 0.13, 0.045, 0.015
 _CORNER_DROP, _CHEEK_DROP, _MOUTH_PULL, _FOLD_LOSS = 0.19, 0.06, 0.10, 0.8
@@ -310,16 +309,3 @@ def displace_all(points: Points, actions: Sequence[Action]) -> Pose:
         wrinkle=np.stack([h.act * h.move["wrinkle"] for h in halves], 1),
         gaze_up=np.stack([rolled * (h.palsy > 0) for h in halves], 1),
     )
-
-
-def displace(points: Points, expression: str, strength: float = 1.0, side: Side = Side.NONE,
-             severity: float = 1.0, group: Group | None = None) -> Pose:  # fmt: skip
-    """``displace_all`` of one face [189, 2]; the arguments are an ``Action``'s.
-
-    Raises:
-        ValueError: for an unknown expression, a shape other than [189, 2] or a severity that does not go with the side.
-    """
-    if points.shape != (189, 2):
-        raise ValueError(f"found points of shape {points.shape}, expected (189, 2)")
-    pose = displace_all(points[None], [Action(expression, side, severity, strength, group)])
-    return Pose(**{field.name: getattr(pose, field.name)[0] for field in fields(Pose)})

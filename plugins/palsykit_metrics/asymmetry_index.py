@@ -156,12 +156,6 @@ def commissure_excursion(landmarks: Points, rest: Points) -> Halves:
     return Halves(*(np.linalg.norm(moved[..., corner, :], axis=-1) for corner in COMMISSURES))
 
 
-def excursion_asymmetry(landmarks: Points, rest: Points) -> Values:
-    """Right excursion less left excursion [...]: the affected corner stays behind."""
-    excursion = commissure_excursion(landmarks, rest)
-    return excursion.right - excursion.left
-
-
 def facial_asymmetry_index(landmarks: Points) -> Values:
     """FAI (Malm et al. 2018), signed [...]: left less right distance from the medial canthus to the commissure.
 
