@@ -51,8 +51,8 @@ benchmark-small: $(VENV)/.installed
 	$(BIN)/palsykit run recipes/cfcpalsy.yaml
 	$(BIN)/palsykit audit runs/cfcpalsy --output $(SMALL)/audit
 	$(BIN)/palsykit synthesize runs/cfcpalsy $(SMALL)/synthetic --identities 8
-	$(BIN)/python benchmarks/usefulness.py $(SMALL)/synthetic/images --work $(SMALL)/usefulness \
-	  --subjects 5 20 --seeds 0 --set fits.0.steps=200
+	$(BIN)/palsykit usefulness $(SMALL)/synthetic/images --work $(SMALL)/usefulness \
+	  --subjects 5,20 --seeds 0 --set fits.0.steps=200
 	@echo "Reports: $(SMALL)/report.html $(SMALL)/audit/audit.html $(SMALL)/usefulness/usefulness.md"
 
 clean:

@@ -13,7 +13,7 @@ from typing import Any
 from palsykit import hookspecs, interfaces
 from palsykit.faces import interfaces as face_interfaces
 from palsykit.faces import records
-from palsykit.plugins import HOOKS, INTERFACES
+from palsykit.plugins import COMMANDS, INTERFACES, PREFIX
 from palsykit.recipe.annotations import PARTS
 from palsykit.recipe.signature import POSITIONAL
 from palsykit.registry import SINGULAR
@@ -36,15 +36,21 @@ def protocols(interface: str) -> list[Any]:
 def hooks() -> str:
     """The hook reference, a section a hook in the order of ``palsykit.hookspecs``."""
     parts = ["# Hooks\n", inspect.getdoc(hookspecs) or "", f"\nThis is API {hookspecs.API_VERSION}.\n"]
-    for hook, interface in zip(HOOKS, INTERFACES, strict=True):
-        function = getattr(hookspecs, hook)
+    for interface in INTERFACES:
         given = ", ".join(f"`{name}`" for name in POSITIONAL[interface]) or "nothing"
         parts += [
-            f"\n## `{hook}{inspect.signature(function).replace(return_annotation=inspect.Signature.empty)}`\n",
-            inspect.getdoc(function) or "",
+            *heading(PREFIX + interface),
             f"\nPositional parameters from core: {given}. [More](interfaces/{interface}.md)",
         ]
+    parts += [*heading(PREFIX + COMMANDS), ""]
     return "\n".join(parts).replace("palsykit.hookspecs.Register", "Register") + "\n"
+
+
+def heading(hook: str) -> list[str]:
+    """A hook's signature and what its docstring says."""
+    function = getattr(hookspecs, hook)
+    signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
+    return [f"\n## `{hook}{signature}`\n", inspect.getdoc(function) or ""]
 
 
 def contract(interface: str) -> list[str]:

@@ -4,9 +4,10 @@ A plugin is an importable module named by an entry point of the group ``palsykit
 these hooks with ``@palsykit.hookimpl``. All of them run once, when the registry is first needed, before any
 recipe is read; the order between plugins does not matter, because a name given twice is an error.
 
-Each hook receives ``register(name, factory)``. ``factory`` is a callable or, better, ``"module:attribute"``, which is
-imported only when a recipe uses the name, so that listing plugins imports no heavy library. The factory's
-positional parameters come from core, as the hook's docstring says; its keyword-only parameters are the recipe's keys.
+Each hook but ``palsykit_register_commands`` receives ``register(name, factory)``. ``factory`` is a callable or, better,
+``"module:attribute"``, which is imported only when a recipe uses the name, so that listing plugins imports no heavy
+library. The factory's positional parameters come from core, as the hook's docstring says; its keyword-only parameters
+are the recipe's keys.
 """
 
 from collections.abc import Callable
@@ -25,6 +26,12 @@ class Register(Protocol):
     """``register(name, factory)``: one part under one name."""
 
     def __call__(self, name: str, factory: str | Callable[..., Any]) -> None: ...
+
+
+class RegisterCommand(Protocol):
+    """``register(name, "module:attribute", help="one line")``: one command under one name."""
+
+    def __call__(self, name: str, command: str, *, help: str) -> None: ...
 
 
 @hookspec
@@ -90,3 +97,13 @@ def palsykit_register_synthesisers(register: Register) -> None:
 @hookspec
 def palsykit_register_metrics(register: Register) -> None:
     """What is measured: ``factory(*, ...) -> RowMetric, SetMetric or PooledMetric``; section ``metrics``."""
+
+
+@hookspec
+def palsykit_register_commands(register: RegisterCommand) -> None:
+    """Commands of the command line: ``register(name, "module:attribute", help="one line")``.
+
+    The attribute is a function with typer's annotations, or a ``typer.Typer`` of several commands. Its module is
+    imported when the command runs, or its own ``--help`` is asked for; ``palsykit --help`` shows the name and the line
+    of help. A command of palsykit's own cannot be replaced.
+    """

@@ -22,16 +22,19 @@ STATED = "PALSYKIT_API"
 
 PREFIX = "palsykit_register_"
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(PREFIX))
-INTERFACES = tuple(name.removeprefix(PREFIX) for name in HOOKS)
+COMMANDS = "commands"
+"""What ``palsykit_register_commands`` registers: parts of the command line, so no interface that a recipe can name."""
+INTERFACES = tuple(name.removeprefix(PREFIX) for name in HOOKS if name != PREFIX + COMMANDS)
 
 
 @dataclass(frozen=True)
 class Registration:
-    """One call of ``register(name, factory)`` by a plugin."""
+    """One call of ``register(name, factory)`` by a plugin; ``help`` is a command's."""
 
     interface: str
     name: str
     factory: str | Callable[..., Any]
+    help: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,15 +161,25 @@ def _registrations(plugin: object) -> tuple[Registration, ...]:
     manager.register(plugin)
     manager.check_pending()
     collected: dict[tuple[str, str], Registration] = {}
-    for hook, interface in zip(HOOKS, INTERFACES, strict=True):
+
+    def add(part: Registration) -> None:
+        if (part.interface, part.name) in collected:
+            raise ValueError(f"it registers {part.interface} {part.name!r} twice")
+        collected[part.interface, part.name] = part
+
+    for interface in INTERFACES:
 
         def register(name: str, factory: str | Callable[..., Any], interface: str = interface) -> None:
             _check_registration(interface, name, factory)
-            if (interface, name) in collected:
-                raise ValueError(f"it registers {interface} {name!r} twice")
-            collected[interface, name] = Registration(interface, name, factory)
+            add(Registration(interface, name, factory))
 
-        getattr(manager.hook, hook)(register=register)
+        getattr(manager.hook, PREFIX + interface)(register=register)
+
+    def register_command(name: str, command: str, *, help: str = "") -> None:
+        _check_command(name, command, help)
+        add(Registration(COMMANDS, name, command, help))
+
+    getattr(manager.hook, PREFIX + COMMANDS)(register=register_command)
     return tuple(collected.values())
 
 
@@ -206,6 +219,15 @@ def _check_registration(interface: str, name: object, factory: object) -> None:
         raise ValueError(
             f'the factory of {interface} {name!r} is {factory!r}, expected a callable or "module:attribute"'
         )
+
+
+def _check_command(name: object, command: object, help: object) -> None:
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
+        raise ValueError(f"it registers the command {name!r}, expected lower-case letters, digits, - and _")
+    if not isinstance(command, str) or not re.fullmatch(r"[\w.]+:[\w.]+", command):
+        raise ValueError(f'the command {name!r} is {command!r}, expected "module:attribute", imported when it runs')
+    if not isinstance(help, str) or not help.strip() or "\n" in help:
+        raise ValueError(f'the command {name!r} has the help {help!r}, expected help="one line that says what it does"')
 
 
 def _words(error: BaseException) -> str:

@@ -8,10 +8,16 @@ from importlib import import_module
 from typing import Any
 
 from palsykit.errors import PalsykitError
-from palsykit.plugins import INTERFACES, BrokenPlugin, Discovery, cure, discover
+from palsykit.plugins import COMMANDS, INTERFACES, BrokenPlugin, Discovery, cure, discover
 
-SINGULAR = {name: name.removesuffix("s") for name in INTERFACES} | {"attention": "attention backend"}
+SINGULAR = {name: name.removesuffix("s") for name in INTERFACES} | {
+    "attention": "attention backend",
+    COMMANDS: "command",
+}
 """An interface's name -> what one of its parts is called in a message."""
+
+CORE_COMMANDS = ("run", "check", "show", "generate", "evaluate", "plugins", "data", "convert")
+"""Commands of palsykit's own, which no plugin replaces; ``palsykit.cli.app`` has them."""
 
 
 def one(interface: str) -> str:
@@ -21,7 +27,7 @@ def one(interface: str) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """A part that a recipe can name."""
+    """A part that a recipe can name, or a command; ``help`` is a command's one line."""
 
     interface: str
     name: str
@@ -29,6 +35,7 @@ class Entry:
     distribution: str
     version: str
     factory: str | Callable[..., Any]
+    help: str = ""
 
     def load(self) -> Callable[..., Any]:
         """The factory itself; its module is imported here and not before.
@@ -68,6 +75,7 @@ class Registry:
     clashes: dict[tuple[str, str], tuple[Entry, ...]] = field(default_factory=dict)
     broken: tuple[BrokenPlugin, ...] = ()
     disabled: tuple[str, ...] = ()
+    commands: dict[str, Entry] = field(default_factory=dict)
 
     def get(self, interface: str, name: str) -> Entry:
         """The part ``name`` of ``interface``.
@@ -114,7 +122,8 @@ def collect(found: Discovery) -> Registry:
     given: dict[tuple[str, str], list[Entry]] = {}
     for plugin in found.plugins:
         for part in plugin.registrations:
-            entry = Entry(part.interface, part.name, plugin.name, plugin.distribution, plugin.version, part.factory)
+            origin = (plugin.name, plugin.distribution, plugin.version)
+            entry = Entry(part.interface, part.name, *origin, part.factory, part.help)
             given.setdefault((part.interface, part.name), []).append(entry)
     clashes = {key: tuple(entries) for key, entries in given.items() if len(entries) > 1}
     broken = list(found.broken)
@@ -124,7 +133,12 @@ def collect(found: Discovery) -> Registry:
         reason = f"{SINGULAR[interface]} {name!r} is registered by each of them, so none is used"
         broken.append(BrokenPlugin(plugins, "-", origins, reason, cure(*(entry.plugin for entry in entries))))
     usable = {key: entries[0] for key, entries in given.items() if len(entries) == 1}
-    return Registry(usable, clashes, tuple(broken), tuple(found.disabled))
+    commands = {name: usable.pop((group, name)) for group, name in list(usable) if group == COMMANDS}
+    for name in sorted(commands.keys() & set(CORE_COMMANDS)):
+        entry = commands.pop(name)
+        reason = f"command {name!r} is palsykit's own, which runs; a plugin cannot replace it"
+        broken.append(BrokenPlugin(entry.plugin, "-", entry.distribution, reason, cure(entry.plugin)))
+    return Registry(usable, clashes, tuple(broken), tuple(found.disabled), commands)
 
 
 @cache

@@ -1,13 +1,15 @@
-"""Every subcommand under its name."""
+"""Every subcommand of palsykit's own under its name; those of plugins follow."""
 
 from typing import Annotated
 
 import typer
 
 from palsykit import __version__
-from palsykit.cli import audit, benchmark, check, convert, data, evaluate, generate, plugins, run, show, synthesize
+from palsykit.cli import check, convert, data, evaluate, generate, plugins, run, show
+from palsykit.cli.commands import CommandLine
 
 app = typer.Typer(
+    cls=CommandLine,
     help="Synthesis of facial-palsy photographs: recipes, trained models, pictures and reports. Not for diagnosis.",
     no_args_is_help=True,
     add_completion=False,
@@ -36,10 +38,7 @@ for _name, _module in (
     ("check", check),
     ("show", show),
     ("generate", generate),
-    ("synthesize", synthesize),
     ("evaluate", evaluate),
-    ("benchmark", benchmark),
-    ("audit", audit),
 ):
     app.command(_name)(_module.command)
 

@@ -41,12 +41,13 @@ def plugins(context: typer.Context) -> None:
 
 @app.command("list")
 def listing() -> None:
-    """List every part that recipes can use. Broken plugins follow, each with its reason and cure."""
+    """List every part that recipes can use, and plugins' commands. Broken plugins follow, each with reason and cure."""
     from palsykit.plugins import INTERFACES
     from palsykit.registry import registry
 
     known = registry()
     entries = sorted(known.entries.values(), key=lambda entry: (INTERFACES.index(entry.interface), entry.name))
+    entries += [known.commands[name] for name in sorted(known.commands)]
     rows = [(e.interface, e.name, e.plugin, f"{e.distribution} {e.version}") for e in entries]
     print(table(("interface", "name", "plugin", "version"), rows))
     if known.broken:

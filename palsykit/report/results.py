@@ -10,7 +10,7 @@ from palsykit.resources import locate
 
 TITLE = """# Results
 
-Written by `palsykit benchmark` and `benchmarks/usefulness.py`, section by section; not edited by hand. A figure has its
+Written section by section, each by the command that it names; not edited by hand. A figure has its
 95 % bootstrap interval over people, all of a person's pictures together, in brackets. The metrics' definitions are on
 the cards in every report.
 """

@@ -31,7 +31,7 @@ from palsykit.weights import state_digest
 
 MARKER = "synthesis.json"
 RELEASED, UNRELEASED, HELD_BACK = "images", "unreleased", "held-back"
-"""Folders of DEST: pictures that may go out; those that nobody has audited yet; those that an audit left out."""
+"""Folders of DEST: pictures that may go out; those that nobody has examined yet; those that were left out."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Synthesised:
 def synthesize(model: Model, run: Path, people: People, order: Order, folder: Path) -> Synthesised:
     """Makes what is not there yet of a data set (metadata.jsonl and pictures), then counts, card and contact sheet.
 
-    The pictures are in DEST/unreleased until ``palsykit.audit.release`` gives them the name images. What an audit left
+    The pictures are in DEST/unreleased until whoever examines them gives them the name images. What was left
     out is in DEST/held-back and is neither made again nor listed.
 
     Args:

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from palsykit import weights
-from palsykit.benchmark.page import owner
-from palsykit.benchmark.plan import Plan, load_benchmark
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.recipe.problems import RecipeError
 from palsykit.run.parts import Parts
 from palsykit.run.weights import start_from
+from palsykit_benchmark.page import owner
+from palsykit_benchmark.plan import Plan, load_benchmark
 
 ROOT = Path(__file__).parents[2]
 LONDON = ROOT.parent / "shared" / "data" / "london"

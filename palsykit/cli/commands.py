@@ -1,0 +1,62 @@
+"""Commands of plugins: listed by what was registered, imported when they run."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from palsykit.errors import PalsykitError
+from palsykit.plugins import COMMANDS
+from palsykit.registry import Entry, registry
+
+
+class CommandLine(TyperGroup):
+    """Palsykit's own commands, then those of plugins in the order of their names.
+
+    A command of palsykit's own runs without any plugin being looked for.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every name, as ``--help`` lists them."""
+        return [*super().list_commands(ctx), *sorted(registry().commands)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """What ``--help`` shows of a command; a plugin's is only its name and line of help."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or (entry := registry().commands.get(cmd_name)) is None:
+            return own
+        return TyperCommand(name=cmd_name, help=entry.help, rich_markup_mode=None)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command to run, whose module is imported here.
+
+        Raises:
+            PalsykitError: it cannot be imported, or a broken plugin may be what would have it.
+        """
+        name = args[0]
+        if super().get_command(ctx, name) is None and not name.startswith("-"):
+            known = registry()
+            if name in known.commands:
+                return name, loaded(known.commands[name]), args[1:]
+            if (COMMANDS, name) in known.clashes:
+                raise PalsykitError(f"command {name!r}: {known.advice(COMMANDS, name)}")
+            if known.broken:
+                raise PalsykitError(f"no command {name!r}; broken plugins, one of which may have it", known.broken)
+        return super().resolve_command(ctx, args)
+
+
+def loaded(entry: Entry) -> Any:
+    """A plugin's command as typer runs it.
+
+    Raises:
+        PalsykitError: its module cannot be imported, or typer cannot read the function's parameters.
+    """
+    command = entry.load()
+    try:
+        if isinstance(command, typer.Typer):
+            return typer.main.get_command(command)
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+        app.command(entry.name)(command)
+        return typer.main.get_command(app)
+    except Exception as error:  # a plugin's function may have any annotations
+        raise PalsykitError(f"{entry} cannot be read by typer: {type(error).__name__}: {error}") from error

@@ -1,0 +1,106 @@
+"""``palsykit audit``: whom generated faces resemble, and whether the model gives away who it was trained on."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from palsykit.cli.arguments import RunFolderArgument, existing_run
+from palsykit.errors import PalsykitError
+
+if TYPE_CHECKING:
+    from palsykit_audit.writing import Audit
+
+Network = Annotated[
+    str | None,
+    typer.Option(
+        "--network",
+        metavar="NAME",
+        help="The recognition network that compares faces; judge_recognition if omitted, else recognition.",
+    ),
+]
+Judges = Annotated[
+    Path | None,
+    typer.Option("--judges", metavar="RECIPE", help="A recipe that has the network, in place of the run's."),
+]
+TrainedOn = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--trained-on",
+        metavar="RECIPE",
+        help="Its training people count as trained on as well; such as that of the weights begun with.",
+    ),
+]
+
+
+def command(
+    run: RunFolderArgument,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DEST",
+            help="A folder of palsykit synthesize; the run's own pictures if omitted.",
+            show_default=False,
+        ),
+    ] = None,
+    identities: Annotated[
+        Path | None,
+        typer.Option("--identities", metavar="DIR", help="With DEST: the folder of identities it was made of."),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", metavar="KEY=VALUE", help="With DEST: as it was given to palsykit synthesize."),
+    ] = None,
+    network: Network = None,
+    judges: Judges = None,
+    trained_on: TrainedOn = None,
+    quantile: Annotated[
+        float,
+        typer.Option("--quantile", help="Of held-out people's nearest strangers: the threshold. 1 is the nearest."),
+    ] = 1.0,
+    photographs: Annotated[
+        int, typer.Option("--photographs", min=0, help="Of each group for the membership attack; 0 attacks nothing.")
+    ] = 256,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="DIR", help="Where the audit goes; RUN, or RUN/audits/DEST, if omitted."),
+    ] = None,
+    gate: Annotated[bool, typer.Option("--gate", help="Exit code 2 where a picture is to be held back.")] = False,
+) -> None:
+    """Audit the privacy of a run's generated faces, or of a data set. Writes audit.html, audit.json and audit.csv."""
+    existing_run(run)
+    if folder is None and (identities is not None or data):
+        raise PalsykitError("--identities and --data say whom DEST shows; expected a DEST before them")
+
+    from palsykit.run.front import load
+    from palsykit_audit.audit import Options, asked_for, audit_folder, audit_run
+    from palsykit_audit.release import page_folder
+    from palsykit_audit.writing import write
+
+    options = Options(network, judges, tuple(trained_on or ()), quantile, photographs)
+    model = load(run)
+    if folder is None:
+        audit, where = audit_run(model, run, options), output or run
+    else:
+        people = asked_for(model, folder, identities, data or [])
+        audit, where = audit_folder(model, run, folder, people, options), output or page_folder(run, folder)
+    page = write(audit, where)
+    print(summary(audit))
+    print(f"\nThe closest pairs side by side, with training photographs, so not to be passed on: {page}")
+    if gate and audit.resemblance.flagged:
+        raise typer.Exit(2)
+
+
+def summary(audit: "Audit") -> str:
+    """Findings and figures for a terminal."""
+    from palsykit.cli.plugins import table
+    from palsykit.report import words
+    from palsykit_audit.html import LEVELS
+
+    figures = list(audit.resemblance.figures.values())
+    if audit.membership is not None:
+        both = (audit.membership.attack, audit.membership.blind)
+        figures += [figure for attack in both for figure in (attack.auc, attack.people, attack.caught)]
+    rows = [(f.card.name, words.number(f.value), words.interval(f.low, f.high), str(f.count)) for f in figures]
+    said = "\n".join(f"{LEVELS[finding.level]} {finding.text}" for finding in audit.findings)
+    return f"{said}\n\n{table(('figure', 'value', '95 % interval', 'n'), rows)}"

@@ -1,0 +1,241 @@
+"""An audit: generated faces held against training and held-out people, and the model asked who it was trained on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from palsykit.diffusion.model import ConditionalDiffusion
+from palsykit.errors import PalsykitError
+from palsykit.interfaces import MetricCard
+from palsykit.networks import SharedNetwork
+from palsykit.recipe import load_recipe
+from palsykit.run.measure import Figure, mean_of, summarise
+from palsykit.run.parts import Parts
+from palsykit.weights import state_digest
+from palsykit_audit.faces import Populations, Synthesis
+from palsykit_audit.gallery import Features, Gallery, read_features
+from palsykit_audit.membership import Attack, Groups, attack, blind, comparable, distances, losses
+from palsykit_audit.resemblance import Likeness, likenesses, pixel_ratio
+from palsykit_audit.yardstick import Yardstick, yardstick
+
+JUDGE, OWN = "judge_recognition", "recognition"
+
+
+@dataclass(frozen=True, eq=False)
+class Resemblance:
+    """Whom generated faces look like.
+
+    Attributes:
+        made: what was found of each picture.
+        yardstick: what it was held against.
+        copy_limit: a picture whose pixel ratio is below is a copy: 1, or what a held-out photograph reaches.
+        figures: by name.
+    """
+
+    made: list[Likeness]
+    yardstick: Yardstick
+    copy_limit: float
+    figures: dict[str, Figure]
+
+    @property
+    def flagged(self) -> list[Likeness]:
+        """Pictures that must not go out unless somebody says so."""
+        return [one for one in self.made if one.flagged]
+
+
+@dataclass(frozen=True, eq=False)
+class Membership:
+    """What an attacker who has the model finds out, beside one who has not."""
+
+    groups: Groups
+    attack: Attack
+    blind: Attack
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """The network that compares faces, and what to beware of with it."""
+
+    network: SharedNetwork
+    cautions: list[str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the network's weights."""
+        return state_digest({self.network.name: self.network.module})
+
+
+def reader(parts: Parts, name: str | None = None, judges: Path | None = None) -> Reader:
+    """The recognition network of an audit.
+
+    Args:
+        parts: the run's.
+        name: of the network; None takes ``judge_recognition``, else ``recognition``.
+        judges: a recipe to take it from in place of the run's.
+
+    Raises:
+        PalsykitError: there is none of that name, or it sees pictures of another size.
+    """
+    owner = parts if judges is None else Parts(load_recipe(judges))
+    if owner.settings.image_size != parts.settings.image_size:
+        raise PalsykitError(
+            f"--judges {judges}: its networks see {owner.settings.image_size} px, the run's pictures have "
+            f"{parts.settings.image_size}; name a recipe of their size"
+        )
+    if judges is not None and any(block.network == (name or JUDGE) for block in owner.fits):
+        raise PalsykitError(f"--judges {judges}: its network {name or JUDGE!r} has no weights; give it some")
+    found = name or (JUDGE if JUDGE in owner.networks else OWN)
+    if found not in owner.networks:
+        has = ", ".join(owner.networks) or "none"
+        raise PalsykitError(
+            f"{owner.recipe.name}: no network {found!r} (it has {has}); name a recognition network with --network, or "
+            "a recipe that has one with --judges recipes/examination.yaml"
+        )
+    return Reader(owner.networks[found], [] if judges is not None else _own_judge(parts, found))
+
+
+def _own_judge(parts: Parts, network: str) -> list[str]:
+    """What is said of a network that took part in what it judges."""
+    s = parts.settings
+    blocks = [*s.conditions.values(), *(block for block in (s.trainer,) if block is not None)]
+    used = any(network in map(str, block.parameters.values()) for block in blocks)
+    fitted = any(block.network == network for block in parts.fits)
+    if not used and not fitted:
+        return []
+    why = "conditions or trains the model" if used else "was fitted on this run's own people"
+    return [
+        f"the network {network!r} that compares faces {why}, so it judges its own work; better one that did not: "
+        "--judges RECIPE"
+    ]
+
+
+def resemblance(
+    parts: Parts, read: Reader, people: Populations, made: Sequence[Synthesis], quantile: float = 1.0
+) -> Resemblance:
+    """Holds generated pictures against training and held-out people."""
+    network, device = read.network, parts.device
+
+    def features(title: str, pictures: Sequence[object]) -> Features:
+        return read_features(network, [one.read for one in pictures], device, title)  # type: ignore[attr-defined]
+
+    training = Gallery(people.training, features("training people", people.training))
+    held_out = Gallery(people.held_out, features("held-out people", people.held_out))
+    measured = yardstick(training, held_out, quantile)
+    known = {one.asked.key: one.asked for one in made if one.asked is not None}
+    identities = features("identity photographs", list(known.values())) if known else None
+    generated = features("generated faces", made)
+    asked = np.full_like(generated.embeddings, np.nan)
+    for row, one in enumerate(made):
+        if one.asked is not None and identities is not None:
+            asked[row] = identities.embeddings[list(known).index(one.asked.key)]
+    twins = {pair.held_out.person for pair in measured.twins}
+    ratios = pixel_ratio(training.distance(held_out.features))
+    copy_limit = min(
+        1.0, *(float(r) for r, face in zip(ratios, held_out.faces, strict=True) if face.person not in twins)
+    )
+    identities_of = Features(asked, generated.pixels)
+    found = likenesses(made, generated, identities_of, training, held_out, measured.threshold, copy_limit)
+    return Resemblance(found, measured, copy_limit, _figures(found, measured, parts.settings.seed))
+
+
+def _figures(found: Sequence[Likeness], measured: Yardstick, seed: int) -> dict[str, Figure]:
+    """Shares of pictures with intervals over the people who were asked for."""
+    limit = measured.threshold
+    columns = {
+        "held back": [float(one.flagged) for one in found],
+        "resembles": [float(one.flag == "resembles") for one in found],
+        "copies": [float(one.flag == "copy") for one in found],
+        "asked for": [float(one.flag == "asked") for one in found],
+        "above threshold": [float(one.to_training > limit) for one in found],
+        "nearest is a training person": [one.preference for one in found],
+        "cosine with the person asked for": [one.to_own for one in found],
+        "cosine with the nearest training person": [one.to_training for one in found],
+        "cosine with the nearest held-out person": [one.to_held_out for one in found],
+        "nearer to a training person than to the one asked for": [
+            float(one.to_training > one.to_own) if one.to_own == one.to_own else np.nan for one in found
+        ],
+    }
+    persons = [one.synthesis.person for one in found]
+    return {name: summarise(mean_of(CARDS[name], values), persons, seed) for name, values in columns.items()}
+
+
+def membership(parts: Parts, read: Reader, model: nn.Module | None, photographs: int) -> Membership:
+    """Attacks the model, or the synthesiser where no diffusion model was trained.
+
+    Args:
+        parts: the run's.
+        read: whose embeddings the blind attack sees.
+        model: the trained model.
+        photographs: of each group.
+    """
+    groups, dataset = comparable(parts, photographs), parts.data().dataset
+    size, seed, device = parts.settings.generate.batch_size, parts.settings.seed, parts.device
+    if isinstance(model, ConditionalDiffusion) and parts.settings.synthesiser is None:
+        name = "loss"
+        found = tuple(losses(model, dataset, pairs, size, device) for pairs in (groups.members, groups.others))
+    else:
+        name, synthesiser = "distance", parts.synthesiser(model)
+        found = tuple(distances(synthesiser, dataset, p, size, device) for p in (groups.members, groups.others))
+    seen = tuple(
+        read_features(
+            read.network, [partial(dataset.image, one.record) for one in pairs], device, "blind attack"
+        ).embeddings
+        for pairs in (groups.members, groups.others)
+    )
+    return Membership(
+        groups,
+        attack(name, (found[0], found[1]), groups.people, seed),
+        blind((seen[0], seen[1]), groups.people, seed),
+    )
+
+
+def _share(name: str, definition: str, better: str = "lower", note: str = "") -> MetricCard:
+    return MetricCard(name, f"share of generated pictures {definition}", "0 to 1", better, "", note)
+
+
+_STRANGER = "another held-out person"
+CARDS = {
+    "held back": _share("Held back", "that resemble or copy a training person who was not asked for"),
+    "resembles": _share(
+        "Resembles a training person",
+        "nearer to a training person than held-out people are to others, where the identity photograph is not",
+    ),
+    "copies": _share(
+        "Copies of training photographs",
+        "whose pixels are less than half as far from a training photograph as from the 50 nearest other people, and "
+        "relatively nearer than any held-out photograph's",
+    ),
+    "asked for": _share(
+        "Likeness asked for",
+        "above the threshold to a training person whom the identity photograph itself looks like",
+        better="",
+        note="training people who were asked for, or people alike; not the model's doing",
+    ),
+    "above threshold": _share(
+        "Above the threshold", "nearer to a training person than held-out people are to others, asked for or not"
+    ),
+    "nearest is a training person": MetricCard(
+        "Nearest is a training person",
+        "chance that the nearest of equally many training and held-out people is a training person; 0.5 is chance",
+        "0 to 1",
+        "lower",
+        "",
+        "above 0.5 where the model draws faces towards whom it was trained on",
+    ),
+    "cosine with the person asked for": MetricCard(
+        "Cosine with the person asked for", "with the identity photograph", "-1 to 1", "higher", ""
+    ),
+    "cosine with the nearest training person": MetricCard(
+        "Cosine with the nearest training person", "the nearest photograph of any", "-1 to 1", "", ""
+    ),
+    "cosine with the nearest held-out person": MetricCard(
+        "Cosine with the nearest held-out person", f"the nearest photograph of {_STRANGER}", "-1 to 1", "", ""
+    ),
+    "nearer to a training person than to the one asked for": _share(
+        "Lost the person asked for", "nearer to a training person than to their own identity photograph"
+    ),
+}

@@ -1,0 +1,169 @@
+"""``palsykit synthesize``: labelled pictures in bulk from a trained run."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from palsykit.cli.arguments import RunFolderArgument, existing_run
+from palsykit.errors import PalsykitError
+from palsykit_audit.audit_command import Judges, Network, TrainedOn
+
+if TYPE_CHECKING:
+    from palsykit.run.synthesize import Order
+    from palsykit_audit.audit import Options
+    from palsykit_audit.release import Released
+
+
+class Resembling(StrEnum):
+    """What becomes of pictures that resemble a training person who was not asked for."""
+
+    REFUSE = "refuse"
+    DROP = "drop"
+    KEEP = "keep"
+
+
+IdentitiesOption = Annotated[
+    str,
+    typer.Option(
+        "--identities",
+        metavar="N|DIR",
+        help="N people held out from the run's training, or a folder: square face crops, or an imagefolder.",
+        show_default=False,
+    ),
+]
+ResemblingOption = Annotated[
+    Resembling,
+    typer.Option(
+        "--resembling",
+        help="Pictures nearer to a training person than held-out people are to others: refuse the release, drop them, "
+        "or keep them.",
+    ),
+]
+DataOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data", metavar="KEY=VALUE", help="With N: a key of the run's data set, as test=1000 for more people."
+    ),
+]
+
+
+def command(
+    run: RunFolderArgument,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DEST", help="A folder, new or begun by the same command.", show_default=False)
+    ],
+    identities: IdentitiesOption,
+    expressions: Annotated[str, typer.Option("--expressions", help="all, or names apart by commas.")] = "all",
+    sides: Annotated[
+        str, typer.Option("--sides", help="The subject's affected sides: left, right, bilateral, none.")
+    ] = "left,right",
+    severities: Annotated[
+        str, typer.Option("--severities", help="House-Brackmann grades, as 1..6 or 1,3,6; 1 is healthy, of no side.")
+    ] = "1..6",
+    per_cell: Annotated[int, typer.Option("--per-cell", help="Pictures of each person in each cell.")] = 1,
+    strength: Annotated[
+        str,
+        typer.Option("--strength", help="Of the movement on a healthy side, 0 to 1; 0.7..1 draws for each picture."),
+    ] = "1",
+    seed: Annotated[int, typer.Option("--seed", help="Of the people drawn and of every picture's noise.")] = 0,
+    guidance: Annotated[
+        float | None, typer.Option("--guidance", help="Classifier-free guidance; the recipe's if omitted, 1 is none.")
+    ] = None,
+    data: DataOption = None,
+    poser: Annotated[
+        str | None, typer.Option("--poser", metavar="NAME", help="What makes drivers; the recipe's if omitted.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option("--batch-size", help="Pictures at a time; changes none of them.")] = 16,
+    resembling: ResemblingOption = Resembling.REFUSE,
+    network: Network = None,
+    judges: Judges = None,
+    trained_on: TrainedOn = None,
+) -> None:
+    """Synthesise people x expressions x sides x severities, audit and release them. A stopped one goes on."""
+    existing_run(run)
+    from palsykit.faces.asking import cells, expressions_of, grades_of, sides_of
+
+    asked = cells(expressions_of(expressions), sides_of(sides), grades_of(severities))
+    span = strengths(strength)
+    if data and not identities.isdigit():
+        raise PalsykitError(
+            f"--data with --identities {identities}: it is for people of the run's data, --identities N"
+        )
+
+    from palsykit.run.synthesize import Order
+    from palsykit_audit.audit import Options
+
+    order = Order(tuple(asked), per_cell, seed, guidance, span, batch_size)
+    try:
+        options = Options(network, judges, tuple(trained_on or ()), photographs=0)
+        _synthesize(run, folder, identities, order, data or [], poser, resembling, options)
+    except KeyboardInterrupt:
+        print("\nStopped. The same command goes on where it left off.", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def _synthesize(
+    run: Path,
+    folder: Path,
+    identities: str,
+    order: "Order",
+    data: list[str],
+    poser: str | None,
+    resembling: Resembling,
+    options: "Options",
+) -> None:
+    from palsykit.progress import say
+    from palsykit.run.front import load
+    from palsykit.run.people import held_out, in_folder
+    from palsykit_audit.release import synthesize_and_release
+
+    model = load(run, poser=poser)
+    if identities.isdigit():
+        people = held_out(model.parts, int(identities), order.seed, data)
+    else:
+        people = in_folder(model.parts, Path(identities))
+    say(f"identities: {people.source}; drivers: their photographs, posed by {model.poser_block().use}")
+    if people.left_out:
+        say(f"left out: {len(people.left_out)}, such as {people.left_out[0]}")
+    released = synthesize_and_release(model, run, people, order, folder, resembling.value, options)
+    done = released.done
+    total, cells = done.made + done.kept, len(order.cells)
+    print(
+        f"{total} pictures of {len(people.persons)} people in {done.images}: {cells} cells, {order.per_cell} of each "
+        f"person in each ({done.made} made now, {done.kept} kept). "
+        f"Counts: {folder / 'counts.csv'}. Contact sheet: {done.sheet}"
+    )
+    _say(released)
+
+
+def _say(released: "Released") -> None:
+    """What the audit found."""
+    if released.dropped:
+        print(f"Left out: {released.dropped} pictures, in {released.done.images.parent / 'held-back'}.")
+    if released.audit is None:
+        print("Released before; nothing new to audit.")
+        return
+    from palsykit_audit.html import LEVELS
+
+    for finding in released.audit.findings:
+        print(f"{LEVELS[finding.level]} {finding.text}")
+    print(f"The closest pairs side by side, with training photographs, so not to be passed on: {released.page}")
+
+
+def strengths(text: str) -> tuple[float, float]:
+    """``1`` or ``0.7..1`` as (lowest, highest).
+
+    Raises:
+        PalsykitError: for what is no strength.
+    """
+    low, dots, high = text.partition("..")
+    try:
+        span = (float(low), float(high if dots else low))
+    except ValueError:
+        span = (1.0, 0.0)
+    if not 0 <= span[0] <= span[1] <= 1:
+        raise PalsykitError(f"--strength {text}: expected 0 (no movement) to 1 (full), or two of them as 0.7..1")
+    return span

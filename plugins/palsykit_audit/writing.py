@@ -1,0 +1,155 @@
+"""An audit on disk: audit.json, audit.csv (a line a picture) and the page audit.html."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from palsykit import __version__
+from palsykit.atomic import write_text
+from palsykit.run.measure import Figure
+from palsykit_audit.faces import Populations
+from palsykit_audit.html import Finding, render_audit
+from palsykit_audit.measures import Membership, Resemblance
+from palsykit_audit.membership import ALARMS, DRAWS, STEPS
+from palsykit_audit.page import contents
+from palsykit_audit.resemblance import Likeness
+from palsykit_audit.yardstick import RealPair
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """Everything that was found.
+
+    Attributes:
+        title: of what was audited.
+        facts: provenance, name -> value.
+        attribution: of the photographs.
+    """
+
+    title: str
+    people: Populations
+    resemblance: Resemblance
+    membership: Membership | None
+    findings: list[Finding]
+    facts: dict[str, str]
+    attribution: str = ""
+
+
+def write(audit: Audit, folder: Path) -> Path:
+    """Writes all three files and gives the page's path."""
+    page = folder / "audit.html"
+    write_text(folder / "audit.json", json.dumps(_as_json(audit), indent=1, allow_nan=False) + "\n")
+    write_text(folder / "audit.csv", _as_csv(audit.resemblance.made))
+    written = contents(audit.title, audit.findings, audit.resemblance, audit.membership, audit.facts, audit.attribution)
+    write_text(page, render_audit(written))
+    return page
+
+
+def _as_json(audit: Audit) -> dict[str, Any]:
+    found, yard = audit.resemblance, audit.resemblance.yardstick
+    return {
+        "palsykit": __version__,
+        **audit.facts,
+        "pictures": len(found.made),
+        "training_people": len({face.person for face in audit.people.training}),
+        "held_out_people": len({face.person for face in audit.people.held_out}),
+        "threshold": {
+            "cosine": yard.threshold,
+            "quantile": yard.quantile,
+            "is": "quantile of the cosine of held-out photographs with the nearest person who is somebody else",
+            "separation_auc": _number(yard.separation),
+            "nearest": [_pair(pair) for pair in yard.nearest],
+            "left_out_as_one_person": [_pair(pair) for pair in yard.twins],
+        },
+        "copy_limit": found.copy_limit,
+        "figures": {name: _figure(figure) for name, figure in found.figures.items()},
+        "flagged": [
+            {"file": one.synthesis.file, "why": one.flag, "cosine": _number(one.suspicion), "ratio": _number(one.ratio)}
+            for one in found.flagged
+        ],
+        "distributions": {
+            "generated_to_training": _quantiles([one.to_training for one in found.made]),
+            "generated_to_held_out": _quantiles([one.to_held_out for one in found.made]),
+            "generated_to_own": _quantiles([one.to_own for one in found.made]),
+            "held_out_to_training": _quantiles(yard.to_training),
+            "held_out_to_held_out": _quantiles(yard.to_held_out),
+            "same_person": _quantiles(yard.same),
+            "generated_pixel_ratio": _quantiles([one.ratio for one in found.made]),
+        },
+        "membership": None if audit.membership is None else _membership(audit.membership),
+        "findings": [asdict(one) for one in audit.findings],
+    }
+
+
+def _membership(found: Membership) -> dict[str, Any]:
+    return {
+        "attack": found.attack.name,
+        "training_photographs": len(found.groups.members),
+        "held_out_photographs": len(found.groups.others),
+        "held_out_split": found.groups.split,
+        "steps": list(STEPS) if found.attack.name == "loss" else None,
+        "draws": DRAWS,
+        "false_alarms": ALARMS,
+        **{
+            attack.name: {
+                "auc": _figure(attack.auc),
+                "auc_people": _figure(attack.people),
+                "caught": _figure(attack.caught),
+                "auc_by_step": attack.by_step,
+            }
+            for attack in (found.attack, found.blind)
+        },
+    }
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    return {
+        "value": _number(figure.value),
+        "low": figure.low,
+        "high": figure.high,
+        "count": figure.count,
+        "definition": figure.card.definition,
+        "source": figure.card.source,
+    }
+
+
+def _pair(pair: RealPair) -> dict[str, Any]:
+    other = "training" if pair.trained_on else "held_out"
+    return {"held_out": pair.held_out.key, "other": pair.other.key, "other_is": other, "cosine": pair.cosine}
+
+
+def _quantiles(values: Sequence[float] | np.ndarray[Any, Any]) -> dict[str, Any]:
+    known = np.array([value for value in values if math.isfinite(value)])
+    if not len(known):
+        return {"count": 0}
+    shares = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
+    return {"count": len(known), **{f"{share:g}": float(np.quantile(known, share)) for share in shares}}
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _as_csv(made: Sequence[Likeness]) -> str:
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(
+        ["file", "subject", "flag", "training_person", "training_photograph", "cosine_training", "held_out_person",
+         "cosine_held_out", "cosine_asked_for", "cosine_asked_for_with_training_person", "pixel_photograph",
+         "pixel_distance", "pixel_ratio"]
+    )  # fmt: skip
+    for one in made:
+        numbers = [one.to_held_out, one.to_own, one.asked]
+        writer.writerow(
+            [one.synthesis.file, one.synthesis.person, one.flag, one.trained.person, one.trained.key,
+             f"{one.to_training:.4f}", one.held.person, *(f"{n:.4f}" for n in numbers), one.by_pixels.key,
+             f"{one.distance:.2f}", f"{one.ratio:.4f}"]
+        )  # fmt: skip
+    return table.getvalue()

@@ -1,0 +1,218 @@
+"""Trains, synthesises and measures, one job after another; one that fails is written down and the rest goes on."""
+
+import hashlib
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from palsykit.atomic import write_text
+from palsykit.errors import PalsykitError
+from palsykit.faces.views import to_pictures
+from palsykit.interfaces import Images, Synthesiser
+from palsykit.progress import say
+from palsykit.report.contents import Picture
+from palsykit.run.folder import RunFolder, read_state
+from palsykit.run.measure import Statistic
+from palsykit.run.parts import Parts
+from palsykit.run.protocols import PROTOCOLS
+from palsykit.run.runner import be_deterministic, reopened, train_recipe
+from palsykit.run.train import trained_model
+from palsykit_benchmark.examine import Examination, examination, synthesis_seconds, synthesised
+from palsykit_benchmark.plan import Job, Plan, slug
+
+Place = tuple[str, str]
+"""Data set and protocol: a table."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a system took with one seed.
+
+    Attributes:
+        images: it was trained on, repeats counted; 0 where nothing is trained.
+        training: seconds of fitting networks and of training, in the sitting that ended them.
+        synthesis: seconds a picture of the first pass, by table; None where not counted.
+        parameters: trained ones.
+        recipe_hash: of what was run.
+    """
+
+    images: int
+    training: float
+    parameters: int
+    recipe_hash: str
+    synthesis: dict[Place, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What could not be done, and why.
+
+    Attributes:
+        what: the job, and the protocol where the others may have succeeded.
+        error: its kind and words.
+        trace: a file with the whole of it.
+    """
+
+    system: str
+    data: str
+    seed: int | None
+    what: str
+    error: str
+    trace: Path
+
+
+@dataclass
+class Results:
+    """Everything measured.
+
+    Attributes:
+        found: table -> system -> seed -> figure.
+        ceiling: table -> the truth's figures, and the subject of each of its rows.
+        subjects: table -> the subject of each row.
+        shown: table -> system -> pictures of the first rows, with the first seed.
+        rows: table -> the same rows' identity, driver and truth.
+        cost: system and data set -> seed.
+    """
+
+    found: dict[Place, dict[str, dict[int, dict[str, Statistic]]]] = field(default_factory=dict)
+    ceiling: dict[Place, tuple[dict[str, Statistic], list[str]]] = field(default_factory=dict)
+    subjects: dict[Place, list[str]] = field(default_factory=dict)
+    exams: dict[Place, Examination] = field(default_factory=dict)
+    shown: dict[Place, dict[str, list[Picture]]] = field(default_factory=dict)
+    cost: dict[tuple[str, str], dict[int, Cost]] = field(default_factory=dict)
+    failed: list[Failure] = field(default_factory=list)
+
+
+def work_through(plan: Plan, folder: Path, kept: Path, measure_only: bool = False) -> Results:
+    """Does every job that is not done yet, and measures all.
+
+    Args:
+        plan: what is to be done.
+        folder: of what is written down of failures.
+        kept: of runs and pictures; what is there is gone on with.
+        measure_only: train nothing; jobs that are not trained yet fail.
+    """
+    be_deterministic()
+    results = Results()
+    desk = _Desk(plan, folder, kept, results)
+    for data in plan.judges:
+        desk.guarded(f"judges on {data}", "", data, None, partial(desk.prepare, data))
+    check_figures(plan, results)
+    for number, job in enumerate(plan.jobs, 1):
+        say(f"[{number}/{len(plan.jobs)}] {job.name}")
+        desk.guarded(job.name, job.system, job.data, job.seed, partial(desk.do, job, measure_only))
+    return results
+
+
+def check_figures(plan: Plan, results: Results) -> None:
+    """Refuses figures that no judge has, before hours of training.
+
+    Raises:
+        PalsykitError: naming them and what there is.
+    """
+    there = dict.fromkeys(name for statistics, _ in results.ceiling.values() for name in statistics)
+    if there and (unknown := [name for name in plan.settings.figures if name not in there]):
+        raise PalsykitError(
+            f"{plan.path}: figures: found {', '.join(unknown)}, expected figures of the judges: {', '.join(there)}"
+        )
+
+
+class _Desk:
+    """Where jobs are done."""
+
+    def __init__(self, plan: Plan, folder: Path, kept: Path, results: Results):
+        self.plan, self.folder, self.kept, self.results = plan, folder, kept, results
+
+    def guarded(self, what: str, system: str, data: str, seed: int | None, do: Callable[[], None]) -> None:
+        """Does it; whatever it raises is written down."""
+        try:
+            do()
+        except Exception as error:  # a plugin may raise anything, and the other systems are none the worse for it
+            trace = self.folder / "errors" / f"{slug(what)}.txt"
+            write_text(trace, traceback.format_exc())
+            words = str(error) if isinstance(error, PalsykitError) else f"{type(error).__name__}: {error}"
+            self.results.failed.append(Failure(system, data, seed, what, words, trace))
+            say(f"FAILED {what}: {words} (all of it: {trace})")
+
+    def prepare(self, data: str) -> None:
+        """The people of a data set, and what the judges say of the truth."""
+        judges = Parts(self.plan.judges[data])
+        for name in self.plan.protocols[data]:
+            self.guarded(f"{name} on {data}", "", data, None, partial(self._prepare, judges, data, name))
+
+    def _prepare(self, judges: Parts, data: str, protocol: str) -> None:
+        exam = examination(judges, PROTOCOLS[protocol])
+        if (again := self.plan.settings.again) is not None and protocol not in again:
+            exam = replace(exam, needs=frozenset())
+        truth, images = exam.ceiling()
+        self.results.ceiling[data, protocol] = (truth.measured(images), truth.subjects)
+        self.results.subjects[data, protocol] = exam.subjects
+        self.results.exams[data, protocol] = exam
+
+    def do(self, job: Job, measure_only: bool) -> None:
+        """Trains a system, synthesises and measures by every protocol."""
+        run, maker = self._trained(job, measure_only)
+        parts = reopened(run)
+        synthesiser = parts.synthesiser(trained_model(run, parts))
+        cost = _cost(run, parts, maker)
+        for protocol in self.plan.protocols[job.data]:
+            if (place := (job.data, protocol)) in self.results.exams:
+                what = f"{job.name}, {protocol}"
+                do = partial(self._examine, job, place, synthesiser, maker, cost)
+                self.guarded(what, job.system, job.data, job.seed, do)
+        self.results.cost.setdefault((job.system, job.data), {})[job.seed] = cost
+
+    def _trained(self, job: Job, measure_only: bool) -> tuple[RunFolder, str]:
+        """The run, and what its pictures are made of."""
+        if job.run is not None:
+            run = RunFolder(job.run)
+            if "train" not in read_state(job.run)["stages"]:
+                raise PalsykitError(
+                    f"{job.run}: its training is not finished: palsykit run {run.recipe} --output {job.run}"
+                )
+            return run, str(run.state()["recipe_hash"]) + digest(run)
+        assert job.recipe is not None  # a job has the one or the other
+        path = self.kept / "runs" / job.folder
+        if measure_only and not (path / "state.json").exists():
+            raise PalsykitError("not run yet; leave --measure-only out")
+        if measure_only and "train" not in read_state(path)["stages"]:
+            raise PalsykitError("its training is not finished; leave --measure-only out")
+        return train_recipe(job.recipe, path), job.recipe.hash
+
+    def _examine(self, job: Job, place: Place, synthesiser: Synthesiser, maker: str, cost: Cost) -> None:
+        exam = self.results.exams[place]
+        size = exam.judges.settings.image_size
+        folder = self.kept / "pictures" / job.folder / slug(place[0]) / exam.rows_name
+        images = synthesised(exam, synthesiser, folder, maker, job.seed)
+        if images.generated.shape[-2:] != (size, size):
+            width, height = reversed(images.generated.shape[-2:])
+            raise PalsykitError(f"its pictures are {width} x {height} px; expected the judges' {size} x {size} px")
+        found = self.results.found.setdefault(place, {}).setdefault(job.system, {})
+        found[job.seed] = exam.measured(images)
+        cost.synthesis[place] = synthesis_seconds(folder)
+        shown = self.results.shown.setdefault(place, {})
+        shown.setdefault(job.system, self._first(exam, images))
+
+    def _first(self, exam: Examination, images: Images) -> list[Picture]:
+        """The pictures of the people who are shown."""
+        people = list(dict.fromkeys(exam.subjects))[: self.plan.settings.pictures]
+        count = sum(subject in people for subject in exam.subjects)
+        return list(to_pictures(images.generated[:count]))
+
+
+def digest(run: RunFolder) -> str:
+    """SHA-256 of a run's model."""
+    found = hashlib.sha256()
+    for file in sorted(run.model.rglob("*.safetensors")):
+        found.update(file.read_bytes())
+    return found.hexdigest()
+
+
+def _cost(run: RunFolder, parts: Parts, maker: str) -> Cost:
+    train, trained = parts.settings.train, run.facts("train")
+    images = trained.get("steps", 0) * train.batch_size * train.accumulate
+    fitted = run.facts("fit")
+    seconds = (trained["seconds"] if images else 0.0) + (fitted["seconds"] if parts.fits else 0.0)
+    return Cost(images, seconds, int(trained.get("parameters", 0)), maker[:12])

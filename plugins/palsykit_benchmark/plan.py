@@ -1,0 +1,265 @@
+"""From a benchmark's recipe to jobs: every recipe is read and checked before anything is trained."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from palsykit.errors import PalsykitError
+from palsykit.recipe.load import Recipe
+from palsykit.recipe.merge import read_extended
+from palsykit.recipe.overrides import apply
+from palsykit.recipe.parts import Checker
+from palsykit.recipe.problems import KeyPath, Problem, RecipeError, describe, dotted, nearest
+from palsykit.recipe.read import Tree, displayed
+from palsykit.resources import locate
+from palsykit_benchmark.compose import below, layered, resolved, with_data, with_values
+from palsykit_benchmark.schema import Benchmark, FigureBlock, SplitData
+
+T = TypeVar("T")
+TRUTH = "truth"
+"""The row of every table that no system may be called."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One system with one seed, trained for one data set.
+
+    Attributes:
+        recipe: what is run; None for a run that is there already.
+        run: the folder of such a run.
+    """
+
+    system: str
+    data: str
+    seed: int
+    recipe: Recipe | None
+    run: Path | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.system} on {self.data}, seed {self.seed}"
+
+    @property
+    def folder(self) -> str:
+        """A folder's name: another recipe has another, and data sets that train on the same people share one."""
+        made = self.recipe.hash[:10] if self.recipe is not None else "run"
+        return f"{slug(self.system)}-seed{self.seed}-{made}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is to be done.
+
+    Attributes:
+        judges: by data set, the recipe that chooses the people and measures.
+        protocols: of each data set, by name.
+        reference: the system that the others are tested against.
+        text: the benchmark's recipe, everything that it extends merged in.
+    """
+
+    name: str
+    path: Path
+    settings: Benchmark
+    systems: tuple[str, ...]
+    about: dict[str, str]
+    judges: dict[str, Recipe]
+    protocols: dict[str, tuple[str, ...]]
+    jobs: tuple[Job, ...]
+    reference: str | None
+    text: dict[str, Any]
+
+
+def is_split(block: Any) -> bool:
+    """Whether a data set says apart whom to train on and whom to examine."""
+    return isinstance(block, dict) and "use" not in block
+
+
+def slug(text: str) -> str:
+    """As a file's name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-")
+
+
+def load_benchmark(path: Path, overrides: Sequence[str] = (), systems: Sequence[str] = (),
+                   data: Sequence[str] = ()) -> Plan:  # fmt: skip
+    """Reads a benchmark's recipe and every recipe in it.
+
+    Args:
+        path: a YAML file.
+        overrides: ``a.b.c=VALUE``, each applied on top.
+        systems, data: the names to take; none given takes all.
+
+    Raises:
+        RecipeError: with every problem of every recipe.
+    """
+    shown = displayed(path)
+    tree = apply(read_extended(path), overrides, shown)
+    _drop_removed(tree)
+    checker = Checker(tree, set())
+    values = checker.block(Benchmark, tree.value, ())
+    if not checker.problems:
+        _check_names(checker, values, systems, data)
+    if checker.problems:
+        raise RecipeError(shown, checker.problems)
+    rows = {name: FigureBlock(**row) for name, row in values["figures"].items()}
+    settings = Benchmark(**{**values, "figures": rows})
+    return _Reader(tree, path, settings).plan(systems or tuple(settings.systems), data or tuple(settings.data))
+
+
+def _drop_removed(tree: Tree) -> None:
+    """A null takes a parent's system or data set away."""
+    for section in ("systems", "data", "figures"):
+        block = tree.value.get(section)
+        if isinstance(block, dict):
+            tree.value[section] = {k: v for k, v in block.items() if v is not None or (section, k) not in tree.removed}
+
+
+def _check_names(checker: Checker, values: dict[str, Any], systems: Sequence[str], data: Sequence[str]) -> None:
+    """Names that are referred to exist, and none is the truth's."""
+    known = values["systems"]
+    for section, wanted in (("systems", systems), ("data", data)):
+        if not values[section]:
+            checker.complain((section,), "nothing", f"one of the {section} or more")
+        for name in wanted:
+            if name not in values[section]:
+                option = "--system" if section == "systems" else "--data"
+                there = ", ".join(values[section])
+                checker.problems.append(
+                    Problem(f"{option} {name}", "", f'"{name}"', f"one of {there}", nearest(name, values[section]))
+                )
+        for name, block in values[section].items():
+            if block is None:
+                checker.complain((section, name), "null", "a recipe or data set; there is none of this name to remove")
+    for name, block in values["data"].items():
+        if is_split(block):
+            checker.block(SplitData, block, ("data", name))
+    if TRUTH in known:
+        checker.complain(("systems", TRUTH), "a system of this name", "another name: truth is a row of every table")
+    if values["reference"] is not None and values["reference"] not in known:
+        checker.complain(("reference",), f'"{values["reference"]}"', f"one of the systems {', '.join(known)}")
+    for name, row in values["figures"].items():
+        if row.get("above") is not None and row["above"] not in known:
+            checker.complain(("figures", name, "above"), f'"{row["above"]}"', f"one of the systems {', '.join(known)}")
+
+
+class _Reader:
+    """Puts recipes together; what is wrong with any of them gathers in ``problems``."""
+
+    def __init__(self, tree: Tree, path: Path, settings: Benchmark):
+        self.tree, self.path, self.settings = tree, path, settings
+        self.shown, self.problems = displayed(path), list[Problem]()
+        self.every = below(tree, ("every",)) if "every" in tree.value else Tree({}, {(): tree.spot(())})
+
+    def plan(self, systems: Sequence[str], data: Sequence[str]) -> Plan:
+        judges = {name: recipe for name in data if (recipe := self._try(partial(self._judges, name))) is not None}
+        size = next(iter(judges.values())).settings.image_size if judges else None
+        jobs = [job for name in data for system in systems for job in self._jobs(system, name, size)]
+        if self.problems:
+            raise RecipeError(self.shown, self.problems)
+        jobs.sort(key=lambda job: self.settings.seeds.index(job.seed))  # stable: a seed of every system at a time
+        about = {job.system: _about(job) for job in reversed(jobs)}
+        wanted = self.settings.reference or systems[0]
+        protocols = {name: self._protocols(name) for name in data}
+        return Plan(
+            self.settings.name or self.path.stem, self.path, self.settings, tuple(systems), about, judges, protocols,
+            tuple(jobs), wanted if wanted in systems else None, self.tree.value,
+        )  # fmt: skip
+
+    def _judges(self, data: str) -> Recipe:
+        tree = with_data(layered(below(self.tree, ("judges",)), Tree({}, {}), self.path), self._data(data, "test"))
+        if self.settings.people is not None:
+            at = below(self.tree, ())
+            tree = with_values(tree, {"generate": {"identities": self.settings.people}}, at)
+        recipe = resolved(tree, self.path, f"{self.shown}, judges", "judges")
+        self._check_judges(recipe)
+        return recipe
+
+    def _check_judges(self, recipe: Recipe) -> None:
+        """FID is biased for few pictures, so KID of the same features stands beside it."""
+        metrics = recipe.settings.metrics
+        if not metrics:
+            self._complain(("judges",), "no metrics", "one or more, such as psnr: {use: psnr}")
+        beside = {str(block.parameters.get("network")) for block in metrics.values() if block.use == "kid"}
+        for name, block in metrics.items():
+            network = str(block.parameters.get("network"))
+            if block.use == "fid" and network not in beside:
+                expected = f"KID beside it, kid: {{use: kid, network: {network}}}: FID is biased for few pictures"
+                self._complain(("judges",), f"the metric {name} without KID", expected)
+
+    def _jobs(self, system: str, data: str, size: int | None) -> Iterable[Job]:
+        here = ("systems", system)
+        own = below(self.tree, here)
+        if "run" in own.value:
+            if (folder := self._try(partial(self._run, own, here))) is not None:
+                yield Job(system, data, self.settings.seeds[0], None, folder)
+            return
+        for seed in self.settings.seeds:
+            recipe = self._try(partial(self._system, own, system, data, seed, size))
+            if recipe is None:
+                return
+            if size is not None and recipe.settings.image_size != size:
+                self._complain(here, f"image_size {recipe.settings.image_size}", f"the judges' {size}")
+            yield Job(system, data, seed, recipe, None)
+            if recipe.settings.trainer is None and not recipe.settings.fits:
+                return  # nothing is trained: another seed would be the same again
+
+    def _run(self, own: Tree, here: KeyPath) -> Path:
+        folder, spot = own.value["run"], own.spot(("run",))
+        if len(own.value) > 1:
+            self._complain(here, describe(own.value), "run: FOLDER alone: a run has its recipe")
+        if not isinstance(folder, str):
+            raise RecipeError(self.shown, [Problem(spot.value, dotted((*here, "run")), describe(folder), "a folder")])
+        try:
+            return locate(folder, spot.folder)
+        except FileNotFoundError as error:
+            expected = f"the folder of a finished run ({error})"
+            raise RecipeError(
+                self.shown, [Problem(spot.value, dotted((*here, "run")), f'"{folder}"', expected)]
+            ) from None
+
+    def _system(self, own: Tree, system: str, data: str, seed: int, size: int | None) -> Recipe:
+        tree = with_data(layered(own, self.every, self.path), self._data(data, "train"))
+        values: dict[str, Any] = {"seed": seed}
+        if size is not None and "extends" not in own.value and "image_size" not in tree.value:
+            values["image_size"] = size  # a recipe without a parent is of the benchmark's size
+        tree, shown = with_values(tree, values, own), f"{self.shown}, system {system}"
+        recipe = resolved(tree, self.path, shown, system)
+        settings, images = recipe.settings, self.settings.train_images
+        if images is None or settings.trainer is None:
+            return recipe
+        steps = math.ceil(images / (settings.train.batch_size * settings.train.accumulate))
+        return resolved(with_values(tree, {"train": {"steps": steps}}, own), self.path, shown, system)
+
+    def _data(self, name: str, kind: str) -> Tree:
+        """The block of a data set, to train on or to be examined on."""
+        apart = is_split(self.tree.value["data"][name])
+        return below(self.tree, ("data", name, kind) if apart else ("data", name), "use")
+
+    def _protocols(self, name: str) -> tuple[str, ...]:
+        block = self.tree.value["data"][name]
+        own = block.get("protocols") if is_split(block) else None
+        return tuple(self.settings.protocols if own is None else own)
+
+    def _try(self, make: Callable[[], T]) -> T | None:
+        """What ``make`` gives; None, its problems written down, where a recipe is wrong."""
+        try:
+            return make()
+        except RecipeError as error:
+            self.problems += error.found
+        except PalsykitError as error:
+            self.problems.append(Problem(self.shown, "", str(error), "a recipe that can be read"))
+        return None
+
+    def _complain(self, path: KeyPath, found: str, expected: str) -> None:
+        self.problems.append(Problem(self.tree.spot(path).value, dotted(path), found, expected))
+
+
+def _about(job: Job) -> str:
+    """What a system is; a run by its name alone, for where it lies is nobody's business."""
+    if job.recipe is not None:
+        return job.recipe.settings.about
+    assert job.run is not None  # a job without a recipe examines a run
+    return f"the run {job.run.name}"

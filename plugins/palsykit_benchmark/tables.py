@@ -1,0 +1,204 @@
+"""A benchmark's tables as text: Markdown for a page, LaTeX for a paper, columns for a terminal."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table as Columns
+
+from palsykit.report import words
+from palsykit.report.tables import cell, escape, fixed, latex, markdown, stacked
+from palsykit.run.measure import Figure
+from palsykit_benchmark.figures import LEVEL, Against, Line, Table
+from palsykit_benchmark.jobs import Results
+from palsykit_benchmark.plan import TRUTH, Plan
+
+LEGEND = (
+    "A figure is the mean over a system's seeds, with its 95 % bootstrap interval over people. **Bold**: the best, "
+    "where its interval overlaps with no other system's. ✓: what should be reached is reached. `truth` is what the "
+    "judges say of the true pictures, the ceiling; distances between sets (FID, KID) compare it with itself."
+)
+VERDICTS = (
+    f"`better` and `worse`: the interval of the paired difference leaves out 0, p < {LEVEL:g} after Holm's correction "
+    "over the systems of the table, and every seed has the same sign."
+)
+COLUMNS, HEAD = 5, 17
+"""Figures in a LaTeX table, which has a system a row, and characters in a line of their heads."""
+
+
+def headed(table: Table) -> str:
+    """How many pictures, and the protocol in words."""
+    return f"{table.pictures} pictures of {table.people} people. Protocol: {table.protocol.words}."
+
+
+def costs(results: Results, data: str, system: str) -> tuple[str, str, str]:
+    """Training images, seconds of training and seconds a synthesised picture, each the mean over seeds."""
+    found = list(results.cost.get((system, data), {}).values())
+    if not found:
+        return "-", "-", "-"
+    each = [s for cost in found for place, s in cost.synthesis.items() if place[0] == data and s is not None]
+    return (
+        words.whole(round(_mean([cost.images for cost in found]))),
+        words.number(_mean([cost.training for cost in found])),
+        words.number(_mean(each)) if each else "-",
+    )
+
+
+COSTS = ("training images", "training, s", "synthesis, s a picture")
+
+
+def markdown_table(table: Table, results: Results) -> str:
+    """Figures by system, what each system took, the paired differences and the figures seed by seed."""
+    aims = any(line.aim.words() for line in table.lines)
+    head = ["", *(["aim"] if aims else []), TRUTH, *table.systems]
+    rows = []
+    for line in table.lines:
+        own = [_marked(table, line, system, "**{}**") for system in table.systems]
+        rows.append(
+            [line.label, *([line.aim.words()] if aims else []), cell(table.truth.get(line.figure), line.digits), *own]
+        )
+    taken = [costs(results, table.data, system) for system in table.systems]
+    for row, name in enumerate(COSTS):
+        rows.append([name, *([""] if aims else []), "", *(cost[row] for cost in taken)])
+    parts = [markdown(head, rows), *_differences(table), _by_seed(table)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _marked(table: Table, line: Line, system: str, bold: str) -> str:
+    text = cell(table.values[system][line.figure], line.digits)
+    text = bold.format(text) if table.bold.get(line.figure) == system else text
+    return f"{text} ✓" if table.reached(line, system) else text
+
+
+def _differences(table: Table) -> list[str]:
+    if not table.against:
+        return []
+    rows = [
+        [line.label, *(_against(of.get(line.figure), line) for of in table.against.values())] for line in table.lines
+    ]
+    claims = "\n".join(claim(table, system) for system in table.against)
+    intro = (
+        f"Less {table.reference}, paired over people (p after Holm's correction). {VERDICTS} {table.too_few}".strip()
+    )
+    return [intro, markdown(["", *table.against], rows), claims]
+
+
+def _against(found: Against | None, line: Line) -> str:
+    if found is None or math.isnan(found.figure.value):
+        return "-"
+    p = "" if found.p_holm is None else f", p {p_value(found.p_holm)}"
+    return f"{cell(found.figure, line.digits, signed=True)}{p} {found.verdict}".strip()
+
+
+def p_value(p: float) -> str:
+    """As papers print it."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def claim(table: Table, system: str) -> str:
+    """In how many figures a system is worse than the reference, and in how many better."""
+    found = [against.verdict for against in table.against[system].values()]
+    return (
+        f"- {system}: worse than {table.reference} in {found.count('worse')} of {len(found)} figures, better in "
+        f"{found.count('better')}, undecided in {found.count('')}."
+    )
+
+
+def _by_seed(table: Table) -> str:
+    """The spread over seeds of the first three figures; nothing for one seed."""
+    seeds = sorted({seed for by in table.by_seed.values() for seed in by})
+    if len(seeds) < 2:
+        return ""
+    rows = []
+    for system, by in table.by_seed.items():
+        for line in table.lines[:3]:
+            values = [fixed(by[s][line.figure], line.digits) if s in by else "-" for s in seeds]
+            rows.append([system, line.label, *values])
+    return "Seed by seed:\n\n" + markdown(["", "", *(f"seed {seed}" for seed in seeds)], rows)
+
+
+def latex_tables(plan: Plan, tables: Sequence[Table], results: Results) -> str:
+    """Every table with a system a row and at most COLUMNS figures; packages booktabs and array."""
+    parts = [f"% {plan.name}: written by palsykit benchmark; needs the packages booktabs and array."]
+    for table in tables:
+        blocks = [table.lines[start : start + COLUMNS] for start in range(0, len(table.lines), COLUMNS)]
+        bodies = [_latex(table, lines) for lines in blocks] + [_latex_costs(table, results)]
+        for number, body in enumerate(bodies):
+            caption = f"{table.title}, continued" if number else _caption(table)
+            parts.append(
+                "\n".join(
+                    [
+                        r"\begin{table}[p]",
+                        r"\centering\footnotesize\setlength{\extrarowheight}{4pt}\setlength{\tabcolsep}{4pt}",
+                        rf"\caption{{{escape(caption)}.}}",
+                        body,
+                        r"\end{table}",
+                    ]
+                )
+            )
+    return "\n\n".join(parts) + "\n"
+
+
+def _caption(table: Table) -> str:
+    text = f"{table.title}. {headed(table)} Mean over seeds, 95 % bootstrap interval over people; bold: best, its "
+    text += "interval overlapping with no other's"
+    if table.reference:
+        text += f"; *: differs from {table.reference} (paired, p < {LEVEL:g} after Holm's correction)"
+    return text
+
+
+def _latex(table: Table, lines: Sequence[Line]) -> str:
+    """Values with their intervals below them: beside them five figures do not fit a page's width."""
+    head = ["", *(f"{line.label} {'↓' if line.lower else '↑'}" for line in lines)]
+    rows = [[TRUTH, *(_latex_cell(table.truth.get(line.figure), line) for line in lines)]]
+    for system in table.systems:
+        cells = []
+        for line in lines:
+            against = table.against.get(system, {}).get(line.figure)
+            mark = r"$^{*}$" if against is not None and against.verdict else ""
+            bold = table.bold.get(line.figure) == system
+            cells.append(_latex_cell(table.values[system][line.figure], line, bold, mark))
+        rows.append([system, *cells])
+    return latex(head, rows, escaped=1, wide=HEAD)
+
+
+def _latex_cell(figure: Figure | None, line: Line, bold: bool = False, mark: str = "") -> str:
+    value, *interval = escape(cell(figure, line.digits)).rstrip(")").split(" (")
+    value = (rf"\textbf{{{value}}}" if bold else value) + mark
+    room = r"\rule{0pt}{3ex}"  # above: a stack of two lines is as high as what array leaves a row
+    return stacked([room + value, *(rf"\scriptsize {text}" for text in interval)])
+
+
+def _latex_costs(table: Table, results: Results) -> str:
+    rows = [
+        [system, *(cost.replace("\u202f", r"\,") for cost in costs(results, table.data, system))]
+        for system in table.systems
+    ]
+    return latex(["", *COSTS], rows, escaped=1)
+
+
+def terminal_table(table: Table, results: Results) -> Columns:
+    """Values without intervals, for a first look."""
+    shown = Columns(
+        title=f"{table.title}\n{headed(table)}", title_justify="left", title_style="", caption_justify="left"
+    )
+    shown.add_column("")
+    for name in (TRUTH, *table.systems):
+        shown.add_column(name, justify="right", overflow="fold")
+    for line in table.lines:
+        truth = table.truth.get(line.figure)
+        values = [_short(truth, line), *(_short(table.values[s][line.figure], line) for s in table.systems)]
+        starred = ["", *(s if table.bold.get(line.figure) == s else "" for s in table.systems)]
+        styled = [f"[bold]{text}[/bold]" if star else text for text, star in zip(values, starred, strict=True)]
+        shown.add_row(f"{line.label} {'↓' if line.lower else '↑'}".replace("[", r"\["), *styled)
+    taken: Mapping[str, tuple[str, str, str]] = {s: costs(results, table.data, s) for s in table.systems}
+    for row, name in enumerate(COSTS):
+        shown.add_row(name, "", *(taken[system][row] for system in table.systems))
+    return shown
+
+
+def _short(figure: Figure | None, line: Line) -> str:
+    return "-" if figure is None or math.isnan(figure.value) else fixed(figure.value, line.digits)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

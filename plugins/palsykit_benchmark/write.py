@@ -1,0 +1,78 @@
+"""Writes what a benchmark found: JSON lines, tables and the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from palsykit.atomic import write_text
+from palsykit.recipe.yaml_rules import dump
+from palsykit.report.results import TITLE
+from palsykit.report.tables import put_section
+from palsykit_benchmark.facts import facts_of
+from palsykit_benchmark.figures import Table, tables
+from palsykit_benchmark.inference import TESTS
+from palsykit_benchmark.jobs import Results, work_through
+from palsykit_benchmark.lines import csv_text, json_lines
+from palsykit_benchmark.page import render
+from palsykit_benchmark.plan import Plan
+from palsykit_benchmark.tables import LEGEND, headed, latex_tables, markdown_table
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a benchmark left.
+
+    Attributes:
+        report: the page.
+        tables: what it shows.
+        results: what was measured and what failed.
+    """
+
+    report: Path
+    tables: list[Table]
+    results: Results
+
+
+def run_benchmark(
+    plan: Plan, folder: Path, command: str, measure_only: bool = False, page: Path | None = None,
+    kept: Path | None = None,
+) -> Written:  # fmt: skip
+    """Does what is left to do of a plan and writes everything anew.
+
+    Args:
+        plan: as ``load_benchmark`` gives it.
+        folder: of runs, pictures and results; an interrupted benchmark goes on in it.
+        command: that the tables name.
+        measure_only: train nothing, show what is there.
+        page: a Markdown page in which the tables get a section, named as the benchmark.
+        kept: the folder of another benchmark whose runs and pictures this one shares; null for its own.
+
+    Raises:
+        PalsykitError: a figure is asked for that no judge has.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "benchmark.yaml", dump(plan.text))
+    results = work_through(plan, folder, kept or folder, measure_only)
+    found, facts = tables(plan, results), facts_of(plan)
+    text = section(plan, found, results, command, facts)
+    write_text(folder / "results.jsonl", json_lines(plan, found, results))
+    write_text(folder / "tables.csv", csv_text(found))
+    write_text(folder / "tables.tex", latex_tables(plan, found, results))
+    write_text(folder / "tables.md", text + "\n")
+    write_text(folder / "report.html", render(plan, found, results, command, facts))
+    if page is not None and found:
+        put_section(page, plan.name, text, TITLE)
+    return Written(folder / "report.html", found, results)
+
+
+def section(plan: Plan, found: Sequence[Table], results: Results, command: str, facts: Mapping[str, str]) -> str:
+    """The tables as a section of a page."""
+    said = "; ".join(f"{name} {value}" for name, value in facts.items())
+    parts = [f"## {plan.name}", " ".join(plan.settings.about.split()), f"    {command}", f"Made of: {said}."]
+    parts += [LEGEND, "Tests: " + "; ".join(f"{kind}: {words}" for kind, words in TESTS.items()) + "."]
+    if results.failed:
+        lines = [f"- {failure.what}: {failure.error}" for failure in results.failed]
+        parts.append("\n".join(["Failed, and not in the tables:", "", *lines]))
+    for table in found:
+        parts.append(f"### {table.title}\n\n{headed(table)}\n\n{markdown_table(table, results)}")
+    return "\n\n".join(part for part in parts if part)

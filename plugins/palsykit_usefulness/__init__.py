@@ -1,0 +1,13 @@
+"""Whether synthetic faces are of use: a classifier trained on them, tested on real people whom nobody has seen."""
+
+from palsykit import hookimpl
+from palsykit.hookspecs import RegisterCommand
+
+
+@hookimpl
+def palsykit_register_commands(register: RegisterCommand) -> None:
+    register(
+        "usefulness",
+        "palsykit_usefulness.command:command",
+        help="Train a classifier on synthetic faces, real ones or both; test it on unseen people.",
+    )

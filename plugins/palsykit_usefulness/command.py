@@ -1,0 +1,90 @@
+"""``palsykit usefulness``: train on synthetic faces and test on real ones; add synthetic faces to a few real people.
+
+palsykit synthesize runs/cfcpalsy synthetic --identities 64 --data test=64
+palsykit usefulness synthetic/images                                           # 27 small trainings
+palsykit usefulness synthetic/images --recipe recipes/usefulness-real.yaml     # photographed people
+palsykit usefulness synthetic/images --subjects 5 --seeds 0 --set fits.0.steps=50   # a slice
+"""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from palsykit.cli.arguments import Overrides
+from palsykit.errors import PalsykitError
+
+if TYPE_CHECKING:
+    from palsykit.recipe import Recipe
+
+DEFAULT = Path("recipes/usefulness.yaml")
+
+
+def command(
+    synthetic: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SYNTHETIC", help="An imagefolder, as DEST/images of palsykit synthesize.", show_default=False
+        ),
+    ],
+    recipe: Annotated[
+        Path, typer.Option("--recipe", metavar="RECIPE", help="Real people, and the classifier with its training.")
+    ] = DEFAULT,
+    subjects: Annotated[
+        str, typer.Option("--subjects", help="Real people to train on, a training each; numbers apart by commas.")
+    ] = "5,10,20,40",
+    seeds: Annotated[str, typer.Option("--seeds", help="A training each; numbers apart by commas.")] = "0,1,2",
+    overrides: Overrides = None,
+    work: Annotated[Path, typer.Option("--work", metavar="DIR", help="Where classifiers and results are kept.")] = Path(
+        "runs/usefulness"
+    ),
+    page: Annotated[
+        Path | None, typer.Option("--page", metavar="FILE", help="Put the tables into this Markdown page as well.")
+    ] = None,
+) -> None:
+    """Train classifiers on real faces, on synthetic ones and on both, and test them on people nobody has seen.
+
+    A classifier of expression, affected side and severity takes the same number of steps each time. A stopped study
+    resumes. Writes usefulness.md, .jsonl and .svg below --work. A training that fails is reported, the others go on,
+    and the exit code is 1.
+    """
+    people, drawn = numbers("--subjects", subjects), numbers("--seeds", seeds)
+
+    from palsykit.recipe import load_recipe
+    from palsykit.report.results import commit
+    from palsykit_usefulness.study import Bench, study
+    from palsykit_usefulness.writing import write
+
+    def recipe_of(seed: int) -> "Recipe":
+        return load_recipe(recipe, [*(overrides or []), f"seed={seed}"])
+
+    bench = Bench(recipe_of, synthetic, work)
+    found = study(bench, sorted(set(people)), drawn)
+    said = shlex.join(["palsykit", *sys.argv[1:]])
+    facts = {
+        "commit": commit(Path(__file__).parent),
+        "steps": str(bench.block.steps),
+        "seeds": ", ".join(map(str, drawn)),
+    }
+    if found.points:
+        print(write(found, work, said, facts, bench.about, page))
+    lines = (work / "usefulness.jsonl").read_text(encoding="utf-8").splitlines() if found.points else []
+    points = [json.loads(line) for line in lines]
+    print(json.dumps({"benchmark": "usefulness", "command": said, **facts, "failed": found.failed, "points": points}))
+    if found.failed:
+        raise typer.Exit(1)
+
+
+def numbers(option: str, text: str) -> list[int]:
+    """``5,10,20`` as whole numbers.
+
+    Raises:
+        PalsykitError: something else, or a number below 0.
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() for word in words):
+        raise PalsykitError(f"{option} {text}: expected whole numbers apart by commas, as in 5,10,20")
+    return [int(word) for word in words]

@@ -1,0 +1,253 @@
+"""Train on synthetic, test on real; real with synthetic against real alone; few-shot curves.
+
+The protocol is TSTR (Esteban et al., arXiv:1706.02633): a classifier of expression, side and severity is trained on
+synthetic pictures and tested on real people. Beside it stand the same classifier trained on a few real people, and on
+both. Every training takes the same number of steps from the same initial weights, so that more pictures buy no more
+training.
+"""
+
+import hashlib
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from palsykit import weights
+from palsykit.atomic import write_text
+from palsykit.errors import PalsykitError
+from palsykit.faces.pairing import pair
+from palsykit.faces.records import FaceDataset
+from palsykit.faces.views import batch
+from palsykit.interfaces import Images
+from palsykit.progress import say
+from palsykit.recipe import Recipe
+from palsykit.recipe.schema import FitBlock, PartBlock
+from palsykit.run.evaluate import built_metrics
+from palsykit.run.measure import Figure, Statistic, average, difference, measure, summarise
+from palsykit.run.parts import Data, Parts
+from palsykit.run.people import METADATA
+from palsykit.run.runner import be_deterministic
+from palsykit.training.batches import PairedFaces
+from palsykit.training.loop import Job, train
+from palsykit_usefulness.sets import Joined, balanced, few, refuse_known
+
+REAL, SYNTHETIC, BOTH = "real", "synthetic", "real + synthetic"
+CLASSIFIER = "classifier"
+
+Found = dict[tuple[str, int], dict[int, dict[str, Statistic]]]
+"""System and real people -> seed -> figure."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One classifier: what it learns from, of how many real people (0 for synthetic alone), and its seed."""
+
+    system: str
+    people: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.system.replace(' + ', '-')}-{self.people}-seed{self.seed}"
+
+
+def trainings(subjects: Sequence[int], seeds: Sequence[int]) -> list[Training]:
+    """Every classifier of a study, a seed at a time."""
+    return [
+        one
+        for seed in seeds
+        for one in [
+            Training(SYNTHETIC, 0, seed),
+            *(Training(system, people, seed) for people in subjects for system in (REAL, BOTH)),
+        ]
+    ]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One system with so many real people, over the seeds that could be trained.
+
+    Attributes:
+        pictures: of each kind that it learnt from, with the first seed.
+        figures: by name.
+        gain: figure -> less that of as many real people alone, paired over people; empty for real alone.
+    """
+
+    system: str
+    people: int
+    seeds: list[int]
+    pictures: dict[str, int]
+    figures: dict[str, Figure]
+    gain: dict[str, Figure]
+
+
+@dataclass
+class Study:
+    """Everything that was measured.
+
+    Attributes:
+        constant: figure -> what the best constant answer reaches on the test photographs.
+        failed: what could not be trained, and why.
+        test: how many photographs of how many people.
+    """
+
+    points: list[Point]
+    constant: dict[str, float]
+    test: tuple[int, int]
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+class Bench:
+    """Where classifiers are trained and tested: one recipe, one synthetic folder, one folder of results.
+
+    Args:
+        recipe_of: seed -> the recipe, whose ``fits`` train its network ``classifier`` and whose metrics read it.
+        synthetic: an imagefolder, such as DEST/images of ``palsykit synthesize``.
+        folder: checkpoints and trained weights.
+
+    Raises:
+        PalsykitError: a recipe without a classifier to train, a folder that cannot be read, or people in both.
+    """
+
+    def __init__(self, recipe_of: Callable[[int], Recipe], synthetic: Path, folder: Path):
+        self.recipe_of, self.folder = recipe_of, folder
+        parts = Parts(recipe_of(0))
+        self.about = parts.settings.about
+        self.block = _fit_of(parts)
+        self.real = parts.data()
+        block = PartBlock(use="imagefolder", parameters={"root": str(synthetic.resolve())})
+        try:
+            self.synthetic = parts.data(block).dataset
+        except ValueError as error:
+            raise PalsykitError(f"{synthetic}: {error}") from error
+        self._synthetic = _digest(synthetic)
+        refuse_known(self.real.splits["test"], self.synthetic.records)
+        test = pair(self.real.splits["test"], parts.settings.seed).pairs
+        if not test:
+            raise PalsykitError(f"{parts.recipe.name}: nobody in the split 'test'; expected people to test on")
+        self.faces = batch(self.real.dataset, test)
+        self.subjects = [str(one.record.labels.subject) for one in test]
+
+    def joined(self, one: Training) -> Joined:
+        """What a classifier learns from."""
+        sets: dict[str, tuple[FaceDataset, Sequence[Any]]] = {}
+        if one.people:
+            sets["real"] = (self.real.dataset, few(self.real.splits["train"], one.people, one.seed))
+        if one.system != REAL:
+            sets["synthetic"] = (self.synthetic, self.synthetic.records)
+        return Joined(sets)
+
+    def trained(self, one: Training) -> Parts:
+        """The recipe's parts with the classifier trained, now or in an earlier sitting."""
+        recipe = self.recipe_of(one.seed)
+        parts, folder = Parts(recipe), self.folder / one.name
+        file, network = folder / f"{CLASSIFIER}.safetensors", parts.networks[CLASSIFIER]
+        _claim(folder, f"{recipe.hash} {self._synthetic}")
+        if not file.exists():
+            joined = self.joined(one)
+            trainer = parts.trainer(self.block.trainer, Data(joined, one.seed))
+            network.module.requires_grad_(True)
+            faces = PairedFaces(joined, balanced(joined, one.seed))
+            job = Job(one.name, network.module, trainer, faces, self.block, one.seed, folder / "checkpoints", _silent)
+            weights.save(train(job).state_dict(), file)
+        weights.load_exact(network.module, file)
+        network.freeze()
+        return parts
+
+    def tested(self, one: Training) -> dict[str, Statistic]:
+        """A classifier's figures on the test people."""
+        parts = self.trained(one)
+        faces = self.faces.to(parts.device)
+        assert faces.target is not None  # a photograph is its own truth
+        metrics = built_metrics(parts)
+        return measure(metrics, faces, Images(faces.target.image), parts.settings.generate.batch_size)
+
+
+def study(bench: Bench, subjects: Sequence[int], seeds: Sequence[int]) -> Study:
+    """Trains and tests everything; what fails is told and the rest goes on."""
+    be_deterministic()
+    few(bench.real.splits["train"], max(subjects), 0)  # too few people are told before anything is trained
+    found: Found = {}
+    failed: dict[str, str] = {}
+    todo = trainings(subjects, seeds)
+    for number, one in enumerate(todo, 1):
+        say(f"[{number}/{len(todo)}] {one.name}")
+        try:
+            found.setdefault((one.system, one.people), {})[one.seed] = bench.tested(one)
+        except (PalsykitError, ValueError, RuntimeError, OSError) as error:
+            failed[one.name] = f"{type(error).__name__}: {error}"
+            write_text(bench.folder / "errors" / f"{one.name}.txt", traceback.format_exc())
+    points = [_point(bench, system, people, found) for system, people in found if found[system, people]]
+    return Study(points, constant(bench), (len(bench.subjects), len(set(bench.subjects))), failed)
+
+
+def _point(bench: Bench, system: str, people: int, found: Found) -> Point:
+    by_seed = found[system, people]
+    seeds = sorted(by_seed)
+    own = {name: average([by_seed[seed][name] for seed in seeds]) for name in by_seed[seeds[0]]}
+    alone = found.get((REAL, people), {})
+    shared = [seed for seed in seeds if seed in alone] if system == BOTH else []
+    gain = {
+        name: summarise(
+            difference(average([by_seed[s][name] for s in shared]), average([alone[s][name] for s in shared])),
+            bench.subjects,
+            0,
+        )
+        for name in own
+        if shared
+    }
+    kinds = [record.key.split(":")[0] for record in bench.joined(Training(system, people, seeds[0])).records]
+    figures = {name: summarise(statistic, bench.subjects, 0) for name, statistic in own.items()}
+    return Point(system, people, seeds, {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}, figures, gain)
+
+
+def constant(bench: Bench) -> dict[str, float]:
+    """What somebody reaches who always gives the one answer that is best on the test photographs."""
+    assert bench.faces.target is not None  # a photograph is its own truth
+    labels = bench.faces.target.labels
+    expressions = [row.expression for row in labels if row.expression is not None]
+    grades = np.array([row.severity for row in labels if row.severity is not None])
+    sides = [row.side for row in labels if row.side in ("left", "right") and (row.severity or 0) >= 3]
+    found = {}
+    if expressions:
+        found["expression_accuracy"] = max(expressions.count(e) for e in set(expressions)) / len(expressions)
+    if sides:
+        found["side_accuracy"] = max(sides.count(s) for s in set(sides)) / len(sides)
+    if len(grades):
+        found["severity_error"] = float(np.abs(grades - np.median(grades)).mean())
+    return found
+
+
+def _fit_of(parts: Parts) -> FitBlock:
+    blocks = [block for block in parts.fits if block.network == CLASSIFIER]
+    if not blocks:
+        raise PalsykitError(
+            f"{parts.recipe.name}: no network {CLASSIFIER!r} that is fitted; expected one without weights in networks "
+            "and its entry in fits, as in recipes/usefulness.yaml"
+        )
+    return blocks[0]
+
+
+def _digest(folder: Path) -> str:
+    """SHA-256 of an imagefolder's metadata, which says of each synthetic picture what it was made of."""
+    files = [folder / name for name in METADATA if (folder / name).is_file()]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _claim(folder: Path, made_of: str) -> None:
+    """Marks a classifier's folder as made of this; refuses another's."""
+    marker = folder / "made-of.txt"
+    if not marker.exists():
+        write_text(marker, made_of + "\n")
+    elif marker.read_text(encoding="utf-8").strip() != made_of:
+        raise PalsykitError(
+            f"{folder}: trained by another recipe or on other synthetic pictures; name another folder with --work, or "
+            "remove it"
+        )
+
+
+def _silent(line: dict[str, Any]) -> None:
+    """The loss curves of dozens of small trainings are nobody's concern."""

@@ -1,0 +1,131 @@
+"""A study on disk: usefulness.jsonl (a line a point), usefulness.md (the tables) and usefulness.svg (the curves)."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from palsykit.atomic import write_text
+from palsykit.report.few_shot import Panel, Series, few_shot_svg
+from palsykit.report.results import TITLE
+from palsykit.report.tables import cell, markdown, put_section
+from palsykit.run.measure import Figure
+from palsykit_usefulness.study import BOTH, REAL, SYNTHETIC, Point, Study
+
+LINES = {
+    "expression_accuracy": ("expression accuracy", 3),
+    "side_accuracy": ("affected side right, grade III up", 3),
+    "severity_error": ("severity error, grades (lower is better)", 2),
+}
+"""Figures of the tables and of the curves: how they are called and their decimal places."""
+
+
+def write(
+    found: Study, folder: Path, command: str, facts: Mapping[str, str], about: str, page: Path | None = None
+) -> str:
+    """Writes all three files and gives the tables.
+
+    Args:
+        found: what was measured.
+        folder: of the files.
+        command: that the tables name.
+        facts: what it was made with.
+        about: who the real people are, in the recipe's words.
+        page: a Markdown page in which the tables get a section as well.
+    """
+    text = tables(found, command, facts, about)
+    if page is not None:
+        put_section(page, "usefulness", text, TITLE)
+    lines = [json.dumps({**_as_json(point), "command": command, **facts}) for point in found.points]
+    write_text(folder / "usefulness.jsonl", "\n".join(lines) + "\n")
+    write_text(folder / "usefulness.md", text + "\n")
+    write_text(folder / "usefulness.svg", few_shot_svg(panels(found)))
+    return text
+
+
+def tables(found: Study, command: str, facts: Mapping[str, str], about: str) -> str:
+    """The tables in Markdown."""
+    photographs, people = found.test
+    said = "; ".join(f"{name} {value}" for name, value in facts.items())
+    names = [name for name in LINES if any(name in point.figures for point in found.points)]
+    rows = [
+        [_trained_on(point), _pictures(point), *(cell(point.figures.get(name), LINES[name][1]) for name in names)]
+        for point in _ordered(found)
+    ]
+    best = [f"{found.constant[name]:.{LINES[name][1]}f}" if name in found.constant else "-" for name in names]
+    labels = [LINES[name][0] for name in names]
+    parts = [
+        "## Are synthetic faces of use?",
+        " ".join(about.split()),
+        f"    {command}",
+        f"Made of: {said}.",
+        "A classifier learns from real people, from synthetic ones, or from both, always for as many steps, and is "
+        f"tested on {photographs} photographs of {people} real people whom nobody has seen. Means over seeds; 95 % "
+        "bootstrap intervals over the people tested on. `best constant` is the one answer that is best on all of them.",
+        markdown(["trained on", "pictures", *labels], [*rows, ["best constant", "", *best]]),
+    ]
+    if gains := [point for point in _ordered(found) if point.gain]:
+        rows = [
+            [f"{point.people}", *(cell(point.gain.get(name), LINES[name][1], signed=True) for name in names)]
+            for point in gains
+        ]
+        parts.append("What synthetic faces add to as many real people, paired over people:")
+        parts.append(markdown(["real people", *labels], rows))
+    if found.failed:
+        parts.append("\n".join(["Not in the tables:", "", *(f"- {name}: {why}" for name, why in found.failed.items())]))
+    return "\n\n".join(parts)
+
+
+def _ordered(found: Study) -> list[Point]:
+    order = (SYNTHETIC, REAL, BOTH)
+    return sorted(found.points, key=lambda point: (point.people, order.index(point.system)))
+
+
+def _trained_on(point: Point) -> str:
+    if point.system == SYNTHETIC:
+        return "synthetic alone (TSTR)"
+    return f"{point.people} real people{' + synthetic' if point.system == BOTH else ''}"
+
+
+def _pictures(point: Point) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in point.pictures.items())
+
+
+def panels(found: Study) -> list[Panel]:
+    """A panel a figure: real and real with synthetic over the number of real people, synthetic alone across."""
+    made = []
+    for name, (label, _) in LINES.items():
+        series = []
+        for system in (REAL, BOTH, SYNTHETIC):
+            points = [p for p in _ordered(found) if p.system == system and name in p.figures]
+            if points:
+                figures = [p.figures[name] for p in points]
+                series.append(
+                    Series(
+                        system,
+                        [p.people for p in points],
+                        [f.value for f in figures],
+                        [f.value if f.low is None else f.low for f in figures],
+                        [f.value if f.high is None else f.high for f in figures],
+                    )
+                )
+        if series:
+            made.append(Panel(label, series, found.constant.get(name)))
+    return made
+
+
+def _as_json(point: Point) -> dict[str, Any]:
+    return {
+        "system": point.system,
+        "real_people": point.people,
+        "seeds": point.seeds,
+        "pictures": point.pictures,
+        "figures": {name: _plain(figure) for name, figure in point.figures.items()},
+        "gain": {name: _plain(figure) for name, figure in point.gain.items()},
+    }
+
+
+def _plain(figure: Figure) -> dict[str, Any]:
+    value = figure.value if math.isfinite(figure.value) else None
+    return {"value": value, "low": figure.low, "high": figure.high, "count": figure.count}
