@@ -32,17 +32,28 @@ def command(
 
 
 def _run(path: Path, overrides: list[str], output: Path | None, fresh: bool) -> None:
-    from palsykit.recipe import load_recipe
+    from palsykit.progress import speaks
+    from palsykit.recipe.load import load_recipe, read_written
+    from palsykit.run.folder import RunFolder, nothing_to_do
 
+    name, written = read_written(path, overrides)
+    folder = output or Path("runs") / name
+    if not fresh and nothing_to_do(folder, written):  # known without torch's own seconds
+        if speaks():
+            _say_finished(RunFolder(folder).report)
+        return
     recipe = load_recipe(path, overrides)  # before torch's own seconds: a recipe's problems come first
 
-    from palsykit.progress import speaks
     from palsykit.run import run_recipe
 
     summary = run_recipe(recipe, output or Path("runs") / recipe.name, fresh)
     if not speaks():
         return
     if summary.already_done:
-        print(f"Nothing to do: this run is finished. Its report: {summary.report}")
+        _say_finished(summary.report)
     else:
         print(f"Report: {summary.report}")
+
+
+def _say_finished(report: Path) -> None:
+    print(f"Nothing to do: this run is finished. Its report: {report}")

@@ -95,15 +95,20 @@ def _lines(key: Key, written: Any, error: ValidationError) -> list[str]:
 
 
 class Building:
-    """Special kinds as their objects: an existing path, a shared network, a built part."""
+    """Special kinds as their objects: an existing path, a shared network, a built part.
 
-    def __init__(self, networks: "Mapping[str, SharedNetwork]", given: dict[str, Any]):
-        self.networks, self.given = networks, given
+    A path that was ``checked`` before is not refused again where it is missing.
+    """
+
+    def __init__(self, networks: "Mapping[str, SharedNetwork]", given: dict[str, Any], checked: bool = False):
+        self.networks, self.given, self.checked = networks, given, checked
 
     def file(self, text: str) -> Path:
         try:
             return locate(text, Path.cwd())
         except FileNotFoundError as error:
+            if self.checked:
+                return Path(text)
             raise ValueError(f"an existing file ({error})") from error
 
     def network(self, written: Any) -> "SharedNetwork":

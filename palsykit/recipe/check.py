@@ -1,7 +1,6 @@
 """A whole recipe: every block by itself, then what must hold between blocks."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import BaseModel
@@ -9,7 +8,7 @@ from pydantic import BaseModel
 from palsykit.recipe.annotations import adapter, read
 from palsykit.recipe.build import Building
 from palsykit.recipe.parts import Checker, shape
-from palsykit.recipe.problems import KeyPath, RecipeError, begins_with_any, nearest
+from palsykit.recipe.problems import KeyPath, RecipeError, nearest
 from palsykit.recipe.read import Tree
 from palsykit.recipe.schema import PartBlock, Settings
 
@@ -17,17 +16,17 @@ DIFFUSION = ("conditions", "fusion", "denoiser", "scheduler", "sampler", "traine
 """Sections that a diffusion model needs together; a recipe may have none of them: a baseline, or fits alone."""
 
 
-def check(tree: Tree, recipe: str, unchecked: Sequence[KeyPath] = ()) -> dict[str, Any]:
+def check(tree: Tree, recipe: str, unchecked: Collection[str] = ()) -> dict[str, Any]:
     """The recipe resolved: every section and key with its value or default, as ``Recipe.resolved`` keeps it.
 
-    Below the paths ``unchecked``, parts and files are taken as written.
+    Parts and files of ``unchecked`` sections are kept as written.
 
     Raises:
         RecipeError: with every problem there is.
     """
     written = tree.value.get("networks")
     names = {name for name, block in written.items() if block is not None} if isinstance(written, dict) else set()
-    checker = Checker(tree, names, unchecked=unchecked)
+    checker = Checker(tree, names, unchecked)
     resolved = checker.block(Settings, tree.value, ())
     if isinstance(resolved.get("networks"), dict):
         resolved["networks"] |= checker.inline
@@ -38,30 +37,28 @@ def check(tree: Tree, recipe: str, unchecked: Sequence[KeyPath] = ()) -> dict[st
     return resolved
 
 
-def settings_of(resolved: dict[str, Any], unchecked: Sequence[KeyPath] = ()) -> Settings:
-    """The resolved recipe as the schema's objects; files as existing paths, but below the paths ``unchecked``."""
-    settings: Settings = _model(Settings, resolved, (), unchecked)
+def settings_of(resolved: dict[str, Any]) -> Settings:
+    """The resolved recipe as the schema's objects; files as paths, which ``check`` has looked for."""
+    settings: Settings = _model(Settings, resolved)
     return settings
 
 
-def _model(kind: type[BaseModel], resolved: dict[str, Any], path: KeyPath, unchecked: Sequence[KeyPath]) -> Any:
+def _model(kind: type[BaseModel], resolved: dict[str, Any]) -> Any:
     own = {name: about for name, about in kind.model_fields.items() if name != "parameters"}
     values: dict[str, Any] = {}
     for name, about in own.items():
         inner, many, _ = shape(about.annotation)
-        value, here = resolved[name], (*path, name)
-        if about.annotation == Path | None and value is not None and begins_with_any(here, unchecked):
-            values[name] = Path(value)
-        elif inner is None:
-            values[name] = read(adapter(about.annotation), value, Building({}, {}))
+        value = resolved[name]
+        if inner is None:
+            values[name] = read(adapter(about.annotation), value, Building({}, {}, checked=True))
         elif value is None:
             values[name] = None
         elif many is list:
-            values[name] = [_model(inner, item, here, unchecked) for item in value]
+            values[name] = [_model(inner, item) for item in value]
         elif many is dict:
-            values[name] = {key: _model(inner, item, here, unchecked) for key, item in value.items()}
+            values[name] = {key: _model(inner, item) for key, item in value.items()}
         else:
-            values[name] = _model(inner, value, here, unchecked)
+            values[name] = _model(inner, value)
     if issubclass(kind, PartBlock):
         values["parameters"] = {key: value for key, value in resolved.items() if key not in own}
     return kind(**values)

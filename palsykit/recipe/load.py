@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from palsykit.recipe.problems import KeyPath, dotted
 from palsykit.recipe.read import Tree, displayed
 from palsykit.recipe.schema import Settings
 from palsykit.recipe.yaml_rules import dump
+from palsykit.registry import registry
 
 UNHASHED = ("name", "about", "tracking")
 """What a recipe is called and who watches it changes nothing of what it does."""
@@ -31,6 +32,8 @@ class Recipe:
         settings: the sections as objects; a part's parameters hold every key, plain, defaults filled in.
         resolved: the same as plain mappings, which document the run.
         hash: SHA-256 of ``resolved`` without what is only a name.
+        written: SHA-256 of what was written, the parts that are installed and their versions; equal ones resolve to
+            equal recipes, and comparing them needs no part's module.
         origins: for every value in ``resolved`` where it comes from: ``file:line:column``, ``--set`` or ``default``.
     """
 
@@ -39,6 +42,7 @@ class Recipe:
     settings: Settings
     resolved: dict[str, Any]
     hash: str
+    written: str
     origins: dict[KeyPath, str]
 
     def yaml(self) -> str:
@@ -60,14 +64,14 @@ class Recipe:
         return lines
 
 
-def load_recipe(path: str | Path, overrides: Sequence[str] = (), unchecked: Sequence[str] = ()) -> Recipe:
+def load_recipe(path: str | Path, overrides: Sequence[str] = (), unchecked: Collection[str] = ()) -> Recipe:
     """Reads a recipe file with everything that it extends, and checks it.
 
     Args:
         path: a YAML file.
         overrides: ``a.b.c=VALUE``, each applied on top, in order.
-        unchecked: dotted keys such as "data" or "train.start" that the caller does not use: what they name, files and
-            parts alike, may be missing, and they stay as written. For a resolved recipe, which has no defaults to fill.
+        unchecked: sections whose parts and files are kept as written, for a resolved recipe of which not every section
+            is used: its files may be missing, and its parts' modules are not imported. Building a part checks it.
 
     Raises:
         RecipeError: with every problem that was found.
@@ -77,7 +81,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = (), unchecked: Sequ
     return recipe_of(tree, path, displayed(path), path.stem, unchecked)
 
 
-def recipe_of(tree: Tree, path: Path, shown: str, name: str, unchecked: Sequence[str] = ()) -> Recipe:
+def recipe_of(tree: Tree, path: Path, shown: str, name: str, unchecked: Collection[str] = ()) -> Recipe:
     """A recipe from what is written, everything that it extends being merged in already.
 
     Args:
@@ -90,11 +94,30 @@ def recipe_of(tree: Tree, path: Path, shown: str, name: str, unchecked: Sequence
     Raises:
         RecipeError: with every problem that was found.
     """
-    paths = tuple(tuple(key.split(".")) for key in unchecked)
-    resolved = check(tree, shown, paths)
+    resolved = check(tree, shown, unchecked)
     resolved["name"] = resolved["name"] or name
-    settings = settings_of(resolved, paths)
-    return Recipe(resolved["name"], path, settings, resolved, _hash(resolved), _origins(resolved, tree))
+    settings = settings_of(resolved)
+    written = _written(tree)
+    return Recipe(resolved["name"], path, settings, resolved, _hash(resolved), written, _origins(resolved, tree))
+
+
+def read_written(path: Path, overrides: Sequence[str] = ()) -> tuple[str, str]:
+    """(name, ``Recipe.written``) of a recipe file, which is read and not checked: no part's module is imported.
+
+    Raises:
+        RecipeError: a file cannot be read, or an override cannot be applied.
+    """
+    tree = apply(read_extended(path), overrides, displayed(path))
+    return str(tree.value.get("name") or path.stem), _written(tree)
+
+
+def _written(tree: Tree) -> str:
+    """Relative paths start from the folder of the file that they are written in, so folders count."""
+    value = {key: item for key, item in tree.value.items() if key not in UNHASHED}
+    folders = sorted((dotted(path), str(spot.folder.absolute())) for path, spot in tree.spots.items())
+    parts = sorted((*key, entry.distribution, entry.version) for key, entry in registry().entries.items())
+    text = json.dumps([value, sorted(map(dotted, tree.removed)), folders, parts], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _hash(resolved: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Checks blocks against what they are blocks of: a part's keys against its factory, a section's against the schema."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -17,7 +17,7 @@ from palsykit.recipe.annotations import (
     plain,
     read,
 )
-from palsykit.recipe.problems import KeyPath, Problem, begins_with_any, describe, dotted, nearest
+from palsykit.recipe.problems import KeyPath, Problem, describe, dotted, nearest
 from palsykit.recipe.read import Tree
 from palsykit.recipe.schema import Block, PartBlock
 from palsykit.recipe.signature import POSITIONAL, Key, Missing, keys_of
@@ -49,19 +49,23 @@ class Checker:
 
     Attributes:
         networks: the names that keys annotated ``Network`` may give; an inline network joins them.
+        unchecked: sections whose parts and files are kept as written.
         inline: the inline networks, resolved.
-        unchecked: paths below which parts and files are taken as written.
     """
 
     tree: Tree
     networks: set[str]
+    unchecked: Collection[str] = ()
     inline: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    unchecked: Sequence[KeyPath] = ()
 
     def complain(self, path: KeyPath, found: str, expected: str, hint: str = "", at_key: bool = False) -> None:
         spot = self.tree.spot(path)
         self.problems.append(Problem(spot.key if at_key else spot.value, dotted(path), found, expected, hint))
+
+    def leaves(self, path: KeyPath) -> bool:
+        """Whether ``path`` lies in a section that is kept as written."""
+        return bool(path) and path[0] in self.unchecked
 
     def block(self, model: type[BaseModel], written: Any, path: KeyPath) -> dict[str, Any]:
         """A block of the schema, resolved."""
@@ -87,7 +91,7 @@ class Checker:
         resolved: dict[str, Any] = {"use": str(block["use"])}
         for name, about in own.items():
             resolved[name] = self._field(name, about, block.get(name, OMITTED), (*path, name))
-        if begins_with_any(path, self.unchecked):
+        if self.leaves(path):
             return {**block, **resolved}
         keys = self._keys(interface, str(block["use"]), path, outer)
         if keys is None:
@@ -207,13 +211,13 @@ class _Checking:
     interface: str
 
     def file(self, text: str) -> str:
-        path = getattr(text, "path", ())
-        if begins_with_any(path, self.checker.unchecked):
-            return str(text)
+        path: KeyPath = getattr(text, "path", ())
         base = self.checker.tree.spot(path).folder
         try:
             locate(text, base)
         except FileNotFoundError as error:
+            if self.checker.leaves(path):
+                return canonical(text, base)
             raise ValueError(f"an existing file ({error})") from error
         return canonical(text, base)
 

@@ -50,11 +50,6 @@ def dotted(path: KeyPath) -> str:
     return ".".join(str(part) for part in path)
 
 
-def begins_with_any(path: KeyPath, heads: Iterable[KeyPath]) -> bool:
-    """Whether ``path`` is one of ``heads`` or lies below one."""
-    return any(path[: len(head)] == head for head in heads)
-
-
 def nearest(name: str, known: Iterable[str]) -> str:
     """``did you mean "x"?`` or nothing."""
     close = get_close_matches(name, list(known), n=1)

@@ -1,5 +1,16 @@
-"""A run: stages over a folder, and the front door to what they made."""
+"""A run: stages over a folder, and the front door to what they made; importing it imports no torch."""
 
-from palsykit.run.runner import RunSummary, evaluate_run, run_recipe
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from palsykit.run.runner import RunSummary, evaluate_run, run_recipe
 
 __all__ = ["RunSummary", "evaluate_run", "run_recipe"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'palsykit.run' has no attribute {name!r}")
+    from palsykit.run import runner
+
+    return getattr(runner, name)

@@ -164,10 +164,13 @@ def open_run(recipe: Recipe, path: Path, fresh: bool) -> RunFolder:
             _set_aside(path.absolute())
     if path.is_dir() and any(path.iterdir()):
         _refuse_another(recipe, path)
+        _note_written(recipe, path)
     else:
         path.mkdir(parents=True, exist_ok=True)
         write_text(path / "recipe.yaml", recipe.yaml())
-        _write_state(path, {"palsykit": __version__, "recipe_hash": recipe.hash, "stages": {}})
+        _write_state(
+            path, {"palsykit": __version__, "recipe_hash": recipe.hash, "written": recipe.written, "stages": {}}
+        )
     return RunFolder(path)
 
 
@@ -188,6 +191,19 @@ def _refuse_another(recipe: Recipe, path: Path) -> None:
             f"{path}: belongs to another recipe. It differs in\n  {lines}\n"
             "Run into another folder with --output DIR, or begin anew with --fresh (the old run is kept beside it)."
         )
+
+
+def _note_written(recipe: Recipe, path: Path) -> None:
+    """Lets ``nothing_to_do`` know the recipe of a run from before that was noted."""
+    state = read_state(path)
+    if "written" not in state:
+        _write_state(path, {**state, "written": recipe.written})
+
+
+def nothing_to_do(path: Path, written: str) -> bool:
+    """Whether a finished run of what was ``written`` is in the folder; False where that takes a checked recipe."""
+    run = RunFolder(path)
+    return (path / "state.json").is_file() and run.state().get("written") == written and run.finished()
 
 
 def _set_aside(path: Path) -> None:

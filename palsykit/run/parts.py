@@ -38,7 +38,7 @@ class Data:
     """A data set with its splits; landmarks that it does not know are predicted once the networks are there."""
 
     def __init__(self, dataset: FaceDataset, seed: int):
-        self.dataset = dataset
+        self.dataset, self.predicted = dataset, False
         try:
             self.splits = split_records(dataset.records, seed)
         except ValueError as error:
@@ -73,12 +73,17 @@ class Parts:
     """Builds a recipe's parts on demand and keeps one instance of each.
 
     Every part is built under its own seed, so that one more part changes no other's initial weights.
+
+    Attributes:
+        predicts_landmarks: whether ``data()`` fills in landmarks that the recipe's data does not know; set once the
+            networks are fitted.
     """
 
     def __init__(self, recipe: Recipe):
         self.recipe, self.settings = recipe, recipe.settings
         self.device = accelerator().device
         self.networks: dict[str, SharedNetwork] = {}
+        self.predicts_landmarks = False
         self._data: dict[str, Data] = {}
         for name, block in self.settings.networks.items():
             module = cast(nn.Module, self.build("networks", block, self.settings.image_size)).to(self.device)
@@ -98,13 +103,21 @@ class Parts:
         return [block for block in self.settings.fits if networks[block.network].parameters.get("weights") is None]
 
     def data(self, block: PartBlock | None = None) -> Data:
-        """The recipe's data, or another block's; equal blocks share one."""
-        block = block or self.settings.data
+        """The recipe's data, or another block's; equal blocks share one.
+
+        Nothing reads a data set before this: a trained model opens where its photographs are not.
+        """
+        own, block = block is None, block or self.settings.data
         key = json.dumps({"use": block.use, **_plain(block)}, sort_keys=True)
         if key not in self._data:
             dataset = self.build("datasets", block, self.settings.image_size, cache_folder())
             self._data[key] = Data(dataset, self.settings.seed)
-        return self._data[key]
+        data = self._data[key]
+        if own and self.predicts_landmarks and not data.predicted:
+            if data.without_landmarks and (network := self.points_network()) is not None:
+                data.predict_landmarks(network)
+            data.predicted = True
+        return data
 
     def trainer(self, block: PartBlock, data: Data) -> Trainer:
         """A trainer for a data set's training records, on the run's device if it owns modules."""

@@ -68,9 +68,17 @@ def held_out(parts: Parts, count: int, seed: int, changes: Sequence[str] = ()) -
     Raises:
         PalsykitError: there are fewer, or a changed data set holds out people whom the run was trained on.
     """
-    data = parts.data(_changed(parts.settings.data, changes)) if changes else parts.data()
+    try:
+        known = parts.data()
+        data = parts.data(_changed(parts.settings.data, changes)) if changes else known
+    except PalsykitError as error:
+        raise PalsykitError(
+            f"--identities {count}: draws people from the data that the run was trained on, which cannot be read; give "
+            f"a folder of face crops instead, or mend: {error.message}",
+            error.problems,
+        ) from error
     if changes:
-        _refuse_known(parts.data(), data)
+        _refuse_known(known, data)
     people, left_out = _with_photograph(data.dataset, data.splits["test"])
     if count > len(people):
         more = "; a face space has more with --data test=1000" if "test" in parts.settings.data.parameters else ""

@@ -17,12 +17,14 @@ from palsykit.run.show import write_report
 from palsykit.run.train import (
     check_all_flips,
     fit,
-    predict_landmarks,
     restore_fits,
     train_model,
     trained_model,
 )
 from palsykit.training.loop import accelerator
+
+NOT_FOR_SYNTHESIS = ("data", "fits", "train", "trainer", "metrics", "poser")
+"""Sections that synthesis alone does not use; what is built of them all the same is checked then."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _trained(run: RunFolder, recipe: Recipe) -> Parts:
         restore_fits(run, parts)
         if facts is not None:
             fit(run, parts, facts)
-    predict_landmarks(parts)
+    parts.predicts_landmarks = True
     with run.stage("train") as facts:
         if facts is not None:
             train_model(run, parts, facts)
@@ -120,10 +122,10 @@ def evaluate_run(folder: Path) -> dict[str, float | None]:
 
 
 def reopened(run: RunFolder) -> Parts:
-    """A finished training's parts with its fitted networks."""
-    parts = Parts(load_recipe(run.recipe))
+    """A finished training's parts with its fitted networks; reads no data set, and no file that only training needs."""
+    parts = Parts(load_recipe(run.recipe, unchecked=NOT_FOR_SYNTHESIS))
     restore_fits(run, parts)
-    predict_landmarks(parts)
+    parts.predicts_landmarks = True
     return parts
 
 

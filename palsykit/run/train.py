@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import nn
 
+from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.recipe.schema import FitBlock, Optimisation
 from palsykit.run.folder import RunFolder
@@ -40,19 +41,22 @@ def fit(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
 
 
 def restore_fits(run: RunFolder, parts: Parts) -> None:
-    """Puts the weights of this run's fitted networks into a new process's networks."""
+    """Puts the weights of this run's fitted networks into a new process's networks.
+
+    Raises:
+        PalsykitError: the run has fitted its networks, and the file of one is missing or does not fit.
+    """
+    fitted = "fit" in run.state()["stages"]
     for block in parts.fits:
         file = run.networks / f"{block.network}.safetensors"
         if file.exists():
             load_into(parts.networks[block.network].module, file)
             parts.networks[block.network].freeze()
-
-
-def predict_landmarks(parts: Parts) -> None:
-    """Fills the landmarks that the recipe's data does not know, where a network finds them."""
-    data = parts.data()
-    if data.without_landmarks and (network := parts.points_network()) is not None:
-        data.predict_landmarks(network)
+        elif fitted:
+            raise PalsykitError(
+                f"{file}: missing, although this run has fitted the network {block.network!r}; copy the whole run "
+                "folder again, or begin anew with palsykit run RECIPE --fresh"
+            )
 
 
 def train_model(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:

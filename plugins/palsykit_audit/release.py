@@ -11,6 +11,7 @@ from typing import Literal
 from palsykit import __version__
 from palsykit.atomic import write_text
 from palsykit.errors import PalsykitError
+from palsykit.progress import say
 from palsykit.run.front import Model
 from palsykit.run.people import People
 from palsykit.run.synthesize import HELD_BACK, RELEASED, Order, Synthesised, pictures_of, synthesize
@@ -28,7 +29,8 @@ class Released:
 
     Attributes:
         done: its pictures.
-        audit: what was found; None where it had gone out before and nothing is new.
+        audit: what was found; None where it had gone out before and nothing is new, and where the training data cannot
+            be read, so that the pictures stay unreleased.
         page: the audit's, beside the run.
         dropped: pictures that were left out.
     """
@@ -62,6 +64,8 @@ def synthesize_and_release(
     done = synthesize(model, run, people, order, folder)
     if done.images.name == RELEASED and (folder / CARD).is_file() and choice != "keep":
         return Released(done, None, None, len(list((folder / HELD_BACK).rglob("*.png"))))
+    if not _has_data(model):
+        return Released(done, None, None, 0)
     audit = audit_folder(model, run, folder, people, options)
     page = write(audit, page_folder(run, folder))
     flagged = [one.synthesis.file for one in audit.resemblance.flagged]
@@ -79,6 +83,16 @@ def synthesize_and_release(
         done.images.rename(folder / RELEASED)
     counts = Synthesised(folder / RELEASED, done.sheet, done.made, done.kept, done.counts)
     return Released(counts, audit, page, len(dropped))
+
+
+def _has_data(model: Model) -> bool:
+    """Whether the training data can be read, with which an audit compares; a model may be handed on without it."""
+    try:
+        model.parts.data()
+    except PalsykitError as error:
+        say(f"no audit: {error}")
+        return False
+    return True
 
 
 def page_folder(run: Path, folder: Path) -> Path:

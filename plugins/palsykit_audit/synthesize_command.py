@@ -141,8 +141,13 @@ def _synthesize(
 
 def _say(released: "Released") -> None:
     """What the audit found."""
+    from palsykit.run.synthesize import UNRELEASED
+
     if released.dropped:
         print(f"Left out: {released.dropped} pictures, in {released.done.images.parent / 'held-back'}.")
+    if released.audit is None and released.done.images.name == UNRELEASED:
+        print("Not audited, and so not released: the data that the model was trained on cannot be read here.")
+        return
     if released.audit is None:
         print("Released before; nothing new to audit.")
         return

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+import palsykit.run as package
+
 Run = Callable[..., Any]
 
 
@@ -23,6 +25,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, Path, bool]]:
         return SimpleNamespace(report=output / "report.html", already_done=recipe.settings.seed == 5)
 
     module = ModuleType("palsykit.run")
+    module.__path__ = package.__path__
     module.run_recipe = run_recipe  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "palsykit.run", module)
     return asked

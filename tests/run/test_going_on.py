@@ -85,6 +85,23 @@ def test_a_second_run_does_nothing_and_says_so(finished: RunFolder, palsykit: Ca
     assert files(finished.path) == before
 
 
+def test_a_finished_run_is_known_without_torch(finished: RunFolder) -> None:
+    command = ["run", str(TINY), "--output", str(finished.path)]
+    code = (
+        f"import sys; sys.argv = ['palsykit', *{command!r}]; from palsykit.cli import main\ntry:\n    main()\nfinally:"
+    )
+    code += "\n    print('torch' in sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("Nothing to do"), done.stderr
+    assert done.stderr.strip().splitlines()[-1] == "False"
+
+
+def test_another_recipe_is_refused_by_a_finished_run(finished: RunFolder, palsykit: Callable[..., Any]) -> None:
+    done = palsykit("run", TINY, "--set", "train.lr=2e-3", "--output", finished.path)
+    assert done.code == 2
+    assert "train.lr: 0.001 -> 0.002" in done.err
+
+
 def test_the_recipe_in_the_folder_is_the_runs_own(finished: RunFolder, palsykit: Callable[..., Any]) -> None:
     done = palsykit("run", finished.recipe, "--output", finished.path)
     assert done.out.startswith("Nothing to do")
