@@ -29,7 +29,6 @@ def protocols(interface: str) -> list[Any]:
     homes = (interfaces, face_interfaces, records)
     names = [name for name, group in PARTS.items() if group == interface]
     names += {"networks": ["Network"], "synthesisers": ["TrainedSynthesiser"]}.get(interface, [])
-    names += ["PooledMetric"] if interface == "metrics" and "PooledMetric" not in names else []
     return [next(getattr(home, name) for home in homes if hasattr(home, name)) for name in names]
 
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import pluggy
 
 GROUP = "palsykit"
-API_VERSION = 1
+API_VERSION = 2
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
@@ -96,7 +96,7 @@ def palsykit_register_synthesisers(register: Register) -> None:
 
 @hookspec
 def palsykit_register_metrics(register: Register) -> None:
-    """What is measured: ``factory(*, ...) -> RowMetric, SetMetric or PooledMetric``; section ``metrics``."""
+    """What is measured: ``factory(*, ...) -> Metric``; recipe section ``metrics``."""
 
 
 @hookspec

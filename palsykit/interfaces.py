@@ -13,7 +13,7 @@ from torch import Tensor
 
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.vocabulary import FaceLabels
-from palsykit.metrics import Images, MetricCard, PooledMetric, RowMetric, SetMetric
+from palsykit.metrics import Images, Metric, MetricCard
 
 
 @dataclass
@@ -334,14 +334,12 @@ __all__ = [
     "Fusion",
     "Guess",
     "Images",
+    "Metric",
     "MetricCard",
     "Network",
     "NetworkOutput",
-    "PooledMetric",
     "Predict",
-    "RowMetric",
     "Sampler",
-    "SetMetric",
     "Synthesiser",
     "TokenSpec",
     "TrainedSynthesiser",

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
+
+from palsykit.faces.vocabulary import FaceLabels
 
 if TYPE_CHECKING:
     from palsykit.interfaces import FaceBatch
@@ -44,56 +44,50 @@ class Images:
         return Images(self.generated[start:stop], again, back)
 
 
-class RowMetric(Protocol):
-    """A figure a row: ``factory(*, ...)``.
+class Metric(Protocol):
+    """What is measured: ``factory(*, ...)``. A metric keeps nothing of what it reads; core gathers the rows of a run.
+
+    ``read`` gives a value or features for each row. The figures are the means of its columns, or what a method
+    ``figures`` makes of the rows. A class may have more; what it leaves out is as in brackets:
+
+    - ``needs: frozenset[str]``: passes of ``Images`` beyond ``generated`` (none).
+    - ``cards: {figure: MetricCard}``: of the figures that ``card`` does not describe (none).
+    - ``figures(rows) -> {figure: float}``: of any rows; a row may come more than once; NaN where it is not defined (the
+      mean of each column without its NaN).
+    - ``prepare(rows) -> rows``: called once with all rows, for what a row is only among all others, such as the nearest
+      in a gallery (the rows as they are).
+    - ``describe(rows) -> {figure: MetricCard}``: cards that say how many rows there are (``cards`` and ``card``).
+    - ``quick: bool``: whether the figures get an interval, by a bootstrap over subjects. False for a distance between
+      sets, which is slow and biased where rows repeat: it gets one only where a caller asks for it (True).
+    - ``bootstrap_figures(rows)``: the figures of a bootstrap sample, where there is a faster way or none (``figures``).
+    - ``beside: {metric: reason}``: metrics that a benchmark must have beside this one, with the same network (none).
+
+    Rows are ``{column: [N, ...]}`` on the CPU. A figure counts the rows whose column of its own name has no NaN; where
+    there is no such column, the rows without NaN in any column.
 
     Attributes:
-        needs: passes of ``Images`` beyond ``generated``.
         card: definition, unit, direction ("higher" | "lower"), source and settings, in words, for the report; of a
-            network that it reads pictures with, the name and ``SharedNetwork.fingerprint()`` of the weights. A metric
-            whose figures need cards of their own has them in a further attribute ``cards``, {figure: card}; so may
-            metrics of the other two kinds.
+            network that it reads pictures with, the name and ``SharedNetwork.fingerprint()`` of the weights.
     """
 
-    needs: frozenset[str]
     card: MetricCard
 
-    def rows(self, batch: "FaceBatch", images: Images) -> dict[str, Tensor]:
-        """{figure: [B]}; NaN where it is not defined for a row (no target, landmarks unknown)."""
+    def read(self, batch: "FaceBatch", images: Images) -> dict[str, Tensor]:
+        """{column: a value [B], or features [B, ...], for each row}; NaN where unknown (no target, no landmarks)."""
         ...
 
 
-class SetMetric(Protocol):
-    """A figure of a whole set, fed batch by batch."""
-
-    needs: frozenset[str]
-    card: MetricCard
-
-    def update(self, batch: "FaceBatch", images: Images) -> None: ...
-
-    def compute(self) -> dict[str, float]:
-        """{figure: value} of everything fed since it was built."""
-        ...
+def needs(metric: Metric) -> frozenset[str]:
+    """The passes of ``Images`` that a metric needs."""
+    found: frozenset[str] = getattr(metric, "needs", frozenset())
+    return found
 
 
-class PooledMetric(Protocol):
-    """A figure of rows together that can be asked of any of them, so that its interval is a bootstrap over subjects.
+def to_8_bit(image: Tensor) -> Tensor:
+    """[-1, 1] -> the 8-bit picture that is saved, as float32 in [0, 1], so that the PNG files give the same figures."""
+    return ((image.float() + 1) * 127.5).round().clamp(0, 255) / 255
 
-    Such as a rank correlation, a ratio of two accuracies, or retrieval among everybody who was fed.
-    """
 
-    needs: frozenset[str]
-    card: MetricCard
-
-    def update(self, batch: "FaceBatch", images: Images) -> None: ...
-
-    def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
-        """{figure: value} of these rows, numbered in the order they were fed; a row may come more than once.
-
-        A SetMetric may have it as well: its figure then gets an interval where somebody asks for one.
-        """
-        ...
-
-    def counts(self) -> dict[str, int]:
-        """{figure: how many of the rows fed it is defined for}."""
-        ...
+def target_labels(batch: "FaceBatch") -> tuple[FaceLabels, ...]:
+    """What each row should show: the target's labels where there is one, else the driver's."""
+    return (batch.driver if batch.target is None else batch.target).labels

@@ -27,8 +27,7 @@ PARTS = {
     "Sampler": "samplers",
     "Trainer": "trainers",
     "Synthesiser": "synthesisers",
-    "RowMetric": "metrics",
-    "SetMetric": "metrics",
+    "Metric": "metrics",
 }
 """Protocol -> registry group; told by name, so that core need not import torch to read a recipe."""
 

@@ -13,7 +13,7 @@ import numpy as np
 from palsykit.atomic import write_text
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_tensor
-from palsykit.interfaces import Images, Synthesiser
+from palsykit.interfaces import Images, Metric, Synthesiser
 from palsykit.run.folder import RunFolder
 from palsykit.run.generate import chosen_pairs, generated
 from palsykit.run.measure import Figure, Statistic, measure, summarise
@@ -54,8 +54,8 @@ def statistics(run: RunFolder, parts: Parts, synthesiser: Synthesiser) -> tuple[
     return measure(metrics, faces, images, parts.settings.generate.batch_size), pairs
 
 
-def built_metrics(parts: Parts) -> dict[str, Any]:
-    """The recipe's metrics, fed nothing yet."""
+def built_metrics(parts: Parts) -> dict[str, Metric]:
+    """The recipe's metrics."""
     return {name: parts.build("metrics", block) for name, block in parts.settings.metrics.items()}
 
 

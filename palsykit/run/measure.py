@@ -4,17 +4,20 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from palsykit.interfaces import FaceBatch, Images, MetricCard
+from palsykit.interfaces import FaceBatch, Images, Metric, MetricCard
 from palsykit.seeds import derive
 
 RESAMPLES = 1000
 Rows = NDArray[np.int64]
+"""Numbers of rows, in the order they were read; one may come more than once."""
+Columns = dict[str, Tensor]
+Figures = Callable[[Columns], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -52,23 +55,58 @@ class Statistic:
     quick: bool = True
 
 
-def measure(metrics: Mapping[str, Any], faces: FaceBatch, images: Images, size: int) -> dict[str, Statistic]:
-    """Feeds N rows to every metric, ``size`` at a time, and gives its figures by name."""
+def measure(metrics: Mapping[str, Metric], faces: FaceBatch, images: Images, size: int) -> dict[str, Statistic]:
+    """The figures, by name, of every metric on N rows, read ``size`` at a time."""
     found: dict[str, Statistic] = {}
     for name, metric in metrics.items():
-        columns: dict[str, list[float]] = {}
-        for start in range(0, len(faces), size):
-            part, passes = faces.rows(start, start + size), images.rows(start, start + size)
-            with torch.no_grad():  # what a frozen network sees in inference mode is not remembered for the next metric
-                if hasattr(metric, "update"):
-                    metric.update(part, passes)
-                else:
-                    for key, column in metric.rows(part, passes).items():
-                        columns.setdefault(key, []).extend(column.float().cpu().tolist())
-        found |= {named(name, key): mean_of(_card(metric, key), column) for key, column in columns.items()}
-        if hasattr(metric, "update"):
-            found |= _together(name, metric, len(faces))
+        figures = statistics(metric, gather(metric, faces, images, size), len(faces))
+        found |= {named(name, key): statistic for key, statistic in figures.items()}
     return found
+
+
+def gather(metric: Metric, faces: FaceBatch, images: Images, size: int) -> Columns:
+    """What a metric reads of N rows, ``size`` at a time: {column: [N, ...]} on the CPU."""
+    parts: dict[str, list[Tensor]] = {}
+    for start in range(0, len(faces), size):
+        with torch.no_grad():  # what a frozen network sees in inference mode is not remembered for the next metric
+            columns = metric.read(faces.rows(start, start + size), images.rows(start, start + size))
+        for key, column in columns.items():
+            parts.setdefault(key, []).append(column.detach().cpu())
+    rows = {key: torch.cat(columns) for key, columns in parts.items()}
+    prepare: Callable[[Columns], Columns] | None = getattr(metric, "prepare", None)
+    return rows if prepare is None else prepare(rows)
+
+
+def statistics(metric: Metric, rows: Columns, count: int) -> dict[str, Statistic]:
+    """A metric's figures of the ``count`` rows that ``gather`` gives.
+
+    Raises:
+        ValueError: for a column of features and no ``figures`` to make something of them.
+    """
+    describe: Callable[[Columns], Mapping[str, MetricCard]] = getattr(metric, "describe", lambda _: {})
+    cards = {**getattr(metric, "cards", {}), **describe(rows)}
+    figures: Figures | None = getattr(metric, "figures", None)
+    if figures is None:
+        if wide := [key for key, column in rows.items() if column.ndim != 1]:
+            raise ValueError(
+                f"{metric.card.name}: {wide[0]} has several values for each row, and there is no figures()"
+            )
+        return {key: mean_of(cards.get(key, metric.card), column.float().tolist()) for key, column in rows.items()}
+
+    # Of rows together: the whole set once, samples when they are asked for.
+    values, everything = figures(rows), np.arange(count).tobytes()
+    in_sample: Figures = getattr(metric, "bootstrap_figures", figures)
+
+    @lru_cache(maxsize=2 * RESAMPLES)
+    def sample(chosen: bytes) -> dict[str, float]:  # a metric's figures are taken one after another
+        numbers = torch.tensor(np.frombuffer(chosen, dtype=np.int64))
+        return in_sample({key: column[numbers] for key, column in rows.items()})
+
+    def of(key: str) -> Callable[[Rows], float]:
+        return lambda chosen: values[key] if (name := chosen.tobytes()) == everything else sample(name)[key]
+
+    quick: bool = getattr(metric, "quick", True)
+    return {key: Statistic(cards.get(key, metric.card), of(key), _defined(rows, key), quick=quick) for key in values}
 
 
 def named(metric: str, figure: str) -> str:
@@ -164,28 +202,7 @@ def mean_of(card: MetricCard, column: list[float]) -> Statistic:
     return Statistic(card, of, int(defined.sum()), column)
 
 
-def _together(name: str, metric: Any, count: int) -> dict[str, Statistic]:
-    """Figures of a SetMetric or PooledMetric that has been fed ``count`` rows."""
-    quick = not hasattr(metric, "compute")
-    everything = np.arange(count)
-    values = metric.figures(everything) if quick else metric.compute()
-    counts = metric.counts() if quick else dict.fromkeys(values, count)
-
-    @lru_cache(maxsize=2 * RESAMPLES)
-    def figures(rows: bytes) -> dict[str, float]:  # a metric's figures are asked for one after another
-        found: dict[str, float] = metric.figures(np.frombuffer(rows, dtype=np.int64))
-        return found
-
-    def of(key: str) -> Callable[[Rows], float]:
-        whole = everything.tobytes()
-        if not hasattr(metric, "figures"):
-            return lambda rows: values[key] if rows.tobytes() == whole else math.nan
-        return lambda rows: values[key] if rows.tobytes() == whole else figures(rows.tobytes())[key]
-
-    return {named(name, key): Statistic(_card(metric, key), of(key), counts[key], quick=quick) for key in values}
-
-
-def _card(metric: Any, figure: str) -> MetricCard:
-    cards: Mapping[str, MetricCard] = getattr(metric, "cards", {})
-    own: MetricCard = metric.card
-    return cards.get(figure, own)
+def _defined(rows: Columns, figure: str) -> int:
+    """How many rows a figure is defined for, as ``Metric`` says."""
+    columns = [rows[figure]] if figure in rows else rows.values()
+    return int(torch.stack([~column[:, None].isnan().flatten(1).any(1) for column in columns]).all(0).sum())

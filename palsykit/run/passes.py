@@ -2,10 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +14,8 @@ from palsykit.atomic import write_text
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import to_pictures, to_tensor
-from palsykit.interfaces import FaceBatch, FaceView, Synthesiser
+from palsykit.interfaces import FaceBatch, FaceView, Metric, Synthesiser
+from palsykit.metrics import needs
 from palsykit.progress import track
 from palsykit.run.generate import read_png, save_png
 from palsykit.seeds import derive
@@ -59,18 +59,18 @@ PASSES = {
 """By the name under which ``Images`` has them and metrics need them."""
 
 
-def check_needs(metrics: dict[str, Any]) -> frozenset[str]:
+def check_needs(metrics: Mapping[str, Metric]) -> frozenset[str]:
     """The passes that metrics need beyond the first.
 
     Raises:
         PalsykitError: for one that core does not make.
     """
-    needs: frozenset[str] = frozenset().union(*(metric.needs for metric in metrics.values())) - {"generated"}
-    if unknown := needs - set(PASSES):
+    found: frozenset[str] = frozenset().union(*map(needs, metrics.values())) - {"generated"}
+    if unknown := found - set(PASSES):
         raise PalsykitError(
             f"metrics need the passes {sorted(unknown)}; core makes {sorted(PASSES)}; use other metrics"
         )
-    return needs
+    return found
 
 
 def kept(

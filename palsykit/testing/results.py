@@ -1,6 +1,5 @@
 """Contracts of metrics, synthesisers, posers, detectors and data sets: what is seen of people and of pictures."""
 
-import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import fields
@@ -17,6 +16,8 @@ from palsykit.faces.records import Rejected
 from palsykit.faces.views import to_pictures
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.interfaces import Conditioning, ConditioningSpec, FaceBatch, FaceView, Images, MetricCard
+from palsykit.metrics import needs
+from palsykit.run.measure import gather, statistics
 from palsykit.testing import modules
 from palsykit.testing.modules import ROWS_APART, SAME, Harness, Tensors, distance
 from palsykit.testing.result import Check, Unmet
@@ -35,7 +36,7 @@ def metric_checks(subject: Subject) -> list[Check]:
     subject.build()
     return [
         ("the card is complete", lambda: card(subject)),
-        ("a figure a row, or of rows together", lambda: _figures(subject, batch, images, rows)),
+        ("an entry for each row, and figures of any rows", lambda: figures_of_rows(subject, batch, images)),
         ("what is unknown is no error", lambda: unknown_rows(subject, batch, images)),
         (
             "the same however it is split into batches",
@@ -44,25 +45,16 @@ def metric_checks(subject: Subject) -> list[Check]:
     ]
 
 
-def measure(metric: Any, batch: FaceBatch, images: Images, step: int) -> dict[str, Tensor]:
-    """Figures of a metric fed ``step`` rows at a time: [B] for a row metric, [1] for one of rows together or a set."""
-    found: dict[str, list[Tensor]] = {}
+def measure(metric: Any, batch: FaceBatch, images: Images, step: int) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """What a metric reads of all rows, ``step`` at a time, {column: [N, ...]}, and its figures of them."""
     with torch.inference_mode():
-        for start in range(0, len(batch), step):
-            part = images.rows(start, start + step)
-            if hasattr(metric, "update"):
-                metric.update(batch.rows(start, start + step), part)
-            else:
-                for name, column in metric.rows(batch.rows(start, start + step), part).items():
-                    found.setdefault(name, []).append(column)
-        if hasattr(metric, "update"):
-            together = metric.compute() if hasattr(metric, "compute") else metric.figures(np.arange(len(batch)))
-            return {name: torch.tensor([float(value)]) for name, value in together.items()}
-    return {name: torch.cat(columns) for name, columns in found.items()}
+        rows = gather(metric, batch, images, step)
+        found = statistics(metric, rows, len(batch))
+        return rows, {name: figure.of(np.arange(len(batch))) for name, figure in found.items()}
 
 
 def card(subject: Subject) -> None:
-    """needs and card, every field filled in."""
+    """card, every field filled in, and needs where there are any."""
     metric = subject.build()
     about = getattr(metric, "card", None)
     if not isinstance(about, MetricCard) or not about.better.startswith(("higher", "lower")):
@@ -73,38 +65,38 @@ def card(subject: Subject) -> None:
         )
     if empty := [name for name in ("name", "definition", "unit", "source") if not getattr(about, name).strip()]:
         raise Unmet("a card that says all", f"nothing in {', '.join(empty)}", "fill it in; the report prints it")
-    if not isinstance(getattr(metric, "needs", None), frozenset) or metric.needs - {f.name for f in fields(Images)}:
-        raise Unmet(
-            "needs, a frozenset of passes that Images has, or an empty one",
-            repr(getattr(metric, "needs", None)),
-            "set needs",
-        )
+    passes = needs(metric)
+    if not isinstance(passes, frozenset) or passes - {f.name for f in fields(Images)}:
+        raise Unmet("needs, a frozenset of passes that Images has, or none", repr(passes), "set needs, or leave it out")
 
 
-def _figures(subject: Subject, batch: FaceBatch, images: Images, rows: int) -> None:
-    metric = subject.build()
-    count = 1 if hasattr(metric, "update") else rows
-    found = measure(metric, batch, images, rows)
-    if not found or any(value.shape != (count,) for value in found.values()):
-        raise Unmet(
-            "{figure: value}" if count == 1 else f"{{figure: [B]}}, here [{rows}]",
-            str({name: list(value.shape) for name, value in found.items()}) if found else "no figure",
-            "return one number a row, under a name",
-        )
-    if hasattr(metric, "counts") and set(metric.counts()) != set(found):
-        raise Unmet(f"counts() of the figures {sorted(found)}", f"{sorted(metric.counts())}", "count the same figures")
+def figures_of_rows(subject: Subject, batch: FaceBatch, images: Images) -> None:
+    """Columns with an entry for each row, and figures of all rows and of some, one of which comes twice."""
+    metric, count = subject.build(), len(batch)
+    with torch.inference_mode():
+        read = metric.read(batch, images)
+        if not read or any(column.shape[:1] != (count,) for column in read.values()):
+            raise Unmet(
+                f"{{column: [B, ...]}}, here [{count}, ...]",
+                str({name: list(column.shape) for name, column in read.items()}) if read else "no column",
+                "let read() return an entry for each row, under a name",
+            )
+        found = statistics(metric, gather(metric, batch, images, count), count)
+        values = [figure.of(rows) for figure in found.values() for rows in (np.arange(count), np.array([0, 0, 2]))]
+    if not found or not all(isinstance(value, float) for value in values):
+        raise Unmet("{figure: float}", repr(values)[:80], "let figures() return one number under each name")
 
 
 def unknown_rows(subject: Subject, batch: FaceBatch, images: Images) -> None:
     """No target, and no landmarks: NaN or a figure, under the same names, and no exception."""
-    names = set(measure(subject.build(), batch, images, len(batch)))
+    names = set(measure(subject.build(), batch, images, len(batch))[1])
     blank = face_batch(len(batch), subject.image_size)
     for face in (blank.identity, blank.driver):
         face.landmarks = torch.full_like(face.landmarks, torch.nan)
         face.labels = tuple(FaceLabels(label.subject) for label in face.labels)  # splits need the subject at least
     for what, odd in (("target", FaceBatch(batch.identity, batch.driver)), ("landmarks and labels", blank)):
         try:
-            found = set(measure(subject.build(), odd, images, len(batch)))
+            found = set(measure(subject.build(), odd, images, len(batch))[1])
         except Exception as error:  # a metric may raise anything
             raise Unmet(
                 f"figures, or NaN, of a batch without {what}",
@@ -116,18 +108,17 @@ def unknown_rows(subject: Subject, batch: FaceBatch, images: Images) -> None:
 
 
 def batches_do_not_count(subject: Subject, batch: FaceBatch, images: Images) -> None:
-    """All at once, or three rows at a time."""
-    once, parts = (measure(subject.build(), batch, images, step) for step in (len(batch), 3))
-    for name, value in once.items():
-        pairs = zip(value.tolist(), parts[name].tolist(), strict=True)
-        if any(
-            not math.isclose(a, b, rel_tol=1e-3, abs_tol=1e-4) and not (math.isnan(a) and math.isnan(b))
-            for a, b in pairs
-        ):
+    """All at once, or three rows at a time, by the same metric, which remembers nothing of the first time."""
+    metric = subject.build()
+    (rows, once), (again, parts) = (measure(metric, batch, images, step) for step in (len(batch), 3))
+    pairs = [(name, column, again[name]) for name, column in rows.items()]
+    pairs += [(name, torch.tensor(value), torch.tensor(parts[name])) for name, value in once.items()]
+    for name, one, other in pairs:
+        if not torch.allclose(one.double(), other.double(), rtol=1e-3, atol=1e-4, equal_nan=True):
             raise Unmet(
                 "figures that do not depend on the batch size",
                 f"{name} differs",
-                "let a row's figure read its own row only; a set's compute() all that was fed",
+                "let read() keep nothing, and let each row depend on itself only; figures() sees all rows",
             )
 
 

@@ -13,6 +13,7 @@ from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch
 from palsykit.interfaces import FaceBatch, Images, Synthesiser
+from palsykit.metrics import needs
 from palsykit.run.evaluate import built_metrics
 from palsykit.run.generate import row_seed
 from palsykit.run.measure import Statistic, measure
@@ -55,7 +56,7 @@ class Examination:
         """The judges' figures of pictures, by name; metrics whose passes are not there are left out."""
         there = {name for name in self.needs if getattr(images, name) is not None}
         metrics = {
-            name: metric for name, metric in built_metrics(self.judges).items() if metric.needs <= {FIRST, *there}
+            name: metric for name, metric in built_metrics(self.judges).items() if needs(metric) <= {FIRST, *there}
         }
         return measure(metrics, self.faces, images, self.judges.settings.generate.batch_size)
 

@@ -15,6 +15,7 @@ from palsykit.recipe.overrides import apply
 from palsykit.recipe.parts import Checker
 from palsykit.recipe.problems import KeyPath, Problem, RecipeError, describe, dotted, nearest
 from palsykit.recipe.read import Tree, displayed
+from palsykit.registry import registry
 from palsykit.resources import locate
 from palsykit_benchmark.compose import below, layered, resolved, with_data, with_values
 from palsykit_benchmark.schema import Benchmark, FigureBlock, SplitData
@@ -178,16 +179,19 @@ class _Reader:
         return recipe
 
     def _check_judges(self, recipe: Recipe) -> None:
-        """FID is biased for few pictures, so KID of the same features stands beside it."""
+        """A metric that needs another beside it, as its class says, has it, of the same network."""
         metrics = recipe.settings.metrics
         if not metrics:
             self._complain(("judges",), "no metrics", "one or more, such as psnr: {use: psnr}")
-        beside = {str(block.parameters.get("network")) for block in metrics.values() if block.use == "kid"}
+        there = {(block.use, str(block.parameters.get("network"))) for block in metrics.values()}
         for name, block in metrics.items():
             network = str(block.parameters.get("network"))
-            if block.use == "fid" and network not in beside:
-                expected = f"KID beside it, kid: {{use: kid, network: {network}}}: FID is biased for few pictures"
-                self._complain(("judges",), f"the metric {name} without KID", expected)
+            beside: dict[str, str] = getattr(registry().get("metrics", block.use).load(), "beside", {})
+            for other, reason in beside.items():
+                if (other, network) not in there:
+                    shown = other.upper()
+                    expected = f"{shown} beside it, {other}: {{use: {other}, network: {network}}}: {reason}"
+                    self._complain(("judges",), f"the metric {name} without {shown}", expected)
 
     def _jobs(self, system: str, data: str, size: int | None) -> Iterable[Job]:
         here = ("systems", system)

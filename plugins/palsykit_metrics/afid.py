@@ -1,14 +1,14 @@
 """aFID: what is lost when a synthesised face is synthesised once more (CFCPalsy, arXiv:2409.07271, figure 4)."""
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
+from palsykit_metrics.features import true_and_generated
 from palsykit_metrics.frechet import frechet, resampled
 from palsykit_metrics.reading import called, comparability, embeddings
 
@@ -34,6 +34,8 @@ class Afid:
         ValueError: for a network without embedding, or no reading.
     """
 
+    quick = False
+
     def __init__(
         self,
         *,
@@ -51,38 +53,33 @@ class Afid:
         self.needs = frozenset(PASSES[reading] for reading in readings)
         self.cards = {reading: _card(reading, network, width) for reading in readings}
         self.card = self.cards[readings[0]]
-        self._network = network
-        self._pairs: dict[str, list[tuple[Tensor, Tensor]]] = {reading: [] for reading in readings}
+        self._network, self._width, self._readings = network, width, readings
 
-    def update(self, batch: FaceBatch, images: Images) -> None:
-        """Counts a batch; one without originals or without the second synthesis is left out."""
-        for reading, pairs in self._pairs.items():
-            original = batch.target if reading == "self2" else batch.identity
-            again = getattr(images, PASSES[reading])
-            if original is not None and again is not None:
-                pairs.append((embeddings(self._network, original.image).cpu(), embeddings(self._network, again).cpu()))
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+        """{reading: embeddings [B, 2, D] of originals and second synthesis}; NaN without one of them."""
+        return {reading: self._pairs(reading, batch, images) for reading in self._readings}
 
-    def compute(self) -> dict[str, float]:
+    def _pairs(self, reading: str, batch: FaceBatch, images: Images) -> Tensor:
+        original = batch.target if reading == "self2" else batch.identity
+        again = getattr(images, PASSES[reading])
+        if original is None or again is None:
+            return torch.full((len(batch), 2, self._width), torch.nan)
+        return torch.stack([embeddings(self._network, image).cpu() for image in (original.image, again)], 1)
+
+    def figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
         """{reading: value}; NaN of fewer than two pictures, which have no covariance."""
-        return {reading: self._distance(reading, np.arange(_count(p)), frechet) for reading, p in self._pairs.items()}
+        return self._distances(rows, frechet)
 
-    def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
-        """The same of some of the pictures, numbered in the order they were fed.
+    def bootstrap_figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
+        """The same, faster for few pictures.
 
         Its bias grows as pictures become fewer; resampling repeats some, so bootstrap values lie above the figure.
         """
-        return {reading: self._distance(reading, rows, resampled) for reading in self._pairs}
+        return self._distances(rows, resampled)
 
-    def _distance(self, reading: str, rows: NDArray[np.int64], distance: Callable[[Tensor, Tensor], float]) -> float:
-        pairs = self._pairs[reading]
-        if len(rows) < 2 or not pairs:
-            return float("nan")
-        original, again = (torch.cat([pair[side] for pair in pairs])[torch.tensor(rows)] for side in range(2))
-        return distance(original, again)
-
-
-def _count(pairs: list[tuple[Tensor, Tensor]]) -> int:
-    return sum(len(original) for original, _ in pairs)
+    def _distances(self, rows: dict[str, Tensor], distance: Callable[[Tensor, Tensor], float]) -> dict[str, float]:
+        pairs = {reading: true_and_generated(rows[reading]) for reading in self._readings}
+        return {reading: distance(*pair) if len(pair[0]) > 1 else math.nan for reading, pair in pairs.items()}
 
 
 def _card(reading: str, network: Network | str, width: int) -> MetricCard:

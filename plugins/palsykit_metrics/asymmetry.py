@@ -4,15 +4,19 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
+from torch import Tensor
 
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
+from palsykit.metrics import target_labels
 from palsykit_metrics.asymmetry_index import Asymmetry
-from palsykit_metrics.reading import asked, called, points
+from palsykit_metrics.reading import called, points
 
 Values = NDArray[np.float64]
+_NUMBERS = {name: float(number) for number, name in enumerate(EXPRESSIONS)}
 _SIGN = {Side.LEFT: 1.0, Side.RIGHT: -1.0, Side.NONE: 0.0}
 
 
@@ -29,8 +33,6 @@ class AsymmetryAgreement:
         network: the landmark network.
         least_severity: House-Brackmann grade from which the index should name the side.
     """
-
-    needs: frozenset[str] = frozenset()
 
     def __init__(self, *, network: Network | str = "points", least_severity: float = 3.0):
         self.network, self.least_severity = network, least_severity
@@ -62,53 +64,47 @@ class AsymmetryAgreement:
                 "lower",
             ),
         }
-        self._asked: list[float] = []
-        self._measured: list[float] = []
-        self._labels: list[FaceLabels] = []
 
-    def update(self, batch: FaceBatch, images: Images) -> None:
-        """Measures generated and true pictures."""
-        labels = asked(batch)
-        self._labels += labels
-        self._measured += indices(points(self.network, images.generated).cpu().numpy(), labels)
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+        """Of each row what its figure is made of, NaN where unknown: pairs, or a value.
+
+        {"asymmetry_spearman": indices asked for and measured, "asymmetry_grade_spearman": signed grade less one and
+        number of the expression, "asymmetry_side": whether the side is right, "asymmetry_error": % of the eye distance}
+        """
+        labels = target_labels(batch)
+        measured = np.array(indices(points(self.network, images.generated).cpu().numpy(), labels))
+        wanted = np.array(self._indices_of_target(batch))
+        grade = np.array([_signed_grade(face) for face in labels])
+        expression = [_NUMBERS.get(face.expression or "", math.nan) for face in labels]
+        right = np.where(np.abs(grade) + 1 >= self.least_severity, np.sign(measured) == np.sign(grade), math.nan)
+        columns = {
+            "asymmetry_spearman": np.stack([wanted, measured], 1),
+            "asymmetry_grade_spearman": np.stack([grade, expression], 1),
+            "asymmetry_side": right,
+            "asymmetry_error": np.abs(measured - wanted),
+        }
+        return {name: torch.from_numpy(column) for name, column in columns.items()}
+
+    def _indices_of_target(self, batch: FaceBatch) -> list[float]:
         if batch.target is None:
-            self._asked += [math.nan] * len(batch)
-            return
+            return [math.nan] * len(batch)
         truth = batch.target.landmarks.cpu().numpy()
         if np.isnan(truth).any():
             truth = np.where(np.isnan(truth), points(self.network, batch.target.image).cpu().numpy(), truth)
-        self._asked += indices(truth, labels)
+        return indices(truth, target_labels(batch))
 
-    def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
+    def figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
         """The four figures that the cards define; NaN where fewer than two values differ."""
-        wanted, found = np.array(self._asked)[rows], np.array(self._measured)[rows]
-        grade, names, counts = self._graded()
+        values = {name: column.numpy() for name, column in rows.items()}
+        wanted, measured = values["asymmetry_spearman"].T
+        grade, expression = values["asymmetry_grade_spearman"].T
+        each = [expression == number for number in _NUMBERS.values()]
         return {
-            "asymmetry_spearman": spearman(wanted, found),
-            "asymmetry_grade_spearman": _mean(
-                [spearman(grade[rows][names[rows] == name], found[names[rows] == name]) for name in EXPRESSIONS]
-            ),
-            "asymmetry_side": _mean((np.sign(found) == np.sign(grade[rows]))[counts[rows]]),
-            "asymmetry_error": 100 * _mean(np.abs(found - wanted)),
+            "asymmetry_spearman": spearman(wanted, measured),
+            "asymmetry_grade_spearman": _mean([spearman(grade[chosen], measured[chosen]) for chosen in each]),
+            "asymmetry_side": _mean(values["asymmetry_side"]),
+            "asymmetry_error": 100 * _mean(values["asymmetry_error"]),
         }
-
-    def counts(self) -> dict[str, int]:
-        """Rows whose asymmetry is known, whose grade is known with one of the eight expressions, that have a side."""
-        grade, names, counts = self._graded()
-        pairs = int((~np.isnan(self._asked) & ~np.isnan(self._measured)).sum())
-        graded = int((~np.isnan(grade) & np.isin(names, list(EXPRESSIONS))).sum())
-        return {
-            "asymmetry_spearman": pairs,
-            "asymmetry_grade_spearman": graded,
-            "asymmetry_side": int(counts.sum()),
-            "asymmetry_error": pairs,
-        }
-
-    def _graded(self) -> tuple[Values, NDArray[np.str_], NDArray[np.bool_]]:
-        """Signed grade less one, expression, and whether the side is to be named, of every row."""
-        grade = np.array([_signed_grade(labels) for labels in self._labels])
-        names = np.array([labels.expression or "" for labels in self._labels])
-        return grade, names, np.abs(grade) + 1 >= self.least_severity
 
 
 def indices(landmarks: NDArray[np.floating], labels: Sequence[FaceLabels]) -> list[float]:
@@ -135,7 +131,7 @@ def _signed_grade(labels: FaceLabels) -> float:
     return _SIGN[labels.side] * (labels.severity - 1)
 
 
-def _mean(values: Values | NDArray[np.bool_] | list[float]) -> float:
+def _mean(values: Values | list[float]) -> float:
     """The mean of what is defined."""
     defined = np.asarray(values, dtype=np.float64)
     defined = defined[~np.isnan(defined)]

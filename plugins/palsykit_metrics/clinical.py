@@ -7,8 +7,9 @@ from torch import Tensor
 
 from palsykit.faces.vocabulary import Side
 from palsykit.interfaces import FaceBatch, FaceView, Images, MetricCard, Network
+from palsykit.metrics import target_labels
 from palsykit_metrics.asymmetry_index import commissure_excursion, facial_asymmetry_index
-from palsykit_metrics.reading import asked, called, points
+from palsykit_metrics.reading import called, points
 
 Values = NDArray[np.float64]
 _UNIT = "% of the outer eye distance"
@@ -26,8 +27,6 @@ class FacialAsymmetry:
         network: the landmark network.
     """
 
-    needs: frozenset[str] = frozenset()
-
     def __init__(self, *, network: Network | str = "points"):
         self._network = network
         self.card = MetricCard(
@@ -40,7 +39,7 @@ class FacialAsymmetry:
             note=_WARNING,
         )
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
         """{"facial_asymmetry_error": [B]}; NaN without a target."""
         if batch.target is None:
             return {"facial_asymmetry_error": _undefined(batch)}
@@ -60,8 +59,6 @@ class CommissureExcursion:
     Args:
         network: the landmark network.
     """
-
-    needs: frozenset[str] = frozenset()
 
     def __init__(self, *, network: Network | str = "points"):
         self._network = network
@@ -85,7 +82,7 @@ class CommissureExcursion:
             )
         }
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
         """{"commissure_excursion_error": [B], "commissure_excursion_affected": [B]}; NaN without target or rest."""
         names = ("commissure_excursion_error", "commissure_excursion_affected")
         if batch.target is None:
@@ -95,7 +92,7 @@ class CommissureExcursion:
         wanted = commissure_excursion(_known(self._network, batch.target), rest)
         found = commissure_excursion(_found(self._network, images.generated), rest)
         right, left = np.abs(found.right - wanted.right), np.abs(found.left - wanted.left)
-        sides = [face.side for face in asked(batch)]
+        sides = [face.side for face in target_labels(batch)]
         affected = np.select(
             [[side is Side.RIGHT for side in sides], [side is Side.LEFT for side in sides]], [right, left]
         )

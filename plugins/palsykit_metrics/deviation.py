@@ -23,8 +23,6 @@ class ExpressionCosine:
         ValueError: for embeddings of two widths.
     """
 
-    needs: frozenset[str] = frozenset()
-
     def __init__(self, *, face: Network | str = "expression", identity: Network | str = "recognition"):
         width, other = (getattr(network, "embedding_width", None) for network in (face, identity))
         if width is None or width != other:
@@ -49,7 +47,7 @@ class ExpressionCosine:
             )
         }
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
         """{"expression_cosine": [B], NaN without a target, "expression_cosine_to_identity": [B]}."""
         generated = self._deviation(images.generated)
         to_identity = F.cosine_similarity(generated, self._deviation(batch.identity.image))

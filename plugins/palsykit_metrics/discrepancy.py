@@ -1,15 +1,17 @@
 """KID and CMMD: maximum mean discrepancies between the features of generated and of true pictures."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics.image.kid import poly_mmd
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
 from palsykit.seeds import generator
-from palsykit_metrics.features import Features
+from palsykit_metrics.features import count_pictures, extractor, read_features, true_and_generated
 
 SIGMA, SCALE = 10.0, 1000.0
 """Of CMMD: the bandwidth of its kernel, and what its figure is multiplied by."""
@@ -31,50 +33,45 @@ class Kid:
         subset_size: pictures of each kind in a draw.
     """
 
-    needs: frozenset[str] = frozenset()
+    quick = False
 
     def __init__(self, *, network: Network | str = "recognition", subsets: int = 100, subset_size: int = 1000):
         if subsets < 1 or subset_size < 2:
             raise ValueError(f"kid: subsets {subsets} of {subset_size}; expected one or more, of two pictures or more")
-        self._features, self._subsets, self._size = Features(network), subsets, subset_size
-
-    @property
-    def card(self) -> MetricCard:
-        """Says how many pictures there are by now."""
-        whole = len(self._features) <= self._size
-        draws = "one estimate of all" if whole else f"mean of {self._subsets} subsets of {self._size}"
-        return MetricCard(
+        self._network, self._subsets, self._size = network, subsets, subset_size
+        self.card = MetricCard(
             name="KID",
             definition="unbiased squared maximum mean discrepancy of the features of generated and of true pictures, "
             "E k(x, x') + E k(y, y') - 2 E k(x, y), kernel k(x, y) = (x y / D + 1)^3",
             unit="squared MMD",
             better="lower",
-            source=f"Binkowski et al., arXiv:1801.01401; torchmetrics poly_mmd; {self._features.extractor}",
-            note=f"{self._features.counted}; {draws}; {PAIRED}",
+            source=f"Binkowski et al., arXiv:1801.01401; torchmetrics poly_mmd; {extractor(network)}",
+            note=PAIRED,
         )
 
-    def update(self, batch: FaceBatch, images: Images) -> None:
-        """Counts a batch; one without a target is left out."""
-        self._features.add(batch, images)
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+        """{"features": [B, 2, D]}."""
+        return read_features(self._network, batch, images)
 
-    def compute(self) -> dict[str, float]:
-        """{"kid": value}; NaN of fewer than two pictures."""
-        return self.figures(np.arange(len(self._features)))
+    def describe(self, rows: dict[str, Tensor]) -> dict[str, MetricCard]:
+        """How many pictures there are, and how many draws."""
+        count, note = count_pictures(rows)
+        draws = "one estimate of all" if count <= self._size else f"mean of {self._subsets} subsets of {self._size}"
+        return {"kid": replace(self.card, note=f"{note}; {draws}; {PAIRED}")}
 
-    def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
-        """{"kid": value} of some of the pictures, numbered as fed; repeated rows raise it."""
-        if len(self._features) < 2 or len(rows) < 2:
-            return {"kid": float("nan")}
-        chosen = torch.tensor(rows)
-        real, generated = self._features.real[chosen], self._features.generated[chosen]
-        count = len(rows)
+    def figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
+        """{"kid": value}; NaN of fewer than two pictures. Repeated rows raise it."""
+        true, generated = true_and_generated(rows["features"])
+        count = len(true)
+        if count < 2:
+            return {"kid": math.nan}
         if count <= self._size:
-            return {"kid": float(poly_mmd(real, generated))}
+            return {"kid": float(poly_mmd(true, generated))}
         stream = generator("kid")
         draws = (
             [torch.randperm(count, generator=stream)[: self._size] for _ in range(2)] for _ in range(self._subsets)
         )
-        return {"kid": float(np.mean([float(poly_mmd(real[a], generated[b])) for a, b in draws]))}
+        return {"kid": float(np.mean([float(poly_mmd(true[a], generated[b])) for a, b in draws]))}
 
 
 class Cmmd:
@@ -89,49 +86,46 @@ class Cmmd:
         network: whose features.
     """
 
-    needs: frozenset[str] = frozenset()
+    quick = False
 
     def __init__(self, *, network: Network | str = "recognition"):
-        self._features = Features(network)
-
-    @property
-    def card(self) -> MetricCard:
-        """Of the released code's estimator."""
-        return self._card("CMMD", "over all pairs, those of a picture with itself as well, as the released code", "")
-
-    @property
-    def cards(self) -> dict[str, MetricCard]:
-        """Of the unbiased estimator."""
-        words = "without the pairs of a picture with itself"
-        return {"cmmd_unbiased": self._card("CMMD, unbiased", words, f"; {PAIRED}")}
-
-    def _card(self, name: str, pairs: str, note: str) -> MetricCard:
-        return MetricCard(
-            name=name,
-            definition="1000 (E k(x, x') + E k(y, y') - 2 E k(x, y)) of the normalised features of generated and of "
-            f"true pictures, {pairs}; k(x, y) = exp(-||x - y||^2 / (2 sigma^2)), sigma 10",
+        self._network = network
+        definition = "1000 (E k(x, x') + E k(y, y') - 2 E k(x, y)) of the normalised features of generated and of true "
+        definition += "pictures,"
+        kernel = "k(x, y) = exp(-||x - y||^2 / (2 sigma^2)), sigma 10"
+        self.card = MetricCard(
+            name="CMMD",
+            definition=f"{definition} over all pairs, those of a picture with itself as well, as the released code; "
+            f"{kernel}",
             unit="1000 squared MMD",
             better="lower",
-            source=f"Jayasumana et al., arXiv:2401.09603; {self._features.extractor}; the paper's are CLIP's",
-            note=self._features.counted + note,
+            source=f"Jayasumana et al., arXiv:2401.09603; {extractor(network)}; the paper's are CLIP's",
         )
+        words = f"{definition} without the pairs of a picture with itself; {kernel}"
+        unbiased = replace(self.card, name="CMMD, unbiased", definition=words, note=PAIRED)
+        self.cards = {"cmmd_unbiased": unbiased}
 
-    def update(self, batch: FaceBatch, images: Images) -> None:
-        """Counts a batch; one without a target is left out."""
-        self._features.add(batch, images)
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+        """{"features": [B, 2, D]}."""
+        return read_features(self._network, batch, images)
 
-    def compute(self) -> dict[str, float]:
-        """{"cmmd": value, "cmmd_unbiased": value}; NaN of fewer than two pictures."""
-        return self.figures(np.arange(len(self._features)))
+    def describe(self, rows: dict[str, Tensor]) -> dict[str, MetricCard]:
+        """How many pictures there are."""
+        _, note = count_pictures(rows)
+        unbiased = self.cards["cmmd_unbiased"]
+        return {
+            "cmmd": replace(self.card, note=note),
+            "cmmd_unbiased": replace(unbiased, note=f"{note}; {unbiased.note}"),
+        }
 
-    def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
-        """The two estimates of some of the pictures, numbered as fed; repeated rows raise them."""
-        if len(self._features) < 2 or len(rows) < 2:
-            return {"cmmd": float("nan"), "cmmd_unbiased": float("nan")}
-        chosen = torch.tensor(rows)
-        x, y = (F.normalize(part[chosen], dim=1) for part in (self._features.real, self._features.generated))
+    def figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
+        """{"cmmd": value, "cmmd_unbiased": value}; NaN of fewer than two pictures. Repeated rows raise them."""
+        pair = true_and_generated(rows["features"])
+        count = len(pair[0])
+        if count < 2:
+            return {"cmmd": math.nan, "cmmd_unbiased": math.nan}
+        x, y = (F.normalize(part, dim=1) for part in pair)
         kxx, kyy, kxy = gaussian(x, x), gaussian(y, y), gaussian(x, y)
-        count = len(rows)
         apart = sum(float(k.sum() - k.trace()) / (count * (count - 1)) for k in (kxx, kyy))
         cross = 2 * float(kxy.mean())
         return {

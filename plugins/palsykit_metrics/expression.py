@@ -3,12 +3,13 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 from torch import Tensor
 
 from palsykit.faces.classes import EXPRESSION_CLASSES, UNKNOWN, expression_class
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.reading import asked, called, logits
+from palsykit.metrics import target_labels
+from palsykit_metrics.reading import called, logits
 
 
 class ExpressionAccuracy:
@@ -20,8 +21,6 @@ class ExpressionAccuracy:
     Args:
         network: one with a head "expression"; better none that the synthesis was conditioned or trained with.
     """
-
-    needs: frozenset[str] = frozenset()
 
     def __init__(self, *, network: Network | str = "expression"):
         self.network = network
@@ -44,21 +43,19 @@ class ExpressionAccuracy:
                 note="the judge's own errors cancel; it may exceed 1",
             )
         }
-        self._generated: list[float] = []
-        self._truth: list[float] = []
 
-    def update(self, batch: FaceBatch, images: Images) -> None:
-        """Judges generated and, where there are any, true pictures."""
-        wanted = [expression_class(labels) for labels in asked(batch)]
-        self._generated += _hits(logits(self.network, images.generated, "expression"), wanted)
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+        """{"expression_accuracy": hits [B] in generated pictures, "true": hits [B] in true ones}; NaN where unknown."""
+        wanted = [expression_class(labels) for labels in target_labels(batch)]
+        generated = _hits(logits(self.network, images.generated, "expression"), wanted)
         if batch.target is None:
-            self._truth += [math.nan] * len(batch)
-        else:
-            self._truth += _hits(logits(self.network, batch.target.image, "expression"), wanted)
+            return {"expression_accuracy": generated, "true": torch.full_like(generated, torch.nan)}
+        true = _hits(logits(self.network, batch.target.image, "expression"), wanted)
+        return {"expression_accuracy": generated, "true": true}
 
-    def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
+    def figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
         """{"expression_accuracy": share, "expression_accuracy_relative": quotient}; NaN where not defined."""
-        generated, truth = (np.array(hits)[rows] for hits in (self._generated, self._truth))
+        generated, truth = (rows[name].numpy() for name in ("expression_accuracy", "true"))
         both = ~np.isnan(generated) & ~np.isnan(truth)
         right = truth[both].sum()
         return {
@@ -66,20 +63,12 @@ class ExpressionAccuracy:
             "expression_accuracy_relative": float(generated[both].sum() / right) if right else math.nan,
         }
 
-    def counts(self) -> dict[str, int]:
-        """Rows with one of the eight expressions, and those of them that have a true picture."""
-        generated, truth = np.array(self._generated), np.array(self._truth)
-        known = ~np.isnan(generated)
-        return {
-            "expression_accuracy": int(known.sum()),
-            "expression_accuracy_relative": int((known & ~np.isnan(truth)).sum()),
-        }
-
 
 _COUNT = len(EXPRESSION_CLASSES)
 
 
-def _hits(scores: Tensor, wanted: list[int]) -> list[float]:
+def _hits(scores: Tensor, wanted: list[int]) -> Tensor:
     """1 where the highest score is the class asked for, 0 where not, NaN where no known class was."""
     found = scores.argmax(dim=-1).tolist()
-    return [math.nan if want == UNKNOWN else float(want == seen) for want, seen in zip(wanted, found, strict=True)]
+    hits = [math.nan if want == UNKNOWN else float(want == seen) for want, seen in zip(wanted, found, strict=True)]
+    return torch.tensor(hits, dtype=torch.float64)

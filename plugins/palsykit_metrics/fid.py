@@ -1,11 +1,13 @@
 """FID with any network's features: the Frechet distance between generated and true pictures."""
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
+import math
+from dataclasses import replace
+from typing import ClassVar
+
+from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.features import FEW, Features
+from palsykit_metrics.features import FEW, count_pictures, extractor, read_features, true_and_generated
 from palsykit_metrics.frechet import frechet, resampled
 
 
@@ -19,38 +21,38 @@ class Fid:
         network: whose features; only FID's own Inception gives figures that compare with published ones.
     """
 
-    needs: frozenset[str] = frozenset()
+    quick = False
+    beside: ClassVar[dict[str, str]] = {"kid": "FID is biased for few pictures"}
 
     def __init__(self, *, network: Network | str = "recognition"):
-        self._features = Features(network)
-
-    @property
-    def card(self) -> MetricCard:
-        """Says how many pictures there are by now, and whether that is too few."""
-        few = len(self._features) < FEW
-        return MetricCard(
-            name="FID (biased)" if few else "FID",
+        self._network = network
+        self.card = MetricCard(
+            name="FID",
             definition="Frechet distance of the features of generated and of true pictures: "
             "||m1 - m2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))",
             unit="squared feature units",
             better="lower",
-            source=f"Heusel et al., arXiv:1706.08500, eq. 6; torchmetrics; {self._features.extractor}",
-            note=self._features.counted + (f"; BIASED upwards under {FEW:,}: read KID beside it" if few else ""),
+            source=f"Heusel et al., arXiv:1706.08500, eq. 6; torchmetrics; {extractor(network)}",
         )
 
-    def update(self, batch: FaceBatch, images: Images) -> None:
-        """Counts a batch; one without a target is left out."""
-        self._features.add(batch, images)
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+        """{"features": [B, 2, D]}."""
+        return read_features(self._network, batch, images)
 
-    def compute(self) -> dict[str, float]:
+    def describe(self, rows: dict[str, Tensor]) -> dict[str, MetricCard]:
+        """How many pictures there are, and whether that is too few."""
+        count, note = count_pictures(rows)
+        if count >= FEW:
+            return {"fid": replace(self.card, note=note)}
+        note = f"{note}; BIASED upwards under {FEW:,}: read KID beside it"
+        return {"fid": replace(self.card, name="FID (biased)", note=note)}
+
+    def figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
         """{"fid": value}; NaN of fewer than two pictures, which have no covariance."""
-        if len(self._features) < 2:
-            return {"fid": float("nan")}
-        return {"fid": frechet(self._features.real, self._features.generated)}
+        true, generated = true_and_generated(rows["features"])
+        return {"fid": frechet(true, generated) if len(true) > 1 else math.nan}
 
-    def figures(self, rows: NDArray[np.int64]) -> dict[str, float]:
-        """{"fid": value} of some of the pictures, numbered as fed, for a bootstrap; repeated rows raise its bias."""
-        if len(self._features) < 2 or len(rows) < 2:
-            return {"fid": float("nan")}
-        chosen = torch.tensor(rows)
-        return {"fid": resampled(self._features.real[chosen], self._features.generated[chosen])}
+    def bootstrap_figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
+        """The same, faster for few pictures; repeated rows raise its bias."""
+        true, generated = true_and_generated(rows["features"])
+        return {"fid": resampled(true, generated) if len(true) > 1 else math.nan}

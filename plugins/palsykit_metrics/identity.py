@@ -18,8 +18,6 @@ class IdentitySimilarity:
         network: the recognition network.
     """
 
-    needs: frozenset[str] = frozenset()
-
     def __init__(self, *, network: Network | str = "recognition"):
         self.network = network
         self.card = MetricCard(
@@ -32,7 +30,7 @@ class IdentitySimilarity:
             "it is a condition or a loss",
         )
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
         """{"identity_similarity": [B], "identity_similarity_to_target": [B], NaN without a target}."""
         generated = embeddings(self.network, images.generated)
         with_identity = cosine_similarity(generated, embeddings(self.network, batch.identity.image))

@@ -21,8 +21,6 @@ class LandmarkError:
         network: the landmark network.
     """
 
-    needs: frozenset[str] = frozenset()
-
     def __init__(self, *, network: Network | str = "points"):
         self.network = network
         self.card = MetricCard(
@@ -35,7 +33,7 @@ class LandmarkError:
             note="holds the network's own error, which it makes on real pictures too",
         )
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
         """{"landmark_error": [B]}; NaN without a target."""
         if batch.target is None:
             return {"landmark_error": torch.full((len(batch),), torch.nan)}

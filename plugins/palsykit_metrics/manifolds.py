@@ -1,15 +1,19 @@
 """Precision, recall, density and coverage: whether generated pictures lie among true ones, and the other way round."""
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.features import Features
+from palsykit_metrics.features import count_pictures, extractor, read_features, true_and_generated
 
 _ALIKE = "a ball around a picture reaches its k-th nearest neighbour of its own kind (Euclidean, itself not counted)"
-_RESAMPLED = "no interval: a resampled picture would be its own neighbour"
+_NOTE = (
+    "depends on the number of pictures: compare equal numbers; equal pictures leave balls of radius 0; no interval: a "
+    "resampled picture would be its own neighbour"
+)
 
 
 class PrecisionRecall:
@@ -23,38 +27,43 @@ class PrecisionRecall:
         neighbours: k; the paper's is 3.
     """
 
-    needs: frozenset[str] = frozenset()
+    quick = False
 
     def __init__(self, *, network: Network | str = "recognition", neighbours: int = 3):
-        self._features, self._k = Features(network), _positive("precision_recall", neighbours)
+        self._network, self._k = network, _positive("precision_recall", neighbours)
+        self.card = MetricCard(
+            name="Precision",
+            definition="share of generated pictures that lie in a ball around any true one; "
+            f"{_ALIKE}, k = {neighbours}",
+            unit="0 to 1",
+            better="higher",
+            source=f"Kynkaanniemi et al., arXiv:1904.06991; {extractor(network)}",
+            note=_NOTE,
+        )
+        words = f"share of true pictures that lie in a ball around any generated one; {_ALIKE}, k = {neighbours}"
+        self.cards = {"recall": replace(self.card, name="Recall", definition=words)}
 
-    @property
-    def card(self) -> MetricCard:
-        """Of precision."""
-        return self._card("Precision", "generated pictures that lie in a ball around any true one")
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+        """{"features": [B, 2, D]}."""
+        return read_features(self._network, batch, images)
 
-    @property
-    def cards(self) -> dict[str, MetricCard]:
-        """Of recall."""
-        return {"recall": self._card("Recall", "true pictures that lie in a ball around any generated one")}
+    def describe(self, rows: dict[str, Tensor]) -> dict[str, MetricCard]:
+        """How many pictures there are."""
+        return _counted(rows, precision=self.card, **self.cards)
 
-    def _card(self, name: str, share: str) -> MetricCard:
-        source = f"Kynkaanniemi et al., arXiv:1904.06991; {self._features.extractor}"
-        return _card(name, f"share of {share}; {_ALIKE}, k = {self._k}", "0 to 1", source, self._features)
-
-    def update(self, batch: FaceBatch, images: Images) -> None:
-        """Counts a batch; one without a target is left out."""
-        self._features.add(batch, images)
-
-    def compute(self) -> dict[str, float]:
+    def figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
         """{"precision": share, "recall": share}; NaN of no more than k pictures."""
-        if len(self._features) <= self._k:
+        true, generated = true_and_generated(rows["features"])
+        if len(true) <= self._k:
             return {"precision": math.nan, "recall": math.nan}
-        real, generated = self._features.real, self._features.generated
         return {
-            "precision": float(inside(real, generated, self._k).any(dim=0).double().mean()),
-            "recall": float(inside(generated, real, self._k).any(dim=0).double().mean()),
+            "precision": float(inside(true, generated, self._k).any(dim=0).double().mean()),
+            "recall": float(inside(generated, true, self._k).any(dim=0).double().mean()),
         }
+
+    def bootstrap_figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
+        """None: a picture that was drawn twice would be its own neighbour."""
+        return {"precision": math.nan, "recall": math.nan}
 
 
 class DensityCoverage:
@@ -69,41 +78,44 @@ class DensityCoverage:
         neighbours: k; the paper's is 5.
     """
 
-    needs: frozenset[str] = frozenset()
+    quick = False
 
     def __init__(self, *, network: Network | str = "recognition", neighbours: int = 5):
-        self._features, self._k = Features(network), _positive("density_coverage", neighbours)
+        self._network, self._k = network, _positive("density_coverage", neighbours)
+        self.card = MetricCard(
+            name="Density",
+            definition="true pictures' balls that a generated picture lies in, over k, the mean over generated pictures"
+            f"; {_ALIKE}, k = {neighbours}",
+            unit="0 and more; 1 for sets that are alike",
+            better="higher",
+            source=f"Naeem et al., arXiv:2002.09797; {extractor(network)}",
+            note=_NOTE,
+        )
+        words = f"share of true pictures with a generated one in their ball; {_ALIKE}, k = {neighbours}"
+        self.cards = {"coverage": replace(self.card, name="Coverage", definition=words, unit="0 to 1")}
 
-    @property
-    def card(self) -> MetricCard:
-        """Of density."""
-        words = "true pictures' balls that a generated picture lies in, over k, the mean over generated pictures"
-        return self._card("Density", words, "0 and more; 1 for sets that are alike")
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+        """{"features": [B, 2, D]}."""
+        return read_features(self._network, batch, images)
 
-    @property
-    def cards(self) -> dict[str, MetricCard]:
-        """Of coverage."""
-        return {
-            "coverage": self._card("Coverage", "share of true pictures with a generated one in their ball", "0 to 1")
-        }
+    def describe(self, rows: dict[str, Tensor]) -> dict[str, MetricCard]:
+        """How many pictures there are."""
+        return _counted(rows, density=self.card, **self.cards)
 
-    def _card(self, name: str, words: str, unit: str) -> MetricCard:
-        source = f"Naeem et al., arXiv:2002.09797; {self._features.extractor}"
-        return _card(name, f"{words}; {_ALIKE}, k = {self._k}", unit, source, self._features)
-
-    def update(self, batch: FaceBatch, images: Images) -> None:
-        """Counts a batch; one without a target is left out."""
-        self._features.add(batch, images)
-
-    def compute(self) -> dict[str, float]:
+    def figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
         """{"density": value, "coverage": share}; NaN of no more than k pictures."""
-        if len(self._features) <= self._k:
+        true, generated = true_and_generated(rows["features"])
+        if len(true) <= self._k:
             return {"density": math.nan, "coverage": math.nan}
-        held = inside(self._features.real, self._features.generated, self._k)
+        held = inside(true, generated, self._k)
         return {
             "density": float(held.double().sum(dim=0).mean()) / self._k,
             "coverage": float(held.any(dim=1).double().mean()),
         }
+
+    def bootstrap_figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
+        """None: a picture that was drawn twice would be its own neighbour."""
+        return {"density": math.nan, "coverage": math.nan}
 
 
 def inside(centres: Tensor, points: Tensor, k: int) -> Tensor:
@@ -120,6 +132,7 @@ def _positive(metric: str, neighbours: int) -> int:
     return neighbours
 
 
-def _card(name: str, definition: str, unit: str, source: str, features: Features) -> MetricCard:
-    few = "; depends on the number of pictures: compare equal numbers; equal pictures leave balls of radius 0"
-    return MetricCard(name, definition, unit, "higher", source, features.counted + few + f"; {_RESAMPLED}")
+def _counted(rows: dict[str, Tensor], **cards: MetricCard) -> dict[str, MetricCard]:
+    """The cards, with the number of pictures."""
+    _, note = count_pictures(rows)
+    return {figure: replace(card, note=f"{note}; {card.note}") for figure, card in cards.items()}

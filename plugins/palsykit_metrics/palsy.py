@@ -8,7 +8,8 @@ from torch import Tensor
 from palsykit.faces.classes import UNKNOWN, severity_fraction, side_class
 from palsykit.faces.vocabulary import Side
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.reading import asked, called, logits
+from palsykit.metrics import target_labels
+from palsykit_metrics.reading import called, logits
 
 
 class AffectedSide:
@@ -18,8 +19,6 @@ class AffectedSide:
         network: one with a head "side".
         least_severity: House-Brackmann grade from which a side counts; a slight palsy (II) may be hard to see at rest.
     """
-
-    needs: frozenset[str] = frozenset()
 
     def __init__(self, *, network: Network | str = "expression", least_severity: float = 3.0):
         self.network, self.least_severity = network, least_severity
@@ -33,12 +32,12 @@ class AffectedSide:
             note="the judge may also answer that no side is affected, which is wrong here",
         )
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
         """{"side_accuracy": [B]}, 1 or 0; NaN without a palsy, below the grade, and where either is unknown."""
         scores = logits(self.network, images.generated, "side")
         found = scores.argmax(dim=-1).tolist()
         right = []
-        for labels, seen in zip(asked(batch), found, strict=True):
+        for labels, seen in zip(target_labels(batch), found, strict=True):
             want = side_class(labels, scores.shape[-1])
             counts = labels.side is not Side.NONE and (labels.severity or 0.0) >= self.least_severity
             right.append(float(want == seen) if counts and want != UNKNOWN else math.nan)
@@ -52,8 +51,6 @@ class SeverityError:
         network: one with a head "severity", which gives 0 for grade I and 1 for grade VI.
     """
 
-    needs: frozenset[str] = frozenset()
-
     def __init__(self, *, network: Network | str = "expression"):
         self.network = network
         self.card = MetricCard(
@@ -65,8 +62,8 @@ class SeverityError:
             note="the grades are ordinal; their difference takes them for equally far apart",
         )
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
         """{"severity_error": [B]}; NaN where no grade was asked for."""
         seen = logits(self.network, images.generated, "severity")[:, 0].clamp(0, 1)
-        wanted = torch.tensor([severity_fraction(labels) for labels in asked(batch)], device=seen.device)
+        wanted = torch.tensor([severity_fraction(labels) for labels in target_labels(batch)], device=seen.device)
         return {"severity_error": 5 * (seen - wanted).abs()}

@@ -11,8 +11,8 @@ from torch import Tensor
 from palsykit.conversion.checkpoint import read_tensors
 from palsykit.errors import PalsykitError
 from palsykit.interfaces import FaceBatch, Images, MetricCard
+from palsykit.metrics import to_8_bit
 from palsykit.weights import misfits
-from palsykit_metrics.reading import as_saved
 
 TRUNKS = {"alex": "alexnet", "vgg": "vgg16"}
 """LPIPS' name for a trunk -> torchvision's."""
@@ -33,8 +33,6 @@ class Lpips:
         PalsykitError: torchvision is not installed, or the file holds other weights.
     """
 
-    needs: frozenset[str] = frozenset()
-
     def __init__(self, *, weights: Path, trunk: Literal["alex", "vgg"] = "alex"):
         self._model = _model(trunk, weights)
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
@@ -49,11 +47,11 @@ class Lpips:
             note="8-bit RGB as saved, at the pictures' own size, a figure a picture, then the mean",
         )
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
         """{"lpips": [B]}; NaN without a target."""
         if batch.target is None:
             return {"lpips": torch.full((len(batch),), torch.nan)}
-        generated, target = (as_saved(image) * 2 - 1 for image in (images.generated, batch.target.image))
+        generated, target = (to_8_bit(image) * 2 - 1 for image in (images.generated, batch.target.image))
         self._model.to(generated.device)
         with torch.no_grad():
             return {"lpips": self._model(generated, target).flatten()}

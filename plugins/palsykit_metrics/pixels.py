@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard
-from palsykit_metrics.reading import as_saved
+from palsykit.metrics import to_8_bit
 
 BORDER = 5
 """Half an SSIM window, px."""
@@ -17,7 +17,6 @@ BORDER = 5
 class Psnr:
     """Peak signal-to-noise ratio of the 8-bit pictures, over all pixels and channels of a row."""
 
-    needs: frozenset[str] = frozenset()
     card = MetricCard(
         name="PSNR",
         definition="10 log10(1 / mean squared difference of generated and target picture in [0, 1])",
@@ -27,11 +26,11 @@ class Psnr:
         note="8-bit RGB as saved, a figure a picture, then the mean; a picture equal to its target has none",
     )
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
         """{"psnr": [B]}; NaN without a target, and where both pictures are equal (infinite)."""
         if batch.target is None:
             return {"psnr": _undefined(batch)}
-        generated, target = as_saved(images.generated), as_saved(batch.target.image)
+        generated, target = to_8_bit(images.generated), to_8_bit(batch.target.image)
         value = peak_signal_noise_ratio(generated, target, data_range=1.0, dim=(1, 2, 3), reduction="none")
         return {"psnr": torch.where(value.isinf(), torch.nan, value)}
 
@@ -43,7 +42,6 @@ class Ssim:
     pictures; here it is the mean over R, G and B.
     """
 
-    needs: frozenset[str] = frozenset()
     card = MetricCard(
         name="SSIM",
         definition="mean structural similarity of generated and target picture over 11 x 11 Gaussian windows",
@@ -53,11 +51,11 @@ class Ssim:
         note="8-bit RGB as saved, whole windows only, the mean over channels, a figure a picture, then the mean",
     )
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
         """{"ssim": [B]}; NaN without a target."""
         if batch.target is None:
             return {"ssim": _undefined(batch)}
-        generated, target = as_saved(images.generated), as_saved(batch.target.image)
+        generated, target = to_8_bit(images.generated), to_8_bit(batch.target.image)
         # torchmetrics' own mean takes in mirrored borders, 5 px wide; Wang's takes windows that lie in the picture
         return {"ssim": similarity(generated, target)[..., BORDER:-BORDER, BORDER:-BORDER].mean(dim=(1, 2, 3))}
 
@@ -70,7 +68,6 @@ class CcfexpSsim:
     the driver's, so that under transfer neither is the truth.
     """
 
-    needs: frozenset[str] = frozenset()
     card = MetricCard(
         name="SSIM with the driver, as released",
         definition="mean structural similarity of generated picture and driver over flat 7 x 7 windows",
@@ -90,12 +87,12 @@ class CcfexpSsim:
         )
         self.cards = {"ssim_ccfexp_compat_to_identity": to_identity}
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
         """{"ssim_ccfexp_compat": [B], "ssim_ccfexp_compat_to_identity": [B]}."""
-        generated = as_saved(images.generated)
+        generated = to_8_bit(images.generated)
         return {
-            "ssim_ccfexp_compat": _flat_similarity(generated, as_saved(batch.driver.image)),
-            "ssim_ccfexp_compat_to_identity": _flat_similarity(generated, as_saved(batch.identity.image)),
+            "ssim_ccfexp_compat": _flat_similarity(generated, to_8_bit(batch.driver.image)),
+            "ssim_ccfexp_compat_to_identity": _flat_similarity(generated, to_8_bit(batch.identity.image)),
         }
 
 

@@ -1,19 +1,13 @@
-"""How metrics look at pictures: as they are saved, and through a shared network."""
+"""How metrics look at pictures through a shared network."""
 
 import torch
 from torch import Tensor
 
-from palsykit.faces.vocabulary import FaceLabels
-from palsykit.interfaces import FaceBatch, Network
+from palsykit.interfaces import Network
 from palsykit.networks import SharedNetwork
 
 INCEPTION = "inception-v3-compat"
 """torch-fidelity's name for FID's own Inception; a network that is it says so by its attribute ``extractor``."""
-
-
-def as_saved(image: Tensor) -> Tensor:
-    """[-1, 1] -> the 8-bit picture that is saved, as float32 in [0, 1], so that the PNG files give the same figures."""
-    return ((image.float() + 1) * 127.5).round().clamp(0, 255) / 255
 
 
 @torch.no_grad()
@@ -66,11 +60,6 @@ def comparability(network: Network | str) -> str:
     """Whether distances between sets of a network's features compare with published ones."""
     known = getattr(network, "extractor", None) == INCEPTION
     return INCEPTION if known else "NOT comparable with Inception"
-
-
-def asked(batch: FaceBatch) -> tuple[FaceLabels, ...]:
-    """What each row should show: the target's labels where there is one, else the driver's."""
-    return (batch.driver if batch.target is None else batch.target).labels
 
 
 def _shared(network: Network | str) -> Network:

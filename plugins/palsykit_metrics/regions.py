@@ -8,9 +8,9 @@ from torch import Tensor
 
 from palsykit.faces.landmarks import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from palsykit.interfaces import FaceBatch, Images, MetricCard
+from palsykit.metrics import to_8_bit
 from palsykit_metrics.landmarks import OUTER_CORNERS
 from palsykit_metrics.pixels import BORDER, similarity
-from palsykit_metrics.reading import as_saved
 
 Region = Literal["eyes", "brows", "mouth"]
 REGIONS: dict[Region, tuple[list[int], ...]] = {
@@ -30,8 +30,6 @@ class MovingRegions:
         regions: which of them.
         margin: around the points, in distances between the target's outer eye corners.
     """
-
-    needs: frozenset[str] = frozenset()
 
     def __init__(self, *, regions: tuple[Region, ...] = get_args(Region), margin: float = 0.1):
         if not regions or margin < 0:
@@ -58,12 +56,12 @@ class MovingRegions:
             )
         }
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
         """{"moving_psnr": [B], "moving_ssim": [B]}; NaN without a target or its landmarks; PSNR of equals as well."""
         if batch.target is None:
             return {name: torch.full((len(batch),), torch.nan) for name in ("moving_psnr", "moving_ssim")}
         inside = self.inside(batch.target.landmarks, batch.identity.landmarks, batch.target.image.shape[-1])
-        generated, target = as_saved(images.generated), as_saved(batch.target.image)
+        generated, target = to_8_bit(images.generated), to_8_bit(batch.target.image)
         error = _mean((generated - target).square().mean(dim=1), inside)
         psnr = -10 * error.log10()
         whole = (slice(None), slice(BORDER, -BORDER), slice(BORDER, -BORDER))

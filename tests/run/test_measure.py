@@ -1,6 +1,7 @@
 """Figures of rows, their bootstrap over subjects, and protocols by name."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,51 +12,62 @@ from torch import nn
 
 from palsykit.faces.views import batch
 from palsykit.interfaces import FaceBatch, FaceView, Images, MetricCard, NetworkOutput
+from palsykit.metrics import needs
 from palsykit.networks import SharedNetwork
-from palsykit.run.measure import RESAMPLES, interval, measure, named, resamples, summarise
+from palsykit.run.measure import RESAMPLES, interval, measure, named, resamples, statistics, summarise
 from palsykit.run.protocols import PROTOCOLS, SELF
 
 CARD = MetricCard("A", "a", "", "higher", "")
 
 
 class FirstPixel:
-    needs: frozenset[str] = frozenset()
     card = CARD
 
     def __init__(self) -> None:
         self.cards: dict[str, MetricCard] = {}
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, torch.Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, torch.Tensor]:
         return {"pixel": images.generated[:, 0, 0, 0], "never": torch.full((len(batch),), torch.nan)}
 
 
 class Median:
     """Of first pixels."""
 
-    needs: frozenset[str] = frozenset()
     card = CARD
 
-    def __init__(self) -> None:
-        self.values: list[float] = []
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, torch.Tensor]:
+        return {"values": images.generated[:, 0, 0, 0], "face": images.generated[:, 0]}
 
-    def update(self, batch: FaceBatch, images: Images) -> None:
-        self.values += images.generated[:, 0, 0, 0].tolist()
-
-    def figures(self, rows: np.ndarray) -> dict[str, float]:
-        return {"median": float(np.median(np.array(self.values)[rows]))}
-
-    def counts(self) -> dict[str, int]:
-        return {"median": len(self.values)}
+    def figures(self, rows: dict[str, torch.Tensor]) -> dict[str, float]:
+        assert rows["face"].shape == (len(rows["values"]), 4, 4)
+        return {"median": float(np.median(rows["values"].numpy()))}
 
 
-class Whole(Median):
-    """The same as a metric of the whole set."""
+class Whole(FirstPixel):
+    """Of the whole set, with another way for a sample."""
 
-    def compute(self) -> dict[str, float]:
+    quick = False
+
+    def figures(self, rows: dict[str, torch.Tensor]) -> dict[str, float]:
         return {"whole": 7.0}
 
-    def figures(self, rows: np.ndarray) -> dict[str, float]:
-        return {"whole": float(len(rows))}
+    def bootstrap_figures(self, rows: dict[str, torch.Tensor]) -> dict[str, float]:
+        return {"whole": float(len(rows["pixel"]))}
+
+
+class Rank:
+    """How many others are brighter, which a row does not know by itself."""
+
+    card = CARD
+
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, torch.Tensor]:
+        return {"pixel": images.generated[:, 0, 0, 0]}
+
+    def prepare(self, rows: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {"rank": (rows["pixel"][:, None] < rows["pixel"]).sum(1)}
+
+    def describe(self, rows: dict[str, torch.Tensor]) -> dict[str, MetricCard]:
+        return {"rank": replace(CARD, note=f"of {len(rows['rank'])}")}
 
 
 def measured(values: list[float], **metrics: Any) -> Any:
@@ -92,6 +104,31 @@ def test_what_rows_make_together_is_asked_of_any_rows() -> None:
     low, high = (getattr(summarise(found["median"], list("aabbc"), 0), bound) for bound in ("low", "high"))
     assert low < 5.0 < high
     assert summarise(found["whole"], list("aabbc"), 0).low is None, "a set's distance is not bootstrapped unasked"
+
+
+def test_what_a_row_is_among_all_others_is_worked_out_once() -> None:
+    rank = measured([5.0, 1.0, 2.0, 9.0], rank=Rank())["rank"]
+    assert (rank.column, rank.card.note) == ([1.0, 3.0, 2.0, 0.0], "of 4")
+    assert rank.of(np.array([1, 1])) == 3.0
+
+
+def test_rows_count_by_the_figures_own_column_or_by_all() -> None:
+    nan = math.nan
+    rows = {"own": torch.tensor([[1.0, nan], [1.0, 1.0], [1.0, 1.0]]), "other": torch.tensor([1, 2, 3])}
+    metric = SimpleNamespace(card=CARD, figures=lambda rows: {"own": 0.0, "both": 0.0})
+    assert {name: s.count for name, s in statistics(metric, rows, 3).items()} == {"own": 2, "both": 2}
+    rows["other"] = torch.tensor([nan, 2.0, nan])
+    assert {name: s.count for name, s in statistics(metric, rows, 3).items()} == {"own": 2, "both": 1}
+
+
+def test_features_without_figures_are_an_error() -> None:
+    with pytest.raises(ValueError, match="wide has several values for each row"):
+        statistics(SimpleNamespace(card=CARD), {"wide": torch.zeros(2, 3)}, 2)
+
+
+def test_a_metric_may_say_no_more_than_card_and_read() -> None:
+    assert needs(Median()) == frozenset()
+    assert needs(SimpleNamespace(card=CARD, needs=frozenset({"regenerated"}))) == {"regenerated"}
 
 
 def test_subjects_are_drawn_whole_and_the_same_again() -> None:
@@ -160,7 +197,7 @@ class Brightness(FirstPixel):
         super().__init__()
         self.network = network
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, torch.Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, torch.Tensor]:
         found = self.network(images.generated).embedding
         assert found is not None
         return {"brightness": found.mean(1)}

@@ -137,7 +137,7 @@ def test_it_keeps_its_contract_at_its_defaults(install: Install) -> None:
 def test_the_entry_point_needs_nothing_heavy_and_states_the_api(install: Install) -> None:
     folder = install("encoder")
     source = (folder / "acme_encoder" / "__init__.py").read_text()
-    assert "PALSYKIT_API = 1" in source
+    assert "PALSYKIT_API = 2" in source
     assert "import torch" not in source
     assert [plugin.name for plugin in discover().plugins if plugin.distribution == "acme-encoder"] == ["acme_encoder"]
 

@@ -316,18 +316,22 @@ def test_a_trainers_faults(fault: str, name: str, seen: str) -> None:
 class Metric:
     """Mean brightness, with a fault."""
 
-    needs: frozenset[str] = frozenset()
-
     def __init__(self, *, fault: str = ""):
         self.fault = fault
         self.card = MetricCard("Brightness", "mean", "0 to 1", "" if fault == "card" else "higher", "our own")
+        self.times = 0
 
-    def rows(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
+    def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
         value = images.generated.mean((1, 2, 3))
         if self.fault == "target":
             value = value + batch.target.image.mean((1, 2, 3))
         if self.fault == "mean":
             value = value - value.mean()
+        if self.fault == "state":
+            self.times += 1
+            value = value + self.times
+        if self.fault == "features":
+            return {"brightness": value[:, None].expand(-1, 2)}
         return {"brightness": value[:2] if self.fault == "few" else value}
 
 
@@ -337,7 +341,9 @@ class Metric:
         ("card", "the card is complete"),
         ("target", "what is unknown is no error"),
         ("mean", "the same however it is split into batches"),
-        ("few", "a figure a row, or of rows together"),
+        ("state", "the same however it is split into batches"),
+        ("few", "an entry for each row, and figures of any rows"),
+        ("features", "an entry for each row, and figures of any rows"),
     ],
 )
 def test_a_metrics_faults(fault: str, name: str) -> None:

@@ -211,7 +211,7 @@ def test_it_learns_a_handful_of_renders_beyond_a_copy_where_faces_move(
 
 def moving(faces: FaceBatch, made: torch.Tensor) -> float:
     """Mean PSNR in dB of eyes, brows and mouth."""
-    return float(MovingRegions().rows(faces, Images(made))["moving_psnr"].nanmean())
+    return float(MovingRegions().read(faces, Images(made))["moving_psnr"].nanmean())
 
 
 def test_the_shipped_recipe_is_the_ablations_data_steps_and_judges() -> None:

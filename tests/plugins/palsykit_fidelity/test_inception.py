@@ -16,6 +16,7 @@ from palsykit.interfaces import FaceBatch, FaceView, Images
 from palsykit.networks import SharedNetwork
 from palsykit.recipe import load_recipe
 from palsykit.run.evaluate import built_metrics
+from palsykit.run.measure import gather
 from palsykit.run.parts import Parts
 from palsykit_fidelity.inception import Inception
 from palsykit_metrics.discrepancy import Kid
@@ -63,10 +64,8 @@ def pictures(seed, shift=0):
 
 
 def measured(metric, real, generated):
-    for part in (slice(0, 5), slice(5, COUNT)):
-        view = FaceView.of_images(real[part].float() / 127.5 - 1)
-        metric.update(FaceBatch(view, view, view), Images(generated[part].float() / 127.5 - 1))
-    return metric.compute()
+    view = FaceView.of_images(real.float() / 127.5 - 1)
+    return metric.figures(gather(metric, FaceBatch(view, view, view), Images(generated.float() / 127.5 - 1), 5))
 
 
 def theirs(published, **asked):

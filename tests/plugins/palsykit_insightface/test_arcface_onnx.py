@@ -136,7 +136,7 @@ def test_it_conditions_and_judges(pack: Path) -> None:
         "metrics", PartBlock(use="identity", parameters={"network": "arcface"}), networks={"arcface": shared}
     )
     same = FaceBatch(batch.identity, batch.driver, batch.identity)
-    figures = metric.rows(same, Images(batch.identity.image))
+    figures = metric.read(same, Images(batch.identity.image))
     assert any(torch.allclose(value, torch.ones(4)) for value in figures.values()), figures
 
 

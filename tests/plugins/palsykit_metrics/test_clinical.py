@@ -60,7 +60,7 @@ def rows(metric, rest, wanted, found, labels=None, identity="rest", given=False)
     known = torch.tensor(np.asarray(wanted)[None]).float() if given else torch.full((1, 68, 2), torch.nan)
     target = FaceView(torch.zeros(1, 3, SIDE, SIDE) if given else holding([wanted]), known, labels)
     own = FaceView(holding([rest]), torch.full((1, 68, 2), torch.nan), (FaceLabels("s", identity),))
-    found = metric.rows(FaceBatch(own, target, target), Images(holding([found])))
+    found = metric.read(FaceBatch(own, target, target), Images(holding([found])))
     return {name: value.item() for name, value in found.items()}
 
 
@@ -111,7 +111,7 @@ def test_expression_cosine_is_numpys():
     generated, target, identity = (torch.rand(2, 3, SIDE, SIDE, generator=rng) for _ in range(3))
     face, who = SharedNetwork("face", Written()), SharedNetwork("who", Written(start=100))
     batch = FaceBatch(FaceView.of_images(identity), FaceView.of_images(target), FaceView.of_images(target))
-    found = ExpressionCosine(face=face, identity=who).rows(batch, Images(generated))
+    found = ExpressionCosine(face=face, identity=who).read(batch, Images(generated))
 
     def deviation(image):
         flat = image.flatten(1).double().numpy()
@@ -123,7 +123,7 @@ def test_expression_cosine_is_numpys():
 
     for name, other in (("expression_cosine", target), ("expression_cosine_to_identity", identity)):
         np.testing.assert_allclose(found[name], cosine(deviation(generated), deviation(other)), atol=1e-5)
-    same = ExpressionCosine(face=face, identity=who).rows(batch, Images(identity))
+    same = ExpressionCosine(face=face, identity=who).read(batch, Images(identity))
     np.testing.assert_allclose(same["expression_cosine_to_identity"], 1, atol=1e-5)
 
 
@@ -138,7 +138,7 @@ def test_without_a_target_it_is_undefined_and_figures_have_cards(name):
     both = {"face": POINTS, "identity": POINTS}
     metric = factory(**both) if name == "expression_cosine" else factory(network=POINTS)
     view = FaceView.of_images(holding(landmarks(SIDE, 0.0, 0)[None]))
-    found = metric.rows(FaceBatch(view, view), Images(view.image))
+    found = metric.read(FaceBatch(view, view), Images(view.image))
     first = next(iter(found))
     assert found[first].isnan().all()
     assert len(found) == 1 + len(getattr(metric, "cards", {}))

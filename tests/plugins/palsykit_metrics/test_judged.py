@@ -13,9 +13,10 @@ from palsykit.faces.classes import EXPRESSION_CLASSES, SIDE_CLASSES
 from palsykit.faces.landmarks import FLIP
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.faces.webmorph import to_ibug68
-from palsykit.interfaces import FaceBatch, FaceView, Images, NetworkOutput
+from palsykit.interfaces import FaceBatch, FaceView, Images, Metric, NetworkOutput
 from palsykit.networks import SharedNetwork
 from palsykit.registry import registry
+from palsykit.run.measure import Statistic, gather, statistics
 from palsykit_face_space.palsy import Action, displace_all
 from palsykit_face_space.template import template_points
 from palsykit_landmark.mean_face import MEAN_FACE
@@ -82,6 +83,14 @@ def batch_of(labels: list[FaceLabels], target: Tensor | None, landmarks: np.ndar
     return FaceBatch(FaceView.of_images(images), view, None if target is None else view)
 
 
+def measured(metric: Metric, batch: FaceBatch, generated: Tensor, size: int = 64) -> dict[str, Statistic]:
+    return statistics(metric, gather(metric, batch, Images(generated), size), len(batch))
+
+
+def of(found: dict[str, Statistic], *rows: int) -> dict[str, float]:
+    return {name: figure.of(np.array(rows, dtype=np.int64)) for name, figure in found.items()}
+
+
 def test_all_are_registered() -> None:
     assert {"retrieval", "expression", "side", "severity", "asymmetry", "moving"} <= set(registry().names("metrics"))
 
@@ -92,21 +101,18 @@ def test_expression_accuracy_and_its_quotient_with_the_judges_own() -> None:
     truth = telling(["rest", "smile_full", "rest", "smile_full", "rest"])  # 3 of 4 that are known
     generated = telling(["rest", "rest", "rest", "smile_full", "rest"])  # 2 of 4
     metric = ExpressionAccuracy(network=JUDGE)
-    for part in (slice(0, 2), slice(2, 5)):
-        metric.update(batch_of(labels[part], truth[part]), Images(generated[part]))
-    found = metric.figures(np.arange(5))
-    assert found == {"expression_accuracy": 0.5, "expression_accuracy_relative": pytest.approx(2 / 3)}
-    assert metric.figures(np.array([0, 0, 3]))["expression_accuracy_relative"] == 1.0
-    assert all(math.isnan(value) for value in metric.figures(np.array([4])).values())
-    assert math.isnan(metric.figures(np.array([2]))["expression_accuracy_relative"]), "the judge is never right"
-    assert metric.counts() == {"expression_accuracy": 4, "expression_accuracy_relative": 4}
+    found = measured(metric, batch_of(labels, truth), generated, 3)
+    assert of(found, *range(5)) == {"expression_accuracy": 0.5, "expression_accuracy_relative": pytest.approx(2 / 3)}
+    assert of(found, 0, 0, 3)["expression_accuracy_relative"] == 1.0
+    assert all(math.isnan(value) for value in of(found, 4).values())
+    assert math.isnan(of(found, 2)["expression_accuracy_relative"]), "the judge is never right"
+    assert {name: figure.count for name, figure in found.items()} == dict.fromkeys(found, 4)
 
 
 def test_without_a_truth_the_drivers_expression_is_asked_for() -> None:
-    metric = ExpressionAccuracy(network=JUDGE)
-    metric.update(batch_of([FaceLabels("s", "rest")], None), Images(telling(["rest"])))
-    assert metric.figures(np.arange(1))["expression_accuracy"] == 1.0
-    assert metric.counts()["expression_accuracy_relative"] == 0
+    found = measured(ExpressionAccuracy(network=JUDGE), batch_of([FaceLabels("s", "rest")], None), telling(["rest"]))
+    assert of(found, 0)["expression_accuracy"] == 1.0
+    assert [figure.count for figure in found.values()] == [1, 0]
 
 
 def test_the_side_counts_from_grade_three_up() -> None:
@@ -114,9 +120,9 @@ def test_the_side_counts_from_grade_three_up() -> None:
     seen = [Side.LEFT, Side.LEFT, Side.RIGHT, Side.NONE, Side.LEFT, Side.NONE]
     labels = [FaceLabels("s", "rest", side, grade) for side, grade in asked]
     images = Images(telling(["rest"] * 6, seen))
-    found = AffectedSide(network=JUDGE).rows(batch_of(labels, None), images)["side_accuracy"]
+    found = AffectedSide(network=JUDGE).read(batch_of(labels, None), images)["side_accuracy"]
     np.testing.assert_array_equal(found.numpy(), [1, 0, np.nan, np.nan, np.nan, 0])
-    found = AffectedSide(network=JUDGE, least_severity=2).rows(batch_of(labels, None), images)["side_accuracy"]
+    found = AffectedSide(network=JUDGE, least_severity=2).read(batch_of(labels, None), images)["side_accuracy"]
     assert found[2] == 0
 
 
@@ -124,24 +130,25 @@ def test_severity_is_compared_in_grades() -> None:
     labels = [FaceLabels("s", "rest", Side.LEFT, grade) for grade in (1.0, 4.0, 6.0, None)]
     images = Images(telling(["rest"] * 4, None, [1.0, 2.5, 6.0, 3.0]))
     images.generated[0, 0, 0, 2] = -3  # a judge may say less than grade I
-    found = SeverityError(network=JUDGE).rows(batch_of(labels, None), images)["severity_error"]
+    found = SeverityError(network=JUDGE).read(batch_of(labels, None), images)["severity_error"]
     np.testing.assert_allclose(found.numpy(), [0, 1.5, 0, np.nan], atol=1e-5)
 
 
-def test_retrieval_among_everybody_who_was_fed() -> None:
+def test_retrieval_among_everybody() -> None:
     people = torch.zeros(4, 3, 16, 16)
     people[:, 0, 1, :4] = torch.eye(4)
     generated = people[[0, 1, 3, 3]] * 5 + 0.1
     metric = IdentityRetrieval(network=JUDGE)
-    for part in (slice(0, 3), slice(3, 4)):
-        view = replace(FaceView.of_images(people[part]), labels=tuple(FaceLabels(f"s{i}") for i in range(4)[part]))
-        metric.update(FaceBatch(view, view), Images(generated[part]))
-    assert metric.figures(np.arange(4)) == {"retrieval_top1": 0.75}
-    assert metric.figures(np.array([2, 2])) == {"retrieval_top1": 0.0}, "the gallery stays whole"
-    assert "among 4 people" in metric.card.definition
-    alone = IdentityRetrieval(network=JUDGE)
+    view = replace(FaceView.of_images(people), labels=tuple(FaceLabels(f"s{i}") for i in range(4)))
+    found = measured(metric, FaceBatch(view, view), generated, 3)
+    assert of(found, *range(4)) == {"retrieval_top1": 0.75}
+    assert of(found, 2, 2) == {"retrieval_top1": 0.0}, "the gallery stays whole"
+    assert found["retrieval_top1"].column is None
+    assert "among 4 people" in found["retrieval_top1"].card.definition
+    alone = measured(metric, FaceBatch(view.rows(0, 1), view.rows(0, 1)), generated[:1])
+    assert math.isnan(of(alone, 0)["retrieval_top1"]), "one person cannot be told from others"
     with pytest.raises(ValueError, match="subject is unknown"):
-        alone.update(FaceBatch(FaceView.of_images(people), view), Images(people))
+        metric.read(FaceBatch(FaceView.of_images(people), view), Images(people))
 
 
 def faces_with_palsy() -> tuple[np.ndarray, list[FaceLabels]]:
@@ -158,22 +165,21 @@ def faces_with_palsy() -> tuple[np.ndarray, list[FaceLabels]]:
 
 def test_asymmetry_that_is_there_is_found() -> None:
     points, labels = faces_with_palsy()
-    metric = AsymmetryAgreement(network=POINTS)
-    metric.update(batch_of(labels, holding(points), points), Images(holding(points)))
-    found = metric.figures(np.arange(len(labels)))
+    figures = measured(AsymmetryAgreement(network=POINTS), batch_of(labels, holding(points), points), holding(points))
+    found = of(figures, *range(len(labels)))
     assert found["asymmetry_spearman"] == pytest.approx(1)
     assert found["asymmetry_grade_spearman"] > 0.95
     assert found["asymmetry_side"] == 1
     assert found["asymmetry_error"] == pytest.approx(0, abs=1e-3)
-    assert metric.counts()["asymmetry_side"] == 3 * 4
+    assert figures["asymmetry_side"].count == 3 * 4
+    assert [figure.count for figure in figures.values()] == [21, 21, 12, 21]
 
 
 def test_asymmetry_on_the_other_side_is_worse_than_none() -> None:
     points, labels = faces_with_palsy()
     mirrored = points[:, list(FLIP)] * [-1, 1] + [128, 0]
     metric = AsymmetryAgreement(network=POINTS)
-    metric.update(batch_of(labels, holding(points), points), Images(holding(mirrored)))
-    found = metric.figures(np.arange(len(labels)))
+    found = of(measured(metric, batch_of(labels, holding(points), points), holding(mirrored)), *range(len(labels)))
     assert found["asymmetry_spearman"] < -0.8
     assert found["asymmetry_side"] == 0
     wanted = np.array(indices(points, labels))
@@ -184,9 +190,8 @@ def test_asymmetry_on_the_other_side_is_worse_than_none() -> None:
 
 def test_landmarks_that_nobody_gave_are_found_in_the_target() -> None:
     points, labels = faces_with_palsy()
-    metric = AsymmetryAgreement(network=POINTS)
-    metric.update(batch_of(labels, holding(points)), Images(holding(points)))
-    assert metric.figures(np.arange(len(labels)))["asymmetry_error"] == pytest.approx(0, abs=1e-6)
+    found = measured(AsymmetryAgreement(network=POINTS), batch_of(labels, holding(points)), holding(points))
+    assert of(found, *range(len(labels)))["asymmetry_error"] == pytest.approx(0, abs=1e-6)
 
 
 def test_spearman_is_scipys() -> None:
@@ -225,11 +230,11 @@ def test_only_what_is_inside_counts() -> None:
     metric = MovingRegions()
     inside = metric.inside(points, points, 64)[:, None]
     outside_only = torch.where(inside, target, -target)
-    found = metric.rows(batch, Images(outside_only))
+    found = metric.read(batch, Images(outside_only))
     assert found["moving_psnr"].isnan().all(), "equal there"
-    assert Psnr().rows(batch, Images(outside_only))["psnr"] < 10
-    worse = metric.rows(batch, Images(torch.where(inside, -target, target)))
-    whole = Psnr().rows(batch, Images(-target))["psnr"]
+    assert Psnr().read(batch, Images(outside_only))["psnr"] < 10
+    worse = metric.read(batch, Images(torch.where(inside, -target, target)))
+    whole = Psnr().read(batch, Images(-target))["psnr"]
     assert worse["moving_psnr"].item() == pytest.approx(whole.item(), abs=0.3)
     assert worse["moving_ssim"] < 0 < found["moving_ssim"]
 
@@ -238,22 +243,22 @@ def test_a_box_around_everything_is_the_whole_picture() -> None:
     target = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
     generated = (target + 0.2).clamp(-1, 1)
     batch = batch_of([FaceLabels("s")] * 2, target, a_face(64).repeat(2, 1, 1).numpy())
-    found = MovingRegions(margin=5.0).rows(batch, Images(generated))
-    torch.testing.assert_close(found["moving_psnr"], Psnr().rows(batch, Images(generated))["psnr"], atol=1e-3, rtol=0)
-    torch.testing.assert_close(found["moving_ssim"], Ssim().rows(batch, Images(generated))["ssim"], atol=1e-5, rtol=0)
+    found = MovingRegions(margin=5.0).read(batch, Images(generated))
+    torch.testing.assert_close(found["moving_psnr"], Psnr().read(batch, Images(generated))["psnr"], atol=1e-3, rtol=0)
+    torch.testing.assert_close(found["moving_ssim"], Ssim().read(batch, Images(generated))["ssim"], atol=1e-5, rtol=0)
 
 
 def test_what_is_not_known_is_not_defined() -> None:
     target = torch.zeros(1, 3, 64, 64)
     for batch in (batch_of([FaceLabels("s")], target), batch_of([FaceLabels("s")], None)):
-        found = MovingRegions().rows(batch, Images(target + 0.1))
+        found = MovingRegions().read(batch, Images(target + 0.1))
         assert all(value.isnan().all() for value in found.values())
 
 
 def test_a_network_without_the_head_is_named() -> None:
     labels = [FaceLabels("s", "rest", Side.LEFT, 3.0)]
     with pytest.raises(ValueError, match="network 'judge_points' has no head 'side'"):
-        AffectedSide(network=POINTS).rows(batch_of(labels, None), Images(torch.zeros(1, 3, 16, 16)))
+        AffectedSide(network=POINTS).read(batch_of(labels, None), Images(torch.zeros(1, 3, 16, 16)))
 
 
 def test_cards_say_who_judged() -> None:

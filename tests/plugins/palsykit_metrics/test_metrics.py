@@ -7,14 +7,16 @@ import pytest
 import torch
 from torch import nn
 
+from palsykit.faces.vocabulary import FaceLabels
 from palsykit.interfaces import FaceBatch, FaceView, Images, NetworkOutput
+from palsykit.metrics import target_labels, to_8_bit
 from palsykit.networks import SharedNetwork
 from palsykit.registry import registry
+from palsykit.run.measure import gather
 from palsykit_metrics.afid import Afid
 from palsykit_metrics.identity import IdentitySimilarity
 from palsykit_metrics.landmarks import LandmarkError
 from palsykit_metrics.pixels import CcfexpSsim, Psnr, Ssim
-from palsykit_metrics.reading import as_saved
 
 
 class FirstPixels(nn.Module):
@@ -50,16 +52,16 @@ def network(width=8):
 
 def test_psnr_of_a_known_difference():
     target = torch.zeros(2, 3, 16, 16)  # saved as 128
-    generated = as_saved(target) * 2 - 1 + torch.tensor([10, 51]).view(2, 1, 1, 1) / 127.5
-    value = Psnr().rows(batch(target), Images(generated))["psnr"]
+    generated = to_8_bit(target) * 2 - 1 + torch.tensor([10, 51]).view(2, 1, 1, 1) / 127.5
+    value = Psnr().read(batch(target), Images(generated))["psnr"]
     expected = torch.tensor([20 * math.log10(255 / 10), 20 * math.log10(5)])
     torch.testing.assert_close(value, expected, atol=1e-3, rtol=0)
 
 
 def test_psnr_of_equal_pictures_is_undefined_and_ssim_one():
     target = faces()
-    assert Psnr().rows(batch(target), Images(target))["psnr"].isnan().all()
-    torch.testing.assert_close(Ssim().rows(batch(target), Images(target))["ssim"], torch.ones(3))
+    assert Psnr().read(batch(target), Images(target))["psnr"].isnan().all()
+    torch.testing.assert_close(Ssim().read(batch(target), Images(target))["ssim"], torch.ones(3))
 
 
 def test_psnr_and_ssim_agree_with_scikit_image():
@@ -67,7 +69,7 @@ def test_psnr_and_ssim_agree_with_scikit_image():
     target = nn.functional.avg_pool2d(faces(2, 66), 3, stride=1)
     generated = (target + 0.2 * faces(2, 64, seed=1)).clamp(-1, 1)
     images, truth = Images(generated), batch(target)
-    psnr, ssim = Psnr().rows(truth, images)["psnr"], Ssim().rows(truth, images)["ssim"]
+    psnr, ssim = Psnr().read(truth, images)["psnr"], Ssim().read(truth, images)["ssim"]
     for row in range(2):
         a, b = (((x[row] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy() for x in (target, generated))
         assert psnr[row].item() == pytest.approx(skimage.peak_signal_noise_ratio(a, b), abs=1e-3)
@@ -79,7 +81,7 @@ def test_the_released_scripts_ssim_agrees_with_scikit_images_defaults():
     skimage = pytest.importorskip("skimage.metrics")
     driver, identity = (nn.functional.avg_pool2d(faces(2, 66, seed=seed), 3, stride=1) for seed in (0, 2))
     generated = (driver + 0.2 * faces(2, 64, seed=1)).clamp(-1, 1)
-    found = CcfexpSsim().rows(driven(driver, identity), Images(generated))
+    found = CcfexpSsim().read(driven(driver, identity), Images(generated))
     for name, other in (("ssim_ccfexp_compat", driver), ("ssim_ccfexp_compat_to_identity", identity)):
         for row in range(2):
             a, b = (((x[row] + 1) * 127.5).round().permute(1, 2, 0).double().numpy() / 255 for x in (generated, other))
@@ -89,14 +91,14 @@ def test_the_released_scripts_ssim_agrees_with_scikit_images_defaults():
 
 def test_the_released_scripts_ssim_of_two_flat_pictures():
     grey = [torch.full((1, 3, 16, 16), level * 2 - 1.0) for level in (0.2, 0.6)]  # 51 and 153 of 255
-    found = CcfexpSsim().rows(driven(grey[0], grey[1]), Images(grey[1]))
+    found = CcfexpSsim().read(driven(grey[0], grey[1]), Images(grey[1]))
     assert found["ssim_ccfexp_compat"].item() == pytest.approx((2 * 0.12 + 1e-4) / (0.04 + 0.36 + 1e-4), abs=1e-6)
     assert found["ssim_ccfexp_compat_to_identity"].item() == pytest.approx(1.0)
 
 
 def test_identity_similarity_is_the_cosine():
     generated, identity, target = (faces(seed=seed) for seed in (1, 2, 3))
-    figures = IdentitySimilarity(network=network()).rows(batch(target, identity), Images(generated))
+    figures = IdentitySimilarity(network=network()).read(batch(target, identity), Images(generated))
     a, b, c = (x.flatten(1)[:, :8].double().numpy() for x in (generated, identity, target))
 
     def cosine(x, y):
@@ -122,19 +124,23 @@ def test_landmark_error_is_in_percent_of_the_inter_ocular_distance():
     half = batch(with_points(truth))
     half.target.landmarks = torch.where(torch.arange(2).view(2, 1, 1) == 0, truth, torch.nan)
     for case in (given, found, half):
-        value = LandmarkError(network=network()).rows(case, Images(generated))["landmark_error"]
+        value = LandmarkError(network=network()).read(case, Images(generated))["landmark_error"]
         torch.testing.assert_close(value, torch.full((2,), 5.0), atol=1e-3, rtol=0)
 
 
 def test_rows_without_a_target_are_undefined():
     images, nothing = Images(faces()), batch(None)
     for metric in (Psnr(), Ssim(), LandmarkError(network=network())):
-        (value,) = metric.rows(nothing, images).values()
+        (value,) = metric.read(nothing, images).values()
         assert value.shape == (3,)
         assert value.isnan().all()
-    figures = IdentitySimilarity(network=network()).rows(nothing, images)
+    figures = IdentitySimilarity(network=network()).read(nothing, images)
     assert figures["identity_similarity"].isfinite().all()
     assert figures["identity_similarity_to_target"].isnan().all()
+
+
+def measured(metric, batch, images, size=64):
+    return metric.figures(gather(metric, batch, images, size))
 
 
 def gaussian_faces(rows, mean, std, seed, width):
@@ -148,30 +154,27 @@ def test_afid_of_gaussians_is_the_closed_form():
     """||m1 - m2||^2 + sum (s1 - s2)^2 for diagonal covariances; fed in unequal batches."""
     afid = Afid(network=network(4))
     original, again = gaussian_faces(20000, 0.1, 0.2, 0, 4), gaussian_faces(20000, 0.3, 0.3, 1, 4)
-    for rows in (slice(0, 7), slice(7, 20000)):
-        afid.update(batch(original[rows]), Images(original[rows], again[rows]))
-    assert afid.compute()["self2"] == pytest.approx(4 * (0.2**2 + 0.1**2), rel=0.03)
+    assert measured(afid, batch(original), Images(original, again), 19993)["self2"] == pytest.approx(
+        4 * (0.2**2 + 0.1**2), rel=0.03
+    )
 
 
 def test_afid_agrees_with_scipy():
     from scipy.linalg import sqrtm
 
     original, again = gaussian_faces(300, 0.0, 0.2, 0, 16), gaussian_faces(300, 0.1, 0.3, 1, 16)
-    afid = Afid(network=network(16))
-    afid.update(batch(original), Images(original, again))
+    found = measured(Afid(network=network(16)), batch(original), Images(original, again))
     a, b = (x.flatten(1)[:, :16].double().numpy() for x in (original, again))
     c1, c2 = np.cov(a.T), np.cov(b.T)
     expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(c1 + c2 - 2 * sqrtm(c1 @ c2).real)
-    assert afid.compute()["self2"] == pytest.approx(expected, rel=1e-4)
+    assert found["self2"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_afid_is_finite_for_fewer_pictures_than_features():
     original, again = gaussian_faces(64, 0.0, 1.0, 0, 512), gaussian_faces(64, 0.0, 1.0, 1, 512)
-    afid, same = Afid(network=network(512)), Afid(network=network(512))
-    afid.update(batch(original), Images(original, again))
-    same.update(batch(original), Images(original, original))
-    assert 100 < afid.compute()["self2"] < 2000
-    assert same.compute()["self2"] == pytest.approx(0, abs=0.05)
+    afid = Afid(network=network(512))
+    assert 100 < measured(afid, batch(original), Images(original, again))["self2"] < 2000
+    assert measured(afid, batch(original), Images(original, original))["self2"] == pytest.approx(0, abs=0.05)
 
 
 def test_afids_two_readings_compare_different_pictures():
@@ -183,25 +186,29 @@ def test_afids_two_readings_compare_different_pictures():
     afid = Afid(network=network(width), readings=("swap_back", "self2"))
     assert afid.needs == {"regenerated", "swapped_back"}
     given = FaceBatch(faces_of["identity"], faces_of["target"], faces_of["target"])
-    afid.update(given, Images(made["target"], made["regenerated"], made["swapped_back"]))
-    found = afid.compute()
+    found = measured(afid, given, Images(made["target"], made["regenerated"], made["swapped_back"]))
     assert list(found) == ["swap_back", "self2"]
     assert found["self2"] == pytest.approx(width * 0.2**2, rel=0.1)
     assert found["swap_back"] == pytest.approx(width * 0.4**2, rel=0.1)
     assert [afid.cards[name].source.count(f"read as {name}") for name in found] == [1, 1]
-    untold = Afid(network=network(width), readings=("swap_back", "self2"))
-    untold.update(FaceBatch(given.identity, given.driver), Images(made["target"], None, made["swapped_back"]))
-    assert untold.compute()["swap_back"] == pytest.approx(found["swap_back"])
-    assert math.isnan(untold.compute()["self2"]), "nobody knows the truth"
+    passes = Images(made["target"], None, made["swapped_back"])
+    untold = measured(afid, FaceBatch(given.identity, given.driver), passes)
+    assert untold["swap_back"] == pytest.approx(found["swap_back"])
+    assert math.isnan(untold["self2"]), "nobody knows the truth"
     with pytest.raises(ValueError, match="readings is empty"):
         Afid(network=network(width), readings=())
 
 
 def test_afid_of_too_few_pictures_is_undefined():
     afid = Afid(network=network())
-    assert math.isnan(afid.compute()["self2"])
-    afid.update(batch(None), Images(faces(), faces()))
-    assert math.isnan(afid.compute()["self2"])
+    assert math.isnan(measured(afid, batch(faces(1)), Images(faces(1), faces(1)))["self2"])
+    assert math.isnan(measured(afid, batch(None), Images(faces(), faces()))["self2"])
+
+
+def test_the_target_says_what_a_row_should_show_else_the_driver():
+    known, other = (FaceView(faces(1), torch.zeros(1, 68, 2), (FaceLabels(name),)) for name in ("a", "b"))
+    assert target_labels(FaceBatch(known, known, other)) == other.labels
+    assert target_labels(FaceBatch(other, known)) == known.labels
 
 
 def test_networks_that_do_not_serve_are_named():
@@ -213,9 +220,9 @@ def test_networks_that_do_not_serve_are_named():
     with pytest.raises(ValueError, match="'blind' gives no embedding"):
         Afid(network=blind)
     with pytest.raises(ValueError, match="'blind' gives no embedding"):
-        IdentitySimilarity(network=blind).rows(batch(faces()), Images(faces()))
+        IdentitySimilarity(network=blind).read(batch(faces()), Images(faces()))
     with pytest.raises(ValueError, match="'blind' finds no points"):
-        LandmarkError(network=blind).rows(batch(faces()), Images(faces()))
+        LandmarkError(network=blind).read(batch(faces()), Images(faces()))
 
 
 @pytest.mark.parametrize("name", ["psnr", "ssim", "ssim_ccfexp_compat", "identity", "landmark_error", "afid"])

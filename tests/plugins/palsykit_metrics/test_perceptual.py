@@ -60,9 +60,9 @@ def metric(file):
 
 def test_stored_values(metric):
     generated, target = pictures()
-    found = metric.rows(batch(target), Images(generated))["lpips"]
+    found = metric.read(batch(target), Images(generated))["lpips"]
     assert found.tolist() == pytest.approx(GOLDEN, rel=1e-3)
-    assert metric.rows(batch(target), Images(target))["lpips"].tolist() == [0.0, 0.0]
+    assert metric.read(batch(target), Images(target))["lpips"].tolist() == [0.0, 0.0]
 
 
 def test_the_formula(metric):
@@ -81,7 +81,7 @@ def test_the_formula(metric):
         unit = [part / (part.square().sum(1, keepdim=True) + 1e-8).sqrt() for part in (x, y)]
         head = heads[f"lin{layer}.model.1.weight"]
         total += ((unit[0] - unit[1]).square() * head.view(1, -1, 1, 1)).sum(1).mean((1, 2))
-    found = metric.rows(batch(target), Images(generated))["lpips"]
+    found = metric.read(batch(target), Images(generated))["lpips"]
     torch.testing.assert_close(found, total, rtol=1e-4, atol=1e-6)
 
 
@@ -92,20 +92,20 @@ def test_the_lpips_package_where_it_is_installed(metric):
     names = {name: f"features.{'.'.join(name.split('.')[1:])}" for name in other.net.state_dict()}
     other.net.load_state_dict({name: trunk()[own] for name, own in names.items()})
     generated, target = pictures()
-    found = metric.rows(batch(target), Images(generated))["lpips"]
+    found = metric.read(batch(target), Images(generated))["lpips"]
     torch.testing.assert_close(found, other(generated, target).flatten().detach(), rtol=1e-4, atol=1e-6)
 
 
 def test_torchvisions_own_file_is_read(file, tmp_path):
     torch.save(trunk(), tmp_path / "alexnet.pth")
     generated, target = pictures()
-    found = Lpips(weights=tmp_path / "alexnet.pth").rows(batch(target), Images(generated))["lpips"]
+    found = Lpips(weights=tmp_path / "alexnet.pth").read(batch(target), Images(generated))["lpips"]
     assert found.tolist() == pytest.approx(GOLDEN, rel=1e-3)
 
 
 def test_without_a_target_it_is_undefined(metric):
     view = FaceView.of_images(pictures()[0])
-    (value,) = metric.rows(FaceBatch(view, view), Images(view.image)).values()
+    (value,) = metric.read(FaceBatch(view, view), Images(view.image)).values()
     assert all(math.isnan(x) for x in value)
 
 

@@ -15,8 +15,9 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from palsykit.interfaces import FaceBatch, FaceView, Images, NetworkOutput
 from palsykit.networks import SharedNetwork
+from palsykit.run.measure import gather, statistics, summarise
 from palsykit_metrics.discrepancy import Cmmd, Kid
-from palsykit_metrics.features import Features
+from palsykit_metrics.features import extractor, read_features
 from palsykit_metrics.fid import Fid
 from palsykit_metrics.frechet import frechet, resampled
 from palsykit_metrics.manifolds import DensityCoverage, PrecisionRecall
@@ -53,12 +54,13 @@ def golden():
     return real, np.clip(np.rint(135 + 32 * rng.standard_normal((60, 8))), 0, 255) / 127.5 - 1
 
 
+def gathered(metric, real, generated, step=25):
+    view = FaceView.of_images(pictures(real))
+    return gather(metric, FaceBatch(view, view, view), Images(pictures(generated)), step)
+
+
 def measured(metric, real, generated, step=25):
-    for start in range(0, len(real), step):
-        part = slice(start, start + step)
-        view = FaceView.of_images(pictures(real[part]))
-        metric.update(FaceBatch(view, view, view), Images(pictures(generated[part])))
-    return metric.compute()
+    return metric.figures(gathered(metric, real, generated, step))
 
 
 def levels(*rows):
@@ -88,7 +90,12 @@ def test_kid_of_subsets_is_near_that_of_all_and_the_same_each_time():
     first, again = (measured(Kid(network=network(), subset_size=40), real, generated)["kid"] for _ in range(2))
     assert first == again != whole
     assert first == pytest.approx(whole, abs=0.01)
-    assert "mean of 100 subsets of 40" not in Kid(network=network(), subset_size=40).card.note, "nothing was fed"
+    notes = [
+        metric.describe(gathered(metric, real, generated))["kid"].note
+        for metric in (Kid(network=network(), subset_size=40), Kid(network=network()))
+    ]
+    assert "mean of 100 subsets of 40" in notes[0]
+    assert "one estimate of all" in notes[1]
 
 
 def test_precision_and_recall_agree_with_torch_fidelity():
@@ -141,28 +148,38 @@ def test_cmmd_is_the_released_formula():
 def test_too_few_pictures_and_no_truth_are_undefined(kind):
     metric = kind(network=network())
     view = FaceView.of_images(pictures(golden()[0]))
-    metric.update(FaceBatch(view, view), Images(view.image))
-    assert all(math.isnan(value) for value in metric.compute().values())
+    untold = gather(metric, FaceBatch(view, view), Images(view.image), 25)
+    assert all(math.isnan(value) for value in metric.figures(untold).values())
+    assert all(figure.count == 0 for figure in statistics(metric, untold, 60).values())
     assert all(math.isnan(value) for value in measured(metric, *(part[:1] for part in golden())).values())
 
 
 @pytest.mark.parametrize("kind", [Fid, Kid, Cmmd])
-def test_a_figure_of_some_rows_is_that_of_a_metric_fed_them(kind):
+def test_a_figure_of_some_rows_is_that_of_those_pictures_alone(kind):
     real, generated = golden()
     metric = kind(network=network())
-    measured(metric, real, generated)
     rows = np.arange(10, 50)
-    alone = measured(kind(network=network()), real[rows], generated[rows])
-    assert metric.figures(rows) == pytest.approx(alone, rel=1e-9)
+    alone = measured(metric, real[rows], generated[rows])
+    found = statistics(metric, gathered(metric, real, generated), len(real))
+    assert {name: figure.of(rows) for name, figure in found.items()} == pytest.approx(alone, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", METRICS)
+def test_a_distance_of_sets_has_an_interval_only_where_somebody_asks(kind):
+    metric, subjects = kind(network=network()), [f"s{row % 12}" for row in range(60)]
+    for figure in statistics(metric, gathered(metric, *golden()), 60).values():
+        assert summarise(figure, subjects, 0, 20).low is None
+        low = summarise(figure, subjects, 0, 20, 20).low
+        assert (low is None) == (kind in (PrecisionRecall, DensityCoverage)), "which repeated pictures would mislead"
 
 
 @pytest.mark.parametrize("kind", METRICS)
 def test_cards_say_whose_features_and_how_many(kind):
     shared = network()
     metric = kind(network=shared)
-    figures = measured(metric, *golden())
-    cards = [metric.card, *getattr(metric, "cards", {}).values()]
-    assert len(cards) == len(figures)
+    rows = gathered(metric, *golden())
+    cards = [figure.card for figure in statistics(metric, rows, 60).values()]
+    assert len({card.name for card in cards}) == len(metric.figures(rows))
     for card in cards:
         assert "8-d embedding of network 'tiny' (weights " in card.source
         assert "NOT comparable with Inception" in card.source
@@ -170,7 +187,7 @@ def test_cards_say_whose_features_and_how_many(kind):
     other = network()
     with torch.no_grad():
         other.module.weight += 1
-    assert Features(other).extractor != Features(shared).extractor == Features(network()).extractor
+    assert extractor(other) != extractor(shared) == extractor(network())
 
 
 def test_inceptions_own_features_are_not_called_incomparable():
@@ -182,15 +199,14 @@ def test_inceptions_own_features_are_not_called_incomparable():
 
 
 def test_fid_under_2048_pictures_is_called_biased():
-    few, many = Fid(network=network(1)), Fid(network=network(1))
+    metric = Fid(network=network(1))
     rng = np.random.default_rng(0)
     features = levels(*rng.integers(0, 100, (2048, 1)))
-    measured(few, features[:2047], features[:2047], step=500)
-    measured(many, features, features, step=500)
-    assert few.card.name == "FID (biased)"
-    assert "BIASED" in few.card.note
-    assert many.card.name == "FID"
-    assert "BIASED" not in many.card.note
+    few, many = (metric.describe(gathered(metric, part, part, 500))["fid"] for part in (features[:2047], features))
+    assert few.name == "FID (biased)"
+    assert "BIASED" in few.note
+    assert many.name == "FID"
+    assert "BIASED" not in many.note
 
 
 def test_a_network_without_embedding_gives_the_mean_of_its_map():
@@ -200,12 +216,11 @@ def test_a_network_without_embedding_gives_the_mean_of_its_map():
         def forward(self, image):
             return NetworkOutput(image)
 
-    features = Features(SharedNetwork("points", Map()))
+    shared = SharedNetwork("points", Map())
     view = FaceView.of_images(torch.full((2, 3, 32, 32), 1.0))
-    features.add(FaceBatch(view, view, view), Images(-view.image))
-    assert features.real.tolist() == [[1.0] * 3] * 2
-    assert features.generated.tolist() == [[-1.0] * 3] * 2
-    assert "mean of the last feature map" in features.extractor
+    rows = read_features(shared, FaceBatch(view, view, view), Images(-view.image))
+    assert rows["features"].tolist() == [[[1.0] * 3, [-1.0] * 3]] * 2
+    assert "mean of the last feature map" in extractor(shared)
 
 
 def test_odd_settings_are_refused():
