@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from palsykit.diffusion.features import FeatureCache, Features
+from palsykit.files.weights import state_digest
 from palsykit.interfaces import FaceView, NetworkOutput
 from palsykit.training.strided import subsample_first
-from palsykit.weights import state_digest
 
 HELD = 1 << 30
 """Bytes of outputs that a frozen network remembers at most."""

@@ -10,8 +10,8 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from palsykit import weights
 from palsykit.conversion.pickled import Storage, StoredTensor, read_data
+from palsykit.files import weights
 
 DTYPES = {
     "DoubleStorage": torch.float64,

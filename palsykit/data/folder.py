@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from palsykit.atomic import write_text
 from palsykit.data.part import origins
 from palsykit.errors import PalsykitError
+from palsykit.files.atomic import write_text
 
 MARKER, METADATA, PICTURES = "data.json", "metadata.jsonl", "images"
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from palsykit import __version__
-from palsykit.atomic import write_text, write_with
 from palsykit.data.folder import METADATA, PICTURES, Plan, claim, picture_names, read_marker, write_marker
 from palsykit.data.part import build, origins
 from palsykit.data.rejections import kinds, listed, shown, write_rejected
@@ -24,6 +23,7 @@ from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
 from palsykit.faces.splits import split_records
 from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS
+from palsykit.files.atomic import write_text, write_with
 from palsykit.progress import say, track
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from palsykit.atomic import write_text
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import NothingUsable, Rejected
+from palsykit.files.atomic import write_text
 
 NAME = "rejected.csv"
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from palsykit.errors import PalsykitError
+from palsykit.files.resources import locate
 from palsykit.recipe.annotations import complaints, is_special, plain, read
 from palsykit.recipe.problems import describe, nearest
 from palsykit.recipe.schema import PartBlock
 from palsykit.recipe.signature import POSITIONAL, Key, Missing, keys_of
 from palsykit.registry import SINGULAR, Entry, one, registry
-from palsykit.resources import locate
 
 if TYPE_CHECKING:
     from palsykit.networks import SharedNetwork

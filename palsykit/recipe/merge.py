@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from palsykit.files.resources import locate
 from palsykit.recipe.problems import KeyPath, Problem, RecipeError, describe
 from palsykit.recipe.read import Tree, displayed, read_file
-from palsykit.resources import locate
 
 OWN = ("name", "about", "extends")
 """Keys that a child does not inherit: its parent's name would put both into one run folder."""

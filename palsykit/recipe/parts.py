@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from palsykit.errors import PalsykitError
+from palsykit.files.resources import canonical, locate
 from palsykit.recipe.annotations import (
     WrittenMapping,
     WrittenText,
@@ -22,7 +23,6 @@ from palsykit.recipe.read import Tree
 from palsykit.recipe.schema import Block, PartBlock
 from palsykit.recipe.signature import POSITIONAL, Key, Missing, keys_of
 from palsykit.registry import SINGULAR, one, registry
-from palsykit.resources import canonical, locate
 
 SECTIONS = {
     "data": "datasets",

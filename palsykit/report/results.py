@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from palsykit.resources import locate
+from palsykit.files.resources import locate
 
 TITLE = """# Results
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from palsykit.atomic import write_text
+from palsykit.files.atomic import write_text
 
 
 class WithInterval(Protocol):

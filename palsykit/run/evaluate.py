@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from palsykit.atomic import write_text
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_tensor
+from palsykit.files.atomic import write_text
 from palsykit.interfaces import Images, Metric, Synthesiser
 from palsykit.run.folder import RunFolder
 from palsykit.run.generate import chosen_pairs, generated

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from palsykit import __version__
-from palsykit.atomic import write_text
 from palsykit.errors import PalsykitError
+from palsykit.files.atomic import write_text
 from palsykit.recipe import Recipe
 
 STAGES = ("prepare", "fit", "train", "generate", "evaluate", "report")

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from palsykit.atomic import write_text, write_with
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_pictures
+from palsykit.files.atomic import write_text, write_with
 from palsykit.interfaces import Synthesiser
 from palsykit.progress import track
 from palsykit.run.folder import RunFolder

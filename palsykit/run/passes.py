@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from palsykit.atomic import write_text
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import to_pictures, to_tensor
+from palsykit.files.atomic import write_text
 from palsykit.interfaces import FaceBatch, FaceView, Metric, Synthesiser
 from palsykit.metrics import needs
 from palsykit.progress import track

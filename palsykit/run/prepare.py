@@ -4,9 +4,9 @@ import json
 from collections import Counter
 from typing import Any
 
-from palsykit.atomic import write_text
 from palsykit.data.rejections import listed, write_rejected
 from palsykit.faces.pairing import by_subject
+from palsykit.files.atomic import write_text
 from palsykit.progress import say
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Data, Parts

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from palsykit import __version__
-from palsykit.atomic import write_text
 from palsykit.faces.views import to_pictures, view
 from palsykit.faces.vocabulary import EXPRESSIONS
+from palsykit.files.atomic import write_text
 from palsykit.report.card import render_card
 from palsykit.report.contents import CardContents, Cell, Curve, FigureRow, MetricRow, ReportContents
 from palsykit.report.html import render_html

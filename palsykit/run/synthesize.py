@@ -14,10 +14,11 @@ import numpy as np
 import torch
 
 from palsykit import __version__
-from palsykit.atomic import write_text
 from palsykit.errors import PalsykitError
 from palsykit.faces.views import to_tensor
 from palsykit.faces.vocabulary import FaceLabels
+from palsykit.files.atomic import write_text
+from palsykit.files.weights import state_digest
 from palsykit.interfaces import FaceBatch, FaceView
 from palsykit.progress import track
 from palsykit.report.contents import NOT_FOR
@@ -27,7 +28,6 @@ from palsykit.run.people import People, Person
 from palsykit.run.posing import posed, with_landmarks
 from palsykit.run.sheets import contact_sheet
 from palsykit.seeds import derive
-from palsykit.weights import state_digest
 
 MARKER = "synthesis.json"
 RELEASED, UNRELEASED, HELD_BACK = "images", "unreleased", "held-back"

@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import nn
 
-from palsykit import weights
 from palsykit.diffusion.model import ConditionalDiffusion
 from palsykit.errors import PalsykitError
+from palsykit.files import weights
 from palsykit.networks import SharedNetwork
 
 UNET = "denoiser.unet."

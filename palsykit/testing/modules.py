@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from palsykit.files.weights import load_exact, save
 from palsykit.seeds import generator
 from palsykit.testing.result import Check, NotChecked, Unmet
-from palsykit.weights import load_exact, save
 
 STEPS, RATE = 5, 1e-3
 SAME = 1e-5

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from palsykit.atomic import settle
 from palsykit.errors import PalsykitError
+from palsykit.files.atomic import settle
 from palsykit.training.groups import Groups
 
 KEEP = 2

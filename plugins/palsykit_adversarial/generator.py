@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from palsykit import Conditioning, ConditioningSpec, FaceBatch
+from palsykit.files.weights import load_exact
 from palsykit.interfaces import ConditionEncoder
-from palsykit.weights import load_exact
 from palsykit_adversarial.blocks import GROUPS, Modulated, Residual, joined
 
 CONDITIONS: Mapping[str, Any] = {

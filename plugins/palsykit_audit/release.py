@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from palsykit import __version__
-from palsykit.atomic import write_text
 from palsykit.errors import PalsykitError
+from palsykit.files.atomic import write_text
 from palsykit.progress import say
 from palsykit.run.front import Model
 from palsykit.run.people import People

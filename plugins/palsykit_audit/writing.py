@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from palsykit import __version__
-from palsykit.atomic import write_text
+from palsykit.files.atomic import write_text
 from palsykit.run.measure import Figure
 from palsykit_audit.faces import Populations
 from palsykit_audit.html import Finding, render_audit

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from palsykit.files.resources import locate
 from palsykit.recipe.load import Recipe, recipe_of
 from palsykit.recipe.merge import extended, merge
 from palsykit.recipe.problems import KeyPath
 from palsykit.recipe.read import Tree, read_file
-from palsykit.resources import locate
 
 EXTENDS = "extends"
 

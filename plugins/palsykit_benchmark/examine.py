@@ -8,10 +8,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from palsykit.atomic import write_text
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch
+from palsykit.files.atomic import write_text
 from palsykit.interfaces import FaceBatch, Images, Synthesiser
 from palsykit.metrics import needs
 from palsykit.run.evaluate import built_metrics

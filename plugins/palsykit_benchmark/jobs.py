@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from palsykit.atomic import write_text
 from palsykit.errors import PalsykitError
 from palsykit.faces.views import to_pictures
+from palsykit.files.atomic import write_text
 from palsykit.interfaces import Images, Synthesiser
 from palsykit.progress import say
 from palsykit.report.contents import Picture

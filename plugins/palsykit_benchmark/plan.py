@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from palsykit.errors import PalsykitError
+from palsykit.files.resources import locate
 from palsykit.recipe.load import Recipe
 from palsykit.recipe.merge import read_extended
 from palsykit.recipe.overrides import apply
@@ -16,7 +17,6 @@ from palsykit.recipe.parts import Checker
 from palsykit.recipe.problems import KeyPath, Problem, RecipeError, describe, dotted, nearest
 from palsykit.recipe.read import Tree, displayed
 from palsykit.registry import registry
-from palsykit.resources import locate
 from palsykit_benchmark.compose import below, layered, resolved, with_data, with_values
 from palsykit_benchmark.schema import Benchmark, FigureBlock, SplitData
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from palsykit.atomic import write_text
+from palsykit.files.atomic import write_text
 from palsykit.recipe.yaml_rules import dump
 from palsykit.report.results import TITLE
 from palsykit.report.tables import put_section

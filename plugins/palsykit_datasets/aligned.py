@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from palsykit.atomic import write_with
 from palsykit.faces.alignment import to_frame
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.records import FaceRecord, NothingUsable, Rejected
+from palsykit.files.atomic import write_with
 from palsykit.progress import track
 from palsykit_datasets.cells import Points
 from palsykit_datasets.entries import Entry, Listing

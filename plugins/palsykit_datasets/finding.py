@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from palsykit.atomic import write_text
 from palsykit.faces.interfaces import Detector
+from palsykit.files.atomic import write_text
 from palsykit_datasets.cells import Points, checked
 
 

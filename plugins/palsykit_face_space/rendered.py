@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from palsykit.atomic import write_with
+from palsykit.files.atomic import write_with
 from palsykit.progress import track
 
 BATCH = 16

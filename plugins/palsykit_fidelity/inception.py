@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from palsykit.conversion.layout import Layout, State
 from palsykit.errors import PalsykitError
+from palsykit.files.weights import load_exact
 from palsykit.interfaces import NetworkOutput
-from palsykit.weights import load_exact
 from palsykit_fidelity.library import unloaded
 
 COMPARABLE = "inception-v3-compat"

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from palsykit.faces.alignment import ARCFACE_CROP
 from palsykit.faces.cropping import cropped
+from palsykit.files.weights import load_exact
 from palsykit.interfaces import NetworkOutput
-from palsykit.weights import load_exact
 from palsykit_identity.public import ADAFACE, ARCFACE
 
 UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3), 101: (3, 13, 30, 3)}

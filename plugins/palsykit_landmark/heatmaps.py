@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from palsykit.faces.landmarks import COUNT
+from palsykit.files.weights import load_exact
 from palsykit.interfaces import NetworkOutput
-from palsykit.weights import load_exact
 from palsykit_landmark.mean_face import MEAN_FACE
 
 CHANNELS = 32, 48, 80, 96

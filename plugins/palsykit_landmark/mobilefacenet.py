@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from palsykit.faces.cropping import cropped
 from palsykit.faces.landmarks import COUNT
+from palsykit.files.weights import load_exact
 from palsykit.interfaces import NetworkOutput
-from palsykit.weights import load_exact
 from palsykit_landmark.mean_face import MEAN_FACE
 from palsykit_landmark.public import MOBILEFACENET68, SPREAD
 

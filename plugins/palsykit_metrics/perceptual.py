@@ -10,9 +10,9 @@ from torch import Tensor
 
 from palsykit.conversion.checkpoint import read_tensors
 from palsykit.errors import PalsykitError
+from palsykit.files.weights import misfits
 from palsykit.interfaces import FaceBatch, Images, MetricCard
 from palsykit.metrics import to_8_bit
-from palsykit.weights import misfits
 
 TRUNKS = {"alex": "alexnet", "vgg": "vgg16"}
 """LPIPS' name for a trunk -> torchvision's."""

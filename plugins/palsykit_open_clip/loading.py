@@ -9,8 +9,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from palsykit.errors import PalsykitError
+from palsykit.files.weights import load, misfits
 from palsykit.pretrained.card import say_licence
-from palsykit.weights import load, misfits
 
 INSTALL = "pip install 'palsykit[clip]'"
 CONFIG = "open_clip_config.json"

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from palsykit import weights
-from palsykit.atomic import write_text
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.faces.records import FaceDataset
 from palsykit.faces.views import batch
+from palsykit.files import weights
+from palsykit.files.atomic import write_text
 from palsykit.interfaces import Images
 from palsykit.progress import say
 from palsykit.recipe import Recipe

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from palsykit.atomic import write_text
+from palsykit.files.atomic import write_text
 from palsykit.report.few_shot import Panel, Series, few_shot_svg
 from palsykit.report.results import TITLE
 from palsykit.report.tables import cell, markdown, put_section

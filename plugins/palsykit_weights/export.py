@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from palsykit import weights
+from palsykit.files import weights
 
 HERE = Path(__file__).parent
 LICENCE = "MIT, with the attribution below for the photographs that the faces were computed from (CC BY 4.0)"

@@ -12,11 +12,11 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from palsykit import weights
 from palsykit.errors import PalsykitError
 from palsykit.faces.landmarks import flip_points
 from palsykit.faces.vocabulary import EXPRESSIONS, Group, Side
 from palsykit.faces.webmorph import to_ibug68
+from palsykit.files import weights
 from palsykit.interfaces import NetworkOutput
 from palsykit.recipe import load_recipe
 from palsykit.run.parts import Parts

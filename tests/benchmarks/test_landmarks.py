@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from palsykit import weights
-from palsykit.atomic import write_text
 from palsykit.errors import PalsykitError
+from palsykit.files import weights
+from palsykit.files.atomic import write_text
 from palsykit.recipe import load_recipe
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts

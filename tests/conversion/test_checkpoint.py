@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from palsykit import weights
 from palsykit.conversion.checkpoint import read_tensors
+from palsykit.files import weights
 
 KINDS = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.uint8, torch.bool]
 

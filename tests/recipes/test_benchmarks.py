@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from palsykit import weights
+from palsykit.files import weights
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.recipe.problems import RecipeError
 from palsykit.run.parts import Parts

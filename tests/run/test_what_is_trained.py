@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from palsykit.faces.pairing import pair
+from palsykit.files.weights import load
 from palsykit.networks import SharedNetwork
 from palsykit.recipe import Recipe
 from palsykit.recipe.schema import Optimisation
@@ -17,7 +18,6 @@ from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.training import loop
 from palsykit.training.batches import PairedFaces
-from palsykit.weights import load
 
 LR = 1e-3
 UNMOVED = tuple(f"fusion.attention.{name}.key.bias" for name in ("identity", "expression", "landmark"))

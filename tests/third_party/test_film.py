@@ -13,9 +13,9 @@ import torch
 
 from palsykit import __version__
 from palsykit.cli import main
+from palsykit.files.weights import load
 from palsykit.recipe import load_recipe
 from palsykit.registry import registry
-from palsykit.weights import load
 
 ROOT = Path(__file__).parents[2]
 RECIPE = """

@@ -22,7 +22,7 @@ TINY = (
 WHERE = """
 import importlib, json, sys
 from importlib.metadata import distribution
-from palsykit.resources import locate
+from palsykit.files.resources import locate
 modules = ["palsykit", "palsykit_cross_fusion", "palsykit_weights", "acme_film"]
 print(json.dumps({
     "files": [importlib.import_module(name).__file__ for name in modules],

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from palsykit.errors import PalsykitError
+from palsykit.files.weights import save
 from palsykit.interfaces import FaceBatch
 from palsykit.testing import check
 from palsykit.testing.stand_ins import face_batch, faces
-from palsykit.weights import save
 
 SIZE = 32
 Build = Callable[..., Any]

@@ -16,6 +16,7 @@ import palsykit
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.faces.views import batch
+from palsykit.files.weights import load as load_weights
 from palsykit.interfaces import Encoded, FaceBatch, FaceView, Images, TokenSpec
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.recipe.problems import RecipeError
@@ -26,7 +27,6 @@ from palsykit.run.generate import save_png
 from palsykit.run.parts import Parts
 from palsykit.training import checkpoint, loop
 from palsykit.training.batches import PairedFaces
-from palsykit.weights import load as load_weights
 from palsykit_adversarial.generator import Generator
 from palsykit_face_space.dataset import FaceSpace
 from palsykit_landmark.outlines import PARTS, outlines

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from palsykit import weights
 from palsykit.conversion.convert import convert_weights
 from palsykit.errors import PalsykitError
+from palsykit.files import weights
 from palsykit.interfaces import FaceBatch, FaceView, Images
 from palsykit.networks import SharedNetwork
 from palsykit.recipe import load_recipe

@@ -8,11 +8,11 @@ import torch
 
 from palsykit.faces.pairing import pair
 from palsykit.faces.views import batch
+from palsykit.files.weights import load
 from palsykit.interfaces import Encoded, TokenSpec
 from palsykit.recipe import load_recipe
 from palsykit.run import run_recipe
 from palsykit.run.parts import Parts
-from palsykit.weights import load
 from palsykit_fusions.concatenation import Concatenation
 from palsykit_fusions.dcface import DcFace
 from palsykit_fusions.decoupled import Decoupled

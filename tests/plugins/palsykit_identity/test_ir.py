@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from palsykit import weights
+from palsykit.files import weights
 from palsykit_identity.ir import InsightResNet
 
 

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from palsykit import weights
 from palsykit.faces.alignment import FRAME, five_points
+from palsykit.files import weights
 from palsykit_landmark.heatmaps import Heatmaps, IntegralHead, grid
 from palsykit_landmark.mean_face import MEAN_FACE
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from palsykit import weights
 from palsykit.faces.alignment import FRAME, five_points
 from palsykit.faces.landmarks import flip_points
+from palsykit.files import weights
 from palsykit_landmark.mean_face import MEAN_FACE
 from palsykit_landmark.mobilefacenet import MobileFaceNet
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from palsykit.errors import PalsykitError
+from palsykit.files.weights import load
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.run import run_recipe
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.run.train import trained_model
-from palsykit.weights import load
 from palsykit_weights.export import export
 
 TINY = Path(__file__).parents[2] / "run" / "tiny.yaml"

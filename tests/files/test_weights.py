@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from palsykit import weights
+from palsykit.files import weights
 
 
 def net(width: int = 3) -> nn.Module:

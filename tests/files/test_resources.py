@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import palsykit
-from palsykit.resources import canonical, locate
+from palsykit.files.resources import canonical, locate
 
 
 def test_a_relative_path_starts_from_its_base(tmp_path: Path) -> None:
