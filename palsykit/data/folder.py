@@ -12,6 +12,7 @@ from typing import Any
 from palsykit.data.part import origins
 from palsykit.errors import PalsykitError
 from palsykit.files.atomic import write_text
+from palsykit.files.claims import Claim, difference
 
 MARKER, METADATA, PICTURES = "data.json", "metadata.jsonl", "images"
 
@@ -91,20 +92,12 @@ def claim(dest: Path, plan: Plan) -> dict[str, Any]:
     for source in plan.sources():
         if dest.resolve().is_relative_to(source.resolve()):
             raise PalsykitError(f"{dest}: lies in the data itself ({source}), expected a folder elsewhere")
-    if dest.exists() and not dest.is_dir():
-        raise PalsykitError(f"{dest}: a file, expected a folder to make or to go on in; name another")
-    if not dest.exists() or not any(dest.iterdir()):
+    claimed = Claim(dest, MARKER, "prepared data", "name another folder", key="settings_hash")
+    if not claimed.begun():
         return {}
-    marker = read_marker(dest)
-    if not marker:
-        raise PalsykitError(
-            f"{dest}: a folder with other things in it (no {MARKER}), expected an empty or a new one; name another"
-        )
+    marker = claimed.read()
     if marker.get("settings_hash") != plan.hash:
-        lines = difference(marker.get("settings") or {}, plan.settings)
-        raise PalsykitError(
-            f"{dest}: was made with other settings; name another folder, or remove this one to make it anew:", lines
-        )
+        claimed.refuse(difference(marker.get("settings") or {}, plan.settings))
     return marker
 
 
@@ -127,24 +120,6 @@ def read_marker(folder: Path) -> dict[str, Any]:
 def write_marker(folder: Path, marker: Mapping[str, Any]) -> None:
     """FOLDER/data.json."""
     write_text(folder / MARKER, json.dumps(marker, indent=1) + "\n")
-
-
-def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """A line ``key: a -> b`` for each value that changed."""
-    old, new = dict(_leaves(before)), dict(_leaves(now))
-    return [
-        f"{key}: {old.get(key, '(absent)')} -> {new.get(key, '(absent)')}"
-        for key in {**old, **new}
-        if old.get(key) != new.get(key)
-    ]
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping) and value:
-        for key, item in value.items():
-            yield from _leaves(item, f"{path}.{key}" if path else key)
-    else:
-        yield path, json.dumps(value)
 
 
 def picture_names(keys: Sequence[str]) -> dict[str, str]:

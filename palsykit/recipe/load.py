@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from palsykit.files.claims import difference
 from palsykit.recipe.check import check, settings_of
 from palsykit.recipe.merge import read_extended
 from palsykit.recipe.overrides import FLAG, apply
@@ -18,8 +19,6 @@ from palsykit.registry import registry
 
 UNHASHED = ("name", "about", "tracking")
 """What a recipe is called and who watches it changes nothing of what it does."""
-
-ABSENT = "(absent)"
 
 
 @dataclass(frozen=True)
@@ -51,13 +50,7 @@ class Recipe:
 
     def difference(self, other: dict[str, Any]) -> list[str]:
         """What changed from another resolved recipe to this one, a line ``key: a -> b`` for each value."""
-        before, now = dict(_leaves(other)), dict(_leaves(self.resolved))
-        keys = [key for key in {**before, **now} if key[0] not in UNHASHED]
-        lines = [
-            f"{dotted(key)}: {before.get(key, ABSENT)} -> {now.get(key, ABSENT)}"
-            for key in keys
-            if before.get(key, ABSENT) != now.get(key, ABSENT)
-        ]
+        lines = difference(*({k: v for k, v in tree.items() if k not in UNHASHED} for tree in (other, self.resolved)))
         order, new_order = list(other.get("conditions") or {}), list(self.resolved["conditions"])
         if sorted(order) == sorted(new_order) and order != new_order:
             lines.append(f"conditions, in order: {', '.join(order)} -> {', '.join(new_order)}")
@@ -149,12 +142,3 @@ def _paths(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _paths(item, (*path, index))
-
-
-def _leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
-    """Values without keys of their own, as JSON text, so that 1 and true and "1" differ."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    if not items and not (isinstance(value, list) and value):
-        yield path, json.dumps(value, ensure_ascii=False)
-    for key, item in list(items):
-        yield from _leaves(item, (*path, key))

@@ -14,8 +14,10 @@ import yaml
 from palsykit import __version__
 from palsykit.errors import PalsykitError
 from palsykit.files.atomic import write_text
+from palsykit.files.claims import Claim
 from palsykit.recipe import Recipe
 
+_ANEW = "begin anew with --fresh (the old run is kept beside it)"
 STAGES = ("prepare", "fit", "train", "generate", "evaluate", "report")
 
 
@@ -154,16 +156,14 @@ def open_run(recipe: Recipe, path: Path, fresh: bool) -> RunFolder:
     Raises:
         PalsykitError: where the folder belongs to another recipe, or is neither empty nor a run.
     """
-    if path.exists() and not path.is_dir():
-        raise PalsykitError(
-            f"{path}: a file; expected a folder for the run, new or this recipe's own; name another: --output"
-        )
-    if path.is_dir() and any(path.iterdir()):
-        _refuse_what_is_no_run(path)  # with --fresh as well: nobody's own folder is to be moved aside
-        if fresh:
-            _set_aside(path.absolute())
-    if path.is_dir() and any(path.iterdir()):
-        _refuse_another(recipe, path)
+    claim = Claim(path, "state.json", "palsykit run", "name another: --output DIR", _ANEW)
+    begun = claim.begun()  # with --fresh as well: only a run of ours is moved aside
+    if begun and fresh:
+        _set_aside(path.absolute())
+    if begun and not fresh:
+        if read_state(path)["recipe_hash"] != recipe.hash:
+            there = yaml.safe_load((path / "recipe.yaml").read_text(encoding="utf-8"))
+            claim.refuse(recipe.difference(there))
         _note_written(recipe, path)
     else:
         path.mkdir(parents=True, exist_ok=True)
@@ -172,25 +172,6 @@ def open_run(recipe: Recipe, path: Path, fresh: bool) -> RunFolder:
             path, {"palsykit": __version__, "recipe_hash": recipe.hash, "written": recipe.written, "stages": {}}
         )
     return RunFolder(path)
-
-
-def _refuse_what_is_no_run(path: Path) -> None:
-    if not (path / "state.json").exists():
-        raise PalsykitError(
-            f"{path}: not empty, and no palsykit run (no state.json in it); expected a new or empty folder, or this "
-            "recipe's own run; name another: --output DIR"
-        )
-
-
-def _refuse_another(recipe: Recipe, path: Path) -> None:
-    state = read_state(path)
-    if state["recipe_hash"] != recipe.hash:
-        there = yaml.safe_load((path / "recipe.yaml").read_text(encoding="utf-8"))
-        lines = "\n  ".join(recipe.difference(there)) or "defaults of another version of palsykit or of a plugin"
-        raise PalsykitError(
-            f"{path}: belongs to another recipe. It differs in\n  {lines}\n"
-            "Run into another folder with --output DIR, or begin anew with --fresh (the old run is kept beside it)."
-        )
 
 
 def _note_written(recipe: Recipe, path: Path) -> None:

@@ -18,6 +18,7 @@ from palsykit.errors import PalsykitError
 from palsykit.faces.views import to_tensor
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.files.atomic import write_text
+from palsykit.files.claims import Claim
 from palsykit.files.weights import state_digest
 from palsykit.interfaces import FaceBatch, FaceView
 from palsykit.progress import track
@@ -96,7 +97,12 @@ def synthesize(model: Model, run: Path, people: People, order: Order, folder: Pa
     """
     _check(order)
     settings = _settings(model, people, order)
-    _claim(folder, settings, {"run": run.name, "palsykit": __version__, "source": people.source})
+    claim = Claim(folder, MARKER, "synthesis", "choose another DEST", key="settings")
+    if claim.begun():
+        claim.compare(claim.read()["settings"], settings)
+    else:
+        provenance = {"run": run.name, "palsykit": __version__, "source": people.source}
+        write_text(folder / MARKER, json.dumps({**provenance, "settings": settings}, indent=1) + "\n")
     images = pictures_of(folder)
     rows = [row for row in _rows(people, order) if not (folder / HELD_BACK / row.file).is_file()]
     facts = _facts(run, settings)
@@ -151,31 +157,6 @@ def model_digest(model: Model) -> str:
     """SHA-256 of every weight that pictures depend on: the model's and the networks', by name."""
     modules = {f"networks.{name}": network.module for name, network in sorted(model.parts.networks.items())}
     return state_digest({"model": model.model, **modules})
-
-
-def _claim(folder: Path, settings: dict[str, Any], provenance: dict[str, Any]) -> None:
-    """Marks a new folder as this order's, or refuses one that is not."""
-    if folder.exists() and not folder.is_dir():
-        raise PalsykitError(f"{folder}: a file; expected a folder, new or this order's own")
-    marker = folder / MARKER
-    if not marker.is_file():
-        if folder.is_dir() and any(folder.iterdir()):
-            raise PalsykitError(f"{folder}: not empty, and no synthesis (no {MARKER} in it); choose another DEST")
-        write_text(marker, json.dumps({**provenance, "settings": settings}, indent=1) + "\n")
-        return
-    try:
-        there = json.loads(marker.read_text(encoding="utf-8"))["settings"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise PalsykitError(f"{marker}: cannot be read ({error}); choose another DEST") from error
-    if there != settings:
-        keys = [key for key in {**there, **settings} if there.get(key) != settings.get(key)]
-        changes = [f"{key}: {_short(there.get(key))} -> {_short(settings.get(key))}" for key in keys]
-        raise PalsykitError(f"{folder}: holds pictures of other settings; choose another DEST. They differ in", changes)
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 160 else f"{text[:120]} ... {text[-36:]}"
 
 
 def _rows(people: People, order: Order) -> Iterator[Row]:

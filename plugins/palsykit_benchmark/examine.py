@@ -12,6 +12,7 @@ from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch
 from palsykit.files.atomic import write_text
+from palsykit.files.claims import Claim
 from palsykit.interfaces import FaceBatch, Images, Synthesiser
 from palsykit.metrics import needs
 from palsykit.run.evaluate import built_metrics
@@ -21,7 +22,7 @@ from palsykit.run.parts import Parts
 from palsykit.run.passes import PASSES, check_needs, kept, seconds_each
 from palsykit.run.protocols import SELF, Protocol
 
-FIRST, SECONDS = "generated", "seconds.json"
+FIRST, SECONDS, MARKER = "generated", "seconds.json", "made.json"
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,12 @@ def synthesised(exam: Examination, synthesiser: Synthesiser, folder: Path, maker
     """
     size = exam.judges.settings.generate.batch_size
     seeds = [row_seed(seed, pair) for pair in exam.pairs]
-    _claim(folder, {"maker": maker, "rows": [_row(pair) for pair in exam.pairs], "seeds": seeds})
+    made_of = {"maker": maker, "rows": [_row(pair) for pair in exam.pairs], "seeds": seeds}
+    claim = Claim(folder, MARKER, "benchmark's pictures", "name another folder")
+    if claim.begun():
+        claim.compare(claim.read(), made_of)
+    else:
+        write_text(folder / MARKER, json.dumps(made_of) + "\n")
     images = Images(
         kept(synthesiser, exam.faces, seeds, folder / FIRST, size, f"{exam.protocol.name}: {FIRST}", folder / SECONDS)
     )
@@ -133,14 +139,3 @@ def synthesis_seconds(folder: Path) -> float | None:
 
 def _row(pair: Pair) -> list[str]:
     return [pair.identity.key, pair.record.key]
-
-
-def _claim(folder: Path, made: dict[str, object]) -> None:
-    """Marks a folder's pictures as made of this; refuses one that is marked otherwise."""
-    file = folder / "made.json"
-    if not file.exists():
-        write_text(file, json.dumps(made) + "\n")
-    elif json.loads(file.read_text(encoding="utf-8")) != made:
-        raise PalsykitError(
-            f"{folder}: its pictures were made by another model or of other people; remove the folder, or name another"
-        )

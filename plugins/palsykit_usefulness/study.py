@@ -21,6 +21,7 @@ from palsykit.faces.records import FaceDataset
 from palsykit.faces.views import batch
 from palsykit.files import weights
 from palsykit.files.atomic import write_text
+from palsykit.files.claims import Claim
 from palsykit.interfaces import Images
 from palsykit.progress import say
 from palsykit.recipe import Recipe
@@ -145,7 +146,7 @@ class Bench:
         recipe = self.recipe_of(one.seed)
         parts, folder = Parts(recipe), self.folder / one.name
         file, network = folder / f"{CLASSIFIER}.safetensors", parts.networks[CLASSIFIER]
-        _claim(folder, f"{recipe.hash} {self._synthetic}")
+        _claim(folder, recipe.hash, self._synthetic)
         if not file.exists():
             joined = self.joined(one)
             trainer = parts.trainer(self.block.trainer, Data(joined, one.seed))
@@ -237,16 +238,14 @@ def _digest(folder: Path) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def _claim(folder: Path, made_of: str) -> None:
+def _claim(folder: Path, recipe: str, pictures: str) -> None:
     """Marks a classifier's folder as made of this; refuses another's."""
-    marker = folder / "made-of.txt"
-    if not marker.exists():
-        write_text(marker, made_of + "\n")
-    elif marker.read_text(encoding="utf-8").strip() != made_of:
-        raise PalsykitError(
-            f"{folder}: trained by another recipe or on other synthetic pictures; name another folder with --work, or "
-            "remove it"
-        )
+    claim = Claim(folder, "made-of.txt", "trained classifier", "name another folder with --work")
+    now, marker = {"recipe": recipe, "synthetic pictures": pictures}, folder / claim.marker
+    if claim.begun():
+        claim.compare(dict(zip(now, marker.read_text(encoding="utf-8").split(), strict=False)), now)
+    else:
+        write_text(marker, " ".join(now.values()) + "\n")
 
 
 def _silent(line: dict[str, Any]) -> None:

@@ -330,7 +330,7 @@ def test_other_settings_into_the_same_folder_are_refused(run: Run, source: Path)
     done = run("data", "prepare", source, "out", "--layout", "drawn", "--size", 48, "--set", "points=false")
     assert done.code == 2
     assert done.err.splitlines()[-3:] == [
-        "palsykit: out: was made with other settings; name another folder, or remove this one to make it anew:",
+        "palsykit: out: made with other settings; name another folder, or remove it to make it anew. They differ in",
         "  data.points: true -> false",
         "  image_size: 32 -> 48",
     ]
@@ -342,8 +342,8 @@ def test_other_settings_into_the_same_folder_are_refused(run: Run, source: Path)
     [
         (("nowhere", "out", "--layout", "drawn"), "nowhere: no such file or folder, expected the photographs"),
         (("photographs", "photographs/out", "--layout", "drawn"), "photographs/out: lies in the data itself"),
-        (("photographs", "full", "--layout", "drawn"), "full: a folder with other things in it (no data.json)"),
-        (("photographs", "file", "--layout", "drawn"), "file: a file, expected a folder"),
+        (("photographs", "full", "--layout", "drawn"), "full: not empty, and no prepared data (no data.json in it)"),
+        (("photographs", "file", "--layout", "drawn"), "file: a file; expected a folder"),
         (
             ("photographs", "out", "--layout", "drawm"),
             '--layout drawm: use: found "drawm", expected a dataset; did you',

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palsykit.data import folder
-from palsykit.data.folder import Plan, difference, picture_names
+from palsykit.data.folder import Plan, picture_names
 from palsykit.errors import PalsykitError
 
 
@@ -45,16 +45,6 @@ def test_two_records_of_one_name_are_refused() -> None:
     hashed = Path(picture_names(["A"])["A"]).stem
     with pytest.raises(PalsykitError, match=f"records 'A' and '{hashed}' of the data set would both be images/"):
         picture_names(["A", hashed])
-
-
-def test_what_differs_is_said_by_key() -> None:
-    before = {"data": {"use": "a", "keys": [1, 2], "old": 1}, "size": 64}
-    now = {"data": {"use": "a", "keys": [1, 3], "detector": {"use": "d"}}, "size": 64}
-    assert difference(before, now) == [
-        "data.keys: [1, 2] -> [1, 3]",
-        "data.old: 1 -> (absent)",
-        'data.detector.use: (absent) -> "d"',
-    ]
 
 
 def test_the_state_follows_every_file_that_a_key_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

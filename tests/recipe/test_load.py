@@ -94,7 +94,7 @@ def test_difference(recipe: Write, diffusion: str) -> None:
         ["train.steps=5", "data.title='5'", "data.size=[1]", "metrics.p=psnr", "fusion.ring={a: b}", "name=z"],
     )
     assert new.difference(old.resolved) == [
-        "data.size.1: 2 -> (absent)",
+        "data.size: [1, 2] -> [1]",
         'data.title: "faces" -> "5"',
         "fusion.ring: null -> (absent)",
         "train.steps: 1000 -> 5",

@@ -174,9 +174,9 @@ def test_other_settings_into_the_same_folder_are_refused_with_the_difference(
 ) -> None:
     before = (pictures_of(whole) / "metadata.jsonl").read_bytes()
     order = Order(**{"cells": CELLS, "per_cell": 2, **changes})
-    with pytest.raises(PalsykitError, match=rf"(?s)holds pictures of other settings.*{difference}"):
+    with pytest.raises(PalsykitError, match=rf"(?s)made with other settings.*{difference}"):
         synthesize(model, finished.path, held_out(model.parts, 2, 0), order, whole)
-    with pytest.raises(PalsykitError, match=r"(?s)holds pictures of other settings.*identities: "):
+    with pytest.raises(PalsykitError, match=r"(?s)made with other settings.*identities\.people: 2 -> 1"):
         synthesize(model, finished.path, held_out(model.parts, 1, 0), Order(CELLS, per_cell=2), whole)
     assert (pictures_of(whole) / "metadata.jsonl").read_bytes() == before
 

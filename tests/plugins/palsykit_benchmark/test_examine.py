@@ -71,7 +71,7 @@ def test_pictures_are_kept_and_gone_on_with(exam: Examination, tmp_path: Path) -
     assert (synthesis_seconds(folder) or 0) > 0
     counted = json.loads((folder / "seconds.json").read_text())
     assert counted["images"] == 16 + 5
-    with pytest.raises(PalsykitError, match="made by another model or of other people"):
+    with pytest.raises(PalsykitError, match=r'(?s)made with other settings.*maker: "model 1" -> "model 2"'):
         synthesised(exam, again, folder, "model 2")
 
 

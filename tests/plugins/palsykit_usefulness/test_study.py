@@ -154,7 +154,8 @@ def test_what_was_trained_is_kept_and_what_was_trained_otherwise_is_refused(
     assert [p.figures for p in again.points] == [p.figures for p in found.points]
     other = study(Bench(recipe_of("fits.0.lr=1e-3"), folder / "synthetic", folder / "work"), [1], [0])
     assert other.points == []
-    assert "trained by another recipe" in other.failed["real-1-seed0"]
+    assert "made with other settings" in other.failed["real-1-seed0"]
+    assert "recipe: " in other.failed["real-1-seed0"]
 
 
 def test_a_point_is_the_mean_over_the_seeds_that_could_be_trained(
