@@ -9,16 +9,17 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_tensor
 from palsykit.files.atomic import write_text
-from palsykit.interfaces import Images, Metric, Synthesiser
+from palsykit.interfaces import FaceBatch, Images, Metric, Synthesiser
 from palsykit.run.folder import RunFolder
 from palsykit.run.generate import chosen_pairs, generated
 from palsykit.run.measure import Figure, Statistic, measure, summarise
 from palsykit.run.parts import Parts
-from palsykit.run.passes import PASSES, check_needs, kept
+from palsykit.run.passes import check_needs, further_passes, synthesise_pass
 from palsykit.run.protocols import SELF
 
 
@@ -44,13 +45,11 @@ def statistics(run: RunFolder, parts: Parts, synthesiser: Synthesiser) -> tuple[
     faces = batch(parts.data().dataset, pairs).to(parts.device)
     images = Images(to_tensor(np.stack(generated(run))).to(parts.device))
     settings = parts.settings.generate
-    for name in sorted(check_needs(metrics)):
-        again = PASSES[name]
-        seeds = [again.seed(settings.seed, pair) for pair in pairs]
-        made = kept(
-            synthesiser, again.faces(faces, images.generated), seeds, run.path / name, settings.batch_size, name
-        )
-        setattr(images, name, made)
+
+    def synthesise(name: str, asked: FaceBatch, seeds: list[int]) -> Tensor:
+        return synthesise_pass(synthesiser, asked, seeds, run.path / name, settings.batch_size, name)
+
+    further_passes(images, check_needs(metrics), faces, pairs, settings.seed, synthesise)
     return measure(metrics, faces, images, parts.settings.generate.batch_size), pairs
 
 

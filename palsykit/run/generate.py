@@ -2,19 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_pictures
-from palsykit.files.atomic import write_text, write_with
+from palsykit.files.atomic import write_text
+from palsykit.files.pictures import read_png, synthesise_to
 from palsykit.interfaces import Synthesiser
-from palsykit.progress import track
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.run.protocols import SELF
@@ -33,18 +30,16 @@ def row_seed(seed: int, pair: Pair) -> int:
 
 
 def generate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict[str, Any]) -> None:
-    """Writes images/generated/*.png and images/metadata.jsonl; pictures that are there already are kept."""
+    """Writes images/generated/*.png and images/metadata.jsonl; skips existing pictures."""
     pairs = chosen_pairs(parts)
     names = [f"generated/{number:05d}-{_slug(pair.record.key)}.png" for number, pair in enumerate(pairs)]
-    size = parts.settings.generate.batch_size
-    with track("generate", len(pairs), "images") as progress:
-        for rows in _chunks(len(pairs), size):
-            if not all((run.images / names[i]).exists() for i in rows):
-                faces = batch(parts.data().dataset, [pairs[i] for i in rows]).to(parts.device)
-                seeds = [row_seed(parts.settings.generate.seed, pairs[i]) for i in rows]
-                for i, picture in zip(rows, to_pictures(synthesiser.generate(faces, seeds)), strict=True):
-                    save_png(picture, run.images / names[i])
-            progress.advance(len(rows))
+
+    def synthesise(rows: range) -> NDArray[np.uint8]:
+        faces = batch(parts.data().dataset, [pairs[i] for i in rows]).to(parts.device)
+        seeds = [row_seed(parts.settings.generate.seed, pairs[i]) for i in rows]
+        return to_pictures(synthesiser.generate(faces, seeds))
+
+    synthesise_to([run.images / name for name in names], synthesise, parts.settings.generate.batch_size, "generate")
     lines = [_metadata(name, pair, parts.settings.generate.seed) for name, pair in zip(names, pairs, strict=True)]
     write_text(run.images / "metadata.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     facts["images"] = len(pairs)
@@ -54,17 +49,6 @@ def generated(run: RunFolder) -> list[NDArray[np.uint8]]:
     """The pictures that ``generate`` wrote, in the order of ``chosen_pairs``."""
     lines = (run.images / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
     return [read_png(run.images / json.loads(line)["file_name"]) for line in lines]
-
-
-def save_png(picture: NDArray[np.uint8], path: Path) -> None:
-    """uint8 [H, W, 3] -> PNG, whole or absent."""
-    write_with(path, lambda partial: Image.fromarray(picture).save(partial, format="PNG"))
-
-
-def read_png(path: Path) -> NDArray[np.uint8]:
-    """PNG -> uint8 [H, W, 3]."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
 
 
 def _metadata(name: str, pair: Pair, seed: int) -> dict[str, Any]:
@@ -85,8 +69,3 @@ def _metadata(name: str, pair: Pair, seed: int) -> dict[str, Any]:
 
 def _slug(key: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", key)[-80:]
-
-
-def _chunks(count: int, size: int) -> Iterator[Sequence[int]]:
-    for start in range(0, count, size):
-        yield range(start, min(start + size, count))

@@ -2,27 +2,27 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import to_pictures, to_tensor
 from palsykit.files.atomic import write_text
-from palsykit.interfaces import FaceBatch, FaceView, Metric, Synthesiser
+from palsykit.files.pictures import read_png, synthesise_to
+from palsykit.interfaces import FaceBatch, FaceView, Images, Metric, Synthesiser
 from palsykit.metrics import needs
-from palsykit.progress import track
-from palsykit.run.generate import read_png, save_png
 from palsykit.seeds import derive
 
 
 @dataclass(frozen=True)
-class Pass:
+class FurtherPass:
     """A further synthesis from the first.
 
     Attributes:
@@ -45,12 +45,12 @@ def _swapped_back(faces: FaceBatch, first: Tensor) -> FaceBatch:
 
 
 PASSES = {
-    "regenerated": Pass(
+    "regenerated": FurtherPass(
         "synthesised once more, every condition taken from the first synthesis",
         _own_conditions,
         lambda seed, pair: derive("again", seed, pair.record.key),
     ),
-    "swapped_back": Pass(
+    "swapped_back": FurtherPass(
         "synthesised once more from the first synthesis, driven by the identity photograph",
         _swapped_back,
         lambda seed, pair: derive("back", seed, pair.identity.key, pair.record.key),
@@ -73,7 +73,31 @@ def check_needs(metrics: Mapping[str, Metric]) -> frozenset[str]:
     return found
 
 
-def kept(
+def further_passes(
+    images: Images,
+    needs: Collection[str],
+    faces: FaceBatch,
+    pairs: Sequence[Pair],
+    seed: int,
+    synthesise: Callable[[str, FaceBatch, list[int]], Tensor],
+) -> None:
+    """Adds the passes ``needs`` to images that have the first.
+
+    Args:
+        images: of N rows.
+        needs: names in PASSES.
+        faces: the rows.
+        pairs: the same rows.
+        seed: of the run.
+        synthesise: (pass, what it is synthesised from, seeds of the noise) -> pictures [N, 3, H, W].
+    """
+    for name in sorted(needs):
+        again = PASSES[name]
+        seeds = [again.seed(seed, pair) for pair in pairs]
+        setattr(images, name, synthesise(name, again.faces(faces, images.generated), seeds))
+
+
+def synthesise_pass(
     synthesiser: Synthesiser,
     faces: FaceBatch,
     seeds: Sequence[int],
@@ -82,7 +106,7 @@ def kept(
     title: str,
     clock: Path | None = None,
 ) -> Tensor:
-    """A picture of each row [N, 3, H, W], 8-bit as saved in ``folder``; what is there already is not made again.
+    """Synthesises one picture per row and saves it as PNG; skips existing files.
 
     Args:
         synthesiser: makes them.
@@ -92,21 +116,22 @@ def kept(
         size: rows at a time.
         title: of the progress.
         clock: a JSON file in which the seconds that pictures take are added up.
+
+    Returns:
+        Pictures [N, 3, H, W] as read back from the files, because metrics see 8-bit pictures.
     """
     files = [folder / f"{number:05d}.png" for number in range(len(seeds))]
-    with track(title, len(seeds), "images") as progress:
-        for start in range(0, len(seeds), size):
-            part = files[start : start + size]
-            if not all(file.exists() for file in part):
-                began = time.monotonic()
-                with torch.inference_mode():
-                    made = synthesiser.generate(faces.rows(start, start + size), seeds[start : start + size])
-                pictures = to_pictures(made)
-                if clock is not None:
-                    _count(clock, len(part), time.monotonic() - began)
-                for file, picture in zip(part, pictures, strict=True):
-                    save_png(picture, file)
-            progress.advance(len(part))
+
+    def synthesise(rows: range) -> NDArray[np.uint8]:
+        began = time.monotonic()
+        with torch.inference_mode():
+            made = synthesiser.generate(faces.rows(rows.start, rows.stop), seeds[rows.start : rows.stop])
+        pictures = to_pictures(made)
+        if clock is not None:
+            _count(clock, len(rows), time.monotonic() - began)
+        return pictures
+
+    synthesise_to(files, synthesise, size, title)
     return to_tensor(np.stack([read_png(file) for file in files])).to(faces.identity.image.device)
 
 

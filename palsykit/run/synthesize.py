@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from palsykit import __version__
 from palsykit.errors import PalsykitError
@@ -19,12 +20,11 @@ from palsykit.faces.views import to_tensor
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.files.atomic import write_text
 from palsykit.files.claims import Claim
+from palsykit.files.pictures import read_png, save_png, synthesise_to
 from palsykit.files.weights import state_digest
 from palsykit.interfaces import FaceBatch, FaceView
-from palsykit.progress import track
 from palsykit.report.contents import NOT_FOR
 from palsykit.run.front import Model
-from palsykit.run.generate import read_png, save_png
 from palsykit.run.people import People, Person
 from palsykit.run.posing import posed, with_landmarks
 from palsykit.run.sheets import contact_sheet
@@ -80,7 +80,7 @@ class Synthesised:
 
 
 def synthesize(model: Model, run: Path, people: People, order: Order, folder: Path) -> Synthesised:
-    """Makes what is not there yet of a data set (metadata.jsonl and pictures), then counts, card and contact sheet.
+    """Writes a data set (metadata.jsonl and pictures, skipping existing ones), then counts, card and contact sheet.
 
     The pictures are in DEST/unreleased until whoever examines them gives them the name images. What was left
     out is in DEST/held-back and is neither made again nor listed.
@@ -106,20 +106,21 @@ def synthesize(model: Model, run: Path, people: People, order: Order, folder: Pa
     images = pictures_of(folder)
     rows = [row for row in _rows(people, order) if not (folder / HELD_BACK / row.file).is_file()]
     facts = _facts(run, settings)
-    left = [row for row in rows if not (images / row.file).is_file()]
-    there = [row for row in rows if (images / row.file).is_file()]
-    write_text(images / "metadata.jsonl", "".join(_line(row, facts) for row in there))
-    with track("synthesise", len(rows), "images", done=len(there)) as progress:
-        for start in range(0, len(left), order.batch_size):
-            batch = left[start : start + order.batch_size]
-            _make(model, batch, order, images)
-            with (images / "metadata.jsonl").open("a", encoding="utf-8") as file:
-                file.writelines(_line(row, facts) for row in batch)
-            progress.advance(len(batch))
+    files = [images / row.file for row in rows]
+    existing = [row for row, file in zip(rows, files, strict=True) if file.is_file()]
+    write_text(images / "metadata.jsonl", "".join(_line(row, facts) for row in existing))
+
+    def note(written: list[int]) -> None:  # at every moment the metadata lists what is there
+        with (images / "metadata.jsonl").open("a", encoding="utf-8") as file:
+            file.writelines(_line(rows[i], facts) for i in written)
+
+    made = synthesise_to(
+        files, lambda part: _make(model, [rows[i] for i in part], order), order.batch_size, "synthesise", note
+    )
     write_text(images / "metadata.jsonl", "".join(_line(row, facts) for row in rows))  # in order, however often stopped
     counts = _counted(rows)
     _finish(folder, people, rows, counts, settings)
-    return Synthesised(images, folder / "contact-sheet.png", len(left), len(there), counts)
+    return Synthesised(images, folder / "contact-sheet.png", made, len(existing), counts)
 
 
 def pictures_of(folder: Path) -> Path:
@@ -178,7 +179,7 @@ def _slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[-60:]
 
 
-def _make(model: Model, rows: Sequence[Row], order: Order, images: Path) -> None:
+def _make(model: Model, rows: Sequence[Row], order: Order) -> NDArray[np.uint8]:
     pictures = {row.person.key: row.person.picture() for row in rows}
     unknown = np.full((68, 2), np.nan, np.float32)
     points = [unknown if row.person.landmarks is None else row.person.landmarks for row in rows]
@@ -189,9 +190,7 @@ def _make(model: Model, rows: Sequence[Row], order: Order, images: Path) -> None
     ).to(model.parts.device)
     faces = with_landmarks(model.parts, faces)
     driver = posed(model.poser, faces, [row.labels for row in rows], [row.strength for row in rows])
-    made = model.synthesise(FaceBatch(faces, driver, rest=faces), [row.seed for row in rows], order.guidance)
-    for row, picture in zip(rows, made, strict=True):
-        save_png(picture, images / row.file)
+    return model.synthesise(FaceBatch(faces, driver, rest=faces), [row.seed for row in rows], order.guidance)
 
 
 def _facts(run: Path, settings: dict[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset, FaceRecord
+from palsykit.files.pictures import read_png
 from palsykit.recipe import load_recipe
 from palsykit.run.folder import RunFolder
-from palsykit.run.generate import read_png
 from palsykit.run.parts import Data, Parts, cache_folder
 from palsykit.run.people import People
 

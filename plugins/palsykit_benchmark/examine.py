@@ -1,4 +1,4 @@
-"""Systems side by side: the same held-out people, protocol and judges for each; pictures are kept and gone on with."""
+"""Systems side by side: the same held-out people, protocol and judges for each; an interrupted synthesis is resumed."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from palsykit.run.evaluate import built_metrics
 from palsykit.run.generate import row_seed
 from palsykit.run.measure import Statistic, measure
 from palsykit.run.parts import Parts
-from palsykit.run.passes import PASSES, check_needs, kept, seconds_each
+from palsykit.run.passes import check_needs, further_passes, seconds_each, synthesise_pass
 from palsykit.run.protocols import SELF, Protocol
 
 FIRST, SECONDS, MARKER = "generated", "seconds.json", "made.json"
@@ -100,7 +100,7 @@ def examination(judges: Parts, protocol: Protocol) -> Examination:
 
 
 def synthesised(exam: Examination, synthesiser: Synthesiser, folder: Path, maker: str, seed: int = 0) -> Images:
-    """Every row's pictures of every pass that the judges need; what is in ``folder`` already is not made again.
+    """Every row's pictures of every pass that the judges need; skips existing files in ``folder``.
 
     Args:
         exam: whose rows.
@@ -120,15 +120,14 @@ def synthesised(exam: Examination, synthesiser: Synthesiser, folder: Path, maker
         claim.compare(claim.read(), made_of)
     else:
         write_text(folder / MARKER, json.dumps(made_of) + "\n")
-    images = Images(
-        kept(synthesiser, exam.faces, seeds, folder / FIRST, size, f"{exam.protocol.name}: {FIRST}", folder / SECONDS)
-    )
-    for name in sorted(exam.needs):
-        again = PASSES[name]
-        rows = [again.seed(seed, pair) for pair in exam.pairs]
+
+    def synthesise(name: str, faces: FaceBatch, rows: list[int]) -> Tensor:
+        clock = folder / SECONDS if name == FIRST else None
         title = f"{exam.protocol.name}: {name}"
-        made = kept(synthesiser, again.faces(exam.faces, images.generated), rows, folder / name, size, title)
-        setattr(images, name, made)
+        return synthesise_pass(synthesiser, faces, rows, folder / name, size, title, clock)
+
+    images = Images(synthesise(FIRST, exam.faces, seeds))
+    further_passes(images, exam.needs, exam.faces, exam.pairs, seed, synthesise)
     return images
 
 

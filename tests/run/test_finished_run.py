@@ -12,10 +12,10 @@ from diffusers import DDPMScheduler, UNet2DConditionModel
 from PIL import Image
 
 from palsykit.faces.vocabulary import EXPRESSIONS
+from palsykit.files.pictures import read_png
 from palsykit.files.weights import load
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.run.folder import STAGES, RunFolder
-from palsykit.run.generate import read_png
 
 FILES = {
     "MODEL_CARD.md",

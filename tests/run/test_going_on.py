@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from palsykit.files import pictures
 from palsykit.recipe import Recipe
-from palsykit.run import generate, run_recipe, runner, train
+from palsykit.run import run_recipe, runner, train
 from palsykit.run.folder import RunFolder
 from palsykit.training import loop
 
@@ -70,7 +71,7 @@ def nearly_same_pictures(one: Path, other: Path) -> None:
     """Pictures made in other batches: float32 sums of another order may round a pixel to the next level."""
     for name in ("images/generated", "regenerated"):
         for a, b in zip(sorted((one / name).iterdir()), sorted((other / name).iterdir()), strict=True):
-            apart = np.abs(generate.read_png(a).astype(int) - generate.read_png(b))
+            apart = np.abs(pictures.read_png(a).astype(int) - pictures.read_png(b))
             assert apart.max() <= 1, a.name
             assert np.mean(apart > 0) < 0.01, a.name
     figures = [json.loads((folder / "metrics.json").read_text())["metrics"] for folder in (one, other)]
@@ -133,7 +134,7 @@ def test_a_run_stopped_in_a_fit_and_in_the_pictures_goes_on(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    step, save = loop._State.step, generate.save_png
+    step, save = loop._State.step, pictures.save_png
 
     def stops(self: Any, number: int, batches: Any) -> dict[str, float]:
         if self.job.name == "fit-points" and number == 1:
@@ -153,14 +154,14 @@ def test_a_run_stopped_in_a_fit_and_in_the_pictures_goes_on(
     assert list(RunFolder(folder).state()["stages"]) == ["prepare"]
 
     monkeypatch.setattr(loop._State, "step", step)
-    monkeypatch.setattr(generate, "save_png", stops_drawing)
+    monkeypatch.setattr(pictures, "save_png", stops_drawing)
     with pytest.raises(KeyboardInterrupt):
         run_recipe(tiny(), folder)
     drawn = sorted((folder / "images/generated").iterdir())
     assert len(drawn) == 7
     first = drawn[0].stat()
 
-    monkeypatch.setattr(generate, "save_png", save)
+    monkeypatch.setattr(pictures, "save_png", save)
     run_recipe(tiny(), folder)
     assert steps(folder, "fit-recognition") == [2]
     assert steps(folder, "train") == [1, 2, 3, 4], "trained once"

@@ -15,7 +15,6 @@ from palsykit.faces.vocabulary import FaceLabels
 from palsykit.registry import Entry, registry
 from palsykit.run import synthesize as module
 from palsykit.run.folder import RunFolder
-from palsykit.run.generate import save_png
 
 ASKED = ("--expressions", "rest,smile_full", "--severities", "1,4")
 COUNT = 2 * 6
@@ -39,9 +38,8 @@ def poser(monkeypatch: pytest.MonkeyPatch) -> None:
 def faithful(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model whose syntheses are the identity photographs, as a perfect one's of faces at rest."""
 
-    def made(model: Any, rows: Any, order: Any, images: Path) -> None:
-        for row in rows:
-            save_png(row.person.picture(), images / row.file)
+    def made(model: Any, rows: Any, order: Any) -> Any:
+        return np.stack([row.person.picture() for row in rows])
 
     monkeypatch.setattr(module, "_make", made)
 
@@ -51,12 +49,13 @@ def leaking(monkeypatch: pytest.MonkeyPatch, faithful: None) -> None:
     """The same, but in each person's last cell it gives a training photograph away."""
     honest = module._make
 
-    def made(model: Any, rows: Any, order: Any, images: Path) -> None:
-        honest(model, rows, order, images)
+    def made(model: Any, rows: Any, order: Any) -> Any:
+        pictures = honest(model, rows, order)
         data = model.parts.data()
-        for row in rows:
+        for i, row in enumerate(rows):
             if row.labels == order.cells[-1]:
-                save_png(data.dataset.image(data.splits["train"][1]), images / row.file)
+                pictures[i] = data.dataset.image(data.splits["train"][1])
+        return pictures
 
     monkeypatch.setattr(module, "_make", made)
 

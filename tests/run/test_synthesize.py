@@ -124,12 +124,12 @@ def test_a_stopped_synthesis_goes_on(
     people, order = held_out(model.parts, 2, 0), Order(CELLS, per_cell=2, batch_size=5)
     made, count = module._make, 0
 
-    def stops(*arguments: Any) -> None:
+    def stops(*arguments: Any) -> Any:
         nonlocal count
         count += 1
         if count == 3:
             raise KeyboardInterrupt
-        made(*arguments)
+        return made(*arguments)
 
     monkeypatch.setattr(module, "_make", stops)
     with pytest.raises(KeyboardInterrupt):

@@ -16,6 +16,7 @@ import palsykit
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.faces.views import batch
+from palsykit.files.pictures import save_png
 from palsykit.files.weights import load as load_weights
 from palsykit.interfaces import Encoded, FaceBatch, FaceView, Images, TokenSpec
 from palsykit.recipe import Recipe, load_recipe
@@ -23,7 +24,6 @@ from palsykit.recipe.problems import RecipeError
 from palsykit.recipe.schema import Optimisation
 from palsykit.run import run_recipe
 from palsykit.run.folder import RunFolder
-from palsykit.run.generate import save_png
 from palsykit.run.parts import Parts
 from palsykit.training import checkpoint, loop
 from palsykit.training.batches import PairedFaces

@@ -1,0 +1,40 @@
+"""Pictures of rows in a folder: resumed batch by batch, existing files left alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from palsykit.files.pictures import read_png, save_png, synthesise_to
+
+
+def grey(rows: range) -> np.ndarray:
+    return np.stack([np.full((4, 4, 3), i, np.uint8) for i in rows])
+
+
+def test_a_stopped_synthesis_is_resumed_and_existing_files_stay(tmp_path: Path) -> None:
+    files = [tmp_path / "pictures" / f"{i}.png" for i in range(7)]
+    made, told = [], []
+
+    def synthesise(rows: range) -> np.ndarray:
+        made.append(rows)
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return grey(rows)
+
+    with pytest.raises(KeyboardInterrupt):
+        synthesise_to(files, synthesise, 3, "test", told.append)
+    assert [file.exists() for file in files] == [True] * 3 + [False] * 4
+    files[1].unlink()
+    save_png(np.zeros((4, 4, 3), np.uint8), files[2])
+    assert synthesise_to(files, synthesise, 3, "test", told.append) == 5
+    assert made[2:] == [range(0, 3), range(3, 6), range(6, 7)], "a batch that lacks a file is made whole"
+    assert told == [[0, 1, 2], [1], [3, 4, 5], [6]]
+    assert [read_png(file).max() for file in files] == [0, 1, 0, 3, 4, 5, 6], "and a file that is there is kept"
+    assert synthesise_to(files, synthesise, 3, "test") == 0
+    assert len(made) == 5
+
+
+def test_too_few_pictures_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        synthesise_to([tmp_path / "a.png", tmp_path / "b.png"], lambda rows: grey(rows)[:1], 2, "test")
