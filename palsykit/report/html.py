@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from palsykit.report import words
 from palsykit.report.contents import NOT_FOR, Curve, FigureRow, ReportContents
-from palsykit.report.curves import curve_in_words, curve_svg
 from palsykit.report.figure import BESIDE_COLUMNS, figure_alt, figure_columns, figure_png
+from palsykit.report.plots import curve_in_words, curve_svg
 from palsykit.report.templates import environment
 
 

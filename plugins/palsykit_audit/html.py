@@ -9,8 +9,8 @@ from PIL import Image
 from palsykit.report import words
 from palsykit.report.contents import NOT_FOR, MetricRow
 from palsykit.report.contents import Picture as Pixels
-from palsykit.report.distributions import Distribution, distributions_svg, in_words
 from palsykit.report.html import Picture, paragraphs
+from palsykit.report.plots import Distribution, distributions_in_words, distributions_svg
 from palsykit.report.templates import environment
 
 LEVELS = {"bad": "Stop.", "look": "Look.", "good": "Fine."}
@@ -107,4 +107,4 @@ def _png(picture: Pixels) -> str:
 
 def _plot(plot: Distribution) -> Picture:
     address = f"data:image/svg+xml;base64,{base64.b64encode(distributions_svg(plot).encode()).decode()}"
-    return Picture(address, f"{plot.title}: {in_words(plot)}", plot.title, in_words(plot))
+    return Picture(address, f"{plot.title}: {distributions_in_words(plot)}", plot.title, distributions_in_words(plot))

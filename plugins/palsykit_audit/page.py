@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from palsykit.report.contents import MetricRow
-from palsykit.report.distributions import Distribution
+from palsykit.report.plots import Distribution
 from palsykit.run.measure import Figure
 from palsykit_audit.faces import Face
 from palsykit_audit.html import AuditPage, Finding, Strip, Tile

@@ -8,8 +8,8 @@ from palsykit.interfaces import MetricCard
 from palsykit.recipe.yaml_rules import dump
 from palsykit.report import words
 from palsykit.report.contents import NOT_FOR
-from palsykit.report.forest import Measured, forest_svg
 from palsykit.report.html import Picture, address, paragraphs
+from palsykit.report.plots import Measured, forest_svg
 from palsykit.report.results import weights_of
 from palsykit.report.tables import fixed
 from palsykit.report.templates import environment

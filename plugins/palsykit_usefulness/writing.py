@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from palsykit.files.atomic import write_text
-from palsykit.report.few_shot import Panel, Series, few_shot_svg
+from palsykit.report.plots import FewShot, Series, few_shot_svg
 from palsykit.report.results import TITLE
 from palsykit.report.tables import cell, markdown, put_section
 from palsykit.run.measure import Figure
@@ -92,7 +92,7 @@ def _pictures(point: Point) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in point.pictures.items())
 
 
-def panels(found: Study) -> list[Panel]:
+def panels(found: Study) -> list[FewShot]:
     """A panel a figure: real and real with synthetic over the number of real people, synthetic alone across."""
     made = []
     for name, (label, _) in LINES.items():
@@ -111,7 +111,7 @@ def panels(found: Study) -> list[Panel]:
                     )
                 )
         if series:
-            made.append(Panel(label, series, found.constant.get(name)))
+            made.append(FewShot(label, series, found.constant.get(name)))
     return made
 
 
