@@ -1,4 +1,4 @@
-"""Plots: what is drawn, what is said of it, and that equal contents give equal text."""
+"""Plots: what is drawn, its description in words, and equal text for equal contents."""
 
 import math
 import re
@@ -23,6 +23,7 @@ from palsykit.report.plots import (
     forest_svg,
     running_mean,
 )
+
 
 def test_the_running_mean_keeps_a_straight_line_inside_and_its_length() -> None:
     line = np.linspace(3, 1, 200)
@@ -73,7 +74,7 @@ def test_equal_distributions_give_equal_text_and_others_do_not() -> None:
     assert distributions_svg(SCORES) != distributions_svg(moved)
 
 
-def test_a_distribution_in_words_leaves_out_what_is_not_known() -> None:
+def test_a_distribution_in_words_leaves_out_nan_and_empty_groups() -> None:
     assert distributions_in_words(SCORES) == "ones: median 0.200, 0.100 to 0.300; limit: 0.250"
     assert "limit" not in distributions_in_words(Distribution("a", "b", SCORES.groups))
 
@@ -85,22 +86,22 @@ SYSTEMS = (
 )
 
 
-def test_a_forest_plot_is_a_picture_and_the_same_again() -> None:
-    found = forest_svg(SYSTEMS, 6.0, lower=False)
-    assert ET.fromstring(found).tag.endswith("svg")
-    assert forest_svg(SYSTEMS, 6.0, lower=False) == found
-    assert "<!-- whole -->" in found
-    assert "higher is better" in found
+def test_a_forest_plot_names_its_systems_and_direction_and_is_the_same_twice() -> None:
+    svg = forest_svg(SYSTEMS, 6.0, lower=False)
+    assert ET.fromstring(svg).tag.endswith("svg")
+    assert forest_svg(SYSTEMS, 6.0, lower=False) == svg
+    assert "<!-- whole -->" in svg
+    assert "higher is better" in svg
     assert "lower is better" in forest_svg(SYSTEMS, 6.0, lower=True)
 
 
-def test_the_truth_is_a_line_where_it_is_known() -> None:
+def test_a_forest_plot_marks_the_truth_only_where_it_is_defined() -> None:
     assert WARM in forest_svg(SYSTEMS, 6.0, lower=False)
     assert WARM not in forest_svg(SYSTEMS, None, lower=False)
     assert WARM not in forest_svg(SYSTEMS, math.nan, lower=False)
 
 
-def test_single_seeds_are_pale_and_only_where_there_are_several() -> None:
+def test_a_forest_plot_draws_single_seeds_only_where_there_are_several() -> None:
     def pale(systems: tuple[Measured, ...]) -> int:
         return len(re.findall("opacity: 0.3", forest_svg(systems, None, lower=False)))
 
@@ -108,24 +109,24 @@ def test_single_seeds_are_pale_and_only_where_there_are_several() -> None:
     assert pale(SYSTEMS[1:]) == 0
 
 
-REAL = Series("real", [5, 40], [0.3, 0.7], [0.2, 0.6], [0.4, 0.8])
-ALONE = Series("synthetic", [0], [0.5], [0.4, 0.4], [0.6, 0.6])
+TRAINED = Series("real", [5, 40], [0.3, 0.7], [0.2, 0.6], [0.4, 0.8])
+ALONE = Series("synthetic", [0], [0.5], [0.4], [0.6])
 
 
-def lines_in(plots: list[FewShot]) -> int:
+def line_count(plots: list[FewShot]) -> int:
     return len(re.findall(r'<g id="line2d', few_shot_svg(plots)))
 
 
 def test_equal_few_shot_curves_give_equal_text() -> None:
-    plot = FewShot("accuracy", [REAL, ALONE], 0.125)
+    plot = FewShot("accuracy", [TRAINED, ALONE], 0.125)
     assert few_shot_svg([plot]) == few_shot_svg([plot])
 
 
 def test_every_system_and_the_constant_answer_is_drawn_in_every_few_shot_plot() -> None:
-    plain, alone = lines_in([FewShot("a", [REAL])]), lines_in([FewShot("a", [REAL, ALONE])])
-    constant = lines_in([FewShot("a", [REAL, ALONE], 0.1)])
-    assert plain < alone < constant, "a line, and its like in the legend"
-    assert lines_in([FewShot("a", [REAL]), FewShot("b", [REAL])]) > plain
+    plain, alone = line_count([FewShot("a", [TRAINED])]), line_count([FewShot("a", [TRAINED, ALONE])])
+    constant = line_count([FewShot("a", [TRAINED, ALONE], 0.1)])
+    assert plain < alone < constant, "one line in the plot and one in the legend"
+    assert line_count([FewShot("a", [TRAINED]), FewShot("b", [TRAINED])]) > plain
 
 
 def test_few_shot_curves_of_nothing_are_refused() -> None:
