@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from palsykit.report import words
 from palsykit.report.contents import NOT_FOR, Curve, FigureRow, ReportContents
-from palsykit.report.figure import BESIDE_COLUMNS, figure_alt, figure_columns, figure_png
+from palsykit.report.faces import BESIDE_COLUMNS, draw_figure, figure_alt, figure_columns, png
 from palsykit.report.plots import curve_in_words, curve_svg
 from palsykit.report.templates import environment
 
@@ -42,7 +42,7 @@ def paragraphs(text: str) -> list[str]:
 
 
 def _figure(rows: list[FigureRow]) -> Picture:
-    return Picture(address("image/png", figure_png(rows)), figure_alt(rows))
+    return Picture(address("image/png", png(draw_figure(rows))), figure_alt(rows))
 
 
 def _curve(training: str, curve: Curve) -> Picture:

@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import matplotlib
 import numpy as np
@@ -32,7 +33,7 @@ def _canvas(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _style(axes: Axes, grid: str = "both") -> None:
+def _style(axes: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
     """Pale grid, small labels, no frame and no ticks."""
     axes.tick_params(which="both", labelsize=8, colors=MUTED, length=0)
     axes.grid(axis=grid, color=LINE, linewidth=0.7)

@@ -17,7 +17,7 @@ from palsykit.faces.vocabulary import FaceLabels
 from palsykit.interfaces import FaceBatch, FaceView
 from palsykit.recipe.schema import PartBlock
 from palsykit.report import words
-from palsykit.report.sheet import Panel, draw_sheet
+from palsykit.report.faces import Panel, draw_sheet
 from palsykit.run.folder import RunFolder, read_state
 from palsykit.run.parts import Parts
 from palsykit.run.posing import posed, with_landmarks

@@ -8,7 +8,7 @@ from PIL import Image
 
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.report import words
-from palsykit.report.sheet import Panel, draw_sheet
+from palsykit.report.faces import Panel, draw_sheet
 from palsykit.run.people import Person
 
 FACE_PX = 64

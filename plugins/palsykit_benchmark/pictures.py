@@ -1,6 +1,5 @@
 """The pictures side by side: a person a panel, a system a row, an expression a column."""
 
-import io
 from collections.abc import Sequence
 
 from palsykit.faces.pairing import Pair
@@ -8,7 +7,7 @@ from palsykit.faces.views import to_pictures
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.report import words
 from palsykit.report.contents import Picture
-from palsykit.report.sheet import Panel, draw_sheet
+from palsykit.report.faces import Panel, draw_sheet, png
 from palsykit.run.protocols import SELF
 from palsykit_benchmark.figures import Table
 from palsykit_benchmark.jobs import Results
@@ -35,9 +34,7 @@ def side_by_side(table: Table, results: Results) -> bytes | None:
     identities = list(to_pictures(faces.identity.image))
     pairs = exam.pairs[:count]
     panels = [_panel(pairs, chosen, identities, rows) for chosen in _by_person(pairs)]
-    file = io.BytesIO()
-    draw_sheet(panels, FACE_PX, FOOTER).save(file, "PNG", optimize=True)
-    return file.getvalue()
+    return png(draw_sheet(panels, FACE_PX, FOOTER))
 
 
 def _by_person(pairs: Sequence[Pair]) -> list[list[int]]:

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from PIL import Image
 
 from palsykit.report.contents import NOT_FOR, ReportContents
-from palsykit.report.figure import draw_figure
+from palsykit.report.faces import draw_figure
 from palsykit.report.html import paragraphs, render_html
 
 VOID = {"meta", "link", "img", "br"}
