@@ -27,7 +27,7 @@ def one(interface: str) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """A part that a recipe can name, or a command; ``help`` is a command's one line."""
+    """A part that a recipe can name, or a command; ``help`` is a command's one line, ``module`` its entry point's."""
 
     interface: str
     name: str
@@ -36,6 +36,7 @@ class Entry:
     version: str
     factory: str | Callable[..., Any]
     help: str = ""
+    module: str = ""
 
     def load(self) -> Callable[..., Any]:
         """The factory itself; its module is imported here and not before.
@@ -123,7 +124,7 @@ def collect(found: Discovery) -> Registry:
     for plugin in found.plugins:
         for part in plugin.registrations:
             origin = (plugin.name, plugin.distribution, plugin.version)
-            entry = Entry(part.interface, part.name, *origin, part.factory, part.help)
+            entry = Entry(part.interface, part.name, *origin, part.factory, part.help, plugin.module)
             given.setdefault((part.interface, part.name), []).append(entry)
     clashes = {key: tuple(entries) for key, entries in given.items() if len(entries) > 1}
     broken = list(found.broken)

@@ -3,11 +3,9 @@
 import hashlib
 import json
 import os
-import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +15,17 @@ from PIL import Image
 
 from palsykit import __version__
 from palsykit.data.folder import METADATA, PICTURES, Plan, claim, picture_names, read_marker, write_marker
-from palsykit.data.part import build, origins
+from palsykit.data.part import build
 from palsykit.data.rejections import kinds, listed, shown, write_rejected
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
 from palsykit.faces.splits import split_records
 from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS
 from palsykit.files.atomic import write_text, write_with
+from palsykit.files.provenance import provenance
 from palsykit.progress import say, track
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
-
-LIBRARIES = ("numpy", "pillow", "scipy")
 
 
 @dataclass(frozen=True)
@@ -200,11 +197,7 @@ def _about(
     kept_as_they_are = {"expressions": {word: word for word in own}} if own else {}
     prescribed = any(record.split is not None for record in dataset.records)
     return {
-        "versions": {
-            **origins(plan.part),
-            "python": platform.python_version(),
-            **{name: version(name) for name in LIBRARIES},
-        },
+        "provenance": provenance({"data": plan.part}),
         "kept": len(rows),
         "subjects": {split: n for split in SPLITS if (n := list(subjects.values()).count(split))},
         "splits": "prescribed by the data set" if prescribed else f"drawn by subject from seed {plan.seed}",

@@ -143,7 +143,7 @@ class CardContents:
         limits: what else is known to go wrong, one line each.
         load: the folder to give ``palsykit.load``.
         recipe_hash: SHA-256 of the resolved recipe.
-        commit: of the source, None where it is not known.
+        provenance: what it was made with, name -> value.
         sha256: file below ``load`` -> digest.
     """
 
@@ -162,6 +162,5 @@ class CardContents:
     load: str
     recipe_hash: str
     seed: int
-    version: str
-    commit: str | None = None
+    provenance: dict[str, str]
     sha256: dict[str, str] = field(default_factory=dict)

@@ -1,12 +1,6 @@
-"""The page of results: its title, what a figure should reach and what it depends on."""
+"""The page of results: its title, and what a figure should reach."""
 
-import hashlib
-import subprocess
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-from palsykit.files.resources import locate
 
 TITLE = """# Results
 
@@ -43,26 +37,3 @@ class Aim:
         better = other is None or (value < other if self.lower else value > other)
         least, most = self.least is None or value >= self.least, self.most is None or value <= self.most
         return bool(least and most and (not self.above or better))
-
-
-def commit(root: Path) -> str:
-    """The commit that is checked out, or "unknown" outside a clone."""
-    command = ["git", "describe", "--always", "--dirty"]
-    try:
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    except OSError:
-        return "unknown"
-    return done.stdout.strip() or "unknown"
-
-
-def weights_of(networks: dict[str, dict[str, Any]], beside: Path) -> str:
-    """The networks' files, each with the first digits of its SHA-256; "untrained" where none has any.
-
-    Args:
-        networks: by name, a recipe's resolved blocks.
-        beside: the folder that relative paths start from.
-    """
-    named = [block.get("weights") for block in networks.values()]
-    files = [locate(str(name), beside) for name in named if name is not None]
-    said = [f"{file.stem} {hashlib.sha256(file.read_bytes()).hexdigest()[:12]}" for file in files]
-    return ", ".join(said) or "untrained"

@@ -54,6 +54,10 @@ class RunFolder:
         return self.path / "metrics.json"
 
     @property
+    def provenance(self) -> Path:
+        return self.path / "provenance.json"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 

@@ -1,12 +1,16 @@
 """A recipe's run, stage by stage: prepare, fit, train, generate, evaluate, report."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from palsykit.errors import PalsykitError
+from palsykit.files.provenance import provenance, record
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.run.evaluate import evaluate
 from palsykit.run.folder import RunFolder, open_run, read_state
@@ -87,19 +91,28 @@ def _trained(run: RunFolder, recipe: Recipe) -> Parts:
     """The first three stages, and the parts with what they made."""
     be_deterministic()
     parts = Parts(recipe)
-    with run.stage("prepare") as facts:
+    with _stage(run, parts, "prepare") as facts:
         if facts is not None:
             prepare(run, parts, facts)
             check_all_flips(parts)
-    with run.stage("fit") as facts:
+    with _stage(run, parts, "fit") as facts:
         restore_fits(run, parts)
         if facts is not None:
             fit(run, parts, facts)
     parts.predicts_landmarks = True
-    with run.stage("train") as facts:
+    with _stage(run, parts, "train") as facts:
         if facts is not None:
             train_model(run, parts, facts)
     return parts
+
+
+@contextmanager
+def _stage(run: RunFolder, parts: Parts, name: str) -> Iterator[dict[str, Any] | None]:
+    """``RunFolder.stage``; a stage that is done is noted in provenance.json."""
+    with run.stage(name) as facts:
+        yield facts
+        if facts is not None and run.writes:
+            record(run.provenance, name, provenance(parts.recipe.resolved, parts.device))
 
 
 def evaluate_run(folder: Path) -> dict[str, float | None]:
@@ -133,13 +146,13 @@ def _show(run: RunFolder, parts: Parts) -> None:
     settings = parts.settings
     synthesises = settings.synthesiser is not None or settings.sampler is not None
     synthesiser = parts.synthesiser(trained_model(run, parts)) if synthesises else None
-    with run.stage("generate") as facts:
+    with _stage(run, parts, "generate") as facts:
         if facts is not None and synthesiser is not None:
             generate(run, parts, synthesiser, facts)
-    with run.stage("evaluate") as facts:
+    with _stage(run, parts, "evaluate") as facts:
         if facts is not None and synthesiser is not None and settings.metrics:
             evaluate(run, parts, synthesiser, facts)
-    with run.stage("report") as facts:
+    with _stage(run, parts, "report") as facts:
         if facts is not None:
             write_report(run, parts, facts)
 

@@ -1,27 +1,20 @@
 """Last stage: the report and the model card, from what the other stages left in the folder."""
 
 import hashlib
-import importlib.metadata
 import json
-import os
-import platform
 from typing import Any
 
-import torch
-
-from palsykit import __version__
 from palsykit.faces.views import to_pictures, view
 from palsykit.faces.vocabulary import EXPRESSIONS
 from palsykit.files.atomic import write_text
+from palsykit.files.provenance import as_facts, provenance, recorded, same
 from palsykit.report.card import render_card
 from palsykit.report.contents import CardContents, Cell, Curve, FigureRow, MetricRow, ReportContents
 from palsykit.report.html import render_html
 from palsykit.run.folder import RunFolder
 from palsykit.run.generate import chosen_pairs, generated
 from palsykit.run.parts import Parts
-from palsykit.training.loop import accelerator
 
-LIBRARIES = ("torch", "diffusers", "accelerate", "torchmetrics")
 INTERVALS = "Intervals: 95 %, bootstrap over subjects (1,000 resamples, percentiles); whole-set figures have none."
 LICENCE = "palsykit is MIT; pictures and weights follow the licences of the data and of the networks they come from."
 FIGURE_ROWS = 16
@@ -32,7 +25,7 @@ def write_report(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
     """Writes report.html and MODEL_CARD.md."""
     metrics = _metric_rows(run)
     summary = json.loads((run.path / "data.json").read_text(encoding="utf-8"))
-    settings = parts.settings
+    settings, origin = parts.settings, provenance(parts.recipe.resolved, parts.device)
     report = ReportContents(
         title=parts.recipe.name,
         about=settings.about or f"A run of the recipe {parts.recipe.name}.",
@@ -40,17 +33,17 @@ def write_report(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
         curves=_curves(run),
         metrics=metrics,
         recipe_yaml=parts.recipe.yaml(),
-        facts=_provenance(run, parts),
+        facts=_facts(run, parts, origin),
         data={name: table for name, table in summary["counts"].items() if name != "severity" or len(table) > 1},
         rejected=[(rejected.path, rejected.reason) for rejected in parts.data().dataset.rejected],
-        notes=_notes(parts, summary),
+        notes=_notes(parts, summary) + _other_origins(run, origin),
         attribution=summary["attribution"],
         licence=LICENCE,
         intervals=INTERVALS if metrics else "",
     )
     write_text(run.report, render_html(report))
     if settings.trainer is not None:
-        write_text(run.path / "MODEL_CARD.md", render_card(_card(run, parts, metrics, summary)))
+        write_text(run.path / "MODEL_CARD.md", render_card(_card(run, parts, metrics, summary, origin)))
     facts["report"] = run.report.name
 
 
@@ -107,28 +100,21 @@ def _metric_rows(run: RunFolder) -> list[MetricRow]:
     ]
 
 
-def _provenance(run: RunFolder, parts: Parts) -> dict[str, str]:
-    state = run.state()
-    stages = {f"{name} (seconds)": f"{done['seconds']:g}" for name, done in state["stages"].items()}
+def _facts(run: RunFolder, parts: Parts, origin: dict[str, Any]) -> dict[str, str]:
     trained = run.facts("train")
     model = {"trained parameters": f"{trained['parameters']:,}"} if "parameters" in trained else {}
-    return {
-        "palsykit": __version__,
-        "recipe hash": parts.recipe.hash,
-        "seed": str(parts.settings.seed),
-        "device": _device(),
-        "Python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in LIBRARIES},
-        **model,
-        **stages,
-    }
+    stages = {f"{name} (seconds)": f"{done['seconds']:g}" for name, done in run.state()["stages"].items()}
+    return {"recipe hash": parts.recipe.hash, "seed": str(parts.settings.seed), **as_facts(origin), **model, **stages}
 
 
-def _device() -> str:
-    device = accelerator().device
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+def _other_origins(run: RunFolder, origin: dict[str, Any]) -> list[str]:
+    """A note for each group of stages that another version, or another machine, has done."""
+    return [
+        f"Done with other versions or on another machine than named below: {', '.join(entry['stages'])}; "
+        "provenance.json has them."
+        for entry in recorded(run.provenance)
+        if not same(entry, origin)
+    ]
 
 
 def _notes(parts: Parts, summary: dict[str, Any]) -> list[str]:
@@ -145,8 +131,11 @@ def _notes(parts: Parts, summary: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _card(run: RunFolder, parts: Parts, metrics: list[MetricRow], summary: dict[str, Any]) -> CardContents:
+def _card(
+    run: RunFolder, parts: Parts, metrics: list[MetricRow], summary: dict[str, Any], origin: dict[str, Any]
+) -> CardContents:
     settings, trained = parts.settings, run.facts("train")
+    machine = next((e["machine"] for e in recorded(run.provenance) if "train" in e["stages"]), origin["machine"])
     sections = ("fusion", "denoiser", "scheduler", "synthesiser")
     blocks = {name: getattr(settings, name) for name in sections}
     used = [f"{name}: {block.use}" for name, block in blocks.items() if block is not None]
@@ -166,7 +155,7 @@ def _card(run: RunFolder, parts: Parts, metrics: list[MetricRow], summary: dict[
             if settings.trainer
             else "",
             f"started from {settings.train.start}" if settings.train.start else "started from random weights",
-            f"{trained['seconds']:g} s on {_device()}",
+            f"{trained['seconds']:g} s on {machine}",
         ],
         training_data=f"{settings.data.use}: {photographs['train']} photographs of {subjects['train']} people.",
         attribution=summary["attribution"],
@@ -178,7 +167,7 @@ def _card(run: RunFolder, parts: Parts, metrics: list[MetricRow], summary: dict[
         load=str(run.path),
         recipe_hash=parts.recipe.hash,
         seed=settings.seed,
-        version=__version__,
+        provenance=as_facts(origin),
         sha256={
             str(file.relative_to(run.path)): hashlib.sha256(file.read_bytes()).hexdigest()
             for file in sorted(run.model.rglob("*.safetensors"))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from palsykit import __version__
 from palsykit.errors import PalsykitError
+from palsykit.files.provenance import as_facts, provenance
 from palsykit.run.folder import RunFolder
 from palsykit.run.front import Model
 from palsykit.run.people import People, held_out, in_folder
@@ -144,5 +144,5 @@ def _facts(
         "held-out people": counted(people.held_out),
         "recognition network": f"{read.network.name}, SHA-256 {read.digest[:12]}",
         "attacked": "no" if attacked is None else attacked.attack.name,
-        "palsykit version": __version__,
+        **as_facts(provenance(model.parts.recipe.resolved, model.parts.device, command="audit")),
     }

@@ -1,34 +1,24 @@
-"""What a benchmark's figures depend on: source, machine, libraries, the judges' weights."""
+"""What a benchmark's figures depend on: the judges' weights, seeds and people, the plugins, the source, the machine."""
 
-import importlib.metadata
-import os
-import platform
-from pathlib import Path
+import yaml
 
-import torch
-
-import palsykit
-from palsykit.report.results import commit, weights_of
+from palsykit.files.provenance import as_facts, provenance, weights_of
+from palsykit.run.folder import RunFolder
 from palsykit.training.loop import accelerator
 from palsykit_benchmark.plan import Plan
-
-LIBRARIES = ("torch", "diffusers", "torchmetrics", "scipy", "numpy")
 
 
 def facts_of(plan: Plan) -> dict[str, str]:
     """Name -> value."""
     judges = next(iter(plan.judges.values()))
-    device = accelerator().device
-    machine = (
-        torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-    )
+    recipes = [recipe.resolved for recipe in plan.judges.values()]
+    recipes += [job.recipe.resolved for job in plan.jobs if job.recipe is not None]
+    files = [RunFolder(job.run).recipe for job in plan.jobs if job.run is not None]
+    recipes += [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
+    origin = provenance(recipes, accelerator().device, command="benchmark")
     return {
-        "commit": commit(Path(palsykit.__file__).parent),
         "judges": weights_of(judges.resolved["networks"], judges.path.parent),
         "seeds": ", ".join(map(str, plan.settings.seeds)),
         "people": ", ".join(f"{name}: {recipe.settings.data.use}" for name, recipe in plan.judges.items()),
-        "machine": f"{machine}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {device.type}",
-        "palsykit": palsykit.__version__,
-        "Python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in LIBRARIES},
+        **as_facts(origin),
     }

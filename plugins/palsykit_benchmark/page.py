@@ -4,13 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from palsykit.files.provenance import weights_of
 from palsykit.interfaces import MetricCard
 from palsykit.recipe.yaml_rules import dump
 from palsykit.report import words
 from palsykit.report.contents import NOT_FOR
 from palsykit.report.html import Picture, address, paragraphs
 from palsykit.report.plots import Measured, forest_svg
-from palsykit.report.results import weights_of
 from palsykit.report.tables import fixed
 from palsykit.report.templates import environment
 from palsykit.run.measure import Figure

@@ -53,8 +53,9 @@ def command(
     """
     people, drawn = numbers("--subjects", subjects), numbers("--seeds", seeds)
 
+    from palsykit.files.provenance import as_facts, provenance
     from palsykit.recipe import load_recipe
-    from palsykit.report.results import commit
+    from palsykit.training.loop import accelerator
     from palsykit_usefulness.study import Bench, study
     from palsykit_usefulness.writing import write
 
@@ -65,9 +66,9 @@ def command(
     found = study(bench, sorted(set(people)), drawn)
     said = shlex.join(["palsykit", *sys.argv[1:]])
     facts = {
-        "commit": commit(Path(__file__).parent),
         "steps": str(bench.block.steps),
         "seeds": ", ".join(map(str, drawn)),
+        **as_facts(provenance(recipe_of(0).resolved, accelerator().device, command="usefulness")),
     }
     if found.points:
         print(write(found, work, said, facts, bench.about, page))

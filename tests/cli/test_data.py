@@ -215,7 +215,9 @@ def test_the_folder_says_what_it_was_made_of(run: Run, source: Path) -> None:
     assert (about["kept"], about["without_landmarks"]) == (5, 0)
     assert about["subjects"] == {"train": 1, "validation": 1, "test": 1}
     assert about["attribution"] == "drawn by the tests"
-    assert about["versions"]["datasets drawn"] == about["versions"]["detectors guess"] == "fake-dist 1.0"
+    plugins = about["provenance"]["plugins"]
+    assert {(made["distribution"], made["version"]) for made in plugins.values()} == {("fake-dist", "1.0")}
+    assert str(Path.cwd()) not in json.dumps(about["provenance"])
     assert about["splits"] == "prescribed by the data set"
 
 

@@ -26,7 +26,7 @@ def card(contents: ReportContents) -> CardContents:
         load="runs/cfcpalsy",
         recipe_hash="ab" * 32,
         seed=3,
-        version="0.1.0",
+        provenance={"made with": "palsykit 0.1.0, commit abc", "plugins of acme 2": "film 123"},
         sha256={"model/unet/diffusion_pytorch_model.safetensors": "cd" * 32},
     )
 
@@ -48,7 +48,15 @@ def test_the_headings_are_those_a_reader_of_model_cards_looks_for(card: CardCont
 
 def test_the_card_names_its_make(card: CardContents) -> None:
     text = render_card(card)
-    for fact in ("64 x 64 px", "5\u202f700\u202f000", "0.1.0", "commit not known", "seed 3", "ab" * 32, "cd" * 32):
+    for fact in (
+        "64 x 64 px",
+        "5\u202f700\u202f000",
+        "Made with: palsykit 0.1.0",
+        "Plugins of acme 2: film 123",
+        "seed 3",
+        "ab" * 32,
+        "cd" * 32,
+    ):
         assert fact in text
     assert 'palsykit.load("runs/cfcpalsy")' in text
     assert all(short in text and why in text for short, why in NOT_FOR)

@@ -28,6 +28,7 @@ FILES = {
     "log.jsonl",
     "metrics.csv",
     "metrics.json",
+    "provenance.json",
     "model/conditioning.safetensors",
     "model/networks/expression.safetensors",
     "model/networks/points.safetensors",
@@ -72,6 +73,20 @@ def test_the_state_tells_of_every_stage(finished: RunFolder, tiny: Callable[...,
         "points": 2,
     }
     assert finished.facts("train")["steps"] == 4
+
+
+def test_the_provenance_names_every_stage_and_every_plugin_and_stands_in_the_report_and_card(
+    finished: RunFolder,
+) -> None:
+    text = finished.provenance.read_text(encoding="utf-8")
+    (entry,) = json.loads(text)
+    assert tuple(entry["stages"]) == STAGES
+    assert {"face_space", "cross_fusion", "unet", "schedulers", "metrics"} <= set(entry["plugins"])
+    assert str(finished.path) not in text
+    for page in (finished.report, finished.path / "MODEL_CARD.md"):
+        shown = page.read_text(encoding="utf-8")
+        assert entry["machine"] in shown
+        assert all(f"{name} {plugin['sha256'][:12]}" in shown for name, plugin in entry["plugins"].items())
 
 
 def test_the_recipe_that_is_kept_is_the_recipe_that_ran(finished: RunFolder, tiny: Callable[..., Recipe]) -> None:
