@@ -133,11 +133,13 @@ def _draw_panel(panel: Panel, side: int, left: int) -> Image.Image:
     _write(pen, over_heads, top - GAP - _height(heads), INK, bold=True)
     _write(pen, heads, top - GAP, MUTED, accent=panel.accent)
     _write(pen, [([_shorten(panel.name, side)], middle)], top + side + LINE, INK)
-    for lines, x in captions:
-        _write(pen, [(lines, x)], foot - GAP + LINE * len(lines), MUTED)
+    for lines, place in captions:
+        _write(pen, [(lines, place)], foot - GAP + LINE * len(lines), MUTED)
     for number, (name, _) in enumerate(panel.rows):
-        at = (left - 2 * GAP, top + number * (side + GAP) + side / 2)
-        pen.text(at, name, fill=ACCENT if name == panel.accent else INK, font=_font(False), anchor="rm")
+        centre = top + number * (side + GAP) + side / 2
+        pen.text(
+            (left - 2 * GAP, centre), name, fill=ACCENT if name == panel.accent else INK, font=_font(False), anchor="rm"
+        )
     return canvas
 
 

@@ -3,9 +3,7 @@
 import csv
 import io
 import json
-import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_tensor
 from palsykit.files.atomic import write_text
 from palsykit.interfaces import FaceBatch, Images, Metric, Synthesiser
+from palsykit.report.figures import with_card
 from palsykit.run.folder import RunFolder
 from palsykit.run.generate import chosen_pairs, generated
 from palsykit.run.measure import Figure, Statistic, measure, summarise
@@ -59,13 +58,13 @@ def built_metrics(parts: Parts) -> dict[str, Metric]:
 
 
 def _as_json(figures: dict[str, Figure], parts: Parts, count: int) -> dict[str, Any]:
-    finite = {name: figure.value if math.isfinite(figure.value) else None for name, figure in figures.items()}
+    details = {name: with_card(figure) for name, figure in figures.items()}
     return {
         "protocol": SELF.words,
         "split": parts.settings.generate.split,
         "images": count,
-        "metrics": finite,
-        "details": {name: {**asdict(figure), "value": finite[name]} for name, figure in figures.items()},
+        "metrics": {name: detail["value"] for name, detail in details.items()},
+        "details": details,
     }
 
 

@@ -10,6 +10,7 @@ from palsykit.files.atomic import write_text
 from palsykit.files.provenance import as_facts, provenance, recorded, same
 from palsykit.report.card import render_card
 from palsykit.report.contents import CardContents, Cell, Curve, FigureRow, MetricRow, ReportContents
+from palsykit.report.figures import as_row
 from palsykit.report.html import render_html
 from palsykit.run.folder import RunFolder
 from palsykit.run.generate import chosen_pairs, generated
@@ -83,21 +84,7 @@ def _metric_rows(run: RunFolder) -> list[MetricRow]:
     if not run.metrics.exists():
         return []
     details = json.loads(run.metrics.read_text(encoding="utf-8"))["details"]
-    return [
-        MetricRow(
-            name,
-            float("nan") if d["value"] is None else d["value"],
-            d["low"],
-            d["high"],
-            d["count"],
-            d["card"]["unit"],
-            d["card"]["better"],
-            d["card"]["definition"],
-            d["card"]["source"],
-            d["card"]["note"],
-        )
-        for name, d in details.items()
-    ]
+    return [as_row(name, detail) for name, detail in details.items()]
 
 
 def _facts(run: RunFolder, parts: Parts, origin: dict[str, Any]) -> dict[str, str]:

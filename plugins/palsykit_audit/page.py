@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from palsykit.report.contents import MetricRow
+from palsykit.report.figures import as_row, with_card
 from palsykit.report.plots import Distribution
-from palsykit.run.measure import Figure
 from palsykit_audit.faces import Face
 from palsykit_audit.html import AuditPage, Finding, Strip, Tile
 from palsykit_audit.measures import Membership, Resemblance
@@ -65,7 +64,7 @@ def contents(
         "pictures is "
         "generated. If two of them show one person, the data's subjects are to be mended and the audit made again.",
         plots=_plots(found, attacked),
-        metrics=[_row(figure) for figure in rows],
+        metrics=[as_row(figure.card.name, with_card(figure)) for figure in rows],
         intervals=_INTERVALS,
         method=_method(yard, attacked),
         facts=facts,
@@ -148,14 +147,6 @@ def _plots(found: Resemblance, attacked: Membership | None) -> list[Distribution
         groups = {"training photographs": members, "held-out photographs": others}
         plots.append(Distribution("Membership attack", "score (higher: taken for a training photograph)", groups))
     return plots
-
-
-def _row(figure: Figure) -> MetricRow:
-    card = figure.card
-    return MetricRow(
-        card.name, figure.value, figure.low, figure.high, figure.count, card.unit, card.better, card.definition,
-        card.source, card.note,
-    )  # fmt: skip
 
 
 def _method(yard: Yardstick, attacked: Membership | None) -> list[str]:

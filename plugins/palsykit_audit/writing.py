@@ -13,6 +13,7 @@ import numpy as np
 
 from palsykit import __version__
 from palsykit.files.atomic import write_text
+from palsykit.report.figures import as_json, finite
 from palsykit.run.measure import Figure
 from palsykit_audit.faces import Populations
 from palsykit_audit.html import Finding, render_audit
@@ -64,14 +65,14 @@ def _as_json(audit: Audit) -> dict[str, Any]:
             "cosine": yard.threshold,
             "quantile": yard.quantile,
             "is": "quantile of the cosine of held-out photographs with the nearest person who is somebody else",
-            "separation_auc": _number(yard.separation),
+            "separation_auc": finite(yard.separation),
             "nearest": [_pair(pair) for pair in yard.nearest],
             "left_out_as_one_person": [_pair(pair) for pair in yard.twins],
         },
         "copy_limit": found.copy_limit,
         "figures": {name: _figure(figure) for name, figure in found.figures.items()},
         "flagged": [
-            {"file": one.synthesis.file, "why": one.flag, "cosine": _number(one.suspicion), "ratio": _number(one.ratio)}
+            {"file": one.synthesis.file, "why": one.flag, "cosine": finite(one.suspicion), "ratio": finite(one.ratio)}
             for one in found.flagged
         ],
         "distributions": {
@@ -110,14 +111,7 @@ def _membership(found: Membership) -> dict[str, Any]:
 
 
 def _figure(figure: Figure) -> dict[str, Any]:
-    return {
-        "value": _number(figure.value),
-        "low": figure.low,
-        "high": figure.high,
-        "count": figure.count,
-        "definition": figure.card.definition,
-        "source": figure.card.source,
-    }
+    return {**as_json(figure), "definition": figure.card.definition, "source": figure.card.source}
 
 
 def _pair(pair: RealPair) -> dict[str, Any]:
@@ -131,10 +125,6 @@ def _quantiles(values: Sequence[float] | np.ndarray[Any, Any]) -> dict[str, Any]
         return {"count": 0}
     shares = (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
     return {"count": len(known), **{f"{share:g}": float(np.quantile(known, share)) for share in shares}}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _as_csv(made: Sequence[Likeness]) -> str:

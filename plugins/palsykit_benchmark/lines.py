@@ -3,11 +3,10 @@
 import csv
 import io
 import json
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from palsykit.run.measure import Figure
+from palsykit.report.figures import as_json, finite
 from palsykit_benchmark.figures import Against, Table
 from palsykit_benchmark.jobs import Results
 from palsykit_benchmark.plan import TRUTH, Plan
@@ -63,13 +62,13 @@ def _figures(tables: Sequence[Table]) -> Iterator[dict[str, Any]]:
             about = {"kind": "figure", "data": table.data, "protocol": table.protocol.name, "figure": line.figure,
                      "people": table.people, "unit": line.card.unit, "better": line.card.better}  # fmt: skip
             if (truth := table.truth.get(line.figure)) is not None:
-                yield {**about, "system": TRUTH, "seed": None, **_of(truth), "bold": False}
+                yield {**about, "system": TRUTH, "seed": None, **as_json(truth, finite_bounds=True), "bold": False}
             for system in table.systems:
                 figure = table.values[system][line.figure]
                 bold = table.bold.get(line.figure) == system
-                yield {**about, "system": system, "seed": None, **_of(figure), "bold": bold}
+                yield {**about, "system": system, "seed": None, **as_json(figure, finite_bounds=True), "bold": bold}
                 for seed, found in table.by_seed[system].items():
-                    value = _finite(found.get(line.figure))
+                    value = finite(found.get(line.figure))
                     yield {**about, "system": system, "seed": seed, "value": value, "low": None, "high": None,
                            "count": figure.count, "bold": False}  # fmt: skip
 
@@ -79,8 +78,8 @@ def _comparisons(tables: Sequence[Table]) -> Iterator[dict[str, Any]]:
         for system, by in table.against.items():
             for name, against in by.items():
                 yield {"kind": "comparison", "data": table.data, "protocol": table.protocol.name, "system": system,
-                       "reference": table.reference, "figure": name, "people": table.people, **_of(against.figure),
-                       **_tested(against)}  # fmt: skip
+                       "reference": table.reference, "figure": name, "people": table.people,
+                       **as_json(against.figure, finite_bounds=True), **_tested(against)}  # fmt: skip
 
 
 def _tested(against: Against) -> dict[str, Any]:
@@ -91,12 +90,3 @@ def _tested(against: Against) -> dict[str, Any]:
         "p_holm": against.p_holm,
         "verdict": against.verdict or None,
     }
-
-
-def _of(figure: Figure) -> dict[str, Any]:
-    bounds = {"low": _finite(figure.low), "high": _finite(figure.high)}
-    return {"value": _finite(figure.value), **bounds, "count": figure.count}
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else value

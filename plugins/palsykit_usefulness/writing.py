@@ -1,16 +1,15 @@
 """A study on disk: usefulness.jsonl (a line a point), usefulness.md (the tables) and usefulness.svg (the curves)."""
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from palsykit.files.atomic import write_text
+from palsykit.report.figures import as_json
 from palsykit.report.plots import FewShot, Series, few_shot_svg
 from palsykit.report.results import TITLE
 from palsykit.report.tables import cell, markdown, put_section
-from palsykit.run.measure import Figure
 from palsykit_usefulness.study import BOTH, REAL, SYNTHETIC, Point, Study
 
 LINES = {
@@ -121,11 +120,6 @@ def _as_json(point: Point) -> dict[str, Any]:
         "real_people": point.people,
         "seeds": point.seeds,
         "pictures": point.pictures,
-        "figures": {name: _plain(figure) for name, figure in point.figures.items()},
-        "gain": {name: _plain(figure) for name, figure in point.gain.items()},
+        "figures": {name: as_json(figure) for name, figure in point.figures.items()},
+        "gain": {name: as_json(figure) for name, figure in point.gain.items()},
     }
-
-
-def _plain(figure: Figure) -> dict[str, Any]:
-    value = figure.value if math.isfinite(figure.value) else None
-    return {"value": value, "low": figure.low, "high": figure.high, "count": figure.count}
