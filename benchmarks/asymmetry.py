@@ -211,7 +211,8 @@ def _cell(figure: str, found: dict[str, float | None] | None) -> str:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Every figure, by kind of palsy."""
-    parts = parts_of(options.run, options.weights, options.recipe, options.set)
+    files = [f"networks.points.weights={options.weights}"]
+    parts = parts_of(options.run, options.recipe, files, options.set)
     dataset = fresh(parts, options.seed, options.identities)
     kinds: dict[str, Any] = {}
     for group in (Group.FLACCID, Group.SYNKINETIC):

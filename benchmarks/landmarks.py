@@ -146,7 +146,8 @@ def table(found: dict[str, Any]) -> str:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Every figure; draws the sheet where one is asked for."""
-    parts = parts_of(options.run, options.weights, options.recipe, options.set)
+    files = [f"networks.points.weights={options.weights}"]
+    parts = parts_of(options.run, options.recipe, files, options.set)
     dataset, records = photographs(parts, options.data, options.split, options.expression)
     found, true = find(parts, dataset, records)
     if options.sheet is not None:

@@ -1,19 +1,11 @@
 """palsykit: synthesis of facial-palsy photographs; importing it imports no torch."""
 
-import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from palsykit.hookspecs import API_VERSION, hookimpl
 
 __version__ = "0.1.0"
-
-# A build of xformers for another torch prints a banner whenever anything imports it, as diffusers does, though its
-# kernels that PyTorch brings still run; the attention backend tries them and says what is used. Its other warnings, and
-# this one with XFORMERS_MORE_DETAILS=1, go through.
-logging.getLogger("xformers").addFilter(
-    lambda record: bool(record.exc_info) or "can't load C++/CUDA extensions" not in record.getMessage()
-)
 
 if TYPE_CHECKING:
     from palsykit.diffusion.model import ConditionalDiffusion

@@ -1,11 +1,14 @@
-"""Who may import whom: core no plugin, a plugin no other plugin, and nothing heavy where listing happens."""
+"""Who may know whom: core no plugin, a plugin no other plugin; and nothing heavy is imported where listing happens."""
 
 import ast
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+
+from palsykit.registry import registry
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.name for path in (ROOT / "plugins").glob("palsykit_*") if (path / "__init__.py").is_file())
@@ -49,6 +52,75 @@ def test_plugin_itself_imports_palsykit_only(plugin: str) -> None:
     assert [
         module for module in modules if module not in light and module.split(".")[0] not in light - {"palsykit"}
     ] == []
+
+
+ORDINARY = {
+    "diffusion": "the method, whose loop is core's",
+    "identity": "a role of a photograph: whose face it is",
+    "landmark": "a point of a face",
+    "landmarks": "a column and a key that core writes and reads",
+    "expression": "a label of a face, and the column that holds it",
+    "side": "a label of a face, and the column that holds it",
+    "severity": "a label of a face, and the column that holds it",
+    "folder": "a folder",
+    "copy": "to copy",
+    "cycle": "a recipe that extends itself",
+    "features": "what networks find in pictures",
+    "synthesize": "the seed of bulk synthesis, which is core's",
+    "unet": "a folder of a model as diffusers writes it",
+    "webmorph": "a file format; two plugins read it, so its reader is core's",
+}
+"""Names of registered parts that are ordinary words of the kernel, and what they mean there."""
+
+OWN = {
+    ("data/folder.py", "imagefolder"): "the format's name, once, beside its writer",
+    ("cli/data.py", "face_space"): "`palsykit data render`, which goes",
+    ("testing/declared.py", "modulation"): "an example of a docstring, which goes",
+}
+"""(file, name): a literal that is a part's name on purpose."""
+
+
+def literals(text: str) -> Iterator[tuple[int, str]]:
+    """(line, text) of every string that the program can use or print, pieces of f-strings among them.
+
+    Docstrings are left out: they explain, and an explanation may give an example.
+    """
+    tree = ast.parse(text)
+    statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in statements:
+            yield node.lineno, node.value
+
+
+def named(text: str, names: Iterable[str]) -> list[tuple[int, str]]:
+    """(line, name) of each of these names that is a whole word of a string in the program ``text``."""
+    words = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, names))})(?![\w-])")
+    return [(line, found) for line, literal in literals(text) for found in words.findall(literal)]
+
+
+def test_core_names_no_plugin_and_no_part_of_one() -> None:
+    known = registry()
+    parts = {name for _, name in known.entries} | set(known.commands)
+    assert ORDINARY.keys() <= parts, "a word that no part has as its name needs no entry"
+    core = ROOT / "palsykit"
+    found = {
+        (path.relative_to(core).as_posix(), name): line
+        for path in sorted(core.rglob("*.py"))
+        for line, name in named(path.read_text(encoding="utf-8"), {*parts, *PLUGINS} - ORDINARY.keys())
+    }
+    assert [f"{file}:{line}: {name}" for (file, name), line in found.items() if (file, name) not in OWN] == []
+    assert found.keys() >= OWN.keys()
+
+
+def test_the_search_for_names_sees_words_in_every_kind_of_string() -> None:
+    text = """'''Of face_space.'''
+use = 'face_space'
+more = f'{use}: as in face_space, or palsykit_x'
+other = 'face_spaces, no-face_space'
+def f():
+    'Like face_space.'
+"""
+    assert named(text, ["face_space", "palsykit_x"]) == [(2, "face_space"), (3, "face_space"), (3, "palsykit_x")]
 
 
 def test_there_are_plugins_to_look_at() -> None:

@@ -27,7 +27,7 @@ def weights(
         typer.Option(
             "--layout",
             metavar="NAME",
-            help="The public layout: adaface, arcface, inception, mobilefacenet68.",
+            help="The public layout of SRC; an unknown name lists those that the networks offer.",
             show_default=False,
         ),
     ],

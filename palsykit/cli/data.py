@@ -133,7 +133,7 @@ def check(
 
 def _folder(folder: Path, overrides: list[str]) -> tuple[dict[str, Any], int, int]:
     """A folder as an imagefolder: a prepared one by what its data.json says."""
-    from palsykit.data.folder import read_marker
+    from palsykit.data.folder import IMAGEFOLDER, read_marker
     from palsykit.data.part import resolve
 
     marker = read_marker(folder)
@@ -142,7 +142,7 @@ def _folder(folder: Path, overrides: list[str]) -> tuple[dict[str, Any], int, in
     about = {key: ("data.json", value) for key, value in marker.get("data", {}).items() if key != "use"}
     root = {"root": (str(folder), os.path.abspath(folder))}  # noqa: PTH100
     settings = marker.get("settings", {})
-    return resolve("imagefolder", {**root, **about}, overrides), settings.get("image_size", 64), settings.get("seed", 0)
+    return resolve(IMAGEFOLDER, {**root, **about}, overrides), settings.get("image_size", 64), settings.get("seed", 0)
 
 
 def _recipe(path: Path, overrides: list[str]) -> tuple[dict[str, Any], int, int]:

@@ -18,6 +18,7 @@ LISTED = 20
 def closing(dest: Path, prepared: "Prepared") -> str:
     """Kept, rejected and why; who serves as their own identity image; how a recipe reads the folder."""
     from palsykit.data.check import names
+    from palsykit.data.folder import IMAGEFOLDER
     from palsykit.data.rejections import shown
 
     folder = shown(str(dest))
@@ -28,7 +29,7 @@ def closing(dest: Path, prepared: "Prepared") -> str:
     if prepared.alone:
         alone = f"{len(prepared.alone)} {'subject has' if len(prepared.alone) == 1 else 'subjects have'}"
         lines.append(f"{alone} one photograph, which is its own identity image: {names(prepared.alone)}")
-    lines.append(f"A recipe reads it so: data: {_flow({'use': 'imagefolder', 'root': folder, **prepared.data})}")
+    lines.append(f"A recipe reads it so: data: {_flow({'use': IMAGEFOLDER, 'root': folder, **prepared.data})}")
     lines.append(
         f"{folder}: kept {prepared.kept} photographs ({splits} subjects), rejected {count}"
         + (f": {why} ({folder}/rejected.csv lists them)" if count else "")

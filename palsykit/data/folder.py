@@ -16,6 +16,8 @@ from palsykit.files.claims import Claim, difference
 
 MARKER, METADATA, PICTURES = "data.json", "metadata.jsonl", "images"
 
+IMAGEFOLDER = "imagefolder"
+"""The data set that reads a prepared folder. The format is Hugging Face's, so the reader is registered by its name."""
 
 _SPLIT_WORD = re.compile("(?<![a-z])(train|training|validation|valid|val|dev|test|testing|eval|evaluation)(?![a-z])")
 """What Hugging Face's datasets takes for a split in a file's name; it then reads such files alone, without labels."""

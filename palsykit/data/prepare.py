@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from palsykit import __version__
-from palsykit.data.folder import METADATA, PICTURES, Plan, claim, picture_names, read_marker, write_marker
+from palsykit.data.folder import IMAGEFOLDER, METADATA, PICTURES, Plan, claim, picture_names, read_marker, write_marker
 from palsykit.data.part import build
 from palsykit.data.rejections import kinds, listed, shown, write_rejected
 from palsykit.errors import PalsykitError
@@ -205,7 +205,7 @@ def _about(
         "without_landmarks": sum(row["landmarks"] is None for row in rows),
         "rejected": kinds(rejected),
         "hashes": hashes(dest, [row["file_name"] for row in rows]),
-        "data": {"use": "imagefolder", "frame": "aligned", **kept_as_they_are},
+        "data": {"use": IMAGEFOLDER, "frame": "aligned", **kept_as_they_are},
         "attribution": dataset.attribution,
     }
 

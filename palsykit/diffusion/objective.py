@@ -29,8 +29,8 @@ def one_group(model: nn.Module) -> dict[str, list[nn.Parameter]]:
     """
     if not isinstance(model, ConditionalDiffusion):
         raise PalsykitError(
-            f"the trainer denoises, and the model is a {type(model).__name__}, which does not; name a trainer for it, "
-            "such as adversarial, or give conditions, fusion, denoiser and scheduler in the place of synthesiser"
+            f"the trainer denoises, and the model is a {type(model).__name__}, which does not; name a trainer that "
+            "can train it, or give conditions, fusion, denoiser and scheduler in the place of synthesiser"
         )
     return {"model": [p for p in model.parameters() if p.requires_grad]}
 

@@ -77,7 +77,7 @@ def transfer_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
     if not isinstance(dataset, KnowsTruth):
         raise ValueError(
             f"the data ({type(dataset).__name__}) does not know what transfer should give; expected a data set with a "
-            "method truth, such as face_space or simulated"
+            "method truth, as one that renders its faces has"
         )
     known = [dataset.truth(pair.identity, pair.record) for pair in pairs]
     target = FaceView(

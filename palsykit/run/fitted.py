@@ -10,14 +10,20 @@ from palsykit.run.parts import Parts
 from palsykit.run.train import restore_fits
 
 
-def parts_of(run: Path | None, weights: str, recipe: Path, changes: Sequence[str]) -> Parts:
-    """The networks of a run, or of a recipe with the points network's weights from a file.
+def parts_of(run: Path | None, recipe: Path, files: Sequence[str], changes: Sequence[str]) -> Parts:
+    """The networks that a run has fitted; without a run, those of a recipe.
+
+    Args:
+        run: a run's folder, or None.
+        recipe: read where there is no run.
+        files: changes to that recipe alone, ``KEY=VALUE``: they say where its networks' weights are.
+        changes: changes to either, ``KEY=VALUE``.
 
     Raises:
         PalsykitError: the run has not fitted all of its networks.
     """
     if run is None:
-        return Parts(load_recipe(recipe, [f"networks.points.weights={weights}", *changes]))
+        return Parts(load_recipe(recipe, [*files, *changes]))
     folder = RunFolder(run)
     parts = Parts(load_recipe(folder.recipe, changes))
     files = [folder.networks / f"{block.network}.safetensors" for block in parts.fits]

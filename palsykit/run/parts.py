@@ -190,8 +190,9 @@ class Parts:
             made = self.build("synthesisers", s.synthesiser, s.image_size)
             return cast(Synthesiser, made.to(self.device).eval() if isinstance(made, nn.Module) else made)
         if not isinstance(model, ConditionalDiffusion) or s.sampler is None:
+            known = ", ".join(registry().names("samplers")) or "none"
             raise PalsykitError(
-                f"{self.recipe.name}: the recipe has no sampler; add one, such as sampler: {{use: ddim}}"
+                f"{self.recipe.name}: the recipe has no sampler; add sampler: {{use: NAME}}; known are {known}"
             )
         strength = s.generate.guidance if guidance is None else guidance
         check_guidance(strength, s)

@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from palsykit.data.folder import IMAGEFOLDER
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import by_subject
 from palsykit.faces.records import FaceDataset, FaceRecord
@@ -63,7 +64,7 @@ def held_out(parts: Parts, count: int, seed: int, changes: Sequence[str] = ()) -
         parts: the run's.
         count: how many; a greater one begins with the same people.
         seed: of the draw.
-        changes: ``KEY=VALUE`` for keys of the data set's own, so that it has more people, as ``test=1000``.
+        changes: ``KEY=VALUE`` for keys of the data set's own, so that it has more people.
 
     Raises:
         PalsykitError: there are fewer, or a changed data set holds out people whom the run was trained on.
@@ -81,10 +82,10 @@ def held_out(parts: Parts, count: int, seed: int, changes: Sequence[str] = ()) -
         _refuse_known(known, data)
     people, left_out = _with_photograph(data.dataset, data.splits["test"])
     if count > len(people):
-        more = "; a face space has more with --data test=1000" if "test" in parts.settings.data.parameters else ""
         raise PalsykitError(
             f"--identities {count}: the split 'test' of the run's data has {len(people)} people with a photograph at "
-            f"rest and without a palsy; expected at most {len(people)}, or a folder of face crops{more}"
+            f"rest and without a palsy; expected at most {len(people)}, or a folder of face crops; "
+            "--data KEY=VALUE changes a key of the data set, which may give it more people"
         )
     people.sort(key=lambda person: derive("synthesize", seed, person.name))
     changed = f", changed by {', '.join(changes)}" if changes else ""
@@ -103,13 +104,13 @@ def in_folder(parts: Parts, folder: Path) -> People:
     if not folder.is_dir():
         raise PalsykitError(f"--identities {folder}: no folder; expected a number, or a folder of face crops")
     if any((folder / name).is_file() for name in METADATA):
-        block = PartBlock(use="imagefolder", parameters={"root": str(folder.resolve())})
+        block = PartBlock(use=IMAGEFOLDER, parameters={"root": str(folder.resolve())})
         dataset = parts.build("datasets", block, parts.settings.image_size, cache_folder())
         people, left_out = _with_photograph(dataset, dataset.records)
         left_out += [f"{rejected.path}: {rejected.reason}" for rejected in dataset.rejected]
         if not people:
             raise PalsykitError(f"--identities {folder}: nobody at rest and without a palsy in it", left_out[:10])
-        return People(people, f"{len(people)} people of the imagefolder {folder.name}", dataset.attribution, left_out)
+        return People(people, f"{len(people)} people of the {IMAGEFOLDER} {folder.name}", dataset.attribution, left_out)
     return _crops(folder, parts.settings.image_size)
 
 
@@ -169,7 +170,7 @@ def _changed(block: PartBlock, changes: Sequence[str]) -> PartBlock:
     for change in changes:
         key, equals, text = change.partition("=")
         if not equals:
-            raise PalsykitError(f"--data {change}: expected KEY=VALUE, a key of the data set {block.use}, as test=1000")
+            raise PalsykitError(f"--data {change}: expected KEY=VALUE, a key of the data set {block.use}")
         try:
             parameters = {**parameters, key: yaml.safe_load(text)}
         except yaml.YAMLError as error:

@@ -181,7 +181,7 @@ def frozen_features(subject: Subject) -> None:
     deaf = [name for name in changed if not encoder.extract(view)[name].requires_grad]
     if deaf:
         raise Unmet(
-            "features that are differentiable in view.image (the cycle trainer's second pass needs it)",
+            "features that are differentiable in view.image (a trainer may pass pictures that it has just made)",
             f"{', '.join(deaf)} follows the pixels without a gradient",
             "drop no_grad, detach and numpy from extract; core turns gradients off where it caches",
         )

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from diffusers import DDPMScheduler
-from diffusers.models.attention_processor import Attention
 from torch import Tensor
 
 from palsykit.seeds import generator
@@ -171,6 +170,8 @@ def attends(subject: Subject) -> None:
     backend = subject.build()
     if reason := backend.available():
         raise NotChecked(f"it cannot run here: {reason}")
+    from diffusers.models.attention_processor import Attention  # after plugins: it imports every attention library
+
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(0)
     layer = Attention(query_dim=32, cross_attention_dim=24, heads=2, dim_head=16).to(device).eval()

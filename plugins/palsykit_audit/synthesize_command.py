@@ -45,7 +45,9 @@ ResemblingOption = Annotated[
 DataOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--data", metavar="KEY=VALUE", help="With N: a key of the run's data set, as test=1000 for more people."
+        "--data",
+        metavar="KEY=VALUE",
+        help="With N: a key of the run's data set, such as one that gives it more people.",
     ),
 ]
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from palsykit import weights
+from palsykit.data.folder import IMAGEFOLDER
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.faces.records import FaceDataset
@@ -119,7 +121,7 @@ class Bench:
         self.about = parts.settings.about
         self.block = _fit_of(parts)
         self.real = parts.data()
-        block = PartBlock(use="imagefolder", parameters={"root": str(synthetic.resolve())})
+        block = PartBlock(use=IMAGEFOLDER, parameters={"root": str(synthetic.resolve())})
         try:
             self.synthetic = parts.data(block).dataset
         except ValueError as error:

@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
+from palsykit import weights
 from palsykit.errors import PalsykitError
 from palsykit.files import weights
-from palsykit.files.atomic import write_text
 from palsykit.recipe import load_recipe
-from palsykit.run.folder import RunFolder
+from palsykit.run.folder import RunFolder, open_run
 from palsykit.run.parts import Parts
 from palsykit.run.weights import save_network
 
@@ -78,7 +78,7 @@ def test_data_without_such_photographs_is_refused(script: Script) -> None:
 
 def test_it_runs_on_a_run(script: Script, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     landmarks, folder = script("landmarks"), RunFolder(tmp_path / "run")
-    write_text(folder.recipe, load_recipe(TINY).yaml())
+    open_run(load_recipe(TINY), folder.path, fresh=False)
     parts = Parts(load_recipe(TINY))
     for network in ("recognition", "expression"):
         save_network(parts.networks[network], folder.networks)
@@ -90,5 +90,5 @@ def test_it_runs_on_a_run(script: Script, tmp_path: Path, capsys: pytest.Capture
     landmarks.main(["--run", str(folder.path), "--data", str(TINY)])
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert found["network"] == str(folder.path)
-    fitted = landmarks.parts_of(folder.path, "", TINY, []).networks["points"].module.state_dict()
+    fitted = landmarks.parts_of(folder.path, TINY, [], []).networks["points"].module.state_dict()
     assert torch.equal(fitted["output_layer.linear.bias"], parts.networks["points"].module.output_layer.linear.bias)

@@ -269,7 +269,12 @@ def test_ir_50_and_101_in_full_are_recognised() -> None:
         )
 
 
-def test_the_help_names_every_layout(palsykit: Callable[..., tuple[int, str, str]]) -> None:
+def test_an_unknown_layout_is_answered_with_every_one(
+    palsykit: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
     code, out, _ = palsykit("convert", "weights", "--help")
     assert code == 0
-    assert f"The public layout: {', '.join(layouts())}." in " ".join(out.split())
+    assert "an unknown name lists those that the networks offer" in " ".join(out.split())
+    code, _, err = palsykit("convert", "weights", "a.ckpt", tmp_path / "a.safetensors", "--layout", "list")
+    assert code == 2
+    assert f"--layout list: unknown; expected one of {', '.join(layouts())}" in " ".join(err.split())

@@ -1,6 +1,7 @@
 """The xformers backend where there is no GPU, no package, or a broken build."""
 
 import logging
+import os
 import subprocess
 import sys
 from types import ModuleType
@@ -44,10 +45,37 @@ def test_a_broken_build_is_a_reason_in_one_line(monkeypatch):
     assert Xformers().available() == "xformers does not run here: NotImplementedError: no operator found"
 
 
+FORGED = """import logging
+logging.getLogger("xformers").warning("WARNING[XFORMERS]: xFormers can't load C++/CUDA extensions. It was built for:")
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import palsykit.run.front; from palsykit.registry import registry; registry().get('denoisers', 'unet').load()",
+        "import palsykit.testing; from palsykit.registry import registry; registry().get('attention', 'sdpa').load()",
+    ],
+    ids=["a model's parts", "the contract kit"],
+)
+def test_a_build_for_another_torch_prints_no_banner(tmp_path, code):
+    (tmp_path / "xformers").mkdir()
+    (tmp_path / "xformers" / "__init__.py").write_text(FORGED)
+    (tmp_path / "xformers" / "ops.py").touch()
+    (tmp_path / "xformers-0.0.99.dist-info").mkdir()
+    (tmp_path / "xformers-0.0.99.dist-info" / "METADATA").write_text("Name: xformers\nVersion: 0.0.99\n")
+    code += "; import sys, logging; assert 'xformers' in sys.modules; logging.getLogger('xformers').warning('another')"
+    search = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=search)
+    assert (done.returncode, done.stderr) == (0, "another\n")
+
+
 @pytest.mark.skipif(backend.find_spec("xformers") is None, reason="xformers is not installed")
 def test_its_import_prints_nothing_and_says_its_kernels():
     code = (
-        "import palsykit, diffusers.models.attention_processor, logging\n"
+        "from palsykit.registry import registry\n"
+        "registry()\n"
+        "import diffusers.models.attention_processor, logging\n"
         "logging.getLogger('xformers').warning('another warning')\n"
         "from palsykit_xformers.backend import Xformers\n"
         "print(Xformers().kernels())"
@@ -60,7 +88,7 @@ def test_its_import_prints_nothing_and_says_its_kernels():
 
 def test_details_that_are_asked_for_go_through():
     banner = "WARNING[XFORMERS]: xFormers can't load C++/CUDA extensions. xFormers was built for:"
-    (ours,) = (f for f in logging.getLogger("xformers").filters if f.__module__ == "palsykit")
+    (ours,) = (f for f in logging.getLogger("xformers").filters if f.__module__ == "palsykit_xformers")
     asked = logging.LogRecord("xformers", logging.WARNING, "", 0, banner, None, (OSError, OSError(), None))
     assert ours(asked)
     assert not ours(logging.LogRecord("xformers", logging.WARNING, "", 0, banner, None, None))
