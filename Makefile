@@ -38,11 +38,11 @@ lint: $(VENV)/.installed-dev
 
 weights: $(VENV)/.installed
 	$(BIN)/palsykit run recipes/networks.yaml
-	$(BIN)/python -m palsykit_weights.export runs/networks
+	$(BIN)/python tools/export_weights.py runs/networks
 	$(BIN)/palsykit run recipes/judges.yaml
-	$(BIN)/python -m palsykit_weights.export runs/judges
+	$(BIN)/python tools/export_weights.py runs/judges
 	$(BIN)/palsykit run recipes/base.yaml
-	$(BIN)/python -m palsykit_weights.export runs/base
+	$(BIN)/python tools/export_weights.py runs/base
 
 # Comparison, privacy audit and usefulness study, each with its report below $(SMALL).
 SMALL := runs/benchmarks/benchmark-small

@@ -7,7 +7,9 @@ import sys
 import venv
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,21 @@ from palsykit.networks import SharedNetwork
 ROOT = Path(__file__).parents[1]
 SIZE = 16
 torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def script() -> Callable[[str], ModuleType]:
+    """A script of the repository, given by its path from the root, as a module."""
+
+    def load(path: str) -> ModuleType:
+        spec = spec_from_file_location(f"script_{Path(path).stem}", ROOT / path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @dataclass

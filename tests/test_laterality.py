@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 ALLOWED = {
     ("palsykit/faces/flip.py", "self.picture[:, ::-1]"): "the one place, with landmarks and labels",
     ("palsykit/faces/flip.py", "flip_points(landmarks, self.picture.shape[1])"): "the one place",
-    ("plugins/palsykit_face_space/build_asset.py", "row[..., ::-1]"): "healthy faces, with their own template's table",
+    ("tools/build_face_space.py", "row[..., ::-1]"): "healthy faces, with their own template's table",
     ("plugins/palsykit_identity/ir.py", "image.flip(1)"): "channels, RGB to BGR",
     ("plugins/palsykit_landmark/mobilefacenet.py", "image.flip(1)"): "channels, RGB to BGR",
     ("plugins/palsykit_insightface/detector.py", "photograph[..., ::-1]"): "channels of [H, W, 3], RGB to BGR",
@@ -42,7 +42,7 @@ def _backwards(node: ast.AST) -> bool:
 
 
 def every_flip() -> set[tuple[str, str]]:
-    files = [path for folder in ("palsykit", "plugins") for path in (ROOT / folder).rglob("*.py")]
+    files = [path for folder in ("palsykit", "plugins", "tools") for path in (ROOT / folder).rglob("*.py")]
     return {
         (path.relative_to(ROOT).as_posix(), flip)
         for path in files

@@ -97,7 +97,9 @@ def load_model(path: Path = ASSET) -> FaceModel:
         basis = data["appearance_basis"].float() * data["appearance_scale"][:, None, None, None]
         arrays = data["shape_mean"], data["shape_basis"], data["appearance_mean"].float(), basis
     except (OSError, SafetensorError, KeyError) as error:
-        raise ValueError(f"{path}: no face space ({error}); build it with palsykit_face_space.build_asset") from None
+        raise ValueError(
+            f"{path}: no face space ({error}); tools/build_face_space.py of the repository builds it"
+        ) from None
     return FaceModel(*arrays, sha256=hashlib.sha256(content).hexdigest())
 
 

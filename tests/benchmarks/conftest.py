@@ -1,29 +1,9 @@
-"""Benchmarks are scripts: imported from their files."""
+"""Benchmarks run on one thread."""
 
-from collections.abc import Callable, Iterator
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Iterator
 
 import pytest
 import torch
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def script() -> Callable[[str], ModuleType]:
-    """A script of benchmarks/ as a module."""
-
-    def load(name: str) -> ModuleType:
-        spec = spec_from_file_location(f"benchmark_{name}", ROOT / "benchmarks" / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,7 @@ Script = Callable[[str], ModuleType]
 
 @pytest.fixture
 def benchmark(script: Script) -> ModuleType:
-    return script("asymmetry")
+    return script("benchmarks/asymmetry.py")
 
 
 class Numbered:

@@ -18,7 +18,7 @@ Script = Callable[[str], ModuleType]
 
 
 def test_start_up(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
-    script("start_up").main(["--repeats", "1", "--against", "import json"])
+    script("benchmarks/start_up.py").main(["--repeats", "1", "--against", "import json"])
     *lines, last = capsys.readouterr().out.splitlines()
     found = json.loads(last)
     assert [line.split("  ")[0] for line in lines] == ["command", "palsykit --help", "palsykit plugins", "import json"]
@@ -30,12 +30,14 @@ def test_start_up(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_start_up_does_not_time_a_command_that_fails(script: Script) -> None:
     with pytest.raises(Exception, match="returned non-zero exit status"):
-        script("start_up").main(["--repeats", "1", "--against", "import nothing_of_this_name"])
+        script("benchmarks/start_up.py").main(["--repeats", "1", "--against", "import nothing_of_this_name"])
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_training_step(script: Script, capsys: pytest.CaptureFixture[str], precision: str) -> None:
-    script("training_step").main(["--recipe", str(TINY), "--batch", "2", "--set", f"train.precision={precision}"])
+    script("benchmarks/training_step.py").main(
+        ["--recipe", str(TINY), "--batch", "2", "--set", f"train.precision={precision}"]
+    )
     *lines, last = capsys.readouterr().out.splitlines()
     found = json.loads(last)
     assert lines[0].startswith("tiny: 32 px, 0.1 M trained parameters, batch 2, cpu")
@@ -50,7 +52,7 @@ def test_training_step(script: Script, capsys: pytest.CaptureFixture[str], preci
 
 def test_the_cycle_is_what_is_measured(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     """The recipe's trainer takes one plus so many steps on as many rows as asked for, whose features are cached."""
-    module, seen = script("training_step"), []
+    module, seen = script("benchmarks/training_step.py"), []
     train = module.train
 
     def watched(job: Any) -> torch.nn.Module:
@@ -68,7 +70,7 @@ def test_the_cycle_is_what_is_measured(script: Script, monkeypatch: pytest.Monke
 def test_weights_that_a_recipe_names_are_not_needed(script: Script, name: str) -> None:
     if name == "london" and not (ROOT.parent / "shared" / "data" / "london").is_dir():
         pytest.skip("the London set is not beside the repository")
-    recipe = script("training_step").at_random(ROOT / "recipes" / f"{name}.yaml", ["seed=3"])
+    recipe = script("benchmarks/training_step.py").at_random(ROOT / "recipes" / f"{name}.yaml", ["seed=3"])
     assert recipe.settings.seed == 3
     assert {"recognition", "expression", "points"} <= set(recipe.settings.networks)
     assert {block.parameters["weights"] for block in recipe.settings.networks.values()} == {None}
@@ -77,7 +79,7 @@ def test_weights_that_a_recipe_names_are_not_needed(script: Script, name: str) -
 
 
 def test_the_defaults_are_the_papers_scale(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    module, asked = script("training_step"), []
+    module, asked = script("benchmarks/training_step.py"), []
 
     def measure(recipe: Any, batch: int, steps: int) -> dict[str, Any]:
         asked.append((recipe.name, recipe.settings.image_size, batch, steps))
@@ -92,7 +94,7 @@ def test_the_defaults_are_the_papers_scale(script: Script, monkeypatch: pytest.M
 def test_a_recipe_without_a_model_is_refused(script: Script) -> None:
     recipe = load_recipe(ROOT / "recipes" / "networks.yaml")
     with pytest.raises(PalsykitError, match=r"networks\.yaml: trains no diffusion model"):
-        script("training_step").measure(recipe, 2, 1)
+        script("benchmarks/training_step.py").measure(recipe, 2, 1)
 
 
 def test_the_readme_names_every_script() -> None:

@@ -31,7 +31,7 @@ def people(count: int = 6) -> np.ndarray:
 
 
 def test_errors_by_region_are_what_was_put_in(script: Script) -> None:
-    landmarks, true = script("landmarks"), people()
+    landmarks, true = script("benchmarks/landmarks.py"), people()
     found = true.copy()
     found[:, 36:48, 1] += 3  # all eyes 3 % too low
     found[:, 48:68, 0] += np.array([2, -2, 2, -2, 2, -2])[:, None]  # mouths 2 % off, some to the left
@@ -50,7 +50,7 @@ def test_errors_by_region_are_what_was_put_in(script: Script) -> None:
 def test_the_interval_is_of_people(script: Script) -> None:
     true = people(4)
     found = true + np.array([0, 0, 4, 4])[:, None, None] * np.array([1.0, 0])
-    low, high = script("landmarks").table_rows(found, true, ["a", "a", "b", "b"])["all"]["interval"]
+    low, high = script("benchmarks/landmarks.py").table_rows(found, true, ["a", "a", "b", "b"])["all"]["interval"]
     assert (low, high) == (0, 4), "two people: one without error, one with"
 
 
@@ -58,7 +58,7 @@ def test_it_runs_with_weights_from_a_file(script: Script, tmp_path: Path, capsys
     file, picture = tmp_path / "points.safetensors", tmp_path / "sheet.png"
     weights.save(Parts(load_recipe(TINY)).networks["points"].module.state_dict(), file)
     keys = ["--recipe", str(TINY), "--data", str(TINY), "--weights", str(file), "--sheet", str(picture)]
-    script("landmarks").main(keys)
+    script("benchmarks/landmarks.py").main(keys)
     *lines, last = capsys.readouterr().out.splitlines()
     found = json.loads(last)
     assert lines[0] == f"{file}: 4 photographs of 2 people at 32 px"
@@ -71,13 +71,13 @@ def test_it_runs_with_weights_from_a_file(script: Script, tmp_path: Path, capsys
 
 
 def test_data_without_such_photographs_is_refused(script: Script) -> None:
-    landmarks = script("landmarks")
+    landmarks = script("benchmarks/landmarks.py")
     with pytest.raises(PalsykitError, match="no photograph with landmarks of split train shows grimace"):
         landmarks.photographs(Parts(load_recipe(TINY)), TINY, "train", "grimace")
 
 
 def test_it_runs_on_a_run(script: Script, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    landmarks, folder = script("landmarks"), RunFolder(tmp_path / "run")
+    landmarks, folder = script("benchmarks/landmarks.py"), RunFolder(tmp_path / "run")
     open_run(load_recipe(TINY), folder.path, fresh=False)
     parts = Parts(load_recipe(TINY))
     for network in ("recognition", "expression"):

@@ -8,7 +8,7 @@ import pytest
 
 
 def test_rendering(script: Callable[[str], ModuleType], capsys: pytest.CaptureFixture[str]) -> None:
-    script("rendering").main(["--sizes", "16", "32", "--people", "2"])
+    script("benchmarks/rendering.py").main(["--sizes", "16", "32", "--people", "2"])
     *lines, last = capsys.readouterr().out.splitlines()
     found = json.loads(last)
     assert len(lines) == 3

@@ -1,12 +1,16 @@
 """The contact sheet: every block and person in its place."""
 
+from collections.abc import Callable
+from types import ModuleType
+
 import numpy as np
 import pytest
 
-from palsykit_face_space import sheet as module
 
-
-def test_the_sheet_has_a_row_a_person_and_a_block_a_palsy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sheet_has_a_row_a_person_and_a_block_a_palsy(
+    monkeypatch: pytest.MonkeyPatch, script: Callable[[str], ModuleType]
+) -> None:
+    module = script("tools/face_space_sheet.py")
     monkeypatch.setattr(module, "PEOPLE", 2)
     picture = np.asarray(module.sheet())
     block = 8 * module.FACE

@@ -1,6 +1,6 @@
 """Divides the people of the London set into train, validation and test, once: ``splits/london.csv``.
 
-    python -m palsykit_face_space.split_people INFO_CSV splits/london.csv
+    python tools/split_london.py INFO_CSV splits/london.csv
 
 Sixteen people are ``test`` and six ``validation``; neither enters the face space or any shipped weights. Test people,
 then validation people, are shared out over gender x ethnicity by largest remainder (a mixed ethnicity counts with the
@@ -67,5 +67,5 @@ def main(info: str, out: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        raise SystemExit("usage: python -m palsykit_face_space.split_people INFO_CSV OUT_CSV")
+        raise SystemExit("usage: python tools/split_london.py INFO_CSV OUT_CSV")
     main(*sys.argv[1:])

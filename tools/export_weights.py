@@ -1,4 +1,4 @@
-"""Takes a finished run's weights into this package: ``python -m palsykit_weights.export RUN``.
+"""Takes a finished run's weights into plugins/palsykit_weights: ``python tools/export_weights.py RUN``.
 
 Writes NAME.safetensors (fp16, exponential moving average) and NAME.md, its card, for every network that the run fitted,
 and base.safetensors for the main model, if it trained one. Half precision keeps 11 bits: enough for the batch norms'
@@ -16,11 +16,12 @@ import yaml
 
 from palsykit.files import weights
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
+SHIPPED = ROOT / "plugins" / "palsykit_weights"
 LICENCE = "MIT, with the attribution below for the photographs that the faces were computed from (CC BY 4.0)"
 
 
-def export(run: Path, folder: Path = HERE) -> list[Path]:
+def export(run: Path, folder: Path = SHIPPED) -> list[Path]:
     """Exports every network and the main model of a run; gives the files written.
 
     Raises:
@@ -66,7 +67,7 @@ def _card(run: Path, file: Path, facts: dict[str, Any], training: dict[str, Any]
     lines = [
         f"# {file.stem}",
         "",
-        f"- made by: `palsykit run recipes/{_recipe_name(recipe, run)}`, then `python -m palsykit_weights.export RUN`",
+        f"- made by: `palsykit run recipes/{_recipe_name(recipe, run)}`, then `python tools/export_weights.py RUN`",
         f"- commit: {_commit()}; palsykit {facts['palsykit']}; seed {recipe['seed']}",
         f"- recipe hash: {facts['recipe_hash']}",
         f"- steps: {training['steps']} of batch {training['batch_size']}, learning rate {training['lr']:g}, "
@@ -90,7 +91,7 @@ def _recipe_name(recipe: dict[str, Any], run: Path) -> str:
 def _commit() -> str:
     try:
         return subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=True
+            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
@@ -98,6 +99,6 @@ def _commit() -> str:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m palsykit_weights.export RUN")
+        sys.exit("usage: python tools/export_weights.py RUN")
     for path in export(Path(sys.argv[1])):
         print(path)

@@ -1,4 +1,4 @@
-"""Computes the face space from photographs: ``python -m palsykit_face_space.build_asset PHOTOGRAPHS OUT``.
+"""Computes the face space from photographs: ``python tools/build_face_space.py PHOTOGRAPHS OUT``.
 
 PHOTOGRAPHS is the London set's folder (its ``neutral`` folder is read), OUT the folder for face_space.safetensors,
 its attribution and its card. Only the ``train`` people of splits/london.csv are used: test and validation people
@@ -31,7 +31,7 @@ from palsykit_face_space.warp import BORDER, SIZE, read, splines, upsample
 SHAPES, APPEARANCES = 30, 60
 OVERSAMPLE = 3
 _IMPUTATIONS, _IMPUTATION_RANK, _SEEN_BY = 15, 8, 4
-SPLIT = Path(__file__).parents[2] / "splits/london.csv"
+SPLIT = Path(__file__).parents[1] / "splits/london.csv"
 ATTRIBUTION = """\
 The face space (face_space.safetensors) is a statistical model of 60 of the 82 people of the
 Face Research Lab London Set; it contains no photograph.
@@ -158,7 +158,7 @@ def main(photographs: str, out: str) -> None:
 An active appearance model of {len(people)} people (`train` in splits/london.csv), mirrored: {SHAPES} shape
 components explain {shape_share:.1%} of the variance, {APPEARANCES} appearance components {look_share:.1%}.
 
-- made by: `python -m palsykit_face_space.build_asset PHOTOGRAPHS OUT`
+- made by: `python tools/build_face_space.py PHOTOGRAPHS OUT`
 - bytes: {asset.stat().st_size}
 - SHA-256: {digest}
 - attribution: attribution.txt (CC BY 4.0)
@@ -170,5 +170,5 @@ components explain {shape_share:.1%} of the variance, {APPEARANCES} appearance c
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        raise SystemExit("usage: python -m palsykit_face_space.build_asset PHOTOGRAPHS OUT")
+        raise SystemExit("usage: python tools/build_face_space.py PHOTOGRAPHS OUT")
     main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""The contact sheet of the face space: ``python -m palsykit_face_space.sheet docs/face-space.jpg``.
+"""The contact sheet of the face space: ``python tools/face_space_sheet.py docs/face-space.jpg``.
 
 A row a person of the test split, a block of eight expressions each healthy, with a total palsy of the left side and
 with a moderate one of the right side; nothing varies but the person.
@@ -52,5 +52,5 @@ def sheet() -> Image.Image:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        raise SystemExit("usage: python -m palsykit_face_space.sheet OUT.jpg")
+        raise SystemExit("usage: python tools/face_space_sheet.py OUT.jpg")
     sheet().save(sys.argv[1], quality=QUALITY, optimize=True)

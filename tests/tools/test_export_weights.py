@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -16,9 +17,8 @@ from palsykit.run import run_recipe
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.run.train import trained_model
-from palsykit_weights.export import export
 
-TINY = Path(__file__).parents[2] / "run" / "tiny.yaml"
+TINY = Path(__file__).parents[1] / "run" / "tiny.yaml"
 QUICK = [
     "name=tiny-export",
     *(f"fits.{fit}.steps=1" for fit in range(3)),
@@ -27,6 +27,10 @@ QUICK = [
     *(f"metrics.{name}=null" for name in ("ssim", "identity", "landmark_error", "afid")),
 ]
 NETWORKS = ("expression", "points", "recognition")
+
+
+Script = Callable[[str], ModuleType]
+TOOL = "tools/export_weights.py"
 
 
 @dataclass
@@ -48,12 +52,12 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+def exported(tmp_path_factory: pytest.TempPathFactory, script: Script) -> Exported:
     """A run of the miniature, and what is exported of it."""
     base = tmp_path_factory.mktemp("export")
     run_recipe(load_recipe(TINY, QUICK), base / "run")
     (base / "weights").mkdir()
-    return Exported(RunFolder(base / "run"), base / "weights", export(base / "run", base / "weights"))
+    return Exported(RunFolder(base / "run"), base / "weights", script(TOOL).export(base / "run", base / "weights"))
 
 
 @pytest.fixture
@@ -123,7 +127,11 @@ def test_a_model_of_another_make_is_refused(going_on: Callable[..., Recipe], tmp
         run_recipe(going_on("denoiser.channels=[8, 24]"), tmp_path / "run")
 
 
-def test_a_run_without_weights_is_refused(exported: Exported, tmp_path: Path) -> None:
+def test_a_run_without_weights_is_refused(exported: Exported, tmp_path: Path, script: Script) -> None:
     (tmp_path / "recipe.yaml").write_text(exported.run.recipe.read_text())
     with pytest.raises(FileNotFoundError, match="no weights; expected a finished run"):
-        export(tmp_path, tmp_path)
+        script(TOOL).export(tmp_path, tmp_path)
+
+
+def test_they_go_to_the_folder_whose_files_recipes_name(script: Script) -> None:
+    assert (script(TOOL).SHIPPED / "points.safetensors").is_file()
