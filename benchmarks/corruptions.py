@@ -149,9 +149,8 @@ def aflfp(root: Path) -> GoodTree:
         blank = " " * (which % 2)
         path = photograph(root / str(person) / f"s{person}{blank}_{words[which]}_{which}_face{suffix}", number)
         tree.files += [path, beside(path, number)]
-    lines = ["cheek puff: cheek puff", "smile: smile_gentle", "wide smile: smile_full", "nose wrinkle: nose wrinkle"]
-    (root / "vocabulary.yaml").write_text("\n".join(lines))
-    tree.tables, tree.keys = [root / "vocabulary.yaml"], {"vocabulary": str(root / "vocabulary.yaml")}
+    meanings = {"cheek puff": "cheek puff", "smile": "smile_gentle", "wide smile": "smile_full"}
+    tree.keys = {"expressions": {**meanings, "nose wrinkle": "nose wrinkle"}}
     return tree
 
 

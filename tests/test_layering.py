@@ -74,8 +74,6 @@ ORDINARY = {
 
 OWN = {
     ("data/folder.py", "imagefolder"): "the format's name, once, beside its writer",
-    ("cli/data.py", "face_space"): "`palsykit data render`, which goes",
-    ("testing/declared.py", "modulation"): "an example of a docstring, which goes",
 }
 """(file, name): a literal that is a part's name on purpose."""
 

@@ -1,4 +1,4 @@
-"""``palsykit data``: photographs, or renders, into a folder that recipes read; and what a data set lacks."""
+"""``palsykit data``: write a data set into a folder that recipes read; count what one holds and lacks."""
 
 import os
 import shlex
@@ -11,83 +11,61 @@ import typer
 from palsykit.cli.arguments import Overrides
 from palsykit.errors import PalsykitError
 
-RENDERS = "face_space"
-"""The data set that ``render`` writes."""
-
 app = typer.Typer(
-    help="Photographs into data sets: prepare them, check what is missing, or render people who do not exist.",
+    help="Data sets: prepare one from photographs or renders, and check what is missing.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-Dest = Annotated[
-    Path, typer.Argument(metavar="DEST", help="The folder to write, or to go on with.", show_default=False)
-]
-Keys = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="A key of the data set, as in frame=points or detector.pack=buffalo_l; VALUE is YAML. May be given again.",
-        show_default=False,
-    ),
-]
-Size = Annotated[int, typer.Option("--size", metavar="PX", min=16, help="Side of every picture in px.")]
-Seed = Annotated[
-    int, typer.Option("--seed", min=0, help="Of the splits by subject, where the data set prescribes none.")
-]
-
 
 @app.command("prepare")
 def prepare(
-    source: Annotated[
-        Path, typer.Argument(metavar="SRC", help="The photographs; nothing in it is changed.", show_default=False)
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[SRC] DEST",
+            help="The photographs, which stay as they are, where the data set reads a folder; and the folder to write.",
+            show_default=False,
+        ),
     ],
-    dest: Dest,
-    layout: Annotated[
-        str, typer.Option("--layout", metavar="NAME", help="A registered data set that reads SRC.", show_default=False)
-    ],
-    size: Size = 128,
-    seed: Seed = 0,
+    layout: Annotated[str, typer.Option("--layout", metavar="NAME", help="A registered data set.", show_default=False)],
+    size: Annotated[int, typer.Option("--size", metavar="PX", min=16, help="Side of every picture in px.")] = 128,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Of the splits by subject, where the data set prescribes none.")
+    ] = 0,
     detector: Annotated[
         str | None,
         typer.Option("--detector", metavar="NAME", help="A registered detector, where no points are given."),
     ] = None,
-    overrides: Keys = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A key of the data set, as in frame=points or detector.pack=buffalo_l; VALUE is YAML. May be given "
+            "again.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Align photographs and write them as an imagefolder. What cannot be used is listed; stopped, it goes on."""
-    if not source.exists():
-        raise PalsykitError(f"{source}: no such file or folder, expected the photographs")
-    # absolute as it is written: what a link points to may have another name
-    given: dict[str, tuple[str, Any]] = {"root": ("SRC", os.path.abspath(source))}  # noqa: PTH100
+    """Align or render photographs and write them as an imagefolder. Lists what cannot be used; resumes."""
+    *sources, dest = folders
+    if len(sources) > 1:
+        raise PalsykitError(f"data prepare: {len(folders)} folders, expected [SRC] DEST")
+    given: dict[str, tuple[str, Any]] = {}
+    for source in sources:
+        if not source.exists():
+            raise PalsykitError(f"{source}: no such file or folder, expected the photographs")
+        # absolute as it is written: what a link points to may have another name
+        given["root"] = ("SRC", os.path.abspath(source))  # noqa: PTH100
     if detector is not None:
         given["detector"] = (f"--detector {detector}", {"use": detector})
-    _write(dest, layout, given, overrides or [], size, seed)
 
-
-@app.command("render")
-def render(
-    dest: Dest,
-    identities: Annotated[
-        int, typer.Option("--identities", metavar="N", min=1, help="People, the data set's key identities.")
-    ],
-    size: Size = 128,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")] = 0,
-    overrides: Keys = None,
-) -> None:
-    """Render people who do not exist, with known palsies, as an imagefolder. Stopped, it goes on."""
-    given = {"identities": ("--identities", identities), "seed": ("--seed", seed)}
-    _write(dest, RENDERS, given, overrides or [], size, seed)
-
-
-def _write(
-    dest: Path, layout: str, given: dict[str, tuple[str, Any]], overrides: list[str], size: int, seed: int
-) -> None:
     from palsykit.data.part import resolve
 
-    part = resolve(layout, given, overrides)
+    part = resolve(layout, given, overrides or [])
 
     from palsykit.cli.data_tables import closing
     from palsykit.data import prepare as writing

@@ -1,6 +1,5 @@
 """The part under test: its factory, its keys, and how it is built, exactly as a recipe would build it."""
 
-import inspect
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -59,16 +58,3 @@ class Subject:
         with torch.random.fork_rng(), torch.device(device) if device else nullcontext():
             torch.manual_seed(seed)
             return build_entry(self.entry, block, *positional, networks=self.networks)
-
-    def texts(self) -> str:
-        """The docstrings of the factory and, where it is a class, of its own public methods."""
-        found = [inspect.getdoc(self.factory) if _own_doc(self.factory) else None]
-        if inspect.isclass(self.factory):
-            members = [m for name, m in vars(self.factory).items() if not name.startswith("_") or name == "__init__"]
-            found += [m.__doc__ for m in members if inspect.isfunction(m)]
-        return "\n".join(text for text in found if text)
-
-
-def _own_doc(factory: Callable[..., Any]) -> bool:
-    """Whether the docstring is its own: a class without one would show its parent's."""
-    return bool(vars(factory).get("__doc__") if inspect.isclass(factory) else factory.__doc__)

@@ -1,4 +1,4 @@
-"""``data prepare``, ``render`` and ``check`` with a drawn data set registered beside the installed plugins."""
+"""``data prepare`` and ``data check`` with a drawn data set registered beside the installed plugins."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -354,6 +354,8 @@ def test_other_settings_into_the_same_folder_are_refused(run: Run, source: Path)
             ("photographs", "out", "--layout", "face_space"),
             "SRC: root: found an unknown key, expected one of use, identities",
         ),
+        (("out", "--layout", "drawn"), "--layout drawn: root: found no key root, expected it"),
+        (("photographs", "more", "out", "--layout", "drawn"), "data prepare: 3 folders, expected [SRC] DEST"),
         ((*DRAWN, "--set", "pionts=1"), "pionts: found an unknown key, expected one of use, root"),
         ((*DRAWN, "--set", "points=4"), "--set points=4: points: found 4, expected true or false"),
         ((*DRAWN, "--set", "points"), 'found "points" (text), expected a.b.c=VALUE'),
@@ -377,8 +379,9 @@ def test_what_is_refused(run: Run, source: Path, arguments: tuple[str, ...], mes
 
 
 def test_renders_are_an_imagefolder_like_any_other(run: Run) -> None:
-    done = run("data", "render", "faces", "--identities", 3, "--size", 16, "--seed", 5, "--set", "palsy=4.0")
-    assert done.code == 0
+    keys = ("--set", "identities=3", "--set", "seed=5", "--set", "palsy=4.0")
+    done = run("data", "prepare", "faces", "--layout", "face_space", "--size", 16, *keys)
+    assert done.code == 0, done.err
     assert done.out.splitlines()[-1] == "faces: kept 3 photographs (3 train subjects), rejected 0"
     first = rows("faces")[0]
     assert {key: first[key] for key in ("file_name", "subject", "expression", "side", "severity", "key", "source")} == {
@@ -393,7 +396,7 @@ def test_renders_are_an_imagefolder_like_any_other(run: Run) -> None:
     assert np.shape(first["landmarks"]) == (68, 2)
     assert (first["landmarks_source"], first["split"]) == ("given", "train")
     Drawn.calls.clear()
-    assert run("data", "render", "faces", "--identities", 3, "--size", 16, "--seed", 5, "--set", "palsy=4.0").code == 0
+    assert run("data", "prepare", "faces", "--layout", "face_space", "--size", 16, *keys).code == 0
     assert Drawn.calls == [], "what is there is kept"
 
 

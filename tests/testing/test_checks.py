@@ -130,9 +130,7 @@ def idle(inputs: Mapping[str, TokenSpec], *, width: int = 8, depth: int = 1) -> 
         (Forgetful, "moves between devices", "device"),
         (Refusing, "other conditions work or are refused", "uneven"),
         (Overflowing, "runs in bf16", "apart"),
-        (WrongWidth, "docstring gives shapes and source", "none"),
         (idle, "declared keys are used", "depth never read in idle"),
-        (idle, "declared keys are documented", "nothing on width, depth"),
     ],
 )
 def test_a_fusion_that_breaks_a_rule_is_told_which(part: Callable[..., Any], name: str, seen: str) -> None:
@@ -198,9 +196,6 @@ class Encoder(nn.Module):
 )
 def test_an_encoders_faults(fault: str, name: str, seen: str) -> None:
     assert seen in failed("encoder", Encoder, fault=fault)[name].seen
-    assert {"docstring gives shapes and source", "declared keys are documented"} <= set(
-        failed("encoder", Encoder, fault=fault)
-    )
 
 
 class Deaf(nn.Module):

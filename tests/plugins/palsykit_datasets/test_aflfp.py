@@ -7,7 +7,6 @@ from palsykit.registry import registry
 from palsykit.testing import check
 from palsykit_datasets.aflfp import aflfp
 from palsykit_datasets.expressions import UnknownExpression
-from palsykit_datasets.vocabulary_files import read_vocabulary
 
 SIZE = 32
 WORDS = ("brow raise", "cheek puff", "no", "say_ah")
@@ -30,12 +29,6 @@ def tree(tmp_path, drawn, points_beside):
     return root
 
 
-def vocabulary(root, text, name="vocabulary.yaml"):
-    path = root.parent / name
-    path.write_text(text)
-    return path
-
-
 def dataset(root, **keys):
     return aflfp(SIZE, root.parent / "cache", root=root, **keys)
 
@@ -49,18 +42,11 @@ def test_unknown_words_are_listed_with_how_to_explain_them(tree):
     assert "'say_ah' (4 photographs" in message
     assert "brow raise" not in message
     assert "expected rest, brow_raise, eye_closure_gentle" in message
-    assert "write a file vocabulary.yaml with a line 'WORD: smile_full' for each" in message
+    assert "set the key expressions, as {WORD: smile_full}" in message
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("vocabulary.yaml", "cheek puff: cheek puff\nno: neutral\n'Say_Ah': lower teeth\n"),
-        ("vocabulary.csv", "word,expression\ncheek puff,cheek puff\nno,rest\nsay_ah,DentalShow\n"),
-    ],
-)
-def test_explained_words_are_canonical_or_kept(tree, name, text):
-    faces = dataset(tree, vocabulary=vocabulary(tree, text, name))
+def test_explained_words_are_canonical_or_kept(tree):
+    faces = dataset(tree, expressions={"cheek puff": "cheek puff", "no": "neutral", " Say_Ah": "DentalShow"})
     assert (len(faces.records), faces.rejected) == (16, [])
     assert {r.labels for r in faces.records} == {
         FaceLabels(subject, expression)
@@ -72,47 +58,33 @@ def test_explained_words_are_canonical_or_kept(tree, name, text):
 def test_blanks_in_names_do_not_count(tree):
     for path in sorted(tree.rglob("*brow raise_1_face.*")):
         path.rename(path.with_name(path.name.replace("_brow raise_", " _ Brow  raise _")))
-    words = vocabulary(tree, "".join(f"{word}: {meaning}\n" for word, meaning in EXPLAINED.items()))
-    faces = dataset(tree, vocabulary=words)
+    faces = dataset(tree, expressions=EXPLAINED)
     assert [r.labels.expression for r in faces.records].count("brow_raise") == 4
 
 
 def test_names_of_another_pattern_are_listed_or_read_by_the_key(tree, drawn):
-    words = vocabulary(tree, "".join(f"{word}: {meaning}\n" for word, meaning in EXPLAINED.items()))
     path = tree / "10" / "portrait.jpg"
     drawn.save(path, shade=99)
-    (rejected,) = dataset(tree, vocabulary=words).rejected
+    (rejected,) = dataset(tree, expressions=EXPLAINED).rejected
     assert rejected.path == path.as_posix()
     assert "does not say subject and expression as the pattern" in rejected.reason
     pattern = r".*/s?(?P<subject>\d+) ?_(?P<expression>[^/]+)_\d+_face\.jpg"
-    assert len(dataset(tree, vocabulary=words, pattern=pattern).records) == 16
+    assert len(dataset(tree, expressions=EXPLAINED, pattern=pattern).records) == 16
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "message"),
+    ("expressions", "message"),
     [
-        ("v.yaml", "- brow raise\n", "found no mapping, expected a line 'word: expression'"),
-        ("v.yaml", "a: [b\n", "found no YAML"),
-        ("v.yaml", "rest: rest\ngrin:\n", r"v\.yaml:2: found a word without one meaning"),
-        ("v.yaml", "grin: [smile_full]\n", r"v\.yaml:1: found a word without one meaning"),
         (
-            "v.yaml",
-            "grin: smirk\n",
-            r"v\.yaml:1: \{grin: smirk\}: unknown expression 'smirk'.*\{grin: grin\} to keep it",
+            {"grin": "smirk"},
+            r"aflfp: expressions: \{grin: smirk\}: unknown expression 'smirk'.*\{grin: grin\} to keep it",
         ),
-        ("v.yaml", "grin: smile_full\nGrin : rest\n", r"v\.yaml:2: found 'Grin' again, expected one meaning"),
-        ("v.yaml", "", "found no mapping"),
-        ("v.yaml", "!!python/object/apply:os.getcwd []: x\n", "found a word without one meaning"),
-        ("v.csv", "a,b\n", r"v\.csv:1: found columns \['a', 'b'\], expected word and expression"),
-        ("v.csv", "word,expression\ngrin,\n", r"v\.csv:2: found a word without a meaning"),
-        ("v.csv", "word,expression\ngrin\n", r"v\.csv:2: found a word without a meaning"),
+        ({"grin": "smile_full", "Grin ": "rest"}, "aflfp: expressions: found 'Grin ' twice, expected one meaning"),
     ],
 )
-def test_a_malformed_vocabulary_stops(tmp_path, name, text, message):
-    path = tmp_path / name
-    path.write_text(text)
+def test_a_malformed_key_stops(tree, expressions, message):
     with pytest.raises(ValueError, match=message):
-        read_vocabulary(path)
+        dataset(tree, expressions=expressions)
 
 
 def test_is_registered():
@@ -120,6 +92,5 @@ def test_is_registered():
 
 
 def test_it_keeps_the_contract_of_data_sets(tree):
-    words = vocabulary(tree, "".join(f"{word}: {meaning}\n" for word, meaning in EXPLAINED.items()))
-    results = check("dataset", "aflfp", image_size=SIZE, root=str(tree), vocabulary=str(words))
+    results = check("dataset", "aflfp", image_size=SIZE, root=str(tree), expressions=EXPLAINED)
     assert [str(result) for result in results if result.state != "passed"] == []
