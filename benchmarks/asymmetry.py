@@ -25,6 +25,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from palsykit.cli.table import table
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset
 from palsykit.faces.views import to_tensor
@@ -189,16 +190,16 @@ def figures(faces: Measured, count: int) -> dict[str, Any]:
     return rows
 
 
-def table(group: str, rows: dict[str, Any]) -> str:
-    """The figures of one kind of palsy for people, a block for each index."""
-    lines = []
+def tables(group: str, rows: dict[str, Any]) -> str:
+    """The figures of one kind of palsy, a table for each index."""
+    blocks = []
     for index in (name for name in next(iter(rows.values())) if name != "n"):
-        lines += [f"{group}; the index knows: {index}"]
-        lines += [f"{'':<22}{'n':>5}" + "".join(f"{name:>26}" for name in FIGURES)]
-        for name, row in rows.items():
-            cells = [_cell(figure, row[index].get(figure)) for figure in FIGURES]
-            lines.append(f"{name:<22}{row['n']:>5}" + "".join(f"{cell:>26}" for cell in cells).rstrip())
-    return "\n".join(lines)
+        lines = [
+            (name, str(row["n"]), *(_cell(figure, row[index].get(figure)) for figure in FIGURES))
+            for name, row in rows.items()
+        ]
+        blocks.append(f"{group}; the index knows: {index}\n{table(('faces', 'n', *FIGURES), lines)}")
+    return "\n".join(blocks)
 
 
 def _cell(figure: str, found: dict[str, float | None] | None) -> str:
@@ -244,7 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--resamples", type=int, default=RESAMPLES, help="of the bootstrap")
     found = measure(parser.parse_args(arguments))
     for group, rows in found["groups"].items():
-        print(table(group, rows))
+        print(tables(group, rows))
     print(json.dumps(found))
 
 

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from palsykit.cli.table import table
 from palsykit.errors import PalsykitError
 from palsykit.faces.landmarks import (
     INNER_LIPS,
@@ -127,21 +128,17 @@ def sheet(dataset: FaceDataset, records: Sequence[FaceRecord], found: Points, tr
     page.save(path)
 
 
-def table(found: dict[str, Any]) -> str:
-    """The figures for people."""
-    seen = f"{found['photographs']} photographs of {found['subjects']} people at {found['image_size']} px"
-    lines = [
-        f"{found['network']}: {seen}",
-        f"{'region':<8}{'error, %':>9}{'95 % interval':>16}{'of pupils':>11}{'shared':>8}"
-        f"{'(right,':>9}{'down)':>7}{'without':>9}",
-    ]
+def summary(found: dict[str, Any]) -> str:
+    """A title and a table of the figures by region."""
+    columns = ("error", "of_inter_pupil", "shared", "shared_right", "shared_down", "without_shared")
+    rows = []
     for region, row in found["regions"].items():
         low, high = (float("nan") if bound is None else bound for bound in row["interval"])
-        lines.append(
-            f"{region:<8}{row['error']:>9.2f}{f'{low:.2f} to {high:.2f}':>16}{row['of_inter_pupil']:>11.2f}"
-            f"{row['shared']:>8.2f}{row['shared_right']:>9.2f}{row['shared_down']:>7.2f}{row['without_shared']:>9.2f}"
-        )
-    return "\n".join(lines)
+        error, *others = (f"{row[column]:.2f}" for column in columns)
+        rows.append((region, error, f"{low:.2f} to {high:.2f}", *others))
+    head = ("region", "error, %", "95 % interval", "of pupils", "shared", "right", "down", "without")
+    seen = f"{found['photographs']} photographs of {found['subjects']} people at {found['image_size']} px"
+    return f"{found['network']}: {seen}\n{table(head, rows)}"
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -176,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--expression", default="rest", help="of the photographs")
     add("--sheet", type=Path, metavar="PNG", help="draw true and found points on the photographs")
     found = measure(parser.parse_args(arguments))
-    print(table(found))
+    print(summary(found))
     print(json.dumps(found))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from palsykit.cli.table import table
 from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import PartBlock
 
@@ -35,10 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     measure(options.sizes[0], 1)  # libraries loaded, asset read
     found = {size: measure(size, options.people) for size in options.sizes}
     rates = {size: row["images"] / (row["plan"] + row["render"]) for size, row in found.items()}
-    print(f"{'px':>5}{'images':>8}{'plan, s':>9}{'render, s':>11}{'images/s':>10}{'ratio':>7}")
-    for size, row in found.items():
-        ratio = rates[size] / rates[options.sizes[0]]
-        print(f"{size:>5}{row['images']:>8}{row['plan']:>9.2f}{row['render']:>11.2f}{rates[size]:>10.1f}{ratio:>7.2f}")
+    rows = [
+        (str(size), str(row["images"]), f"{row['plan']:.2f}", f"{row['render']:.2f}", f"{rates[size]:.1f}",
+         f"{rates[size] / rates[options.sizes[0]]:.2f}")
+        for size, row in found.items()
+    ]  # fmt: skip
+    print(table(("px", "images", "plan, s", "render, s", "images/s", "ratio"), rows))
     print(json.dumps({"benchmark": "rendering", "seconds": found, "images_per_second": rates}))
 
 

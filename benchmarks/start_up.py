@@ -11,6 +11,8 @@ import sys
 import time
 from collections.abc import Sequence
 
+from palsykit.cli.table import table
+
 COMMANDS = {"palsykit --help": ["-m", "palsykit", "--help"], "palsykit plugins": ["-m", "palsykit", "plugins"]}
 
 
@@ -42,9 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     medians = measure(options.against, options.repeats)
     ratios = {name: medians[name] / medians[options.against] for name in COMMANDS}
-    print(f"{'command':<24}{'seconds':>9}{'ratio':>8}")
-    for name, value in medians.items():
-        print(f"{name:<24}{value:>9.3f}{value / medians[options.against]:>8.3f}")
+    rows = [(name, f"{value:.3f}", f"{value / medians[options.against]:.3f}") for name, value in medians.items()]
+    print(table(("command", "seconds", "ratio"), rows))
     print(json.dumps({"benchmark": "start_up", "repeats": options.repeats, "seconds": medians, "ratios": ratios}))
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from palsykit.cli.table import table
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.faces.records import FaceRecord, Rejected
@@ -122,20 +123,19 @@ def measure(recipe: Recipe, batch: int, steps: int) -> dict[str, Any]:
     }
 
 
-def table(found: dict[str, Any]) -> str:
-    """The figures for people."""
+def summary(found: dict[str, Any]) -> str:
+    """A title and a table of the seconds."""
     own, kind, batch, seconds = found["trainer"], found["precision"], found["batch_size"], found["seconds"]
-    rows = {
+    steps = {
         f"{own}, {kind}, first step": seconds["first"],
         f"{own}, {kind}": seconds["step"],
         f"plain diffusion, {kind}": seconds["plain diffusion"],
     }
     if "fp32" in seconds:
-        rows[f"{own}, fp32"] = seconds["fp32"]
+        steps[f"{own}, fp32"] = seconds["fp32"]
+    rows = [(name, f"{s:.3f}", f"{batch / s:.2f}", f"{s / seconds['step']:.2f}") for name, s in steps.items()]
     title = f"{found['recipe']}: {found['image_size']} px, {found['parameters'] / 1e6:.1f} M trained parameters"
-    lines = [f"{title}, batch {batch}, {found['device']}", f"{'step':<32}{'seconds':>9}{'images/s':>10}{'ratio':>8}"]
-    lines += [f"{n:<32}{s:>9.3f}{batch / s:>10.2f}{s / seconds['step']:>8.2f}" for n, s in rows.items()]
-    return "\n".join(lines)
+    return f"{title}, batch {batch}, {found['device']}\n{table(('step', 'seconds', 'images/s', 'ratio'), rows)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=1, help="steps measured after the first; their median counts")
     options = parser.parse_args(arguments)
     found = measure(at_random(options.recipe, options.set), options.batch, options.steps)
-    print(table(found))
+    print(summary(found))
     print(json.dumps(found))
 
 

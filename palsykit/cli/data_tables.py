@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from palsykit.cli.plugins import table
+from palsykit.cli.table import table
 
 if TYPE_CHECKING:
     from palsykit.data.check import Findings

@@ -7,7 +7,7 @@ def command(run: RunFolderArgument) -> None:
     """Measure a trained run's pictures again. metrics.json and the report are made anew."""
     existing_run(run)
 
-    from palsykit.cli.plugins import table
+    from palsykit.cli.table import table
     from palsykit.run import evaluate_run
 
     figures = evaluate_run(run)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from palsykit.cli.table import table
 from palsykit.errors import PalsykitError
 
 if TYPE_CHECKING:
@@ -146,12 +147,3 @@ def _keys(name: str, overrides: Sequence[str]) -> dict[str, Any]:
     tree = apply(Tree({}, {(): Spot("--set", "--set", Path.cwd())}), overrides, name)
     value: dict[str, Any] = tree.value
     return value
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns wide enough for what they hold; nothing is cut, whatever the terminal's width."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = [head, ["-" * width for width in widths], *rows]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )

@@ -93,7 +93,7 @@ def command(
 
 def summary(audit: "Audit") -> str:
     """Findings and figures for a terminal."""
-    from palsykit.cli.plugins import table
+    from palsykit.cli.table import table
     from palsykit.report import words
     from palsykit_audit.html import LEVELS
 

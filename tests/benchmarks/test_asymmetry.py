@@ -130,7 +130,7 @@ def test_it_runs(benchmark: ModuleType, tmp_path: Path, capsys: pytest.CaptureFi
     rows = found["groups"]["flaccid"]
     assert rows["all"]["n"] == sum(rows[name]["n"] for name in rows if name in EXPRESSIONS)
     assert lines[0] == "flaccid; the index knows: nothing"
-    assert f"{rows['all']['nothing']['signed']['value']:.3f}" in lines[2]
+    assert f"{rows['all']['nothing']['signed']['value']:.3f}" in lines[3]
 
 
 def test_the_people_must_be_fresh(benchmark: ModuleType) -> None:

@@ -62,8 +62,8 @@ def test_it_runs_with_weights_from_a_file(script: Script, tmp_path: Path, capsys
     *lines, last = capsys.readouterr().out.splitlines()
     found = json.loads(last)
     assert lines[0] == f"{file}: 4 photographs of 2 people at 32 px"
-    assert [line.split()[0] for line in lines[2:]] == list(found["regions"])
-    assert f"{found['regions']['all']['error']:.2f}" in lines[2]
+    assert [line.split()[0] for line in lines[3:]] == list(found["regions"])
+    assert f"{found['regions']['all']['error']:.2f}" in lines[3]
     with Image.open(picture) as drawn:
         assert drawn.size == (4 * 384, 384)
         colours = {colour for _, colour in drawn.convert("RGB").getcolors(1 << 24)}

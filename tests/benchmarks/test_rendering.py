@@ -11,7 +11,7 @@ def test_rendering(script: Callable[[str], ModuleType], capsys: pytest.CaptureFi
     script("benchmarks/rendering.py").main(["--sizes", "16", "32", "--people", "2"])
     *lines, last = capsys.readouterr().out.splitlines()
     found = json.loads(last)
-    assert len(lines) == 3
+    assert len(lines) == 4
     for size in ("16", "32"):
         row = found["seconds"][size]
         assert row["images"] == 16

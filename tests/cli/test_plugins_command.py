@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from palsykit.cli.plugins import table
+from palsykit.cli.table import table
 
 
 def test_parts_in_the_order_of_the_interfaces_then_what_is_broken(palsykit: Callable[..., Any]) -> None:
