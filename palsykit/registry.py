@@ -79,19 +79,25 @@ class Registry:
     commands: dict[str, Entry] = field(default_factory=dict)
 
     def get(self, interface: str, name: str) -> Entry:
-        """The part ``name`` of ``interface``.
+        """The part ``name`` of ``interface``, or the command ``name``.
 
         Raises:
             PalsykitError: no plugin, or more than one, registers it; the message gives the nearest names and
                 mentions plugins that are broken or disabled.
         """
-        entry = self.entries.get((interface, name))
+        entry = self.find(interface, name)
         if entry is None:
             raise PalsykitError(f"unknown {SINGULAR[interface]} {name!r}: {self.advice(interface, name)}")
         return entry
 
+    def find(self, interface: str, name: str) -> Entry | None:
+        """The part or command ``name``, or None where no plugin, or more than one, registers it."""
+        return self.commands.get(name) if interface == COMMANDS else self.entries.get((interface, name))
+
     def names(self, interface: str) -> list[str]:
-        """The usable names of an interface, sorted."""
+        """The usable names of an interface, or of plugins' commands, sorted."""
+        if interface == COMMANDS:
+            return sorted(self.commands)
         return sorted(name for group, name in self.entries if group == interface)
 
     def advice(self, interface: str, name: str) -> str:

@@ -1,5 +1,6 @@
 """Commands of plugins: listed by what was registered, imported when they run."""
 
+from difflib import get_close_matches
 from typing import Any
 
 import typer
@@ -31,7 +32,7 @@ class CommandLine(TyperGroup):
         """The command to run, whose module is imported here.
 
         Raises:
-            PalsykitError: it cannot be imported, or a broken plugin may be what would have it.
+            PalsykitError: it cannot be imported, or no plugin has it and a broken one might.
         """
         name = args[0]
         if super().get_command(ctx, name) is None and not name.startswith("-"):
@@ -40,8 +41,12 @@ class CommandLine(TyperGroup):
                 return name, loaded(known.commands[name]), args[1:]
             if (COMMANDS, name) in known.clashes:
                 raise PalsykitError(f"command {name!r}: {known.advice(COMMANDS, name)}")
+            close = get_close_matches(name, self.list_commands(ctx))
+            hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
             if known.broken:
-                raise PalsykitError(f"no command {name!r}; broken plugins, one of which may have it", known.broken)
+                words = f"No such command {name!r}.{hint} Broken plugins, one of which may have it"
+                raise PalsykitError(words, known.broken)
+            ctx.fail(f"No such command {name!r}.{hint}")
         return super().resolve_command(ctx, args)
 
 

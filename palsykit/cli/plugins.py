@@ -22,7 +22,7 @@ app = typer.Typer(
 
 
 class Scaffold(StrEnum):
-    """Interfaces that ``new`` writes a package for."""
+    """What ``new`` writes a package for."""
 
     FUSION = "fusion"
     ENCODER = "encoder"
@@ -31,6 +31,7 @@ class Scaffold(StrEnum):
     METRIC = "metric"
     DENOISER = "denoiser"
     DATASET = "dataset"
+    COMMAND = "command"
 
 
 @app.callback(invoke_without_command=True)
@@ -71,15 +72,17 @@ def new(
     """Write a whole installable package that works: entry point, module, test, recipe, README."""
     from palsykit.scaffold import write
 
+    name = name.replace("-", "_")  # acme-film, as a distribution is called, holds the package acme_film
     folder = Path(name) if dest is None else dest
     for path in write(name, interface.value, folder):
         print(path)
-    print(f"\nNext: pip install -e {folder} && palsykit plugins check {name} && palsykit run {folder}/{name}.yaml")
+    use = f"palsykit {name} --help" if interface is Scaffold.COMMAND else f"palsykit run {folder}/{name}.yaml"
+    print(f"\nNext: pip install -e {folder} && palsykit plugins check {name} && {use}")
 
 
 @app.command("check")
 def check(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A part's name, or a plugin's.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A part's name, a command's, or a plugin's.")],
     interface: Annotated[
         str | None, typer.Option("--interface", metavar="NAME", help="Which of several parts of that name.")
     ] = None,
@@ -94,9 +97,13 @@ def check(
     ] = None,
     size: Annotated[int, typer.Option("--size", metavar="PX", min=16, help="Side of the pictures in px.")] = 32,
 ) -> None:
-    """Check installed parts against the contract of their interface. Exit code 2 where a check failed."""
+    """Check installed parts and commands against their contracts. Exit code 2 where a check failed."""
+    from palsykit.plugins import COMMANDS
+
     entries = _named(name, interface)
     keys = _keys(name, overrides or [])
+    if keys and any(entry.interface == COMMANDS for entry in entries):
+        raise PalsykitError(f"--set: {name} is a command, which has no keys of a recipe; leave it out")
     if keys and len(entries) > 1:
         found = ", ".join(f"{entry.interface} {entry.name}" for entry in entries)
         raise PalsykitError(f"--set: {name} has several parts ({found}); name one, with --interface where two share it")
@@ -114,18 +121,19 @@ def check(
 
 
 def _named(name: str, interface: str | None) -> list["Entry"]:
-    """The registered parts that ``name`` means: parts of that name, else the parts of that plugin."""
-    from palsykit.plugins import INTERFACES
+    """What ``name`` means: parts and commands of that name, else those of that plugin."""
+    from palsykit.plugins import COMMANDS, INTERFACES
     from palsykit.registry import SINGULAR, registry
 
     known = registry()
     group = None
     if interface is not None:
-        groups = {word: g for g in INTERFACES for word in (g, SINGULAR[g], SINGULAR[g].split()[0])}
+        groups = {word: g for g in (*INTERFACES, COMMANDS) for word in (g, SINGULAR[g], SINGULAR[g].split()[0])}
         if interface not in groups:
-            raise PalsykitError(f"--interface {interface}: expected one of {', '.join(INTERFACES)}")
+            raise PalsykitError(f"--interface {interface}: expected one of {', '.join((*INTERFACES, COMMANDS))}")
         group = groups[interface]
-    entries = [entry for entry in known.entries.values() if group in (None, entry.interface)]
+    everything = (*known.entries.values(), *known.commands.values())
+    entries = [entry for entry in everything if group in (None, entry.interface)]
     if found := [entry for entry in entries if entry.name == name] or [e for e in entries if e.plugin == name]:
         return found
     broken = [plugin for plugin in known.broken if name in plugin.name.split(", ")]

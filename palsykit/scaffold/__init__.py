@@ -1,4 +1,4 @@
-"""``palsykit plugins new``: a whole installable package for one part, from templates that are worth reading."""
+"""``palsykit plugins new``: a whole installable package for one part or command, from templates worth reading."""
 
 import keyword
 import re
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from palsykit import API_VERSION, __version__
 from palsykit.errors import PalsykitError
-from palsykit.registry import registry
+from palsykit.plugins import COMMANDS
+from palsykit.registry import CORE_COMMANDS, registry
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,12 @@ KINDS = {
         "A folder a person, a picture an expression; side and grade in the file's name",
         "your own photographs",
     ),
+    "command": Kind(
+        "commands",
+        "command",
+        "One face synthesised from several seeds, and how far the results differ",
+        "our own",
+    ),
 }
 
 
@@ -80,7 +87,7 @@ def write(name: str, interface: str, folder: Path) -> list[Path]:
     """Writes the package ``name`` with one part for ``interface``, and gives the files written.
 
     Args:
-        name: of the package, the entry point and the part.
+        name: of the package, the entry point and the part or command.
         interface: one of ``KINDS``.
         folder: new or empty; becomes the project's root.
 
@@ -110,12 +117,13 @@ def _check_name(name: str, kind: Kind) -> None:
         hint = f", such as {plain}" if re.fullmatch("[a-z][a-z0-9_]*", plain) and not keyword.iskeyword(plain) else ""
         raise PalsykitError(f"{name!r} cannot be a package's name; expected lower-case letters, digits and _{hint}")
     known = registry()
-    owner = known.entries.get((kind.group, name))
-    if owner is not None:
+    if (owner := known.find(kind.group, name)) is not None:
         raise PalsykitError(
             f"{owner} has this name already; choose another, beginning with your group's, as in acme_{name}"
         )
-    plugins = {entry.plugin for entry in known.entries.values()}
+    plugins = {entry.plugin for entry in (*known.entries.values(), *known.commands.values())}
+    if kind.group == COMMANDS and name in CORE_COMMANDS:
+        raise PalsykitError(f"{name!r} is a command of palsykit's own; choose another name, as in acme_{name}")
     if name in plugins or name in sys.stdlib_module_names or find_spec(name) is not None:
         raise PalsykitError(f"there is a package or plugin {name!r} already; choose another name, as in acme_{name}")
 
@@ -129,6 +137,7 @@ def _rendered(name: str, interface: str, kind: Kind) -> Iterator[tuple[str, str]
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,
+        trim_blocks=True,  # a line that holds a tag alone leaves none behind
     )
     facts = {
         "name": name,
@@ -144,7 +153,8 @@ def _rendered(name: str, interface: str, kind: Kind) -> Iterator[tuple[str, str]
         "every/init.py": f"{name}/__init__.py",
         f"{interface}/module.py": f"{name}/{interface}.py",
         f"{interface}/test.py": f"tests/test_{name}.py",
-        f"{interface}/recipe.yaml": f"{name}.yaml",
     }
+    if interface != "command":
+        targets[f"{interface}/recipe.yaml"] = f"{name}.yaml"
     for template, target in targets.items():
         yield target, templates.get_template(f"{template}.jinja").render(facts)

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from palsykit.errors import PalsykitError
-from palsykit.plugins import INTERFACES
+from palsykit.plugins import COMMANDS, INTERFACES
 from palsykit.recipe.problems import nearest
 from palsykit.recipe.signature import keys_of
 from palsykit.registry import SINGULAR, Entry, registry
-from palsykit.testing import conditioning, declared, processes, results, training
+from palsykit.testing import commands, conditioning, declared, processes, results, training
 from palsykit.testing.result import Check, Result, outcome, report
 from palsykit.testing.subject import IMAGE_SIZE, Subject
 
@@ -43,15 +43,18 @@ def interface_named(word: str) -> str:
     Raises:
         PalsykitError: there is no such interface; gives the nearest.
     """
-    groups = {**{name: name for name in INTERFACES}, **{SINGULAR[name].split()[0]: name for name in INTERFACES}}
+    known_groups = (*INTERFACES, COMMANDS)
+    groups = {**{name: name for name in known_groups}, **{SINGULAR[name].split()[0]: name for name in known_groups}}
     if word not in groups:
-        known = ", ".join(SINGULAR[name].split()[0] for name in INTERFACES)
+        known = ", ".join(SINGULAR[name].split()[0] for name in known_groups)
         raise PalsykitError(f"interface {word!r}: expected one of {known}; {nearest(word, groups)}".rstrip("; "))
     return groups[word]
 
 
 def examine(entry: Entry, keys: dict[str, Any] | None = None, image_size: int = IMAGE_SIZE) -> list[Result]:
-    """Every check of an entry's interface, made."""
+    """Every check of an entry's interface, or of a command, made."""
+    if entry.interface == COMMANDS:
+        return [outcome(check) for check in commands.command_checks(entry)]
     subject = Subject(entry, keys or {}, image_size)
     first = outcome(("signature", lambda: _readable(entry)))
     if first.state == "failed":
@@ -71,7 +74,7 @@ def check(interface: str, part: str | Callable[..., Any], *, image_size: int = I
     """Checks a part against the contract of its interface.
 
     Args:
-        interface: "fusion", "encoder", ...; the plural serves as well.
+        interface: "fusion", "encoder", ..., or "command"; the plural serves as well.
         part: a factory, or the name of a registered part.
         image_size: side in px of the pictures that it is checked with.
         keys: the recipe's keys for it; small ones make the checks quick.

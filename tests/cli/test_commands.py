@@ -113,6 +113,21 @@ def test_a_broken_one_is_blamed_and_the_others_go_on(
     assert palsykit("usefulness", "--help").returncode == 0
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("cuont", "'count'"), ("chekc", "'check'"), ("audti", "'audit'")])
+def test_a_mistyped_one_is_answered_with_the_nearest(
+    install: Callable[..., None], palsykit: Run, typed: str, meant: str
+) -> None:
+    install("acme")
+    done = palsykit(typed, "x")
+    assert done.returncode == 2
+    assert f"No such command '{typed}'. Did you mean {meant}" in done.stderr
+    install("torn", hook="import no_such_library")
+    done = palsykit(typed, "x")
+    assert done.returncode == 2
+    assert f"No such command '{typed}'. Did you mean {meant}" in done.stderr
+    assert "Broken plugins, one of which may have it\n  plugin torn (torn, from torn): ModuleNotFound" in done.stderr
+
+
 def test_two_plugins_with_one_command(install: Callable[..., None], palsykit: Run) -> None:
     install("acme")
     install("other")

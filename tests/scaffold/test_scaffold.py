@@ -1,4 +1,4 @@
-"""A scaffold is a whole package: it lints, its own test passes untouched, and its recipe trains."""
+"""A scaffold is a whole package: it lints, its own test passes untouched, and its recipe trains or its command runs."""
 
 import importlib
 import inspect
@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from palsykit import API_VERSION
 from palsykit.errors import PalsykitError
 from palsykit.plugins import discover
 from palsykit.recipe import load_recipe
@@ -92,7 +93,7 @@ def test_it_is_found_and_its_test_passes_untouched(interface: str, install: Inst
 
 
 @pytest.mark.parametrize(
-    "interface", [pytest.param(kind, marks=() if kind == "fusion" else pytest.mark.slow) for kind in KINDS]
+    "interface", [pytest.param(kind, marks=() if kind == "fusion" else pytest.mark.slow) for kind in EXTRA]
 )
 def test_its_recipe_trains(interface: str, install: Install, tmp_path: Path) -> None:
     folder, name = install(interface), f"acme_{interface}"
@@ -103,6 +104,25 @@ def test_its_recipe_trains(interface: str, install: Install, tmp_path: Path) -> 
     assert "psnr" in metrics
     if interface == "metric":
         assert [figure for figure in metrics if "detail_gap" in figure]
+
+
+def test_its_command_keeps_the_contract_and_runs(install: Install, tmp_path: Path) -> None:
+    """``palsykit plugins check`` and the command itself, in processes that find the package as an installed one."""
+    folder = install("command")
+    (tmp_path / "face.png").write_bytes(b"no picture")
+
+    def palsykit(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "palsykit", *arguments]
+        place = {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+        return subprocess.run(command, cwd=tmp_path, env=place, capture_output=True, text=True, check=False)
+
+    done = palsykit("plugins", "check", "acme_command")
+    assert "5 passed, 0 failed, 0 not checked" in done.stdout, done.stdout + done.stderr
+    assert "acme_command  Synthesise one face" in palsykit("--help").stdout
+    done = palsykit("acme_command", "--help")
+    assert "Usage: palsykit acme_command [OPTIONS] {RUN} {PHOTOGRAPH}" in done.stdout
+    done = palsykit("acme_command", "no-run", "face.png")
+    assert (done.returncode, done.stderr.startswith("palsykit: ")) == (2, True), done.stderr
 
 
 @pytest.mark.parametrize("interface", KINDS)
@@ -137,7 +157,7 @@ def test_it_keeps_its_contract_at_its_defaults(install: Install) -> None:
 def test_the_entry_point_needs_nothing_heavy_and_states_the_api(install: Install) -> None:
     folder = install("encoder")
     source = (folder / "acme_encoder" / "__init__.py").read_text()
-    assert "PALSYKIT_API = 2" in source
+    assert f"PALSYKIT_API = {API_VERSION}" in source
     assert "import torch" not in source
     assert [plugin.name for plugin in discover().plugins if plugin.distribution == "acme-encoder"] == ["acme_encoder"]
 
@@ -166,6 +186,18 @@ def test_a_name_that_cannot_be_is_refused(name: str, message: str, tmp_path: Pat
     with pytest.raises(PalsykitError, match=message):
         write(name, "fusion", tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("audit", "command 'audit' of plugin audit .* has this name already"),
+        ("show", "'show' is a command of palsykit's own; choose another name, as in acme_show"),
+    ],
+)
+def test_a_command_needs_a_name_of_its_own(name: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(PalsykitError, match=message):
+        write(name, "command", tmp_path / "new")
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

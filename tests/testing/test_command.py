@@ -107,6 +107,14 @@ def test_what_cannot_be_checked_is_told(palsykit: Callable[..., Done], arguments
     assert message in done.err
 
 
+def test_a_command_by_its_name(palsykit: Callable[..., Done]) -> None:
+    done = palsykit("plugins", "check", "audit")
+    assert (done.code, done.out.splitlines()[0]) == (0, "command audit of audit (palsykit)")
+    assert done.out.splitlines()[-1] == "  5 passed, 0 failed, 0 not checked"
+    done = palsykit("plugins", "check", "synthesize", "--set", "a=1")
+    assert (done.code, "synthesize is a command, which has no keys" in done.err) == (2, True)
+
+
 def test_list_is_what_no_command_gives(palsykit: Callable[..., Done]) -> None:
     assert palsykit("plugins", "list").out == palsykit("plugins").out
     assert "schedulers" in palsykit("plugins").out
@@ -121,5 +129,5 @@ def test_new_says_what_comes_next(
     assert "acme_film/acme_film/fusion.py" in done.out.splitlines()
     assert "pip install -e acme_film && palsykit plugins check acme_film" in done.out.splitlines()[-1]
     assert all(Path(line).is_file() for line in done.out.splitlines()[:-2])
-    again = palsykit("plugins", "new", "acme_film", "--interface", "fusion")
+    again = palsykit("plugins", "new", "acme-film", "--interface", "fusion")
     assert (again.code, "there is something already" in again.err) == (2, True)
