@@ -1,4 +1,4 @@
-"""Writes the generated parts of the documentation from the code: docs/hooks.md and the tail of docs/interfaces/*.md.
+"""Writes what the documentation takes from the code: hooks.md, the tails of interfaces/*.md, CONTRIBUTING's table.
 
 python docs/reference.py            writes what has changed
 python docs/reference.py --check    writes nothing; exit code 1 where something is stale
@@ -7,36 +7,33 @@ python docs/reference.py --check    writes nothing; exit code 1 where something 
 import inspect
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from palsykit import hookspecs, interfaces
-from palsykit.faces import interfaces as face_interfaces
-from palsykit.faces import records
-from palsykit.plugins import COMMANDS, INTERFACES, PREFIX
-from palsykit.recipe.annotations import PARTS
-from palsykit.recipe.signature import POSITIONAL
-from palsykit.registry import SINGULAR
-from palsykit.testing import CHECKS, declared, modules
+from palsykit import hookspecs
+from palsykit.hookspecs import COMMANDS, INTERFACES, PREFIX
+from palsykit.registry import one
+from palsykit.testing import checks_of, declared, modules
 
 DOCS = Path(__file__).parent
+CONTRIBUTING = DOCS.parent / "CONTRIBUTING.md"
+TABLE = re.compile(r"(?<=\n)\| to add \|.*\n(?:\|.*\n)*")
 MARK = "<!-- written by docs/reference.py from the code; edit above this line -->\n"
 NAME = re.compile(r'\(\s*"([^"]+)",\s*lambda')
 
 
 def protocols(interface: str) -> list[Any]:
     """The protocols that a part of an interface may keep."""
-    homes = (interfaces, face_interfaces, records)
-    names = [name for name, group in PARTS.items() if group == interface]
-    names += {"networks": ["Network"], "synthesisers": ["TrainedSynthesiser"]}.get(interface, [])
-    return [next(getattr(home, name) for home in homes if hasattr(home, name)) for name in names]
+    row = INTERFACES[interface]
+    return [getattr(import_module(row.home), name) for name in (*row.protocols, *row.also)]
 
 
 def hooks() -> str:
     """The hook reference, a section a hook in the order of ``palsykit.hookspecs``."""
     parts = ["# Hooks\n", inspect.getdoc(hookspecs) or "", f"\nThis is API {hookspecs.API_VERSION}.\n"]
     for interface in INTERFACES:
-        given = ", ".join(f"`{name}`" for name in POSITIONAL[interface]) or "nothing"
+        given = ", ".join(f"`{name}`" for name in INTERFACES[interface].positional) or "nothing"
         parts += [
             *heading(PREFIX + interface),
             f"\nPositional parameters from core: {given}. [More](interfaces/{interface}.md)",
@@ -54,7 +51,7 @@ def heading(hook: str) -> list[str]:
 
 def contract(interface: str) -> list[str]:
     """The names of the checks of ``palsykit.testing``."""
-    source = inspect.getsource(CHECKS[interface])
+    source = inspect.getsource(checks_of(interface))
     names = NAME.findall(source)
     names += NAME.findall(inspect.getsource(modules.checks)) if "modules.checks(" in source else []
     return [*names, *NAME.findall(inspect.getsource(declared.checks))]
@@ -63,7 +60,7 @@ def contract(interface: str) -> list[str]:
 def tail(interface: str) -> str:
     """What the code says of an interface: hook, protocol, contract."""
     hook = f"palsykit_register_{interface}"
-    word = SINGULAR[interface].split()[0]
+    word = INTERFACES[interface].noun.split()[0]
     lines = [f"\n## `{hook}`\n", inspect.getdoc(getattr(hookspecs, hook)) or "", ""]
     for protocol in protocols(interface):
         lines += ["```python", inspect.getsource(protocol).rstrip(), "```", ""]
@@ -72,9 +69,19 @@ def tail(interface: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def table() -> str:
+    """CONTRIBUTING's table of interfaces."""
+    rows = ["| to add | implement the hook | the factory | where a recipe names it |", "|---|---|---|---|"]
+    for name, row in INTERFACES.items():
+        where = row.place.replace("``", "`")
+        rows.append(f"| {one(name)} | `{PREFIX}{name}` | `{row.factory}` | {where} |")
+    return "\n".join(rows) + "\n"
+
+
 def pages() -> dict[Path, str]:
     """Every file with its text as it should be."""
-    wanted = {DOCS / "hooks.md": hooks()}
+    contributing = CONTRIBUTING.read_text(encoding="utf-8")
+    wanted = {DOCS / "hooks.md": hooks(), CONTRIBUTING: TABLE.sub(lambda _: table(), contributing, count=1)}
     for interface in INTERFACES:
         page = DOCS / "interfaces" / f"{interface}.md"
         written = page.read_text(encoding="utf-8") if page.exists() else f"# {interface.capitalize()}\n\n"

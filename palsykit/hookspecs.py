@@ -11,6 +11,7 @@ are the recipe's keys.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pluggy
@@ -34,69 +35,113 @@ class RegisterCommand(Protocol):
     def __call__(self, name: str, command: str, *, help: str) -> None: ...
 
 
-@hookspec
-def palsykit_register_datasets(register: Register) -> None:
-    """Where faces come from: ``factory(image_size, cache, *, ...) -> FaceDataset``; recipe section ``data``."""
+PREFIX = "palsykit_register_"
+COMMANDS = "commands"
+"""What ``palsykit_register_commands`` registers: parts of the command line, so no interface that a recipe can name."""
 
 
-@hookspec
-def palsykit_register_detectors(register: Register) -> None:
-    """Finders of faces in photographs: ``factory(*, ...) -> Detector``; data sets and ``palsykit data`` name one."""
+@dataclass(frozen=True)
+class Interface:
+    """One kind of part, as a row of the table below.
+
+    Attributes:
+        name: its group in the registry; the hook is ``palsykit_register_`` and this name.
+        parts: what its parts are, in a few words.
+        protocols: what a factory gives. A parameter that is annotated with one takes a part of this interface.
+        positional: what core hands to a factory, in order.
+        section: the section of a recipe that holds such parts, if there is one.
+        where: where a recipe names one, in words; the section, if nothing else is said.
+        also: further protocols of these parts, which are no annotation for a part.
+        gives: what a factory gives, in words, where no protocol says it.
+        home: the module that defines the protocols.
+        singular: what one part is called in a message; the name without its s, if nothing else is said.
+    """
+
+    name: str
+    parts: str
+    protocols: tuple[str, ...] = ()
+    positional: tuple[str, ...] = ()
+    section: str = ""
+    where: str = ""
+    also: tuple[str, ...] = ()
+    gives: str = ""
+    home: str = "palsykit.interfaces"
+    singular: str = ""
+
+    @property
+    def noun(self) -> str:
+        """``fusion``, ``attention backend``."""
+        return self.singular or self.name.removesuffix("s")
+
+    @property
+    def factory(self) -> str:
+        """A factory's parameters and what it gives: ``(inputs, *, ...) -> Fusion``."""
+        given = ", ".join((*self.positional, "*", "..."))
+        return f"({given}) -> {' or '.join([*self.protocols, *self.also]) or self.gives}"
+
+    @property
+    def place(self) -> str:
+        """Where a recipe names such a part."""
+        return self.where or f"recipe section ``{self.section}``"
 
 
-@hookspec
-def palsykit_register_posers(register: Register) -> None:
-    """A person's picture with a named expression and palsy: ``factory(*, ...) -> Poser``; recipe section ``poser``."""
+TABLE = (
+    Interface(
+        "datasets", "Where faces come from", ("FaceDataset",), ("image_size", "cache"), "data",
+        home="palsykit.faces.records",
+    ),
+    Interface(
+        "detectors", "Finders of faces in photographs", ("Detector",),
+        where="data sets and ``palsykit data`` name one", home="palsykit.faces.interfaces",
+    ),
+    Interface(
+        "posers", "Makers of a person's picture with a named expression and palsy", ("Poser",), section="poser",
+        home="palsykit.faces.interfaces",
+    ),
+    Interface(
+        "networks", "Named nets that parts share", (), ("image_size",), "networks", also=("Network",),
+    ),
+    Interface("encoders", "Condition encoders", ("ConditionEncoder",), ("image_size",), "conditions"),
+    Interface(
+        "fusions", "Fusions, whose inputs are ``{condition: TokenSpec}``", ("Fusion",), ("inputs",), "fusion",
+    ),
+    Interface(
+        "denoisers", "Denoisers, whose conditioning is a ``ConditioningSpec``", ("Denoiser",),
+        ("conditioning", "image_size"), "denoiser",
+    ),
+    Interface(
+        "attention", "Attention backends", ("AttentionBackend",), where="a denoiser's key ``attention``",
+        singular="attention backend",
+    ),
+    Interface("schedulers", "Forward processes", section="scheduler", gives="a diffusers scheduler"),
+    Interface("samplers", "Reverse processes", ("Sampler",), ("training_scheduler",), "sampler"),
+    Interface(
+        "trainers", "Trainers, whose data is a ``TrainingData``", ("Trainer",), ("data",), "trainer",
+        where="recipe sections ``trainer`` and ``fits``",
+    ),
+    Interface(
+        "synthesisers", "Generators other than diffusion", ("Synthesiser",), ("image_size",), "synthesiser",
+        also=("TrainedSynthesiser",),
+    ),
+    Interface(
+        "metrics", "What is measured", ("Metric",), section="metrics", home="palsykit.metrics",
+    ),
+)  # fmt: skip
+"""Every interface: a new one is one row here, and what core does with its parts."""
+
+INTERFACES = {row.name: row for row in TABLE}
 
 
-@hookspec
-def palsykit_register_networks(register: Register) -> None:
-    """Named nets that parts share: ``factory(image_size, *, ...) -> Network``; recipe section ``networks``."""
+def _hook(interface: Interface) -> Callable[[Register], None]:
+    def hook(register: Register) -> None: ...
+
+    hook.__name__ = hook.__qualname__ = PREFIX + interface.name
+    hook.__doc__ = f"{interface.parts}: ``factory{interface.factory}``; {interface.place}."
+    return hookspec(hook)
 
 
-@hookspec
-def palsykit_register_encoders(register: Register) -> None:
-    """Condition encoders: ``factory(image_size, *, ...) -> ConditionEncoder``; recipe section ``conditions``."""
-
-
-@hookspec
-def palsykit_register_fusions(register: Register) -> None:
-    """Fusions: ``factory(inputs, *, ...) -> Fusion``, inputs ``{condition: TokenSpec}``; recipe section ``fusion``."""
-
-
-@hookspec
-def palsykit_register_denoisers(register: Register) -> None:
-    """Denoisers: ``factory(conditioning, image_size, *, ...) -> Denoiser``, conditioning a ``ConditioningSpec``."""
-
-
-@hookspec
-def palsykit_register_attention(register: Register) -> None:
-    """Attention backends: ``factory(*, ...) -> AttentionBackend``; a denoiser's key ``attention`` names one."""
-
-
-@hookspec
-def palsykit_register_schedulers(register: Register) -> None:
-    """Forward processes: ``factory(*, ...) -> a diffusers scheduler``; recipe section ``scheduler``."""
-
-
-@hookspec
-def palsykit_register_samplers(register: Register) -> None:
-    """Reverse processes: ``factory(training_scheduler, *, ...) -> Sampler``; recipe section ``sampler``."""
-
-
-@hookspec
-def palsykit_register_trainers(register: Register) -> None:
-    """Trainers: ``factory(data, *, ...) -> Trainer``, data a ``TrainingData``; sections ``trainer`` and ``fits``."""
-
-
-@hookspec
-def palsykit_register_synthesisers(register: Register) -> None:
-    """Generators but diffusion: ``factory(image_size, *, ...) -> Synthesiser``; recipe section ``synthesiser``."""
-
-
-@hookspec
-def palsykit_register_metrics(register: Register) -> None:
-    """What is measured: ``factory(*, ...) -> Metric``; recipe section ``metrics``."""
+for _interface in TABLE:
+    globals()[PREFIX + _interface.name] = _hook(_interface)
 
 
 @hookspec
@@ -107,3 +152,6 @@ def palsykit_register_commands(register: RegisterCommand) -> None:
     imported when the command runs, or its own ``--help`` is asked for; ``palsykit --help`` shows the name and the line
     of help. A command of palsykit's own cannot be replaced.
     """
+
+
+HOOKS = tuple(PREFIX + name for name in (*INTERFACES, COMMANDS))

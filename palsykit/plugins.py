@@ -12,19 +12,13 @@ from typing import Any
 import pluggy
 
 from palsykit import hookspecs
-from palsykit.hookspecs import API_VERSION, GROUP
+from palsykit.hookspecs import API_VERSION, COMMANDS, GROUP, HOOKS, INTERFACES, PREFIX
 
 DISABLE = "PALSYKIT_DISABLE"
 """Environment variable: entry-point names, separated by commas, that are left alone."""
 
 STATED = "PALSYKIT_API"
 """By this name a module states the ``API_VERSION`` it was written against; docs/plugins.md holds the promise."""
-
-PREFIX = "palsykit_register_"
-HOOKS = tuple(name for name in vars(hookspecs) if name.startswith(PREFIX))
-COMMANDS = "commands"
-"""What ``palsykit_register_commands`` registers: parts of the command line, so no interface that a recipe can name."""
-INTERFACES = tuple(name.removeprefix(PREFIX) for name in HOOKS if name != PREFIX + COMMANDS)
 
 
 @dataclass(frozen=True)

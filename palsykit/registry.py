@@ -8,12 +8,10 @@ from importlib import import_module
 from typing import Any
 
 from palsykit.errors import PalsykitError
-from palsykit.plugins import COMMANDS, INTERFACES, BrokenPlugin, Discovery, cure, discover
+from palsykit.hookspecs import COMMANDS, INTERFACES
+from palsykit.plugins import BrokenPlugin, Discovery, cure, discover
 
-SINGULAR = {name: name.removesuffix("s") for name in INTERFACES} | {
-    "attention": "attention backend",
-    COMMANDS: "command",
-}
+SINGULAR = {name: interface.noun for name, interface in INTERFACES.items()} | {COMMANDS: "command"}
 """An interface's name -> what one of its parts is called in a message."""
 
 CORE_COMMANDS = ("run", "check", "show", "generate", "evaluate", "plugins", "data", "convert")

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from palsykit.errors import PalsykitError
-from palsykit.plugins import COMMANDS
+from palsykit.hookspecs import COMMANDS
 from palsykit.registry import Entry, registry
 
 

@@ -44,11 +44,11 @@ def plugins(context: typer.Context) -> None:
 @app.command("list")
 def listing() -> None:
     """List every part that recipes can use, and plugins' commands. Broken plugins follow, each with reason and cure."""
-    from palsykit.plugins import INTERFACES
+    from palsykit.hookspecs import INTERFACES
     from palsykit.registry import registry
 
-    known = registry()
-    entries = sorted(known.entries.values(), key=lambda entry: (INTERFACES.index(entry.interface), entry.name))
+    known, order = registry(), list(INTERFACES)
+    entries = sorted(known.entries.values(), key=lambda entry: (order.index(entry.interface), entry.name))
     entries += [known.commands[name] for name in sorted(known.commands)]
     rows = [(e.interface, e.name, e.plugin, f"{e.distribution} {e.version}") for e in entries]
     print(table(("interface", "name", "plugin", "version"), rows))
@@ -98,7 +98,7 @@ def check(
     size: Annotated[int, typer.Option("--size", metavar="PX", min=16, help="Side of the pictures in px.")] = 32,
 ) -> None:
     """Check installed parts and commands against their contracts. Exit code 2 where a check failed."""
-    from palsykit.plugins import COMMANDS
+    from palsykit.hookspecs import COMMANDS
 
     entries = _named(name, interface)
     keys = _keys(name, overrides or [])
@@ -122,7 +122,7 @@ def check(
 
 def _named(name: str, interface: str | None) -> list["Entry"]:
     """What ``name`` means: parts and commands of that name, else those of that plugin."""
-    from palsykit.plugins import COMMANDS, INTERFACES
+    from palsykit.hookspecs import COMMANDS, INTERFACES
     from palsykit.registry import SINGULAR, registry
 
     known = registry()

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from palsykit import __version__
-from palsykit.atomic import write_text
-from palsykit.plugins import INTERFACES
+from palsykit.files.atomic import write_text
+from palsykit.files.resources import locate
+from palsykit.hookspecs import INTERFACES
 from palsykit.registry import Entry, registry
-from palsykit.resources import locate
 
 if TYPE_CHECKING:
     import torch

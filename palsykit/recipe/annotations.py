@@ -14,24 +14,13 @@ from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origi
 from pydantic import BeforeValidator, ConfigDict, PlainValidator, Strict, TypeAdapter, ValidationError, ValidationInfo
 from pydantic.errors import PydanticUserError
 
+from palsykit.hookspecs import TABLE
 from palsykit.recipe.problems import KeyPath
 
-PARTS = {
-    "FaceDataset": "datasets",
-    "Detector": "detectors",
-    "Poser": "posers",
-    "ConditionEncoder": "encoders",
-    "Fusion": "fusions",
-    "Denoiser": "denoisers",
-    "AttentionBackend": "attention",
-    "Sampler": "samplers",
-    "Trainer": "trainers",
-    "Synthesiser": "synthesisers",
-    "Metric": "metrics",
-}
-"""Protocol -> registry group; told by name, so that core need not import torch to read a recipe."""
+PARTS = {(row.home, protocol): row.name for row in TABLE for protocol in row.protocols}
+"""(module, protocol) -> registry group; told by name, so that core need not import torch to read a recipe."""
 
-HOMES = ("palsykit.interfaces", "palsykit.networks", "palsykit.faces.records", "palsykit.faces.interfaces")
+NETWORKS = {("palsykit.interfaces", "Network"), ("palsykit.networks", "SharedNetwork")}
 
 
 class Reading(Protocol):
@@ -177,15 +166,15 @@ def _text(value: Any, expected: str) -> str:
 
 
 def _is_network(annotation: Any) -> bool:
-    return _comes_from_palsykit(annotation) and annotation.__name__ in {"Network", "SharedNetwork"}
+    return _origin(annotation) in NETWORKS
 
 
 def _interface(annotation: Any) -> str | None:
-    return PARTS.get(annotation.__name__) if _comes_from_palsykit(annotation) else None
+    return PARTS.get(_origin(annotation))
 
 
-def _comes_from_palsykit(annotation: Any) -> bool:
-    return isinstance(annotation, type) and annotation.__module__ in HOMES
+def _origin(annotation: Any) -> tuple[str, str]:
+    return (annotation.__module__, annotation.__name__) if isinstance(annotation, type) else ("", "")
 
 
 def placed(value: Any, path: KeyPath) -> Any:

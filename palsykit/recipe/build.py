@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from palsykit.errors import PalsykitError
 from palsykit.files.resources import locate
+from palsykit.hookspecs import INTERFACES
 from palsykit.recipe.annotations import complaints, is_special, plain, read
 from palsykit.recipe.problems import describe, nearest
 from palsykit.recipe.schema import PartBlock
-from palsykit.recipe.signature import POSITIONAL, Key, Missing, keys_of
+from palsykit.recipe.signature import Key, Missing, keys_of
 from palsykit.registry import SINGULAR, Entry, one, registry
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def build_part(
     """What the factory of ``block.use`` makes.
 
     Args:
-        interface: a name of ``palsykit.recipe.schema.INTERFACES``.
+        interface: a name of ``palsykit.hookspecs.INTERFACES``.
         block: the part's name and keys; omitted keys take the factory's defaults.
         positional: what core gives, as ``palsykit.hookspecs`` says.
         networks: the shared networks that keys annotated ``Network`` name.
@@ -47,7 +48,7 @@ def build_entry(
     Raises:
         PalsykitError: an unknown key or a wrong value, or the factory refuses its parameters.
     """
-    given = dict(zip(POSITIONAL[entry.interface], positional, strict=False))
+    given = dict(zip(INTERFACES[entry.interface].positional, positional, strict=False))
     values = _values(entry, block, Building(networks or {}, given))
     factory = entry.load()
     try:
@@ -120,10 +121,10 @@ class Building:
         block = block_of(written)
         if block is None:
             raise ValueError(f"{one(interface)}: {{use: ...}}")
-        lacking = [name for name in POSITIONAL[interface] if name not in self.given]
+        lacking = [name for name in INTERFACES[interface].positional if name not in self.given]
         if lacking:
             raise ValueError(f"no {SINGULAR[interface]} here: there is no {' and no '.join(lacking)} to build it with")
-        positional = [self.given[name] for name in POSITIONAL[interface]]
+        positional = [self.given[name] for name in INTERFACES[interface].positional]
         return build_part(interface, block, *positional, networks=self.networks)
 
 

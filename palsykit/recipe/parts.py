@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from palsykit.errors import PalsykitError
 from palsykit.files.resources import canonical, locate
+from palsykit.hookspecs import INTERFACES, TABLE
 from palsykit.recipe.annotations import (
     WrittenMapping,
     WrittenText,
@@ -21,22 +22,10 @@ from palsykit.recipe.annotations import (
 from palsykit.recipe.problems import KeyPath, Problem, describe, dotted, nearest
 from palsykit.recipe.read import Tree
 from palsykit.recipe.schema import Block, PartBlock
-from palsykit.recipe.signature import POSITIONAL, Key, Missing, keys_of
+from palsykit.recipe.signature import Key, Missing, keys_of
 from palsykit.registry import SINGULAR, one, registry
 
-SECTIONS = {
-    "data": "datasets",
-    "networks": "networks",
-    "conditions": "encoders",
-    "fusion": "fusions",
-    "denoiser": "denoisers",
-    "scheduler": "schedulers",
-    "sampler": "samplers",
-    "trainer": "trainers",
-    "synthesiser": "synthesisers",
-    "poser": "posers",
-    "metrics": "metrics",
-}
+SECTIONS = {row.section: row.name for row in TABLE if row.section}
 """A field of the schema that holds parts -> their registry group."""
 
 OMITTED: Any = object()
@@ -109,7 +98,9 @@ class Checker:
         if (interface, name) not in known.entries:
             self.complain(use, f'"{name}"', f"{one(interface)}", known.advice(interface, name))
             return None
-        lacking = [need for need in POSITIONAL[interface] if outer and need not in POSITIONAL[outer]]
+        lacking = [
+            need for need in INTERFACES[interface].positional if outer and need not in INTERFACES[outer].positional
+        ]
         if lacking:
             expected = f"no {SINGULAR[interface]} inside {one(outer)}, which has no {' and no '.join(lacking)}"
             self.complain(use, f'"{name}"', expected)

@@ -8,23 +8,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-INTERFACES = (
-    "datasets",
-    "detectors",
-    "posers",
-    "networks",
-    "encoders",
-    "fusions",
-    "denoisers",
-    "attention",
-    "schedulers",
-    "samplers",
-    "trainers",
-    "synthesisers",
-    "metrics",
-)
-"""Registry groups, one a hook ``palsykit_register_<group>``."""
-
 
 class Block(BaseModel):
     """Base of every core-owned block."""

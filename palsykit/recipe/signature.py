@@ -9,25 +9,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from palsykit.errors import PalsykitError
+from palsykit.hookspecs import INTERFACES
 from palsykit.recipe.annotations import adapter
 from palsykit.registry import Entry
-
-POSITIONAL = {
-    "datasets": ("image_size", "cache"),
-    "detectors": (),
-    "posers": (),
-    "networks": ("image_size",),
-    "encoders": ("image_size",),
-    "fusions": ("inputs",),
-    "denoisers": ("conditioning", "image_size"),
-    "attention": (),
-    "schedulers": (),
-    "samplers": ("training_scheduler",),
-    "trainers": ("data",),
-    "synthesisers": ("image_size",),
-    "metrics": (),
-}
-"""What core hands to a factory of each interface, as ``palsykit.hookspecs`` says."""
 
 
 class Missing:
@@ -73,7 +57,7 @@ def _parameters(entry: Entry, factory: Callable[..., Any]) -> list[inspect.Param
 
 
 def _check_positional(entry: Entry, parameters: list[inspect.Parameter]) -> None:
-    given = POSITIONAL[entry.interface]
+    given = INTERFACES[entry.interface].positional
     if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters):
         return
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -26,8 +26,8 @@ def parts_of(run: Path | None, recipe: Path, files: Sequence[str], changes: Sequ
         return Parts(load_recipe(recipe, [*files, *changes]))
     folder = RunFolder(run)
     parts = Parts(load_recipe(folder.recipe, changes))
-    files = [folder.networks / f"{block.network}.safetensors" for block in parts.fits]
-    if missing := [str(file) for file in files if not file.is_file()]:
-        raise PalsykitError(f"{run}: no {', '.join(missing)}; go on with the run until its networks are fitted")
+    expected = [folder.networks / f"{block.network}.safetensors" for block in parts.fits]
+    if missing := [str(file) for file in expected if not file.is_file()]:
+        raise PalsykitError(f"{run}: no {', '.join(missing)}; resume the run until its networks are fitted")
     restore_fits(folder, parts)
     return parts

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from palsykit import API_VERSION, __version__
 from palsykit.errors import PalsykitError
-from palsykit.plugins import COMMANDS
+from palsykit.hookspecs import COMMANDS
 from palsykit.registry import CORE_COMMANDS, registry
 
 

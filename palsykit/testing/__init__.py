@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 from palsykit.errors import PalsykitError
-from palsykit.plugins import COMMANDS, INTERFACES
+from palsykit.hookspecs import COMMANDS, INTERFACES
 from palsykit.recipe.problems import nearest
 from palsykit.recipe.signature import keys_of
 from palsykit.registry import SINGULAR, Entry, registry
 from palsykit.testing import commands, conditioning, declared, processes, results, training
-from palsykit.testing.result import Check, Result, outcome, report
+from palsykit.testing.result import Check, NotChecked, Result, outcome, report
 from palsykit.testing.subject import IMAGE_SIZE, Subject
 
 CHECKS: dict[str, Callable[[Subject], list[Check]]] = {
@@ -35,6 +35,21 @@ CHECKS: dict[str, Callable[[Subject], list[Check]]] = {
     "synthesisers": results.synthesiser_checks,
     "metrics": results.metric_checks,
 }
+
+
+def checks_of(interface: str) -> Callable[[Subject], list[Check]]:
+    """The checks of an interface; of one that has none of its own, parts are built."""
+    return CHECKS.get(interface, is_built)
+
+
+def is_built(subject: Subject) -> list[Check]:
+    """Builds a part of any interface whose factories take nothing from core but ``image_size``."""
+    given = {"image_size": subject.image_size}
+    positional = INTERFACES[subject.entry.interface].positional
+    if lacking := [name for name in positional if name not in given]:
+        raise NotChecked(f"palsykit.testing has no {' and no '.join(lacking)} to build it with")
+    subject.build(*[given[name] for name in positional])
+    return []
 
 
 def interface_named(word: str) -> str:
@@ -60,7 +75,7 @@ def examine(entry: Entry, keys: dict[str, Any] | None = None, image_size: int = 
     if first.state == "failed":
         return [first]
     made: list[Check] = []
-    built = outcome(("is built", lambda: made.extend(CHECKS[entry.interface](subject))))
+    built = outcome(("is built", lambda: made.extend(checks_of(entry.interface)(subject))))
     # what cannot be built would fail every check for one reason
     return [first, built, *map(outcome, [*made, *declared.checks(subject)])]
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from palsykit import weights
 from palsykit.data.folder import IMAGEFOLDER
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair

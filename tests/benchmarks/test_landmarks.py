@@ -10,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-from palsykit import weights
 from palsykit.errors import PalsykitError
 from palsykit.files import weights
 from palsykit.recipe import load_recipe

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from palsykit.plugins import HOOKS, INTERFACES
+from palsykit.hookspecs import HOOKS, INTERFACES
 from palsykit.recipe import load_recipe
 
 ROOT = Path(__file__).parents[2]

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from palsykit.errors import PalsykitError
+from palsykit.hookspecs import HOOKS, INTERFACES, PREFIX
 from palsykit.hookspecs import __dict__ as hooks
-from palsykit.recipe.schema import INTERFACES
-from palsykit.recipe.signature import POSITIONAL, Missing, keys_of
+from palsykit.recipe.signature import Missing, keys_of
 from palsykit.registry import Registry
 
 
 def test_positional_parameters_are_those_of_the_hooks() -> None:
-    assert tuple(POSITIONAL) == INTERFACES
-    for interface, names in POSITIONAL.items():
-        written = ", ".join([*names, "*", "..."])
-        assert f"factory({written})" in hooks[f"palsykit_register_{interface}"].__doc__
+    assert tuple(INTERFACES) == tuple(name.removeprefix(PREFIX) for name in HOOKS[:-1])
+    for name, interface in INTERFACES.items():
+        written = ", ".join([*interface.positional, "*", "..."])
+        assert f"factory({written})" in hooks[f"palsykit_register_{name}"].__doc__
 
 
 def test_keys_in_order_with_defaults(parts: Callable[..., Registry]) -> None:

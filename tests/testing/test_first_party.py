@@ -72,6 +72,6 @@ def test_it_keeps_its_contract(entry: Entry, request: pytest.FixtureRequest) -> 
 
 
 def test_there_are_parts_of_every_interface() -> None:
-    from palsykit.plugins import INTERFACES
+    from palsykit.hookspecs import INTERFACES
 
     assert {entry.interface for entry in OURS} == set(INTERFACES)
