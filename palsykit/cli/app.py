@@ -1,4 +1,4 @@
-"""Every subcommand of palsykit's own under its name; those of plugins follow."""
+"""The command-line app: palsykit's own subcommands by name. Commands of plugins are added after them."""
 
 from typing import Annotated
 
@@ -27,10 +27,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """What holds for every subcommand."""
+    """Options before the subcommand."""
 
 
 for _name, _module in (

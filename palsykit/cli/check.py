@@ -1,10 +1,10 @@
-"""``palsykit check``: every problem of a recipe at once."""
+"""``palsykit check``: report all problems of a recipe at once."""
 
 from palsykit.cli.arguments import Overrides, RecipeFile
 
 
 def command(recipe: RecipeFile, overrides: Overrides = None) -> None:
-    """Check a recipe without running it. Every key of every part is checked, every problem told."""
+    """Check a recipe without running it. Every key of every part is checked; all problems are listed."""
     from palsykit.recipe import load_recipe
 
     checked = load_recipe(recipe, overrides or [])

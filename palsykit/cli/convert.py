@@ -1,4 +1,4 @@
-"""``palsykit convert``: other people's files as palsykit's own."""
+"""``palsykit convert``: convert other projects' files to palsykit's formats."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,12 +7,12 @@ import typer
 
 from palsykit.errors import PalsykitError
 
-app = typer.Typer(help="Turn other people's files into palsykit's own.", no_args_is_help=True)
+app = typer.Typer(help="Convert other projects' files to palsykit's formats.", no_args_is_help=True)
 
 
 @app.callback()
 def options() -> None:
-    """What holds for every conversion."""
+    """Options of all conversions: none. This makes ``weights`` a subcommand, although it is the only one."""
 
 
 @app.command("weights")
@@ -31,17 +31,18 @@ def weights(
             show_default=False,
         ),
     ],
-    force: Annotated[bool, typer.Option("--force", help="Write over an existing DEST.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing DEST.")] = False,
 ) -> None:
-    """Convert a checkpoint's weights to safetensors. Tensors are read, nothing in the file is run."""
+    """Convert a checkpoint's weights to safetensors. Only tensors are read; no code in the file is run."""
     if target.suffix != ".safetensors":
         raise PalsykitError(f"{target}: suffix {target.suffix or 'missing'}, expected .safetensors")
     if target.exists() and not force:
-        raise PalsykitError(f"{target}: is there already; choose another name, or write over it with --force")
+        raise PalsykitError(f"{target}: already exists; choose another name, or overwrite it with --force")
 
     from palsykit.conversion.convert import convert_weights
 
-    made = convert_weights(source, target, layout)
-    print(f"{target}: {made.tensors} tensors. Left out: {', '.join(made.dropped) or 'nothing'}. Card: {made.card}")
-    print(f"Licence: {made.layout.licence}.")
-    print(f"In a recipe, with the network's name there for NAME:\n\n{made.recipe(str(target.resolve()))}", end="")
+    result = convert_weights(source, target, layout)
+    dropped = ", ".join(result.dropped) or "nothing"
+    print(f"{target}: {result.tensors} tensors. Left out: {dropped}. Card: {result.card}")
+    print(f"Licence: {result.layout.licence}.")
+    print(f"For a recipe (replace NAME by the network's name):\n\n{result.recipe(str(target.resolve()))}", end="")

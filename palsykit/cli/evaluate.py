@@ -1,10 +1,10 @@
-"""``palsykit evaluate``: a trained run's figures once more."""
+"""``palsykit evaluate``: compute a trained run's metrics again."""
 
 from palsykit.cli.arguments import RunFolderArgument, existing_run
 
 
 def command(run: RunFolderArgument) -> None:
-    """Measure a trained run's pictures again. metrics.json and the report are made anew."""
+    """Compute a trained run's metrics again. metrics.json and the report are written again."""
     existing_run(run)
 
     from palsykit.cli.table import table

@@ -1,4 +1,4 @@
-"""``palsykit generate``: one picture, or a row of severities, from a trained run."""
+"""``palsykit generate``: synthesise one picture, or one row of severities, with a trained run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,45 +14,45 @@ Identity = Annotated[
     typer.Option(
         "--identity",
         metavar="IMAGE",
-        help="Whose face: a square face crop; with --expression, at rest and without a palsy.",
+        help="The person: a square face crop. With --expression: at rest and without a palsy.",
         show_default=False,
     ),
 ]
 Driver = Annotated[
     Path | None,
-    typer.Option("--driver", metavar="IMAGE", help="Whose expression: a square face crop.", show_default=False),
+    typer.Option("--driver", metavar="IMAGE", help="The expression: a square face crop.", show_default=False),
 ]
 Rest = Annotated[
     Path | None,
     typer.Option(
         "--rest",
         metavar="IMAGE",
-        help="With --driver: its person at rest and without a palsy; carries over movement, not proportions.",
+        help="With --driver: the driver's person at rest and without a palsy. Transfers movement, not proportions.",
         show_default=False,
     ),
 ]
 Expression = Annotated[
     str | None,
     typer.Option(
-        "--expression", metavar="NAME", help="An expression by name, as smile_full, in the driver's place.",
+        "--expression", metavar="NAME", help="An expression by name, for example smile_full. Replaces --driver.",
         show_default=False,
     ),
 ]  # fmt: skip
 AffectedSide = Annotated[
     str | None,
-    typer.Option("--side", help="With --expression: the subject's affected side, left, right, bilateral or none."),
+    typer.Option("--side", help="With --expression: affected side of the subject: left, right, bilateral or none."),
 ]
 Severity = Annotated[
     str | None,
     typer.Option(
-        "--severity", metavar="GRADE", help="House-Brackmann grade, 1 to 6; several (1..6 or 1,3,6) make a row."
+        "--severity", metavar="GRADE", help="House-Brackmann grade, 1 to 6. Several (1..6 or 1,3,6) give a row."
     ),
 ]
 
 
 @dataclass(frozen=True)
 class ByName:
-    """An expression asked for by name; ``grades`` is empty where no severity was."""
+    """An expression requested by name. ``grades`` is empty if no severity was requested."""
 
     expression: str
     side: str | None
@@ -60,7 +60,7 @@ class ByName:
 
     @property
     def slug(self) -> str:
-        """For a file's name."""
+        """The request as part of a file name."""
         shown = "-".join(f"{grade:g}" for grade in self.grades)
         return "-".join(word for word in (self.expression, self.side, shown) if word)
 
@@ -74,21 +74,22 @@ def command(
     side: AffectedSide = None,
     severity: Severity = None,
     strength: Annotated[
-        float, typer.Option("--strength", help="With --expression: of the movement on a healthy side, 0 to 1.")
+        float, typer.Option("--strength", help="With --expression: strength of the movement on a healthy side, 0 to 1.")
     ] = 1.0,
     poser: Annotated[
-        str | None, typer.Option("--poser", metavar="NAME", help="What makes the driver; the recipe's if omitted.")
+        str | None, typer.Option("--poser", metavar="NAME", help="Poser that makes the driver; default: the recipe's.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the noise; the same seed gives the same picture.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the noise; the same seed gives the same picture.")] = 0,
     output: Annotated[
-        Path | None, typer.Option("--output", metavar="PNG", help="IDENTITY-DRIVER-SEED.png here if omitted.")
+        Path | None, typer.Option("--output", metavar="PNG", help="Output file; default: IDENTITY-DRIVER-SEED.png.")
     ] = None,
     guidance: Annotated[
-        float | None, typer.Option("--guidance", help="Classifier-free guidance; the recipe's if omitted, 1 is none.")
+        float | None, typer.Option("--guidance", help="Classifier-free guidance, 1 for none; default: the recipe's.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over an existing output file.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing output file.")] = False,
 ) -> None:
-    """Synthesise one picture: this person, that face. The face is a driver's, or an expression by name."""
+    """Synthesise one picture of a person. A driver's photograph, or a name, gives the expression."""
+    # Check all arguments before torch is imported.
     existing_run(run)
     existing_picture("--identity", identity)
     named = by_name(driver, expression, side, severity)
@@ -96,6 +97,7 @@ def command(
     how = named.slug if named is not None else existing_picture("--driver", driver or Path()).stem
     target = writable(output or Path(f"{identity.stem}-{how}-{seed}.png"), force)
 
+    # Synthesise: from a driver, for several grades, or for one grade.
     from palsykit.run.front import load
 
     model = load(run, poser=poser)
@@ -130,30 +132,30 @@ def _check_rest(rest: Path | None, named: ByName | None) -> None:
         return
     existing_picture("--rest", rest)
     if named is not None:
-        raise PalsykitError(f"--rest {rest} with --expression, which needs no driver; leave --rest out")
+        raise PalsykitError(f"--rest {rest}: only for --driver, not for --expression; leave --rest out")
 
 
 def by_name(driver: Path | None, expression: str | None, side: str | None, severity: str | None) -> ByName | None:
-    """What was asked for by name; None for a driver's photograph.
+    """The expression requested by name; None if a driver's photograph is given.
 
     Raises:
-        PalsykitError: both or neither, or labels that do not go together.
+        PalsykitError: both are given or neither, or the labels contradict each other.
     """
     from palsykit.faces.asking import asked, grades_of
 
     if expression is None:
-        given = [name for name, value in (("--side", side), ("--severity", severity)) if value is not None]
+        labels = [name for name, value in (("--side", side), ("--severity", severity)) if value is not None]
         if driver is None:
-            raise PalsykitError("generate: neither --driver IMAGE nor --expression NAME; give the one or the other")
-        if given:
+            raise PalsykitError("generate: neither --driver IMAGE nor --expression NAME; give one of them")
+        if labels:
             raise PalsykitError(
-                f"{' and '.join(given)} with --driver, whose photograph shows them; leave them out, or ask by name: "
-                "--expression NAME --side SIDE --severity GRADE"
+                f"{' and '.join(labels)} with --driver: the driver's photograph shows them already; leave them out, or "
+                "replace --driver by --expression NAME --side SIDE --severity GRADE"
             )
         return None
     if driver is not None:
         raise PalsykitError(
-            f"--driver {driver} and --expression {expression}: the face comes from one of them; leave the other out"
+            f"--driver {driver} and --expression {expression}: both give the expression; leave one of them out"
         )
     grades = tuple(grades_of(severity)) if severity is not None else ()
     for grade in grades or (None,):
@@ -162,16 +164,16 @@ def by_name(driver: Path | None, expression: str | None, side: str | None, sever
 
 
 def writable(target: Path, force: bool) -> Path:
-    """``target``, where a PNG may be written.
+    """Return ``target`` if a PNG may be written there.
 
     Raises:
-        PalsykitError: no PNG, no such folder, or a file that is there already and no ``--force``.
+        PalsykitError: it is not a .png, its folder does not exist, or it exists and ``force`` is not set.
     """
     if target.suffix.lower() != ".png":
         raise PalsykitError(f"--output {target}: suffix {target.suffix or 'missing'}, expected .png")
     if not target.parent.is_dir():
-        raise PalsykitError(f"--output {target}: there is no folder {target.parent}; make it first")
+        raise PalsykitError(f"--output {target}: there is no folder {target.parent}; create it first")
     if target.is_dir() or (target.exists() and not force):
-        step = "choose another name" if target.is_dir() else "choose another --output, or write over it with --force"
-        raise PalsykitError(f"--output {target}: is there already; {step}")
+        step = "choose another name" if target.is_dir() else "choose another --output, or overwrite it with --force"
+        raise PalsykitError(f"--output {target}: already exists; {step}")
     return target

@@ -1,4 +1,4 @@
-"""``palsykit plugins``: what recipes can name and what is broken; a new package; a part's contract checked."""
+"""``palsykit plugins``: list parts and broken plugins, write a new plugin, check a part against its contract."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from palsykit.registry import Entry
 
 app = typer.Typer(
-    help="Every part that recipes can use, and what is broken; write a plugin, check a part.",
+    help="List all parts and broken plugins; write a new plugin; check a part.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -22,7 +22,7 @@ app = typer.Typer(
 
 
 class Scaffold(StrEnum):
-    """What ``new`` writes a package for."""
+    """Kinds of plugin that ``new`` can write."""
 
     FUSION = "fusion"
     ENCODER = "encoder"
@@ -43,7 +43,7 @@ def plugins(context: typer.Context) -> None:
 
 @app.command("list")
 def listing() -> None:
-    """List every part that recipes can use, and plugins' commands. Broken plugins follow, each with reason and cure."""
+    """List all parts and plugin commands. Broken plugins follow, with reason and cure."""
     from palsykit.hookspecs import INTERFACES
     from palsykit.registry import registry
 
@@ -63,13 +63,13 @@ def listing() -> None:
 
 @app.command("new")
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The package and its part, as in acme_film.")],
-    interface: Annotated[Scaffold, typer.Option("--interface", help="What it is a part for.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the package and its part, such as acme_film.")],
+    interface: Annotated[Scaffold, typer.Option("--interface", help="Kind of the part.")],
     dest: Annotated[
-        Path | None, typer.Option("--dest", metavar="DIR", help="The folder to write; ./NAME if omitted.")
+        Path | None, typer.Option("--dest", metavar="DIR", help="The folder to write; default: ./NAME.")
     ] = None,
 ) -> None:
-    """Write a whole installable package that works: entry point, module, test, recipe, README."""
+    """Write a complete, installable plugin: entry point, module, test, recipe and README."""
     from palsykit.scaffold import write
 
     name = name.replace("-", "_")  # acme-film, as a distribution is called, holds the package acme_film
@@ -82,22 +82,22 @@ def new(
 
 @app.command("check")
 def check(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A part's name, a command's, or a plugin's.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a part, of a command or of a plugin.")],
     interface: Annotated[
-        str | None, typer.Option("--interface", metavar="NAME", help="Which of several parts of that name.")
+        str | None, typer.Option("--interface", metavar="NAME", help="The interface, if several parts share the name.")
     ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="A key of the part, as in width=32; small parts are checked quickly. May be given again.",
+            help="Set a key of the part, for example width=32 (small parts are faster). Can be repeated.",
             show_default=False,
         ),
     ] = None,
-    size: Annotated[int, typer.Option("--size", metavar="PX", min=16, help="Side of the pictures in px.")] = 32,
+    size: Annotated[int, typer.Option("--size", metavar="PX", min=16, help="Side of the test images in px.")] = 32,
 ) -> None:
-    """Check installed parts and commands against their contracts. Exit code 2 where a check failed."""
+    """Check installed parts and commands against their contracts. Exit code 2 if a check failed."""
     from palsykit.hookspecs import COMMANDS
 
     entries = _named(name, interface)
@@ -105,8 +105,10 @@ def check(
     if keys and any(entry.interface == COMMANDS for entry in entries):
         raise PalsykitError(f"--set: {name} is a command, which has no keys of a recipe; leave it out")
     if keys and len(entries) > 1:
-        found = ", ".join(f"{entry.interface} {entry.name}" for entry in entries)
-        raise PalsykitError(f"--set: {name} has several parts ({found}); name one, with --interface where two share it")
+        parts = ", ".join(f"{entry.interface} {entry.name}" for entry in entries)
+        raise PalsykitError(
+            f"--set: {name} has several parts ({parts}); name one part, and add --interface if two share the name"
+        )
 
     from palsykit.registry import SINGULAR
     from palsykit.testing import examine, report
@@ -121,7 +123,11 @@ def check(
 
 
 def _named(name: str, interface: str | None) -> list["Entry"]:
-    """What ``name`` means: parts and commands of that name, else those of that plugin."""
+    """The parts and commands called ``name``; if there are none, those of the plugin called ``name``.
+
+    Raises:
+        PalsykitError: no part, command or plugin has the name, it is broken, or ``interface`` is unknown.
+    """
     from palsykit.hookspecs import COMMANDS, INTERFACES
     from palsykit.registry import SINGULAR, registry
 
@@ -134,8 +140,9 @@ def _named(name: str, interface: str | None) -> list["Entry"]:
         group = groups[interface]
     everything = (*known.entries.values(), *known.commands.values())
     entries = [entry for entry in everything if group in (None, entry.interface)]
-    if found := [entry for entry in entries if entry.name == name] or [e for e in entries if e.plugin == name]:
-        return found
+    if matches := [entry for entry in entries if entry.name == name] or [e for e in entries if e.plugin == name]:
+        return matches
+    # Not registered: broken, or misspelt.
     broken = [plugin for plugin in known.broken if name in plugin.name.split(", ")]
     if broken:
         raise PalsykitError(f"{name} is broken", broken)
@@ -148,7 +155,7 @@ def _named(name: str, interface: str | None) -> list["Entry"]:
 
 
 def _keys(name: str, overrides: Sequence[str]) -> dict[str, Any]:
-    """``key=VALUE`` pairs as a recipe reads them."""
+    """Parse ``key=VALUE`` pairs in the same way as a recipe's overrides."""
     from palsykit.recipe.overrides import apply
     from palsykit.recipe.read import Spot, Tree
 

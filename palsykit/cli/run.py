@@ -1,4 +1,4 @@
-"""``palsykit run``: a recipe from data to report."""
+"""``palsykit run``: run a recipe, from data to report."""
 
 import shlex
 import sys
@@ -15,19 +15,19 @@ def command(
     recipe: RecipeFile,
     overrides: Overrides = None,
     output: Annotated[
-        Path | None, typer.Option("--output", metavar="DIR", help="The run's folder; runs/NAME if omitted.")
+        Path | None, typer.Option("--output", metavar="DIR", help="The run's folder; default: runs/NAME.")
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, even where a run is in the folder.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start again, even if the folder holds a run.")] = False,
 ) -> None:
-    """Train, synthesise, measure and report. A stopped run is gone on with where it left off."""
+    """Train, synthesise, measure and report. A stopped run is resumed from its last checkpoint."""
     if output is not None and output.exists() and not output.is_dir():
-        raise PalsykitError(f"--output {output}: a file, expected a folder to make or to go on in")
+        raise PalsykitError(f"--output {output}: a file, expected a new folder or a run's folder to resume")
     try:
         _run(recipe, overrides or [], output, fresh)
     except KeyboardInterrupt:
         words = ["palsykit", "run", str(recipe), *(word for value in overrides or [] for word in ("--set", value))]
         words += [] if output is None else ["--output", str(output)]
-        print(f"\nStopped. The run goes on from its last checkpoint with: {shlex.join(words)}", file=sys.stderr)
+        print(f"\nStopped. Resume the run from its last checkpoint with: {shlex.join(words)}", file=sys.stderr)
         raise typer.Exit(130) from None
 
 
@@ -38,11 +38,13 @@ def _run(path: Path, overrides: list[str], output: Path | None, fresh: bool) -> 
 
     name, written = read_written(path, overrides)
     folder = output or Path("runs") / name
-    if not fresh and nothing_to_do(folder, written):  # known without torch's own seconds
+    # A finished run: answered before torch is imported, which takes seconds.
+    if not fresh and nothing_to_do(folder, written):
         if speaks():
             _say_finished(RunFolder(folder).report)
         return
-    recipe = load_recipe(path, overrides)  # before torch's own seconds: a recipe's problems come first
+    # Problems of the recipe are also reported before torch is imported.
+    recipe = load_recipe(path, overrides)
 
     from palsykit.run import run_recipe
 

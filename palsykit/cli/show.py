@@ -1,4 +1,4 @@
-"""``palsykit show``: a recipe as it will run, and where each value comes from."""
+"""``palsykit show``: print a recipe as it will run, with the origin of each value."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,18 +9,18 @@ if TYPE_CHECKING:
     from palsykit.recipe import Recipe
 
 WIDEST = 60
-"""Comments stand in one column, but no further right than this."""
+"""The comments are aligned in one column, at most this far to the right."""
 
 
 def command(recipe: RecipeFile, overrides: Overrides = None) -> None:
-    """Print a recipe as it will run. Every default is filled in, the origin of each value beside it."""
+    """Print a recipe as it will run. All defaults are filled in; a comment gives each value's origin."""
     from palsykit.recipe import load_recipe
 
     print(annotated(load_recipe(recipe, overrides or [])))
 
 
 def annotated(recipe: "Recipe") -> str:
-    """The resolved recipe's YAML, a comment with the origin on every line that holds a value; still a recipe."""
+    """The resolved recipe as YAML, which is a valid recipe. A comment on each line with a value gives its origin."""
     from palsykit.recipe.read import read_text
 
     lines = recipe.yaml().rstrip("\n").split("\n")
@@ -35,6 +35,7 @@ def annotated(recipe: "Recipe") -> str:
 
 
 def _opens_a_block(value: object, path: tuple[str | int, ...]) -> bool:
+    """Whether the value at ``path`` is a mapping or list that YAML writes over several lines."""
     for part in path:
         value = value[part]  # type: ignore[index]
     return bool(value) and (

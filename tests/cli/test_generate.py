@@ -59,7 +59,7 @@ def test_the_driver_at_rest_goes_along(palsykit: Run, asked: list[dict[str, Any]
     assert asked[0]["rest"] == Path("anna.png")
     refused = palsykit("generate", "runs/small", *NAMED, "--rest", "anna.png", "--seed", 5)
     assert refused.code == 2
-    assert "--rest anna.png with --expression, which needs no driver" in refused.err
+    assert "--rest anna.png: only for --driver, not for --expression" in refused.err
     assert palsykit("generate", "runs/small", *FACES, "--rest", "nobody.png", "--seed", 5).code == 2
     assert len(asked) == 1
 
@@ -97,11 +97,11 @@ def test_several_severities_make_a_row(palsykit: Run, asked: list[dict[str, Any]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((*NAMED, "--driver", "bert.jpg"), "the face comes from one of them; leave the other out"),
-        (("--identity", "anna.png"), "neither --driver IMAGE nor --expression NAME; give the one or the other"),
+        ((*NAMED, "--driver", "bert.jpg"), "both give the expression; leave one of them out"),
+        (("--identity", "anna.png"), "neither --driver IMAGE nor --expression NAME; give one of them"),
         (
             (*FACES, "--side", "left"),
-            "--side with --driver, whose photograph shows them; leave them out, or ask by name",
+            "--side with --driver: the driver's photograph shows them already; leave them out",
         ),
         ((*FACES, "--severity", "4"), "--severity with --driver"),
         ((*NAMED, "--severity", "4"), "severity 4 without a side: say which side is affected, --side left or right"),
@@ -123,16 +123,16 @@ def test_names_that_do_not_go_together(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("runs/smal", *FACES), "runs/smal: no such folder, expected a run; in runs there is small"),
-        (("anna.png", *FACES), "anna.png: no folder, expected a run"),
+        (("runs/smal", *FACES), "runs/smal: no such folder, expected a run; runs in runs: small"),
+        (("anna.png", *FACES), "anna.png: not a folder, expected a run"),
         (
             ("runs/small", "--identity", "x.png", "--driver", "bert.jpg"),
             "--identity x.png: no such file, expected a picture",
         ),
         (("runs/small", "--identity", "anna.png", "--driver", "runs"), "--driver runs: a folder, expected a picture"),
         (("runs/small", *FACES, "--output", "a.jpg"), "--output a.jpg: suffix .jpg, expected .png"),
-        (("runs/small", *FACES, "--output", "no/a.png"), "--output no/a.png: there is no folder no; make it first"),
-        (("runs/small", *FACES, "--output", "anna.png"), "is there already; choose another --output, or write over it"),
+        (("runs/small", *FACES, "--output", "no/a.png"), "--output no/a.png: there is no folder no; create it first"),
+        (("runs/small", *FACES, "--output", "anna.png"), "already exists; choose another --output, or overwrite it"),
     ],
 )
 def test_what_is_refused(palsykit: Run, asked: list[Any], arguments: tuple[str, ...], message: str) -> None:
@@ -153,4 +153,4 @@ def test_evaluate(palsykit: Run, asked: list[Any]) -> None:
 def test_evaluate_without_a_run(palsykit: Run, asked: list[Any]) -> None:
     done = palsykit("evaluate", "nothing")
     assert done.code == 2
-    assert "nothing: no such folder, expected a run; `palsykit run RECIPE` makes one" in done.err
+    assert "nothing: no such folder, expected a run; `palsykit run RECIPE` creates one" in done.err

@@ -52,7 +52,7 @@ def test_a_stopped_run_says_how_to_go_on(palsykit: Run, recipe: Path, runs: list
     assert done.code == 130
     assert "Traceback" not in done.err
     assert done.err.endswith(
-        "goes on from its last checkpoint with: "
+        "Resume the run from its last checkpoint with: "
         "palsykit run small.yaml --set seed=99 --set 'data={use: faces}' --output 'my runs'\n"
     )
 
@@ -60,7 +60,7 @@ def test_a_stopped_run_says_how_to_go_on(palsykit: Run, recipe: Path, runs: list
 def test_output_must_be_a_folder(palsykit: Run, recipe: Path, runs: list[Any]) -> None:
     done = palsykit("run", recipe, "--output", recipe)
     assert done.code == 2
-    assert "--output small.yaml: a file, expected a folder" in done.err
+    assert "--output small.yaml: a file, expected a new folder" in done.err
     assert runs == []
 
 

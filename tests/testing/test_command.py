@@ -97,7 +97,7 @@ def test_a_failure_says_what_was_expected_seen_and_how_to_mend_it(palsykit: Call
         (["corss"], "no part and no plugin 'corss'; did you mean cross?"),
         (["cross", "--interface", "encoder"], "no part and no plugin 'cross' among encoders"),
         (["cross", "--interface", "fusoin"], "--interface fusoin: expected one of datasets, "),
-        (["spare", "--set", "width=3"], "has several parts (fusions spare, schedulers spare); name one, with --interf"),
+        (["spare", "--set", "width=3"], "has several parts (fusions spare, schedulers spare); name one part, and add"),
         (["acme_torn"], "acme_torn is broken\n  plugin acme_torn (acme_torn, from acme-torn): ImportError: no acme"),
     ],
 )
