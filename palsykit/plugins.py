@@ -1,4 +1,4 @@
-"""Finds plugins by their entry points; a broken one is written down with its cure, and the others go on."""
+"""Find plugins by their entry points. A broken plugin is recorded with its cure; the others still work."""
 
 import inspect
 import os
@@ -15,15 +15,15 @@ from palsykit import hookspecs
 from palsykit.hookspecs import API_VERSION, COMMANDS, GROUP, HOOKS, INTERFACES, PREFIX
 
 DISABLE = "PALSYKIT_DISABLE"
-"""Environment variable: entry-point names, separated by commas, that are left alone."""
+"""Environment variable: names of entry points to skip, separated by commas."""
 
 STATED = "PALSYKIT_API"
-"""By this name a module states the ``API_VERSION`` it was written against; docs/plugins.md holds the promise."""
+"""Name of a module's constant: the ``API_VERSION`` it was written for. docs/plugins.md says what a version promises."""
 
 
 @dataclass(frozen=True)
 class Registration:
-    """One call of ``register(name, factory)`` by a plugin; ``help`` is a command's."""
+    """One call of ``register(name, factory)`` by a plugin. Only commands have ``help``."""
 
     interface: str
     name: str
@@ -33,7 +33,7 @@ class Registration:
 
 @dataclass(frozen=True)
 class Plugin:
-    """A working plugin: its entry point, where it comes from and what it registers."""
+    """A working plugin: its entry point, its distribution and what it registers."""
 
     name: str
     module: str
@@ -44,14 +44,14 @@ class Plugin:
 
 @dataclass(frozen=True)
 class BrokenPlugin:
-    """A plugin, or a part of one, that cannot be used.
+    """A plugin, or a part of a plugin, that cannot be used.
 
     Attributes:
         name: the entry point's name.
         module: the entry point's value.
-        distribution: the installed distribution it comes from.
+        distribution: the installed distribution that contains it.
         reason: what is wrong, in one line.
-        cure: what to do.
+        cure: what the user can do.
     """
 
     name: str
@@ -66,7 +66,7 @@ class BrokenPlugin:
 
 @dataclass
 class Discovery:
-    """Everything found under the entry-point group, in the order of the entry points' names."""
+    """All plugins of the entry-point group, sorted by the entry points' names."""
 
     plugins: list[Plugin] = field(default_factory=list)
     broken: list[BrokenPlugin] = field(default_factory=list)
@@ -74,32 +74,32 @@ class Discovery:
 
 
 def cure(*names: str) -> str:
-    """The next step for a user who cannot mend the plugin itself."""
+    """The next step for a user who cannot fix the plugin itself."""
     choice = " or ".join(f"{DISABLE}={name}" for name in names)
     return f"update or uninstall it, or leave it out with {choice}"
 
 
 def discover() -> Discovery:
-    """Load every plugin that is installed and not disabled."""
-    found = Discovery()
+    """Load all installed plugins that are not disabled."""
+    discovery = Discovery()
     unwanted = {name.strip() for name in os.environ.get(DISABLE, "").split(",")} - {""}
-    taken: dict[str, str] = {}
-    for entry, origin, version in sorted(_entry_points(found), key=lambda item: (item[0].name, item[1])):
+    owners: dict[str, str] = {}
+    for entry, origin, version in sorted(_entry_points(discovery), key=lambda item: (item[0].name, item[1])):
         if entry.name in unwanted:
-            found.disabled.append(entry.name)
-        elif entry.name in taken:
-            reason = f"{taken[entry.name]} already has an entry point of this name"
-            step = f"rename it or uninstall {origin} or {taken[entry.name]}"
-            found.broken.append(BrokenPlugin(entry.name, entry.value, origin, reason, step))
+            discovery.disabled.append(entry.name)
+        elif entry.name in owners:
+            reason = f"{owners[entry.name]} already has an entry point of this name"
+            step = f"rename it or uninstall {origin} or {owners[entry.name]}"
+            discovery.broken.append(BrokenPlugin(entry.name, entry.value, origin, reason, step))
         else:
-            taken[entry.name] = origin
-            _load(entry, origin, version, found)
-    _complain_of_disabled(unwanted - set(found.disabled), [*taken, *found.disabled], found)
-    return found
+            owners[entry.name] = origin
+            _load(entry, origin, version, discovery)
+    _report_unknown_disabled(unwanted - set(discovery.disabled), [*owners, *discovery.disabled], discovery)
+    return discovery
 
 
-def _entry_points(found: Discovery) -> Iterator[tuple[EntryPoint, str, str]]:
-    """(entry point, distribution, version); of a distribution that lies twice on the path, the first counts."""
+def _entry_points(discovery: Discovery) -> Iterator[tuple[EntryPoint, str, str]]:
+    """(entry point, distribution, version). If the path holds a distribution twice, the first one counts."""
     seen: set[str] = set()
     for distribution in distributions():
         try:
@@ -109,16 +109,17 @@ def _entry_points(found: Discovery) -> Iterator[tuple[EntryPoint, str, str]]:
                 continue
             seen.add(key)
             mine = [entry for entry in distribution.entry_points if entry.group == GROUP]
-        except Exception as error:  # a distribution's own files may hold anything
-            if _speaks_of_palsykit(distribution):
-                reason = f"its entry_points.txt cannot be read: {_words(error)}"
+        except Exception as error:  # a distribution's own files may contain anything
+            if _mentions_palsykit(distribution):
+                reason = f"its entry_points.txt cannot be read: {_one_line(error)}"
                 label = _label(distribution)
-                found.broken.append(BrokenPlugin("?", "?", label, reason, f"reinstall or uninstall {label}"))
+                discovery.broken.append(BrokenPlugin("?", "?", label, reason, f"reinstall or uninstall {label}"))
             continue
         yield from ((entry, name, version) for entry in mine)
 
 
 def _identity(distribution: Distribution) -> tuple[str, str]:
+    """Name and version; "?" for what is unknown."""
     metadata: Any = distribution.metadata
     name = metadata["Name"] if metadata is not None else None
     version = metadata["Version"] if metadata is not None else None
@@ -126,34 +127,44 @@ def _identity(distribution: Distribution) -> tuple[str, str]:
 
 
 def _label(distribution: Distribution) -> str:
+    """The distribution's name taken from its folder, for one without usable metadata."""
     path = getattr(distribution, "_path", None)
     return str(path.name).split("-")[0] if path is not None else "?"
 
 
-def _speaks_of_palsykit(distribution: Distribution) -> bool:
+def _mentions_palsykit(distribution: Distribution) -> bool:
+    """Whether entry_points.txt has our group, even if the file cannot be parsed."""
     try:
         return f"[{GROUP}]" in (distribution.read_text("entry_points.txt") or "")
-    except Exception:  # as above
+    except Exception:  # the file may contain anything
         return False
 
 
-def _load(entry: EntryPoint, origin: str, version: str, found: Discovery) -> None:
+def _load(entry: EntryPoint, origin: str, version: str, discovery: Discovery) -> None:
+    """Import a plugin and add it to the working or to the broken ones."""
     try:
         registrations = _registrations(entry.load())
     except (Exception, SystemExit) as error:  # a plugin's code may raise anything
-        found.broken.append(BrokenPlugin(entry.name, entry.value, origin, _words(error), cure(entry.name)))
+        discovery.broken.append(BrokenPlugin(entry.name, entry.value, origin, _one_line(error), cure(entry.name)))
     else:
-        found.plugins.append(Plugin(entry.name, entry.value, origin, version, registrations))
+        discovery.plugins.append(Plugin(entry.name, entry.value, origin, version, registrations))
 
 
 def _registrations(plugin: object) -> tuple[Registration, ...]:
-    """What ``plugin`` registers; a manager of its own lets pluggy check its hooks and keeps nothing of a bad one."""
+    """Call the plugin's hooks and return what it registers.
+
+    Raises:
+        ValueError, pluggy.PluginValidationError: the plugin has another API version or a wrong hook or registration.
+    """
+    # Check the hooks. Each plugin has its own manager, so a broken plugin leaves nothing behind.
     _check_api(plugin)
     _check_hook_names(plugin)
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     manager.register(plugin)
     manager.check_pending()
+
+    # Call the hooks and collect the registrations.
     collected: dict[tuple[str, str], Registration] = {}
 
     def add(part: Registration) -> None:
@@ -178,7 +189,7 @@ def _registrations(plugin: object) -> tuple[Registration, ...]:
 
 
 def _check_api(plugin: object) -> None:
-    """A plugin that states another API is not loaded; one that states none is taken at its hooks' word."""
+    """Refuse a plugin that states another API version. One that states none is judged by its hooks only."""
     stated = getattr(plugin, STATED, API_VERSION)
     if stated == API_VERSION and type(stated) is int:
         return
@@ -189,7 +200,7 @@ def _check_api(plugin: object) -> None:
 
 
 def _check_hook_names(plugin: object) -> None:
-    """Functions that look like hooks and are none would be passed over in silence."""
+    """Refuse functions that look like hooks but are not: pluggy would ignore them silently."""
     for name, value in vars(plugin).items() if hasattr(plugin, "__dict__") else ():
         if not name.startswith(f"{GROUP}_") or not inspect.isroutine(value):
             continue
@@ -199,9 +210,9 @@ def _check_hook_names(plugin: object) -> None:
             raise ValueError(f"unknown hook {name}; {hint}")
         if not hasattr(value, f"{GROUP}_impl"):
             raise ValueError(f"hook {name} lacks the decorator @palsykit.hookimpl")
-        taken = tuple(inspect.signature(getattr(plugin, name)).parameters)
-        if taken != ("register",):
-            raise ValueError(f"hook {name} takes ({', '.join(taken)}), expected (register)")
+        parameters = tuple(inspect.signature(getattr(plugin, name)).parameters)
+        if parameters != ("register",):
+            raise ValueError(f"hook {name} takes ({', '.join(parameters)}), expected (register)")
 
 
 def _check_registration(interface: str, name: object, factory: object) -> None:
@@ -224,7 +235,8 @@ def _check_command(name: object, command: object, help: object) -> None:
         raise ValueError(f'the command {name!r} has the help {help!r}, expected help="one line that says what it does"')
 
 
-def _words(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
+    """An error's type and message without line breaks."""
     if isinstance(error, pluggy.PluginValidationError):
         # pluggy's message: "Plugin 'module'\nfor hook 'name'\nhookimpl definition: ...\nArgument(s) ... wrong"
         return " ".join(line.strip() for line in str(error).splitlines())
@@ -232,8 +244,9 @@ def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _complain_of_disabled(unknown: set[str], known: Sequence[str], found: Discovery) -> None:
+def _report_unknown_disabled(unknown: set[str], known: Sequence[str], discovery: Discovery) -> None:
+    """Record names in PALSYKIT_DISABLE that no plugin has: they are probably misspelt."""
     for name in sorted(unknown):
         close = get_close_matches(name, known, n=1)
         step = f"did you mean {close[0]}?" if close else f"the plugins are {', '.join(known) or 'none'}"
-        found.broken.append(BrokenPlugin(name, "-", DISABLE, f"{DISABLE} names no installed plugin", step))
+        discovery.broken.append(BrokenPlugin(name, "-", DISABLE, f"{DISABLE} names no installed plugin", step))

@@ -1,4 +1,4 @@
-"""Name -> factory, for every interface; what is not known is answered with what is."""
+"""The registry: name -> factory for every interface. An unknown name is answered with the nearest known ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ SINGULAR = {name: interface.noun for name, interface in INTERFACES.items()} | {C
 """An interface's name -> what one of its parts is called in a message."""
 
 CORE_COMMANDS = ("run", "check", "show", "generate", "evaluate", "plugins", "data", "convert")
-"""Commands of palsykit's own, which no plugin replaces; ``palsykit.cli.app`` has them."""
+"""palsykit's own commands, defined in ``palsykit.cli.app``. Plugins cannot replace them."""
 
 
 def one(interface: str) -> str:
-    """``a fusion``, ``an encoder``."""
+    """The word with its article: ``a fusion``, ``an encoder``."""
     return f"{'an' if SINGULAR[interface][0] in 'aeiou' else 'a'} {SINGULAR[interface]}"
 
 
@@ -37,7 +37,7 @@ class Entry:
     module: str = ""
 
     def load(self) -> Callable[..., Any]:
-        """The factory itself; its module is imported here and not before.
+        """Return the factory. Its module is imported only now.
 
         Raises:
             PalsykitError: the module cannot be imported, lacks the attribute, or the attribute cannot be called.
@@ -64,10 +64,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Registry:
-    """Every usable part.
+    """All usable parts.
 
-    Two plugins that give one interface the same name are both refused that name, so that what a recipe means never
-    depends on the order of installation; whatever else they register stays usable.
+    If two plugins register the same name for one interface, neither gets it: the meaning of a recipe must not depend on
+    the order of installation. Their other parts stay usable.
     """
 
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
@@ -80,8 +80,8 @@ class Registry:
         """The part ``name`` of ``interface``, or the command ``name``.
 
         Raises:
-            PalsykitError: no plugin, or more than one, registers it; the message gives the nearest names and
-                mentions plugins that are broken or disabled.
+            PalsykitError: no plugin registers it, or more than one does. The message gives the nearest names, and
+                the plugins that are broken or disabled.
         """
         entry = self.find(interface, name)
         if entry is None:
@@ -99,7 +99,7 @@ class Registry:
         return sorted(name for group, name in self.entries if group == interface)
 
     def advice(self, interface: str, name: str) -> str:
-        """Why ``name`` is not usable and what could be written instead."""
+        """Say why ``name`` is not usable, and what to write instead."""
         if (interface, name) in self.clashes:
             return _clash(self.clashes[interface, name])
         known = self.names(interface)
@@ -118,35 +118,38 @@ class Registry:
 
 
 def _clash(entries: Sequence[Entry]) -> str:
+    """The message for a name that several plugins register."""
     owners = " and ".join(f"{entry.plugin} ({entry.distribution} {entry.version})" for entry in entries)
     return f"plugins {owners} both register it; {cure(*(entry.plugin for entry in entries))}"
 
 
 def collect(found: Discovery) -> Registry:
-    """The registry of what was discovered."""
-    given: dict[tuple[str, str], list[Entry]] = {}
+    """Make the registry from the discovered plugins."""
+    # Group the registrations by interface and name.
+    candidates: dict[tuple[str, str], list[Entry]] = {}
     for plugin in found.plugins:
         for part in plugin.registrations:
             origin = (plugin.name, plugin.distribution, plugin.version)
             entry = Entry(part.interface, part.name, *origin, part.factory, part.help, plugin.module)
-            given.setdefault((part.interface, part.name), []).append(entry)
-    clashes = {key: tuple(entries) for key, entries in given.items() if len(entries) > 1}
+            candidates.setdefault((part.interface, part.name), []).append(entry)
+    clashes = {key: tuple(entries) for key, entries in candidates.items() if len(entries) > 1}
     broken = list(found.broken)
     for (interface, name), entries in clashes.items():
         plugins = ", ".join(entry.plugin for entry in entries)
         origins = ", ".join(entry.distribution for entry in entries)
         reason = f"{SINGULAR[interface]} {name!r} is registered by each of them, so none is used"
         broken.append(BrokenPlugin(plugins, "-", origins, reason, cure(*(entry.plugin for entry in entries))))
-    usable = {key: entries[0] for key, entries in given.items() if len(entries) == 1}
+    # Separate the commands from the parts; a plugin cannot replace one of palsykit's own.
+    usable = {key: entries[0] for key, entries in candidates.items() if len(entries) == 1}
     commands = {name: usable.pop((group, name)) for group, name in list(usable) if group == COMMANDS}
     for name in sorted(commands.keys() & set(CORE_COMMANDS)):
         entry = commands.pop(name)
-        reason = f"command {name!r} is palsykit's own, which runs; a plugin cannot replace it"
+        reason = f"command {name!r} is palsykit's own; a plugin cannot replace it"
         broken.append(BrokenPlugin(entry.plugin, "-", entry.distribution, reason, cure(entry.plugin)))
     return Registry(usable, clashes, tuple(broken), tuple(found.disabled), commands)
 
 
 @cache
 def registry() -> Registry:
-    """The one registry of this process; ``registry.cache_clear()`` makes the next call look again."""
+    """The registry of this process, made once. After ``registry.cache_clear()`` the next call discovers again."""
     return collect(discover())

@@ -1,11 +1,11 @@
-"""The contract of every interface, as checks that a plugin's author calls in one line.
+"""Checks for the contract of every interface. A plugin's author calls them in one line:
 
     from palsykit.testing import check
     check("fusion", AcmeFusion, width=24)
 
-builds the part as a recipe would, with stand-ins for whatever it needs of others, and raises AssertionError with every
-check that failed: what was expected, what was seen, how to mend it. ``palsykit plugins check NAME`` prints the same for
-anything installed. Results are for the keys given, at ``image_size`` px, on the CPU and, where there is one, a GPU.
+This builds the part as a recipe would, with stand-ins for the other parts that it needs. It raises AssertionError with
+all failed checks: what was expected, what was seen, how to fix it. ``palsykit plugins check NAME`` prints the same for
+installed parts. The checks use the given keys, ``image_size`` px, the CPU and, if there is one, a GPU.
 """
 
 from collections.abc import Callable
@@ -53,10 +53,10 @@ def is_built(subject: Subject) -> list[Check]:
 
 
 def interface_named(word: str) -> str:
-    """The registry group of ``fusion`` or ``fusions``.
+    """The registry's name of an interface: "fusions" for "fusion" or "fusions".
 
     Raises:
-        PalsykitError: there is no such interface; gives the nearest.
+        PalsykitError: there is no such interface; the message gives the nearest name.
     """
     known_groups = (*INTERFACES, COMMANDS)
     groups = {**{name: name for name in known_groups}, **{SINGULAR[name].split()[0]: name for name in known_groups}}
@@ -81,24 +81,24 @@ def examine(entry: Entry, keys: dict[str, Any] | None = None, image_size: int = 
 
 
 def _readable(entry: Entry) -> None:
-    """The factory's signature is as ``palsykit.hookspecs`` asks; ``keys_of`` says what is wrong with it."""
+    """The factory has the signature that ``palsykit.hookspecs`` requires; ``keys_of`` raises if not."""
     keys_of(entry)
 
 
 def check(interface: str, part: str | Callable[..., Any], *, image_size: int = IMAGE_SIZE, **keys: Any) -> list[Result]:
-    """Checks a part against the contract of its interface.
+    """Check a part against the contract of its interface.
 
     Args:
         interface: "fusion", "encoder", ..., or "command"; the plural serves as well.
         part: a factory, or the name of a registered part.
-        image_size: side in px of the pictures that it is checked with.
-        keys: the recipe's keys for it; small ones make the checks quick.
+        image_size: side in px of the test pictures.
+        keys: the recipe's keys for the part; small values make the checks fast.
 
     Returns:
-        Every result; some may be "not checked", with the reason.
+        All results; some may be "not checked", with the reason.
 
     Raises:
-        AssertionError: a check failed; the message gives each with what was expected, seen and how to mend it.
+        AssertionError: a check failed; the message gives what was expected, what was seen and how to fix it.
         PalsykitError: an unknown interface or part.
     """
     group = interface_named(interface)
@@ -106,10 +106,10 @@ def check(interface: str, part: str | Callable[..., Any], *, image_size: int = I
         entry = registry().get(group, part)
     else:
         entry = Entry(group, getattr(part, "__name__", "part"), "under test", "-", "-", part)
-    found = examine(entry, keys, image_size)
-    if any(result.state == "failed" for result in found):
-        raise AssertionError(report(f"{SINGULAR[group]} {entry.name!r}", found))
-    return found
+    results = examine(entry, keys, image_size)
+    if any(result.state == "failed" for result in results):
+        raise AssertionError(report(f"{SINGULAR[group]} {entry.name!r}", results))
+    return results
 
 
 __all__ = ["IMAGE_SIZE", "Result", "check", "examine", "interface_named", "report"]

@@ -1,4 +1,4 @@
-"""Contracts of fusions, encoders and denoisers: what conditions the model."""
+"""Contracts of encoders, fusions and denoisers: from the conditions to the model."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,11 +16,11 @@ from palsykit.testing.subject import ROWS, Subject
 
 TOKENS, WIDTH, POOLED = 16, 24, 12
 REFERENCE = {name: TokenSpec(TOKENS, WIDTH, POOLED if name == "identity" else None) for name in CONDITIONS}
-"""Conditions as the reference recipe has them: equal tokens, a pooled vector from identity alone."""
+"""Conditions as in the reference recipe: equal token counts and widths, a pooled vector from identity only."""
 
 
 def draw(name: str, *shape: int) -> Tensor:
-    """Standard normal numbers by name."""
+    """Standard normal numbers; the same name gives the same numbers."""
     return torch.randn(shape, generator=generator("input", name))
 
 
@@ -28,22 +28,25 @@ def draw(name: str, *shape: int) -> Tensor:
 
 
 def conditions_of(specs: Mapping[str, TokenSpec], inputs: Tensors) -> dict[str, Encoded]:
+    """A fusion's argument from the flat ``inputs`` of a harness."""
     return {name: Encoded(inputs[name], inputs.get(f"{name} pooled")) for name in specs}
 
 
 def fusion_inputs(specs: Mapping[str, TokenSpec]) -> Tensors:
+    """Random tokens [B, T, W] per condition, and pooled vectors [B, P] where the spec has one."""
     inputs = {name: draw(name, ROWS, spec.tokens, spec.width) for name, spec in specs.items()}
     pooled = {f"{n} pooled": draw(f"{n} pooled", ROWS, s.pooled) for n, s in specs.items() if s.pooled is not None}
     return inputs | pooled
 
 
 def outputs_of(conditioning: Conditioning) -> Tensors:
+    """A fusion's result as flat tensors by name."""
     pooled = {} if conditioning.pooled is None else {"pooled": conditioning.pooled}
     return {f"stream {name}": value for name, value in conditioning.tokens.items()} | pooled
 
 
 def fusion_checks(subject: Subject) -> list[Check]:
-    """Widths as promised, every condition read, and the contract of a module."""
+    """Output widths match the attributes, every condition is read, and the contract of a module holds."""
     harness = Harness(
         lambda seed: subject.build(REFERENCE, seed=seed),
         fusion_inputs(REFERENCE),
@@ -59,13 +62,13 @@ def fusion_checks(subject: Subject) -> list[Check]:
 
 
 def fusion_shapes(fusion: nn.Module, specs: Mapping[str, TokenSpec]) -> None:
-    """Streams [B, T, token_width], pooled [B, pooled_width] or None."""
+    """The fusion gives streams [B, T, token_width], and pooled [B, pooled_width] or None."""
     width, pooled = getattr(fusion, "token_width", None), getattr(fusion, "pooled_width", "absent")
     if not isinstance(width, int) or not (pooled is None or isinstance(pooled, int)):
         raise Unmet(
             "token_width (a number) and pooled_width (a number or None) after __init__",
             f"{width!r} and {pooled!r}",
-            "set self.token_width and self.pooled_width, which the denoiser is built for",
+            "set self.token_width and self.pooled_width; the denoiser is built for these widths",
         )
     result = fusion.eval()(conditions_of(specs, fusion_inputs(specs)))
     if not isinstance(result, Conditioning) or not result.tokens:
@@ -75,13 +78,13 @@ def fusion_shapes(fusion: nn.Module, specs: Mapping[str, TokenSpec]) -> None:
     }
     require_shapes(outputs_of(result), streams, "token_width says")
     if (result.pooled is None) != (pooled is None):
-        raise Unmet(f"pooled as pooled_width = {pooled} says", "the contrary", "let both be there, or both be None")
+        raise Unmet(f"pooled as pooled_width = {pooled} says", "the opposite", "set both, or leave both None")
     if isinstance(pooled, int):
         require_shapes(outputs_of(result), {"pooled": (ROWS, pooled)}, "pooled_width says")
 
 
 def other_conditions(subject: Subject) -> None:
-    """Uneven token counts and widths, and no pooled vector: it works, or refuses with a sentence when it is built."""
+    """With uneven token counts and widths, and without a pooled vector, it works or refuses when it is built."""
     uneven = {name: TokenSpec(9 + 7 * i, 8 * (i + 1), 6 if i == 0 else None) for i, name in enumerate(CONDITIONS)}
     plain = {name: TokenSpec(TOKENS, WIDTH) for name in CONDITIONS}
     for what, specs in (("uneven tokens and widths", uneven), ("no pooled vector", plain)):
@@ -102,17 +105,17 @@ def other_conditions(subject: Subject) -> None:
 
 
 def every_condition_counts(harness: Harness) -> None:
-    """A gradient from the outputs to every condition's tokens or pooled vector."""
+    """The outputs have a gradient with respect to every condition's tokens or pooled vector."""
     fusion = harness.build(0).eval()
     inputs = {name: value.clone().requires_grad_() for name, value in harness.inputs.items()}
     outputs = harness.call(fusion, inputs)
     torch.stack([(v * draw(n, *v.shape)).sum() for n, v in outputs.items()]).sum().backward()  # type: ignore[no-untyped-call]
-    felt = {name for name, value in inputs.items() if value.grad is not None and bool((value.grad != 0).any())}
-    if ignored := [name for name in CONDITIONS if not {name, f"{name} pooled"} & felt]:
+    reached = {name for name, value in inputs.items() if value.grad is not None and bool((value.grad != 0).any())}
+    if ignored := [name for name in CONDITIONS if not {name, f"{name} pooled"} & reached]:
         raise Unmet(
             "every condition to change the result",
             f"{', '.join(ignored)} without effect",
-            "read it, or refuse it in __init__: a condition that a recipe names and nobody reads misleads",
+            "read it, or refuse it in __init__: a condition in a recipe that has no effect misleads its reader",
         )
 
 
@@ -120,7 +123,7 @@ def every_condition_counts(harness: Harness) -> None:
 
 
 def encoder_checks(subject: Subject) -> list[Check]:
-    """Tokens as ``spec`` says from features that no weight touches, and the contract of a module."""
+    """Tokens match ``spec``, features depend on no trainable weight, and the contract of a module holds."""
     view = faces(ROWS, subject.image_size, "view")
     with torch.no_grad():
         features = subject.build(subject.image_size).eval().extract(view)
@@ -140,26 +143,26 @@ def encoder_checks(subject: Subject) -> list[Check]:
 
 
 def encoder_shapes(harness: Harness, size: int) -> None:
-    """Tokens [B, tokens, width], pooled [B, pooled] or none, maps [B, spatial, H, W] or none, as ``spec`` says."""
+    """Tokens [B, tokens, width], pooled [B, pooled] or None, maps [B, spatial, H, W] or None match ``spec``."""
     encoder = harness.build(0)
     spec = getattr(encoder, "spec", None)
     if not isinstance(spec, TokenSpec):
         raise Unmet("self.spec, a TokenSpec", repr(spec), "set it in __init__")
     expected: dict[str, tuple[int, ...]] = {"tokens": (ROWS, spec.tokens, spec.width)}
-    found = harness.run(encoder)
+    outputs = harness.run(encoder)
     if spec.pooled is not None:
         expected["pooled"] = (ROWS, spec.pooled)
-    elif "pooled" in found:
-        raise Unmet("no pooled vector, as spec.pooled = None says", "one", "give spec its width")
+    elif "pooled" in outputs:
+        raise Unmet("no pooled vector, as spec.pooled = None says", "one", "set spec.pooled to its width")
     if channels := getattr(spec, "spatial", 0):
         expected["spatial"] = (ROWS, channels, size, size)
-    elif "spatial" in found:
-        raise Unmet("no maps, as spec.spatial = 0 says", "some", "give spec their channels")
-    require_shapes(found, expected, "spec says")
+    elif "spatial" in outputs:
+        raise Unmet("no maps, as spec.spatial = 0 says", "some", "set spec.spatial to their channels")
+    require_shapes(outputs, expected, "spec says")
 
 
 def frozen_features(subject: Subject) -> None:
-    """extract: [B, ...] each, no trainable weight in it, rows independent, differentiable where it reads pixels."""
+    """extract() gives [B, ...] tensors, rows independent, without trainable weights, differentiable in the pixels."""
     encoder = subject.build(subject.image_size).eval()
     view, other = faces(ROWS, subject.image_size, "view"), faces(ROWS, subject.image_size, "other")
     features = encoder.extract(view)
@@ -168,34 +171,34 @@ def frozen_features(subject: Subject) -> None:
             raise Unmet(f"feature {name} [B, ...]", f"{list(value.shape)}", "keep rows first: they are cached by row")
         if value.requires_grad:
             raise Unmet(
-                "features that no trainable weight touches, for they are cached",
+                "features that depend on no trainable weight, because they are cached",
                 f"{name} requires a gradient",
-                "move what is trained from extract to forward",
+                "move the trainable layers from extract to forward",
             )
         alone = encoder.extract(view.rows(1, 2))[name][0]
         if modules.distance(alone, value[1]) > modules.ROWS_APART:
-            raise Unmet("features of a row alone as in its batch", f"{name} differs", "take no statistics over rows")
+            raise Unmet("the same features for a row alone", f"{name} differs", "use no statistics over rows")
     other.landmarks, other.labels = view.landmarks, view.labels
     changed = [n for n, v in encoder.extract(other).items() if modules.distance(v, features[n]) > modules.ROWS_APART]
     view.image.requires_grad_()
-    deaf = [name for name in changed if not encoder.extract(view)[name].requires_grad]
-    if deaf:
+    cut_off = [name for name in changed if not encoder.extract(view)[name].requires_grad]
+    if cut_off:
         raise Unmet(
             "features that are differentiable in view.image (a trainer may pass pictures that it has just made)",
-            f"{', '.join(deaf)} follows the pixels without a gradient",
+            f"{', '.join(cut_off)} follows the pixels without a gradient",
             "drop no_grad, detach and numpy from extract; core turns gradients off where it caches",
         )
 
 
 def owns_no_network(subject: Subject, harness: Harness) -> None:
-    """No weight of a shared network in the encoder's state."""
+    """The encoder's state contains no weights of a shared network."""
     owned = {id(p) for p in harness.build(0).parameters()}
     for name, network in subject.networks.items():
         if any(id(p) in owned for p in network.module.parameters()):
             raise Unmet(
                 f"the shared network {name} to stay outside the encoder's weights",
                 "its parameters are the encoder's",
-                "keep the handle as it was given (self.network = network), not network.module",
+                "store the handle itself (self.network = network), not network.module",
             )
 
 
@@ -205,7 +208,7 @@ STREAMS = {"identity": 4, "expression": 6}
 
 
 def denoiser_checks(subject: Subject) -> list[Check]:
-    """A picture from a picture, every input felt, and the contract of a module."""
+    """The prediction is a picture, every input has an effect, and the contract of a module holds."""
     size = subject.image_size
 
     def harness(pooled: int | None, streams: tuple[str, ...] = (), spatial: int = 0) -> Harness:
@@ -237,7 +240,7 @@ def denoiser_checks(subject: Subject) -> list[Check]:
 
 
 def maps_are_felt(harness: Harness) -> None:
-    """A denoiser that is built for maps [B, C, H, W] reads them; one that cannot refuses to be built."""
+    """A denoiser built for maps [B, C, H, W] reads them; one that cannot read maps refuses to be built."""
     try:
         harness.build(0)
     except PalsykitError:
@@ -246,7 +249,8 @@ def maps_are_felt(harness: Harness) -> None:
 
 
 def every_input_is_felt(harness: Harness, only: Sequence[str] | None = None) -> None:
-    """After a few steps (layers may begin at zero) the picture, the time, each stream and the pooled vector count."""
+    """The picture, the time, each stream and the pooled vector change the prediction."""
+    # A few steps first: layers may be zero initially.
     denoiser = harness.build(0).train()
     optimiser = torch.optim.Adam(denoiser.parameters(), lr=modules.RATE)
     for step in range(modules.STEPS):
@@ -255,6 +259,7 @@ def every_input_is_felt(harness: Harness, only: Sequence[str] | None = None) -> 
         loss = (prediction - draw(f"target {step}", *prediction.shape)).square().mean()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
+    # Change one input at a time.
     base = harness.run(denoiser)["prediction"]
     for name in harness.inputs if only is None else only:
         value = harness.inputs[name]
@@ -263,6 +268,6 @@ def every_input_is_felt(harness: Harness, only: Sequence[str] | None = None) -> 
             raise Unmet(
                 "the prediction to change with every input",
                 f"{name} without effect",
-                "let it into forward: tokens by attention, t and the pooled vector with the time embedding, maps as "
-                "channels beside x_t; what it cannot take it refuses in __init__",
+                "use it in forward: tokens by attention, t and the pooled vector with the time embedding, maps as "
+                "channels beside x_t; refuse in __init__ what the denoiser cannot use",
             )

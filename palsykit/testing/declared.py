@@ -25,13 +25,18 @@ def keys_are_used(subject: Subject) -> None:
         raise NotChecked("the factory reads its parameters through locals()")
     if unused := [name for name in keys if name not in read]:
         raise Unmet(
-            "every keyword-only parameter to be read, for it is a key that recipes can set",
+            "every keyword-only parameter to be read, because recipes can set it",
             f"{', '.join(unused)} never read in {function.name}",
-            "use it or delete it: a key without effect would be believed",
+            "use it or delete it: a key without effect misleads its reader",
         )
 
 
 def _body_of(factory: Callable[..., Any]) -> ast.FunctionDef:
+    """The syntax tree of the function, or of the class's __init__.
+
+    Raises:
+        NotChecked: there is no source to read.
+    """
     function = vars(factory).get("__init__") if inspect.isclass(factory) else factory
     if function is None:
         if inspect.isclass(factory) and not hasattr(factory, "__dataclass_fields__"):

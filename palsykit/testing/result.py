@@ -1,4 +1,4 @@
-"""What a check says: passed; failed, with what was expected, seen and how to mend it; or not checked, and why."""
+"""The result of a check: passed; failed, with what was expected and seen and how to fix it; or not checked, and why."""
 
 import traceback
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ State = Literal["passed", "failed", "not checked"]
 
 
 class Unmet(Exception):
-    """A contract that a part does not keep: what was expected, what was seen, how to mend it."""
+    """A part breaks its contract: what was expected, what was seen, how to fix it."""
 
     def __init__(self, expected: str, seen: str, mend: str):
         super().__init__(f"expected {expected}; seen {seen}; {mend}")
@@ -20,19 +20,19 @@ class Unmet(Exception):
 
 
 class NotChecked(Exception):
-    """A check that does not apply to this part, or cannot be made here; its words are the reason."""
+    """A check that does not apply to this part, or cannot run here; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One check's outcome.
+    """The outcome of one check.
 
     Attributes:
         check: its name.
         state: "passed", "failed" or "not checked".
-        expected: what the contract asks for; for a check that was not made, why not.
-        seen: what was found instead.
-        mend: what the part's author changes.
+        expected: what the contract requires; for "not checked", the reason.
+        seen: what was seen instead.
+        mend: how the part's author can fix it.
     """
 
     check: str
@@ -43,18 +43,18 @@ class Result:
 
     def __str__(self) -> str:
         if self.state == "failed":
-            said = {"expected": self.expected, "seen": self.seen, "mend": self.mend}
-            lines = [f"    {f'{name}:':<9} {' '.join(words.split())}" for name, words in said.items()]
+            details = {"expected": self.expected, "seen": self.seen, "mend": self.mend}
+            lines = [f"    {f'{name}:':<9} {' '.join(words.split())}" for name, words in details.items()]
             return "\n".join([self.check, *lines])
         return f"{self.check}: {self.expected}" if self.expected else self.check
 
 
 Check = tuple[str, Callable[[], None]]
-"""A name and what raises ``Unmet`` or ``NotChecked``."""
+"""A name, and a function that raises ``Unmet`` or ``NotChecked``."""
 
 
 def outcome(check: Check) -> Result:
-    """Makes one check; what it raises unforeseen is a failure of the part as well."""
+    """Run one check. Any other exception also counts as a failure of the part."""
     name, run = check
     try:
         run()
@@ -63,20 +63,21 @@ def outcome(check: Check) -> Result:
     except NotChecked as reason:
         return Result(name, "not checked", str(reason))
     except PalsykitError as error:
-        return Result(name, "failed", "a part that can be built", str(error), "mend what the message names")
+        return Result(name, "failed", "a part that can be built", str(error), "fix what the message names")
     except Exception as error:  # a part may raise anything
         return Result(
             name,
             "failed",
             "no error",
             f"{type(error).__name__}: {' '.join(str(error).split())[:300]} [{_place(error)}]",
-            "mend the line that raises; `python -m pytest` on a test that calls palsykit.testing.check shows it all",
+            "fix the line that raises; for the whole traceback run `python -m pytest` on a test that calls "
+            "palsykit.testing.check",
         )
     return Result(name, "passed")
 
 
 def _place(error: Exception) -> str:
-    """file:line of the innermost frame outside torch and ourselves."""
+    """file:line of the innermost frame outside torch and palsykit.testing."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if not any(folder in f.filename for folder in ("/torch/", "palsykit/testing/"))]
     frame = (own or frames)[-1]
@@ -84,7 +85,7 @@ def _place(error: Exception) -> str:
 
 
 def report(title: str, results: Sequence[Result]) -> str:
-    """The failed checks in full, the others in a line each, and their counts."""
+    """Failed checks in full, the others as one line each, then the counts."""
     lines = [title]
     for result in results:
         sign = {"passed": "ok  ", "failed": "FAIL", "not checked": "-   "}[result.state]

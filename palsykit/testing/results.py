@@ -1,4 +1,4 @@
-"""Contracts of metrics, synthesisers, posers, detectors and data sets: what is seen of people and of pictures."""
+"""Contracts of metrics, synthesisers, posers, detectors and data sets."""
 
 import tempfile
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from palsykit.testing.stand_ins import face_batch, faces, landmarks
 from palsykit.testing.subject import ROWS, Subject
 
 SHOWN = 8
-"""Records of a data set whose pictures are looked at."""
+"""How many records of a data set are checked with their pictures."""
 
 
 def metric_checks(subject: Subject) -> list[Check]:
@@ -123,92 +123,94 @@ def batches_do_not_count(subject: Subject, batch: FaceBatch, images: Images) -> 
 
 
 def synthesiser_checks(subject: Subject) -> list[Check]:
-    """Pictures that depend on row and seed alone; where it can be trained, the contract of a module as well."""
-    made = subject.build(subject.image_size)
-    found: list[Check] = [("pictures in [-1, 1], by row and seed", lambda: pictures_by_row(subject))]
-    if not isinstance(made, nn.Module) or not any(p.requires_grad for p in made.parameters()):
-        return found
-    found += [("what it is asked is as its spec says", lambda: as_its_spec_says(subject))]
-    return [*found, *modules.checks(trained_harness(subject))]
+    """Pictures depend on row and seed only; for a trainable one also the contract of a module."""
+    synthesiser = subject.build(subject.image_size)
+    checks: list[Check] = [("pictures in [-1, 1], by row and seed", lambda: pictures_by_row(subject))]
+    if not isinstance(synthesiser, nn.Module) or not any(p.requires_grad for p in synthesiser.parameters()):
+        return checks
+    checks += [("its conditioning is as its spec says", lambda: as_its_spec_says(subject))]
+    return [*checks, *modules.checks(trained_harness(subject))]
 
 
 def trained_harness(subject: Subject) -> Harness:
-    """encode and forward, as a trainer calls them."""
+    """Calls encode and forward as a trainer does."""
     batch = face_batch(ROWS, subject.image_size)
 
     def call(module: nn.Module, inputs: Tensors) -> Tensors:
-        if inputs["identity"].device.type != "meta":  # where the stand-in networks would lose their weights
+        if inputs["identity"].device.type != "meta":  # on meta the shared stand-ins would lose their weights
             for network in subject.networks.made.values():
                 network.module.to(inputs["identity"].device)
         pair = FaceBatch(FaceView.of_images(inputs["identity"]), FaceView.of_images(inputs["driver"]))
-        asked: Conditioning = module.encode(pair)  # type: ignore[operator]
-        return {"picture": module(inputs["identity"], asked)}
+        conditioning: Conditioning = module.encode(pair)  # type: ignore[operator]
+        return {"picture": module(inputs["identity"], conditioning)}
 
     inputs = {"identity": batch.identity.image, "driver": batch.driver.image}
     return Harness(lambda seed: subject.build(subject.image_size, seed=seed), inputs, call)
 
 
 def as_its_spec_says(subject: Subject) -> None:
-    """spec, a ConditioningSpec; pooled [B, pooled_width] and maps [B, spatial, H, W], or neither."""
+    """spec is a ConditioningSpec, and encode gives pooled [B, pooled_width] and maps [B, spatial, H, W] to match."""
     model = subject.build(subject.image_size)
     spec = getattr(model, "spec", None)
     if not isinstance(spec, ConditioningSpec) or not hasattr(model, "encode"):
         raise Unmet(
-            "spec, a ConditioningSpec, and encode(batch) -> Conditioning, for it has trainable weights",
+            "spec, a ConditioningSpec, and encode(batch) -> Conditioning, because it has trainable weights",
             f"{type(spec).__name__}",
-            "give it what palsykit.interfaces.TrainedSynthesiser asks, or freeze it: requires_grad_(False)",
+            "add what palsykit.interfaces.TrainedSynthesiser requires, or freeze it: requires_grad_(False)",
         )
     with torch.no_grad():
-        asked: Conditioning = model.encode(face_batch(ROWS, subject.image_size))
+        conditioning: Conditioning = model.encode(face_batch(ROWS, subject.image_size))
     size = subject.image_size
     expected = {
         "pooled": None if spec.pooled_width is None else (ROWS, spec.pooled_width),
         "spatial": (ROWS, spec.spatial, size, size) if spec.spatial else None,
     }
     for name, shape in expected.items():
-        value: Tensor | None = getattr(asked, name)
-        found = None if value is None else tuple(value.shape)
-        if found != shape:
-            raise Unmet(f"{name} of shape {shape}, as spec says", f"{found}", "let spec and encode agree")
+        value: Tensor | None = getattr(conditioning, name)
+        seen = None if value is None else tuple(value.shape)
+        if seen != shape:
+            raise Unmet(f"{name} of shape {shape}, as spec says", f"{seen}", "let spec and encode agree")
 
 
 def pictures_by_row(subject: Subject) -> None:
-    """[B, 3, H, W]; the same for the same seeds; a row alone as in its batch."""
+    """Pictures are [B, 3, H, W], the same for the same seeds, and a row alone gives the same as in its batch."""
     batch, seeds = face_batch(ROWS, subject.image_size), list(range(ROWS))
     synthesiser = subject.build(subject.image_size)
-    found, again = synthesiser.generate(batch, seeds), synthesiser.generate(batch, seeds)
-    if found.shape != batch.identity.image.shape or not bool((found.abs() <= 1 + SAME).all()):
-        raise Unmet("pictures [B, 3, H, W] in [-1, 1]", f"{list(found.shape)}", "clamp, and keep the batch's size")
+    first, again = synthesiser.generate(batch, seeds), synthesiser.generate(batch, seeds)
+    if first.shape != batch.identity.image.shape or not bool((first.abs() <= 1 + SAME).all()):
+        raise Unmet("pictures [B, 3, H, W] in [-1, 1]", f"{list(first.shape)}", "clamp, and keep the batch's size")
     alone = synthesiser.generate(batch.rows(1, 2), seeds[1:2])
-    if not torch.equal(found, again) or distance(alone[0], found[1]) > ROWS_APART:
+    if not torch.equal(first, again) or distance(alone[0], first[1]) > ROWS_APART:
         raise Unmet(
-            "row i to depend on row i of the batch and on seeds[i] alone",
+            "row i to depend on row i of the batch and on seeds[i] only",
             "it changes from call to call, or with its neighbours",
             "draw row by row from palsykit.seeds.generator(seeds[i])",
         )
 
 
 def poser_checks(subject: Subject) -> list[Check]:
-    """A picture and its landmarks, or ValueError."""
+    """The poser gives a picture and its landmarks, or raises ValueError."""
     subject.build()
     return [("poses a photograph", lambda: poses(subject))]
 
 
 def poses(subject: Subject) -> None:
-    """[H, H, 3] uint8 and [68, 2]; the same twice; a severity without a side is refused."""
+    """pose() gives [H, H, 3] uint8 and [68, 2] px, the same every time, and refuses a severity without a side."""
     size = max(subject.image_size, 64)
     photograph = to_pictures(faces(1, size, "photograph").image)[0]
     points = landmarks(size, 0.0, 0)
     poser = subject.build()
-    asked = FaceLabels("s", "smile_full", Side.LEFT, 4.0)
-    picture, moved = poser.pose(photograph, points, asked)
+    request = FaceLabels("s", "smile_full", Side.LEFT, 4.0)
+    picture, moved = poser.pose(photograph, points, request)
     if picture.shape != photograph.shape or picture.dtype != np.uint8 or moved.shape != (68, 2):
         raise Unmet(
-            "a picture like the photograph and landmarks [68, 2]", f"{picture.shape}, {moved.shape}", "keep both"
+            "a uint8 picture of the photograph's shape and landmarks [68, 2]",
+            f"{picture.dtype} {picture.shape}, {moved.shape}",
+            "keep both shapes",
         )
-    again, _ = poser.pose(photograph, points, asked)
+    again, _ = poser.pose(photograph, points, request)
     if not np.array_equal(picture, again):
-        raise Unmet("the same picture for the same request", "another", "draw nothing, or by a fixed seed")
+        raise Unmet("the same picture for the same request", "another", "draw nothing, or use a fixed seed")
     try:
         poser.pose(photograph, points, FaceLabels("s", "smile_full", Side.NONE, 5.0))
     except ValueError:
@@ -217,30 +219,33 @@ def poses(subject: Subject) -> None:
 
 
 def detector_checks(subject: Subject) -> list[Check]:
-    """Detections of a photograph, and a version for caches."""
+    """The detector gives detections of a photograph, and a version for caches."""
     subject.build()
     return [("detects", lambda: detects(subject))]
 
 
 def detects(subject: Subject) -> None:
-    """A version, and a sequence of Detection, empty where there is no face."""
+    """version is a text, and detect() gives a sequence of Detection, empty if there is no face."""
     detector = subject.build()
     if not isinstance(getattr(detector, "version", None), str) or not detector.version:
-        raise Unmet("version, a text that names model files by hash", "none", "set it: names of caches hold it")
-    found = detector.detect(np.full((96, 96, 3), 127, np.uint8))
-    if not all(isinstance(face, Detection) and face.five.shape == (5, 2) for face in found):
+        raise Unmet("version, a text with the hashes of model files", "none", "set it; caches are named after it")
+    detections = detector.detect(np.full((96, 96, 3), 127, np.uint8))
+    if not all(isinstance(face, Detection) and face.five.shape == (5, 2) for face in detections):
         raise Unmet(
-            "Detection records with five points [5, 2]", repr(found)[:80], "return palsykit.faces.interfaces.Detection"
+            "Detection records with five points [5, 2]",
+            repr(detections)[:80],
+            "return palsykit.faces.interfaces.Detection",
         )
 
 
 def dataset_checks(subject: Subject) -> list[Check]:
-    """Records that can be split, paired and shown."""
-    kept = tempfile.TemporaryDirectory(prefix="palsykit-check-")
-    dataset = subject.build(subject.image_size, Path(kept.name))
+    """Records can be split and paired, pictures have the right form, and both are the same in every run."""
+    cache = tempfile.TemporaryDirectory(prefix="palsykit-check-")
+    dataset = subject.build(subject.image_size, Path(cache.name))
 
     def again() -> Any:
-        return subject.build(subject.image_size, Path(kept.name) / "again")  # which keeps the folder until then
+        # The reference to ``cache`` keeps the folder until the last check has run.
+        return subject.build(subject.image_size, Path(cache.name) / "again")
 
     return [
         ("records can be trained on", lambda: usable(dataset)),
@@ -250,18 +255,18 @@ def dataset_checks(subject: Subject) -> list[Check]:
 
 
 def usable(dataset: Any) -> None:
-    """Unique keys, subjects, whole splits, an attribution; as ``palsykit data check`` asks."""
+    """Keys are unique, and subjects, splits and attribution are as ``palsykit data check`` requires."""
     keys = [record.key for record in dataset.records]
     if len(set(keys)) < len(keys):
-        raise Unmet("a key of its own for every record", "two with one key", "name the file in the key")
+        raise Unmet("a different key for every record", "two with one key", "name the file in the key")
     if faults := examine(dataset, 0).faults:
-        raise Unmet("records that a recipe can train on", "; ".join(faults), "mend the records' labels and splits")
-    if not isinstance(dataset.attribution, str) or not all(isinstance(found, Rejected) for found in dataset.rejected):
+        raise Unmet("records that a recipe can train on", "; ".join(faults), "correct the records' labels and splits")
+    if not isinstance(dataset.attribution, str) or not all(isinstance(item, Rejected) for item in dataset.rejected):
         raise Unmet("attribution (text) and rejected (Rejected records)", repr(dataset.attribution)[:60], "set both")
 
 
 def pictures(dataset: Any, size: int) -> None:
-    """[size, size, 3] uint8; landmarks [68, 2] float32 in px of it, with where they come from."""
+    """Pictures are [size, size, 3] uint8; landmarks are [68, 2] float32 in px of the picture, with their source."""
     if dataset.image_size != size:
         raise Unmet(f"image_size {size}, as asked", str(dataset.image_size), "keep the factory's image_size")
     for record in dataset.records[:SHOWN]:
@@ -277,19 +282,17 @@ def pictures(dataset: Any, size: int) -> None:
             raise Unmet(
                 'landmarks float32 [68, 2] and landmarks_source "given" or "predicted"',
                 f"{points.dtype} {list(points.shape)}, {source!r}",
-                "convert them, and say where they come from",
+                "convert them, and set landmarks_source",
             )
         if np.nanmax(np.abs(points - size / 2)) > size:
-            raise Unmet(
-                f"landmarks in px of the {size} px picture", f"up to {np.nanmax(points):.0f}", "scale them along"
-            )
+            raise Unmet(f"landmarks in px of the {size} px picture", f"up to {np.nanmax(points):.0f}", "scale them too")
 
 
 def same_again(dataset: Any, again: Callable[[], Any]) -> None:
-    """Built once more with an empty cache: the same keys, labels and pictures."""
+    """Built again with an empty cache, it gives the same keys, labels and pictures."""
     other = again()
     if [r.key for r in other.records] != [r.key for r in dataset.records]:
-        raise Unmet("the same keys in the same order", "others", "sort what the file system lists")
+        raise Unmet("the same keys in the same order", "others", "sort the file system's listing")
     for mine, theirs in zip(dataset.records[:SHOWN], other.records[:SHOWN], strict=True):
         if mine.labels != theirs.labels or not np.array_equal(dataset.image(mine), other.image(theirs)):
-            raise Unmet("the same picture and labels for a key", f"others for {mine.key}", "draw by a fixed seed")
+            raise Unmet("the same picture and labels for a key", f"others for {mine.key}", "draw with a fixed seed")

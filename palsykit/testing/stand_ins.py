@@ -1,4 +1,4 @@
-"""Small parts that stand in for a recipe's others while one is checked: faces, networks and a model, all by seed."""
+"""Small stand-ins for a recipe's other parts while one part is checked: faces, networks and a model, all seeded."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -27,11 +27,11 @@ from palsykit.seeds import derive, generator
 
 WIDTH, EMBEDDING, SIDE = 24, 16, 4
 CONDITIONS = ("identity", "expression", "landmark")
-"""Names of the reference recipe's conditions, which a stand-in model has as well."""
+"""The conditions of the reference recipe, and of the stand-in model."""
 
 
 class StandInNetwork(nn.Module):
-    """One strided convolution that gives all that a network may give: map, embedding, points and logits."""
+    """One strided convolution with all outputs that a network can have: map, embedding, points and logits."""
 
     def __init__(self, name: str, image_size: int):
         super().__init__()
@@ -46,14 +46,14 @@ class StandInNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> NetworkOutput:
         """image [B, 3, H, W] -> map [B, 24, 4, 4], embedding [B, 16], points [B, 68, 2] px, logits [B, K]."""
-        seen = torch.tanh(self.look(image))
-        embedding = self.head(seen.flatten(1))
+        features = torch.tanh(self.look(image))
+        embedding = self.head(features.flatten(1))
         points = self.image_size * torch.sigmoid(self.points(embedding)).view(-1, 68, 2)
-        return NetworkOutput(seen, embedding, points, {name: head(embedding) for name, head in self.heads.items()})
+        return NetworkOutput(features, embedding, points, {name: head(embedding) for name, head in self.heads.items()})
 
 
 class Networks(Mapping[str, SharedNetwork]):
-    """A frozen stand-in for whatever name a part's keys give."""
+    """Shared networks by name: any name gives a frozen stand-in."""
 
     def __init__(self, image_size: int):
         self.image_size, self.made = image_size, dict[str, SharedNetwork]()
@@ -74,11 +74,11 @@ class Networks(Mapping[str, SharedNetwork]):
         return len(self.made)
 
     def __bool__(self) -> bool:
-        return True  # names are made as they are asked for
+        return True  # also while empty: networks are made on first use
 
 
 def landmarks(image_size: int, jitter: float, seed: int) -> NDArray[np.float32]:
-    """[68, 2] px: a schematic iBUG 68 face in the face frame, every point moved by ``jitter`` image sides."""
+    """A schematic iBUG 68 face in the face frame, [68, 2] px. ``jitter``: standard deviation in image sides."""
 
     def arc(x: float, y: float, rx: float, ry: float, start: float, stop: float, count: int) -> NDArray[np.float64]:
         angle = np.pi * np.linspace(start, stop, count)
@@ -94,14 +94,14 @@ def landmarks(image_size: int, jitter: float, seed: int) -> NDArray[np.float32]:
 
 
 def labels(row: int) -> FaceLabels:
-    """What is known of row ``row``: four subjects, every expression, healthy and palsied sides in turn."""
+    """Labels of row ``row``: four subjects, all expressions, healthy and palsied sides in turn."""
     side = (Side.NONE, Side.LEFT, Side.RIGHT)[row % 3]
     severity = 1.0 if side is Side.NONE else 2.0 + row % 5
     return FaceLabels(f"s{row % 4}", list(EXPRESSIONS)[row % len(EXPRESSIONS)], side, severity)
 
 
 def faces(rows: int, image_size: int, name: str = "") -> FaceView:
-    """Smooth random pictures with landmarks and labels; the same ``name`` gives the same rows."""
+    """Smooth random pictures [rows, 3, H, W] with landmarks and labels; the same ``name`` gives the same rows."""
     coarse = torch.rand(rows, 3, 6, 6, generator=generator("faces", name)) * 2 - 1
     image = F.interpolate(coarse, size=(image_size, image_size), mode="bilinear", align_corners=False)
     points = np.stack([landmarks(image_size, 0.01, derive(name, row) % 2**32) for row in range(rows)])
@@ -109,7 +109,7 @@ def faces(rows: int, image_size: int, name: str = "") -> FaceView:
 
 
 def face_batch(rows: int, image_size: int) -> FaceBatch:
-    """Identity, driver and target as in training: the driver's picture is the truth."""
+    """Identity, driver and target as in training: the target is the driver's picture."""
     own = faces(rows, image_size, "driver")
     return FaceBatch(faces(rows, image_size, "identity"), own, own)
 
@@ -122,7 +122,7 @@ def training_data(rows: int, image_size: int) -> TrainingData:
 
 
 class StandInEncoder(nn.Module):
-    """A shared network's map as tokens, its embedding as pooled vector."""
+    """Tokens from a shared network's map; its embedding is the pooled vector."""
 
     def __init__(self, network: SharedNetwork):
         super().__init__()
@@ -141,7 +141,7 @@ class StandInEncoder(nn.Module):
 
 
 class StandInFusion(nn.Module):
-    """Every condition's tokens in one stream; the pooled vectors added."""
+    """Concatenates all conditions' tokens into one stream; adds the pooled vectors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -156,7 +156,7 @@ class StandInFusion(nn.Module):
 
 
 class StandInDenoiser(nn.Module):
-    """Two convolutions; tokens, pooled vector and time shift what is between them."""
+    """Two convolutions; tokens, pooled vector and time shift the features between them."""
 
     def __init__(self, conditioning: ConditioningSpec):
         super().__init__()
@@ -174,7 +174,7 @@ class StandInDenoiser(nn.Module):
 
 
 class StandInSynthesiser(nn.Module):
-    """A synthesiser that can be trained: two convolutions; what the driver's network sees shifts what is between."""
+    """A trainable synthesiser: two convolutions; the driver's embedding shifts the features between them."""
 
     def __init__(self, network: SharedNetwork):
         super().__init__()
@@ -185,7 +185,7 @@ class StandInSynthesiser(nn.Module):
         self.network, self.spec = network, ConditioningSpec(0, WIDTH, spatial=1)
 
     def encode(self, batch: FaceBatch) -> Conditioning:
-        """Pooled [B, 24] of the driver's embedding; its grey picture as a map [B, 1, H, W]."""
+        """The driver's embedding as pooled vector [B, 24], its grey picture as a map [B, 1, H, W]."""
         embedding = self.network(batch.driver.image).embedding
         assert embedding is not None
         return Conditioning({}, self.say(embedding), batch.driver.image.mean(1, keepdim=True))
@@ -200,10 +200,10 @@ class StandInSynthesiser(nn.Module):
         return torch.tanh(self.outer(torch.tanh(inner)))
 
     def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
-        """The same without gradients; the seeds change nothing."""
+        """Pictures [B, 3, H, W] without gradients; the seeds change nothing."""
         with torch.inference_mode():
-            made: Tensor = self(batch.identity.image, self.encode(batch))
-            return made
+            pictures: Tensor = self(batch.identity.image, self.encode(batch))
+            return pictures
 
 
 def model(networks: Networks, drop: float = 0.2) -> ConditionalDiffusion:

@@ -1,4 +1,4 @@
-"""The part under test: its factory, its keys, and how it is built, exactly as a recipe would build it."""
+"""The part under test: its factory and keys. It is built exactly as a recipe would build it."""
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -20,12 +20,12 @@ IMAGE_SIZE, ROWS = 32, 4
 
 @dataclass(frozen=True)
 class Subject:
-    """One part.
+    """One part under test.
 
     Attributes:
-        entry: what is registered, or would be.
-        keys: the recipe's keys for it; the others take their defaults.
-        image_size: side in px of the pictures that it is checked with.
+        entry: the part's entry in the registry, or what it would be.
+        keys: the recipe's keys for the part; the others have their defaults.
+        image_size: side in px of the test pictures.
     """
 
     entry: Entry
@@ -38,23 +38,23 @@ class Subject:
 
     @cached_property
     def networks(self) -> Networks:
-        """The stand-ins that keys annotated ``Network`` receive."""
+        """The stand-ins for keys that are annotated ``Network``."""
         return Networks(self.image_size)
 
     def build(self, *positional: Any, seed: int = 0, device: str | None = None) -> Any:
-        """A fresh part whose initial weights are drawn by ``seed``.
+        """Build a new part; ``seed`` gives its initial weights.
 
         Raises:
-            PalsykitError: the factory refuses.
-            NotChecked: a key has no default and was not given.
+            PalsykitError: the factory refuses its arguments.
+            NotChecked: a key has no default and is not given.
         """
         block = PartBlock(use=self.entry.name, parameters=dict(self.keys))
         lacking = [
             name for name, key in keys_of(self.entry).items() if key.default is Missing and name not in self.keys
         ]
         if lacking:
-            given = " ".join(f"--set {name}=..." for name in lacking)
-            raise NotChecked(f"the keys {', '.join(lacking)} have no default; give them: {given}")
+            options = " ".join(f"--set {name}=..." for name in lacking)
+            raise NotChecked(f"the keys {', '.join(lacking)} have no default; give them: {options}")
         with torch.random.fork_rng(), torch.device(device) if device else nullcontext():
             torch.manual_seed(seed)
             return build_entry(self.entry, block, *positional, networks=self.networks)

@@ -1,4 +1,4 @@
-"""Contracts of trainers and networks: what is minimised, and what conditions, losses and metrics see with."""
+"""Contracts of trainers and networks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ Built = tuple[nn.Module, Any, Groups]
 
 
 def trainer_checks(subject: Subject) -> list[Check]:
-    """Groups, losses and steps, on a diffusion model, a network or a synthesiser, whichever it trains."""
+    """Groups, losses and steps, on the kind of model that it trains: a diffusion model, a network or a synthesiser."""
     make = _maker(subject)
     batch = face_batch(2 * ROWS, subject.image_size)
     return [
@@ -43,7 +43,11 @@ def trainer_checks(subject: Subject) -> list[Check]:
 
 
 def _maker(subject: Subject) -> Callable[[int], Built]:
-    """Builds model and trainer by seed; the model is the first kind of three that the trainer's losses take."""
+    """A function that builds model and trainer from a seed. The model is the first of the three kinds that works.
+
+    Raises:
+        Unmet: the trainer's losses work with none of them.
+    """
     data = training_data(2 * ROWS, subject.image_size)
     batch = face_batch(2 * ROWS, subject.image_size)
 
@@ -54,24 +58,24 @@ def _maker(subject: Subject) -> Callable[[int], Built]:
 
     def build(seed: int, kind: str) -> Built:
         trainer = subject.build(data, seed=seed)
-        trained = stand_in(kind)
+        module = stand_in(kind)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return trained, trainer, checked_groups(trained, trainer)
+            return module, trainer, checked_groups(module, trainer)
 
     failures = []
     for kind in MODELS:
         try:
-            trained, trainer, groups = build(0, kind)
-            trainer.losses(trained, batch, generator("probe"), next(iter(groups)))
+            module, trainer, groups = build(0, kind)
+            trainer.losses(module, batch, generator("probe"), next(iter(groups)))
         except PalsykitError:
             raise
-        except Exception as error:  # a trainer for the one may do anything with the other
+        except Exception as error:  # a trainer may raise anything for a kind of model that it is not made for
             failures.append(f"on a {MODELS[kind]}: {type(error).__name__}: {error}")
         else:
             return lambda seed, kind=kind: build(seed, kind)  # type: ignore[misc]
     raise Unmet(
-        "losses for a ConditionalDiffusion, for a network that is fitted or for a synthesiser that is trained",
+        "losses for a ConditionalDiffusion, for a network to fit, or for a trainable synthesiser",
         "; ".join(failures),
         "call model.encode, model.fuse and model.predict; or model(image), as palsykit.interfaces.Trainer says; or "
         "model.encode and model(image, conditioning), as TrainedSynthesiser does",
@@ -79,19 +83,19 @@ def _maker(subject: Subject) -> Callable[[int], Built]:
 
 
 def _groups(make: Callable[[int], Built]) -> None:
-    """checked_groups raises with its own words."""
+    """The trainer's groups are valid: checked_groups raises if not."""
     make(0)
 
 
 def _losses(built: Built, batch: FaceBatch, seed: str, phase: str) -> dict[str, Tensor]:
-    trained, trainer, _ = built
-    trained.train()
-    terms: dict[str, Tensor] = trainer.losses(trained, batch, generator(seed), phase)
+    module, trainer, _ = built
+    module.train()
+    terms: dict[str, Tensor] = trainer.losses(module, batch, generator(seed), phase)
     return terms
 
 
 def terms_are_scalars(make: Callable[[int], Built], batch: FaceBatch) -> None:
-    """{term: scalar}, finite, some of them with a gradient, in every phase."""
+    """In every phase losses gives {term: scalar}: finite, and at least one with a gradient."""
     built = make(0)
     for phase in built[2]:
         terms = _losses(built, batch, "a", phase)
@@ -100,12 +104,12 @@ def terms_are_scalars(make: Callable[[int], Built], batch: FaceBatch) -> None:
             raise Unmet(
                 f"finite scalar terms with a gradient in phase {phase!r}",
                 f"{bad or list(terms) or 'no terms'}",
-                "reduce each term to a scalar, and detach none of them all",
+                "reduce each term to a scalar, and do not detach all of them",
             )
 
 
 def unknowns(make: Callable[[int], Built], batch: FaceBatch) -> None:
-    """Rows of which only the picture and the subject are known."""
+    """The terms are finite if only the picture and the subject of some rows are known."""
     built = make(0)
     own = faces(len(batch), batch.identity.image.shape[-1], "driver")
     own.landmarks[::2] = torch.nan
@@ -116,32 +120,33 @@ def unknowns(make: Callable[[int], Built], batch: FaceBatch) -> None:
         for name, term in _losses(built, FaceBatch(batch.identity, own, own), "a", phase).items():
             if not torch.isfinite(term):
                 raise Unmet(
-                    "finite terms where landmarks are NaN and labels None, as in most data",
+                    "finite terms if landmarks are NaN and labels None, as in most data",
                     f"{name} is {float(term.detach())}",
-                    "choose the known rows before computing; NaN times 0 is still NaN",
+                    "select the known rows before computing; NaN times 0 is still NaN",
                 )
 
 
 def seeded(make: Callable[[int], Built], batch: FaceBatch) -> None:
     """The same generator gives the same terms, whatever torch's global state is."""
     for phase in make(0)[2]:
-        found = []
-        for world in (1, 2):
+        results = []
+        for global_seed in (1, 2):
             built = make(0)
             with torch.random.fork_rng():
-                torch.manual_seed(world)
-                found.append(_losses(built, batch, "a", phase))
-        for name, term in found[0].items():
-            if not torch.equal(term, found[1][name]):
+                torch.manual_seed(global_seed)
+                results.append(_losses(built, batch, "a", phase))
+        for name, term in results[0].items():
+            if not torch.equal(term, results[1][name]):
                 raise Unmet(
                     "all randomness from the generator that losses receives",
                     f"{name} follows torch's global seed",
-                    "give generator=generator to every draw, on the CPU, and move the result",
+                    "pass generator=generator to every draw, on the CPU, then move the result",
                 )
 
 
 def trained(make: Callable[[int], Built], batch: FaceBatch) -> None:
-    """A few steps, a phase at a time: each parameter moves in its own phase."""
+    """In a few steps, phase by phase, every parameter moves in its own phase."""
+    # Train for a few steps.
     built = make(0)
     groups = built[2]
     named = {name: p for group in groups.values() for name, p in group.items()}
@@ -153,21 +158,21 @@ def trained(make: Callable[[int], Built], batch: FaceBatch) -> None:
             terms = _losses(built, batch, f"step {step}", phase)
             torch.stack([term.float() for term in terms.values()]).sum().backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-    # a stand-in network gives more than any one trainer fits
+    # Compare. A stand-in network has more outputs than any one trainer fits, so there one moved parameter is enough.
     own = [name for name in named if name.startswith("trainer.") or not isinstance(built[0], StandInNetwork)]
     moved = {name for name, p in named.items() if not torch.equal(p.detach(), start[name])}
-    if still := [name for name in own if name not in moved]:
+    if unchanged := [name for name in own if name not in moved]:
         raise Unmet(
             f"every parameter to move within {modules.STEPS} steps of its phase",
-            f"{', '.join(still[:5])} did not ({len(still)} of {len(own)})",
-            "let its term enter losses in the phase whose group holds it",
+            f"{', '.join(unchanged[:5])} did not ({len(unchanged)} of {len(own)})",
+            "use it in a loss term of the phase whose group contains it",
         )
     if not moved:
-        raise Unmet("a fitted network that moves", "no parameter did", "let the network's output enter the losses")
+        raise Unmet("a fitted network that moves", "no parameter did", "use the network's output in the losses")
 
 
 def trainer_round_trip(make: Callable[[int], Built], batch: FaceBatch) -> None:
-    """A trainer that owns modules goes on from its saved weights."""
+    """A trainer that owns modules resumes from its saved weights."""
     model_, trainer, groups = make(0)
     if not isinstance(trainer, nn.Module) or not trainer.state_dict():
         return
@@ -186,7 +191,7 @@ def trainer_round_trip(make: Callable[[int], Built], batch: FaceBatch) -> None:
 
 
 def network_checks(subject: Subject) -> list[Check]:
-    """What it says of its map and embedding, and the contract of a module."""
+    """Map and embedding have the promised shapes, and the contract of a module holds."""
 
     def call(network: nn.Module, inputs: Tensors) -> Tensors:
         output: NetworkOutput = network(inputs["image"])
@@ -204,26 +209,26 @@ def network_checks(subject: Subject) -> list[Check]:
 
 
 def network_shapes(harness: Harness) -> None:
-    """map [B, *map_shape], embedding [B, embedding_width] or None, points [B, 68, 2] or None."""
+    """It gives map [B, *map_shape], embedding [B, embedding_width] or None, points [B, 68, 2] or None."""
     network: Any = harness.build(0)
     if not hasattr(network, "map_shape") or not hasattr(network, "embedding_width"):
         raise Unmet("the attributes map_shape and embedding_width", "not both", "set both in __init__")
-    found = harness.run(network)
+    outputs = harness.run(network)
     expected: dict[str, tuple[int, ...]] = {"map": (ROWS, *network.map_shape)}
     if network.embedding_width is not None:
         expected["embedding"] = (ROWS, network.embedding_width)
-    elif "embedding" in found:
-        raise Unmet("no embedding, as embedding_width = None says", "one", "give embedding_width its width")
-    if "points" in found:
+    elif "embedding" in outputs:
+        raise Unmet("no embedding, as embedding_width = None says", "one", "set embedding_width to its width")
+    if "points" in outputs:
         expected["points"] = (ROWS, 68, 2)
-    require_shapes(found, expected, "map_shape and embedding_width say")
+    require_shapes(outputs, expected, "map_shape and embedding_width say")
 
 
 def differentiable(harness: Harness) -> None:
-    """Identity and landmark losses reach the pixels through it."""
+    """Every output has a gradient in the image, so that identity and landmark losses reach the pixels."""
     network = harness.build(0).eval()
     if not getattr(network, "differentiable", True):
-        raise NotChecked("it says that it gives no gradient (differentiable = False): for conditions and judges alone")
+        raise NotChecked("it gives no gradient (differentiable = False): only for conditions and judges")
     image = harness.inputs["image"].clone().requires_grad_()
     outputs = harness.call(network, {"image": image})
     for name, value in outputs.items():
@@ -232,5 +237,6 @@ def differentiable(harness: Harness) -> None:
 
 
 def _no_slope(value: Tensor, image: Tensor) -> bool:
+    """Whether ``value`` does not depend on ``image``."""
     (slope,) = torch.autograd.grad(value.sum(), image, retain_graph=True, allow_unused=True)
     return slope is None
