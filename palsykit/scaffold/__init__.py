@@ -16,13 +16,13 @@ from palsykit.registry import CORE_COMMANDS, registry
 
 @dataclass(frozen=True)
 class Kind:
-    """What is written for an interface.
+    """The example part that is written for an interface.
 
     Attributes:
-        group: the hook's, as in palsykit_register_GROUP.
-        attribute: the factory in the module, which is named like the interface.
-        about: the part in a line.
-        source: where it comes from.
+        group: the interface's plural, as in the hook palsykit_register_GROUP.
+        attribute: the factory's name; its module has the interface's name.
+        about: one line about the part.
+        source: the part's source.
     """
 
     group: str
@@ -35,43 +35,43 @@ KINDS = {
     "fusion": Kind(
         "fusions",
         "Resampler",
-        "A few learnt questions read every condition, however many tokens those have",
+        "A few learnt queries read all conditions, whatever their number of tokens",
         "Perceiver, Jaegle et al., arXiv:2103.03206",
     ),
     "encoder": Kind(
         "encoders",
         "ClinicalLabels",
-        "Expression, affected side and House-Brackmann grade as three tokens; what nobody said is unknown",
+        "Expression, affected side and House-Brackmann grade as three tokens; missing labels are unknown",
         "label conditioning as in ADM, Dhariwal and Nichol, arXiv:2105.05233",
     ),
     "scheduler": Kind(
         "schedulers",
         "sigmoid",
-        "Noise that grows along a sigmoid, whose ends last longer than the cosine's",
+        "Noise that grows along a sigmoid, with longer ends than the cosine schedule",
         "Jabri et al., arXiv:2212.11972",
     ),
     "trainer": Kind(
         "trainers",
         "RegionTrainer",
-        "Plain diffusion whose errors count more around eyes, brows and mouth, where a palsy shows",
+        "Plain diffusion with more weight on eyes, brows and mouth, where a palsy shows",
         "our own weighting of DDPM's loss, arXiv:2006.11239",
     ),
     "metric": Kind(
         "metrics",
         "DetailGap",
-        "Whether a synthesised face is as detailed as the photograph, or smoother, or rougher",
+        "Whether a synthesised face has as much detail as the photograph, or less, or more",
         "variance of the Laplacian, Pech-Pacheco et al., ICPR 2000",
     ),
     "denoiser": Kind(
         "denoisers",
         "UViT",
-        "A transformer to which time, conditions and patches of the picture are all tokens",
+        "A transformer with time, conditions and patches of the picture as tokens",
         "U-ViT, Bao et al., arXiv:2209.12152",
     ),
     "dataset": Kind(
         "datasets",
         "SubjectFolders",
-        "A folder a person, a picture an expression; side and grade in the file's name",
+        "One folder per person, one picture per expression; side and grade in the file's name",
         "your own photographs",
     ),
     "command": Kind(
@@ -84,7 +84,7 @@ KINDS = {
 
 
 def write(name: str, interface: str, folder: Path) -> list[Path]:
-    """Writes the package ``name`` with one part for ``interface``, and gives the files written.
+    """Write the package ``name`` with one part for ``interface``; return the files.
 
     Args:
         name: of the package, the entry point and the part or command.
@@ -92,12 +92,12 @@ def write(name: str, interface: str, folder: Path) -> list[Path]:
         folder: new or empty; becomes the project's root.
 
     Raises:
-        PalsykitError: the name cannot be a package's or is taken, or there is something in the folder.
+        PalsykitError: the name is not valid or already used, or the folder is not empty.
     """
     kind = KINDS[interface]
     _check_name(name, kind)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise PalsykitError(f"{folder}: there is something already, expected no folder or an empty one; give --dest")
+        raise PalsykitError(f"{folder}: not empty, expected a new or an empty folder; choose one with --dest")
     written = []
     for path, text in _rendered(name, interface, kind):
         target = folder / path
@@ -112,6 +112,7 @@ def write(name: str, interface: str, folder: Path) -> list[Path]:
 
 
 def _check_name(name: str, kind: Kind) -> None:
+    """Refuse a name that is not valid, or that a part, a plugin or an importable package has."""
     if not re.fullmatch("[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         plain = re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
         hint = f", such as {plain}" if re.fullmatch("[a-z][a-z0-9_]*", plain) and not keyword.iskeyword(plain) else ""
@@ -119,17 +120,17 @@ def _check_name(name: str, kind: Kind) -> None:
     known = registry()
     if (owner := known.find(kind.group, name)) is not None:
         raise PalsykitError(
-            f"{owner} has this name already; choose another, beginning with your group's, as in acme_{name}"
+            f"{owner} already has this name; choose another that begins with your group's name, such as acme_{name}"
         )
     plugins = {entry.plugin for entry in (*known.entries.values(), *known.commands.values())}
     if kind.group == COMMANDS and name in CORE_COMMANDS:
         raise PalsykitError(f"{name!r} is a command of palsykit's own; choose another name, as in acme_{name}")
     if name in plugins or name in sys.stdlib_module_names or find_spec(name) is not None:
-        raise PalsykitError(f"there is a package or plugin {name!r} already; choose another name, as in acme_{name}")
+        raise PalsykitError(f"a package or plugin {name!r} already exists; choose another name, such as acme_{name}")
 
 
 def _rendered(name: str, interface: str, kind: Kind) -> Iterator[tuple[str, str]]:
-    """(path in the package's folder, text) of every file."""
+    """(path in the project's folder, text) of every file."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(

@@ -1,4 +1,4 @@
-"""Schematic faces for a new data set's package, so that its recipe runs before there are photographs."""
+"""Draw schematic faces for a new data set's package, so that its recipe runs without photographs."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ Box = tuple[float, float, float, float]
 
 
 def draw(folder: Path) -> list[Path]:
-    """Eight people with three expressions each; the last four have a palsy, whose side and grade the name says."""
+    """Draw eight people with three expressions each. The last four have a palsy, with side and grade in the file's name."""
     written = []
     for person in range(8):
         side = (None, "left", "right")[0 if person < 4 else 1 + person % 2]
         for expression in EXPRESSIONS:
-            marked = expression if side is None else f"{expression}_{side}_{2 + person % 4}"
-            path = folder / f"p{person + 1:02d}" / f"{marked}.png"
+            name = expression if side is None else f"{expression}_{side}_{2 + person % 4}"
+            path = folder / f"p{person + 1:02d}" / f"{name}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             _face(person, expression, side).save(path)
             written.append(path)
@@ -35,6 +35,7 @@ def _face(person: int, expression: str, side: str | None) -> Image.Image:
     pen.ellipse(
         box(0.5, 0.5, 0.3 + 0.01 * (person % 3), 0.46), fill=(232 - 16 * person, 190 - 14 * person, 165 - 12 * person)
     )
+    # Brow, eye and corner of the mouth on each side; a palsied side does not move.
     for x, half in ((0.37, "right"), (0.63, "left")):
         weak = half == side
         raised = 0.05 if expression == "brow_raise" and not weak else 0.0

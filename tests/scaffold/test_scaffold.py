@@ -177,9 +177,9 @@ def test_the_example_faces_are_told_apart(tmp_path: Path) -> None:
             "'Acme-Film' cannot be a package's name; expected lower-case .* such as acme_f",
         ),
         ("class", "'class' cannot be"),
-        ("json", "there is a package or plugin 'json' already"),
-        ("unet", "choose another name, as in acme_unet"),
-        ("cross", "fusion 'cross' of plugin cross_fusion .* has this name already"),
+        ("json", "a package or plugin 'json' already exists"),
+        ("unet", "choose another name, such as acme_unet"),
+        ("cross", "fusion 'cross' of plugin cross_fusion .* already has this name"),
     ],
 )
 def test_a_name_that_cannot_be_is_refused(name: str, message: str, tmp_path: Path) -> None:
@@ -202,6 +202,6 @@ def test_a_command_needs_a_name_of_its_own(name: str, message: str, tmp_path: Pa
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(PalsykitError, match="there is something already, expected no folder or an empty one"):
+    with pytest.raises(PalsykitError, match="not empty, expected a new or an empty folder"):
         write("acme_film", "fusion", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
