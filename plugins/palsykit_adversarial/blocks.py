@@ -1,22 +1,22 @@
-"""Residual blocks whose normalised features a vector scales and shifts."""
+"""Residual blocks; a vector scales and shifts their normalised features."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 GROUPS = 8
-"""Groups of channels that a normalisation takes together: every number of channels is a multiple."""
+"""Number of channel groups of a normalisation; every number of channels is a multiple of it."""
 
 
 class Modulated(nn.Module):
-    """Group normalisation, then x (1 + scale) + shift, channel by channel, both linear in a vector.
+    """Group normalisation, then x (1 + scale) + shift per channel; scale and shift are linear in a vector.
 
-    StarGAN v2's AdaIN (arXiv:1912.01865) normalises every channel by itself, which forgets how bright skin is beside
-    the background; groups keep that. The scaling and shifting is FiLM's (Perez et al., arXiv:1709.07871).
+    StarGAN v2's AdaIN (arXiv:1912.01865) normalises every channel separately, which loses how bright skin is compared
+    with the background; groups keep this. Scale and shift are those of FiLM (Perez et al., arXiv:1709.07871).
 
     Args:
         channels: C of the features.
-        vector: V, the width of the vector; None for scales and shifts that are learnt alone.
+        vector: V, the width of the vector; None for learnt scales and shifts that depend on no vector.
     """
 
     def __init__(self, channels: int, vector: int | None):
@@ -35,14 +35,14 @@ class Modulated(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a shortcut, each after a modulation and a SiLU (He et al., arXiv:1603.05027).
+    """Two convolutions with a shortcut, each after a modulation and a SiLU (He et al., arXiv:1603.05027).
 
     Args:
-        inner: channels of what comes in.
-        outer: channels of what goes out.
+        inner: channels of the input.
+        outer: channels of the output.
         vector: width of the modulating vector, or None.
-        size: "down" halves height and width by means, "up" doubles them by repetition, "same" keeps them. The first
-            convolution is at the smaller size either way, where it costs a quarter.
+        size: "down" halves height and width by averaging, "up" doubles them by repetition, "same" keeps them. The first
+            convolution always has the smaller size, where it costs a quarter.
     """
 
     def __init__(self, inner: int, outer: int, vector: int | None = None, size: str = "same"):
@@ -62,10 +62,10 @@ class Residual(nn.Module):
         if self.size == "up":
             x, y = (F.interpolate(map_, scale_factor=2, mode="nearest") for map_ in (x, y))
         y = self.second(F.silu(self.between(y, vector)))
-        result: Tensor = (x + y) * 0.5**0.5  # a sum of two has twice the variance
+        result: Tensor = (x + y) * 0.5**0.5  # the sum of two has twice the variance
         return result
 
 
 def joined(*maps: Tensor | None) -> Tensor:
-    """Maps [B, C_i, H, W] beside one another, what is None left out."""
-    return torch.cat([found for found in maps if found is not None], dim=1)
+    """Concatenate maps [B, C_i, H, W] along the channels; None is skipped."""
+    return torch.cat([map_ for map_ in maps if map_ is not None], dim=1)

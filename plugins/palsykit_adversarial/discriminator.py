@@ -1,4 +1,4 @@
-"""Who judges the generator: real or made, patch by patch, given what was asked."""
+"""The discriminator: scores how real each patch of a picture looks, given the conditions."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,17 +15,17 @@ SLOPE = 0.2
 
 
 class PatchDiscriminator(nn.Module):
-    """pix2pix's discriminator (arXiv:1611.07004): a score for each patch of a picture, beside what it was made from.
+    """pix2pix's discriminator (arXiv:1611.07004): a score for each patch of a picture, given what it was made from.
 
-    It sees the picture, the identity picture and the conditions' maps, channel by channel; the conditions' vector v
-    enters by projection, score = w . h + (V v) . h (Miyato and Koyama, arXiv:1802.05637). With three layers a patch is
-    38 x 38 px (pix2pix: 70 x 70 of 256). There is no batch normalisation, with which a score would depend on the
-    pictures beside it and a gradient penalty would not be one picture's (arXiv:1704.00028, section 4). Weights start
-    as StarGAN v2's (He et al., arXiv:1502.01852).
+    Its input is the picture, the identity picture and the conditions' maps, concatenated along the channels. The
+    conditions' vector v enters by projection, score = w . h + (V v) . h (Miyato and Koyama, arXiv:1802.05637). With
+    three layers a patch is 38 x 38 px (pix2pix: 70 x 70 of 256). There is no batch normalisation: with it a score would
+    depend on the other pictures of the batch, and the gradient penalty would not belong to one picture
+    (arXiv:1704.00028, section 4). Weights are initialised as in StarGAN v2 (He et al., arXiv:1502.01852).
 
     Args:
-        spec: what the generator says of its conditions.
-        channels: of the layers, each of which halves height and width.
+        spec: the generator's description of its conditions.
+        channels: of the layers; each layer halves height and width.
     """
 
     def __init__(self, spec: ConditioningSpec, channels: Sequence[int]):
@@ -37,12 +37,12 @@ class PatchDiscriminator(nn.Module):
         self.features = nn.Conv2d(channels[-1], channels[-1], 3, padding=1)
         self.score = nn.Conv2d(channels[-1], 1, 1)
         for layer in (*self.layers, self.features, self.score):
-            # PyTorch's own initialisation lets a picture fade layer by layer, and with it all that scores could tell
+            # With PyTorch's default initialisation the signal shrinks from layer to layer, and scores hardly differ.
             nn.init.kaiming_normal_(cast(nn.Conv2d, layer).weight, a=SLOPE)
         self.project = None if spec.pooled_width is None else nn.Linear(spec.pooled_width, channels[-1], bias=False)
 
     def forward(self, picture: Tensor, identity: Tensor, conditioning: Conditioning) -> Tensor:
-        """picture and identity [B, 3, H, W] -> scores [B, 1, h, w]; above 0 for what looks real."""
+        """Picture and identity [B, 3, H, W] -> scores [B, 1, h, w]; above 0 means "looks real"."""
         x = joined(picture, identity, conditioning.spatial)
         for layer in self.layers:
             x = F.leaky_relu(layer(x), SLOPE)
@@ -50,19 +50,19 @@ class PatchDiscriminator(nn.Module):
         scores: Tensor = self.score(x)
         if self.project is None or conditioning.pooled is None:
             return scores
-        asked = self.project(conditioning.pooled)[..., None, None] / x.shape[1] ** 0.5
-        scores = scores + (asked * x).sum(1, keepdim=True)
+        direction = self.project(conditioning.pooled)[..., None, None] / x.shape[1] ** 0.5
+        scores = scores + (direction * x).sum(1, keepdim=True)
         return scores
 
 
 def slope(scores: Tensor, picture: Tensor) -> Tensor:
-    """R1 without its weight (Mescheder et al., arXiv:1801.04406), a scalar: mean over rows of |d score / d picture|^2.
+    """The R1 penalty (Mescheder et al., arXiv:1801.04406): mean over rows of |d score / d picture|^2, a scalar.
 
-    A row's score is the mean over its patches.
+    Its weight is not included. The score of a row is the mean over its patches.
 
     Args:
         scores: [B, 1, h, w] of ``picture``, with a graph.
-        picture: [B, 3, H, W], which wants a gradient.
+        picture: [B, 3, H, W], with requires_grad.
     """
     rows = scores.float().mean((1, 2, 3)).sum()
     (gradient,) = torch.autograd.grad(rows, picture, create_graph=True)

@@ -1,4 +1,4 @@
-"""From a person's picture and a driver's expression to that person with it, in one pass."""
+"""The generator: in one pass, from a person's picture and a driver's expression to the person with that expression."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -34,7 +34,7 @@ class Generator(nn.Module):
     added (Shen and Liu, arXiv:1612.05363) to the picture that a condition guesses, where one does, else to the identity
     picture: what does not move is copied, not painted again. pix2pix paints everything.
 
-    pix2pix draws its noise by dropout and finds that it changes little; we draw none, so the seeds change nothing.
+    pix2pix uses dropout as noise and reports that it changes little. We use no noise, so the seeds change nothing.
 
     Args:
         image_size: H = W of the pictures in px.
@@ -42,12 +42,12 @@ class Generator(nn.Module):
         beside: names of those that are given the identity view as well (``extract``'s second argument).
         patch: side in px of the squares that are read, and painted, as one position of the largest maps; 1 for pixels,
             2 for a quarter of the work.
-        channels: of the largest maps, those of half their size, a quarter ...; multiples of 8.
+        channels: of the maps at each size, the largest size first, then half of it, a quarter ...; multiples of 8.
         blocks: residual blocks at the smallest size.
         vector: width of the conditions' vector.
-        residual: whether what is painted is added to a guess or the identity picture; false paints everything.
-        weights: a safetensors file of a generator with these keys, model/synthesiser.safetensors of a run; null for
-            random weights, which want a trainer.
+        residual: add the last layer's output to a guess or to the identity picture; false paints the whole picture.
+        weights: a safetensors file of a generator with these keys, such as a run's model/synthesiser.safetensors; null
+            for random weights, which have to be trained.
 
     Raises:
         ValueError: no conditions, two that guess the picture, a name in ``beside`` that is none, channels or an image
@@ -81,7 +81,7 @@ class Generator(nn.Module):
         self.middle = nn.ModuleList(Residual(channels[-1], channels[-1], vector) for _ in range(blocks))
         self.up = nn.ModuleList(Residual(2 * below, above, vector, size="up") for above, below in reversed(steps))
         self.last = Modulated(channels[0], vector)
-        # the picture itself once more: its colours, which normalisation has taken out
+        # The last layer also reads the picture itself, for the colours, which normalisation has removed.
         self.paint = nn.Conv2d(channels[0] + read, 3 * patch**2, 3, padding=1)
         if residual:
             nn.init.zeros_(self.paint.weight)
@@ -106,8 +106,9 @@ class Generator(nn.Module):
 
     def forward(self, image: Tensor, conditioning: Conditioning) -> Tensor:
         """Identity pictures [B, 3, H, W] -> pictures [B, 3, H, W] in [-1, 1]."""
-        seen, vector = F.pixel_unshuffle(joined(image, conditioning.spatial), self.patch), conditioning.pooled
-        x, skips = self.stem(seen), []
+        inputs, vector = F.pixel_unshuffle(joined(image, conditioning.spatial), self.patch), conditioning.pooled
+        # Down, with a skip at every size; then up, modulated by the vector.
+        x, skips = self.stem(inputs), []
         for block in self.down:
             x = block(x)
             skips.append(x)
@@ -116,7 +117,8 @@ class Generator(nn.Module):
         for block in self.up:
             x = block(joined(x, skips.pop()), vector)
         x = F.silu(self.last(x, vector))
-        painted = F.pixel_shuffle(self.paint(joined(x, seen)), self.patch).float()
+        # Paint the picture, or the difference to the guess or to the identity picture.
+        painted = F.pixel_shuffle(self.paint(joined(x, inputs)), self.patch).float()
         if not self.residual:
             return torch.tanh(painted)
         start = image if conditioning.guess is None else conditioning.guess.image
@@ -124,9 +126,9 @@ class Generator(nn.Module):
 
     @torch.inference_mode()
     def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
-        """One picture a row, [B, 3, H, W] in [-1, 1]; nothing is drawn, so the seeds change nothing."""
-        made: Tensor = self(batch.identity.image, self.encode(batch))
-        return made.clamp(-1, 1)
+        """One picture per row, [B, 3, H, W] in [-1, 1]. There is no noise, so the seeds change nothing."""
+        pictures: Tensor = self(batch.identity.image, self.encode(batch))
+        return pictures.clamp(-1, 1)
 
 
 def _check(

@@ -1,4 +1,4 @@
-"""Synthesisers that any method must beat."""
+"""Baseline synthesisers, which any method must beat."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register

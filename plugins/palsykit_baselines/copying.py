@@ -1,4 +1,4 @@
-"""The floor: no synthesis at all."""
+"""The trivial baseline: no synthesis at all."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from palsykit.interfaces import FaceBatch
 
 
 class Copy:
-    """Returns the identity photograph: perfect identity, no expression; what a method must beat to have done anything.
+    """Return the identity photograph: perfect identity, no change of expression. The least that a method must beat.
 
     Args:
         image_size: not used; every picture of a batch has it.

@@ -1,4 +1,4 @@
-"""How conditions meet: the fusion ``cross``, CFCPalsy's ring of cross-attentions."""
+"""The fusion ``cross``: CFCPalsy's ring of cross-attentions between conditions."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register

@@ -1,4 +1,4 @@
-"""CFCPalsy's cross-fusion: every condition is read with another one's questions."""
+"""CFCPalsy's cross-fusion: every condition is queried by another one."""
 
 from collections.abc import Mapping
 
@@ -13,9 +13,9 @@ PAPER_RING = {"identity": "landmark", "expression": "identity", "landmark": "exp
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention with maps for keys, values and output, and none for queries.
+    """Multi-head attention with linear maps for keys, values and output, but none for queries.
 
-    source [B, S, W] gives keys and values, query [B, T, W] asks: [B, T, W].
+    source [B, S, W] gives keys and values, query [B, T, W] the queries; the result is [B, T, W].
     """
 
     def __init__(self, width: int, heads: int):
@@ -26,7 +26,7 @@ class CrossAttention(nn.Module):
         self.output = nn.Linear(width, width)
 
     def forward(self, source: Tensor, query: Tensor) -> Tensor:
-        """softmax(Q K^T / sqrt(W / heads)) V in each head, heads side by side, then the output map."""
+        """softmax(Q K^T / sqrt(W / heads)) V in each head; heads are concatenated, then mapped linearly."""
         q, k, v = (
             x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, T, W) -> (B, heads, T, W / heads)
             for x in (query, self.key(source), self.value(source))
@@ -37,16 +37,16 @@ class CrossAttention(nn.Module):
 
 
 class CrossFusion(nn.Module):
-    """Cross-fusion (CFCPalsy, arXiv:2409.07271): three cross-attentions, joined along tokens.
+    """Cross-fusion (CFCPalsy, arXiv:2409.07271): three cross-attentions, concatenated along the tokens.
 
     Identity is queried by landmark, expression by identity, landmark by expression. Each result has as many tokens as
-    its query: 3 x 49 = 147 at 112 px. The paper maps them to 1024, keys and values of 512 side by side, which its own
-    U-Net appends to its self-attention's; a diffusers U-Net makes keys and values itself, so we map to one stream of
-    tokens of width ``output``. The released code never gives these maps to its optimiser; here they are trained.
+    its query: 3 x 49 = 147 at 112 px. The paper maps them linearly to 1024 channels, 512 for keys and 512 for values,
+    which its U-Net appends to those of its self-attention. A diffusers U-Net computes keys and values itself, so we map
+    to one stream of tokens of width ``output``. The released code does not train these maps; here they are trained.
 
     Args:
-        inputs: every condition's tokens; one that is not ``width`` wide is projected first.
-        heads: attention heads; they divide ``width``.
+        inputs: number and width of each condition's tokens; tokens of another width than ``width`` are projected first.
+        heads: attention heads; a divisor of ``width``.
         width: width of the attentions.
         output: width of the resulting tokens.
         ring: key/value condition -> query condition; every condition must be in it.

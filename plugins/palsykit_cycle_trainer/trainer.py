@@ -1,4 +1,4 @@
-"""The cycle diffusion model of CFCPalsy (Gao, Zhang and Xia, arXiv:2409.07271): denoise, then denoise what came out."""
+"""The cycle trainer of CFCPalsy (Gao, Zhang and Xia, arXiv:2409.07271): denoise, then denoise the result again."""
 
 from typing import Literal
 
@@ -14,35 +14,37 @@ from palsykit.seeds import spawn
 
 
 class CycleTrainer:
-    """L(theta) + sigma L(theta'), and identity and landmark losses on x0_hat, in both passes.
+    """L(theta) + sigma L(theta'), with identity and landmark losses on x0_hat in both passes.
 
-    First pass: X_t = sqrt(abar_t) X_0 + sqrt(1 - abar_t) eps, conditions from X_ID and X_0, giving L and x0_hat,
-    clipped to [-1, 1]. Second pass: x0_hat takes X_0's place; it is noised, the driver's conditions (expression,
-    landmarks) are encoded again from it, and the noise is predicted again. In each pass:
+    First pass: X_t = sqrt(abar_t) X_0 + sqrt(1 - abar_t) eps, conditions from X_ID and X_0; it gives L and x0_hat,
+    clipped to [-1, 1]. Second pass: x0_hat replaces X_0; it is noised, the driver's conditions (expression, landmarks)
+    are encoded again from it, and the noise is predicted again. In each pass:
 
     - identity: 1 - cosine of the recognition embeddings of x0_hat and a reference that moves with time from X_0
       (t = 0) to X_ID (t = T): (t/T) (1 - cos(., X_ID)) + (1 - t/T) (1 - cos(., X_0)), as in DCFace (arXiv:2304.07060);
-    - landmark: mean squared difference of the 136 coordinates that the points network finds in x0_hat and in X_0, with
-      the image side as the unit.
+    - landmark: mean squared difference of the 136 coordinates that the points network finds in x0_hat and in X_0, in
+      image sides.
 
-    Where the authors' released code departs from their paper, the paper is followed: the second pass draws its own
-    noise and time steps (``second_noise: same`` re-uses the first's, as released), and its losses rebuild x0 from its
-    own noisy image. sigma weighs the whole second pass, auxiliary losses included; the paper leaves that open. The
-    second pass has its own random stream, so with every weight 0 its steps are plain diffusion's to the last bit.
+    If the authors' released code differs from their paper, we follow the paper: the second pass draws its own noise and
+    time steps (``second_noise: same`` re-uses those of the first pass, as in the released code), and its losses compute
+    x0 from its own noisy image. sigma weights the whole second pass, including the auxiliary losses; the paper leaves
+    this open. The second pass has its own random stream, so with all weights 0 the steps equal those of plain diffusion
+    to the last bit.
 
     Args:
-        data: what is trained on; not used.
+        data: the training data; not used.
         cycle_weight: sigma.
         identity_weight: weight of the identity loss.
         landmark_weight: weight of the landmark loss.
-        second_noise: "fresh" draws noise and time again for the second pass; "same" re-uses the first pass's.
-        condition_gradients: let the second pass's gradient reach x0_hat through the conditions encoded from it, too.
+        second_noise: "fresh" draws new noise and time steps for the second pass; "same" re-uses those of the first.
+        condition_gradients: let the gradient of the second pass also reach x0_hat through the conditions encoded from
+            it.
         min_snr: gamma of min-SNR weighting (arXiv:2303.09556) of both noise losses; None for the paper's equal weights.
-        recognition: network whose embedding is the identity.
+        recognition: network that gives the embedding for the identity loss.
         points: network that finds landmarks.
 
     Raises:
-        PalsykitError: a loss would need the gradient of a network that gives none.
+        PalsykitError: a loss needs the gradient of a network that gives none.
     """
 
     def __init__(
@@ -67,11 +69,11 @@ class CycleTrainer:
             _require_gradient(points, "points", "or set landmark_weight: 0")
 
     def groups(self, model: ConditionalDiffusion) -> dict[str, list[nn.Parameter]]:
-        """One optimiser for everything that is trained: encoders, fusion, null tokens and denoiser.
+        """One optimiser for all trainable parameters: encoders, fusion, null tokens and denoiser.
 
         Raises:
-            PalsykitError: another model than a diffusion model; the second pass would need the gradient of a
-                condition's network that gives none.
+            PalsykitError: the model is not a diffusion model, or the second pass needs the gradient of a condition's
+                network that gives none.
         """
         group = one_group(model)
         if self.cycle_weight > 0 and self.condition_gradients:
@@ -83,14 +85,16 @@ class CycleTrainer:
     def losses(
         self, model: ConditionalDiffusion, batch: FaceBatch, generator: torch.Generator, phase: str
     ) -> dict[str, Tensor]:
-        """Terms "noise", "identity", "landmark" and the second pass's "cycle_noise" ...; a weight of 0 gives none."""
-        assert batch.target is not None  # core's training batches always have one
+        """Terms "noise", "identity", "landmark", and "cycle_..." for the second pass. A weight of 0 omits its term."""
+        assert batch.target is not None  # true for all training batches
+        # First pass.
         x_0 = batch.target.image
         noise, t = draw_noise(model, x_0, generator)
         encoded = model.drop(model.encode(batch), generator)
         references = self._references(batch)
         first = denoising_pass(model, x_0, model.fuse(encoded), noise, t, self.min_snr)
         terms = {"noise": first.loss, **self._auxiliary(model, first, references)}
+        # Second pass.
         if self.cycle_weight > 0:
             if self.second_noise == "fresh":
                 noise, t = draw_noise(model, x_0, spawn(generator, "second pass"))
@@ -121,7 +125,7 @@ class CycleTrainer:
 
     @torch.no_grad()
     def _references(self, batch: FaceBatch) -> dict[str, Tensor]:
-        """What the auxiliary losses compare with: embeddings of X_ID and X_0, landmarks found in X_0."""
+        """References of the auxiliary losses: embeddings of X_ID and X_0, landmarks in X_0."""
         assert batch.target is not None
         references = {}
         if self.identity_weight > 0:
@@ -132,13 +136,13 @@ class CycleTrainer:
         return references
 
     def _auxiliary(self, model: ConditionalDiffusion, result: Pass, references: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The identity and landmark losses of one pass, weighted."""
         terms = {}
         if self.identity_weight > 0:
-            found = self._embed(result.x0_hat)
+            embedding = self._embed(result.x0_hat)
             gamma = result.t / model.timesteps
-            cosine = gamma * (found * references["person"]).sum(-1) + (1 - gamma) * (found * references["truth"]).sum(
-                -1
-            )
+            to_person, to_truth = ((embedding * references[name]).sum(-1) for name in ("person", "truth"))
+            cosine = gamma * to_person + (1 - gamma) * to_truth
             terms["identity"] = self.identity_weight * (1 - cosine).mean()
         if self.landmark_weight > 0:
             terms["landmark"] = self.landmark_weight * F.mse_loss(
@@ -154,10 +158,10 @@ class CycleTrainer:
 
 
 def _require_gradient(network: Network | str, key: str, otherwise: str) -> None:
-    """Refuses, before anything is trained, a network through which no gradient reaches the picture."""
+    """Refuse, before any training, a network that passes no gradient to the picture."""
     if not getattr(network, "differentiable", True):
         name = getattr(network, "name", type(network).__name__)
         raise PalsykitError(
-            f"{key}: network {name!r} gives no gradient (differentiable = False), expected one of torch such as ir, "
-            f"for the trainer cycle differentiates through it; name another, {otherwise}"
+            f"{key}: network {name!r} gives no gradient (differentiable = False), expected a torch network such as ir, "
+            f"because the trainer cycle differentiates through it; name another, {otherwise}"
         )

@@ -1,4 +1,4 @@
-"""What a frozen network sees in a picture, as tokens."""
+"""A frozen network's features of a picture, as tokens."""
 
 from typing import Annotated, Literal
 
@@ -13,25 +13,25 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class FeatureEncoder(nn.Module):
-    """Frozen features -> trainable projection, of any network: CLIP, DINOv2, a ViT, ArcFace.
+    """Frozen features of any network (CLIP, DINOv2, a ViT, ArcFace), with a trainable projection to tokens.
 
-    A position of the map becomes a token by a LayerNorm and a linear map, as patch features condition IP-Adapter Plus;
-    the embedding becomes ``embedding_tokens`` tokens by a linear map and a LayerNorm, as in IP-Adapter
-    (arXiv:2308.06721), which has four. We add a learnt positional embedding. Which face it looks at is the condition's
-    ``source`` in the recipe.
+    Each position of the map becomes a token by a LayerNorm and a linear map, like patch features in IP-Adapter Plus.
+    The embedding becomes ``embedding_tokens`` tokens by a linear map and a LayerNorm, as in IP-Adapter
+    (arXiv:2308.06721), which has four. We add a learnt positional embedding. The condition's ``source`` in the recipe
+    selects the face.
 
     Args:
-        image_size: side of the images in px; the network resizes them to its own.
-        network: which network looks.
-        tokens: made from the map's patches, from the embedding, or from both (the patches first).
-        grid: side to which the map is averaged (adaptive average pooling) before it is kept, so that a ViT's 256
-            patches do not become 256 tokens; None leaves it as it is.
+        image_size: side of the images in px; the network resizes them.
+        network: the network that gives the features.
+        tokens: from the map's patches, from the embedding, or from both (the patches first).
+        grid: side to which the map is averaged (adaptive average pooling) before it is cached, so that a ViT's 256
+            patches do not become 256 tokens; None for no averaging.
         width: width of the tokens.
-        embedding_tokens: how many the embedding becomes.
-        pooled: width of a pooled vector projected from the embedding; None for none.
+        embedding_tokens: number of tokens from the embedding.
+        pooled: width of a pooled vector projected from the embedding; None for no pooled vector.
 
     Raises:
-        ValueError: the network gives no embedding and one is asked for; the map is smaller than ``grid``.
+        ValueError: an embedding is needed and the network gives none, or the map is smaller than ``grid``.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class FeatureEncoder(nn.Module):
         pooled: Positive | None = None,
     ):
         super().__init__()
-        assert not isinstance(network, str)  # core hands over the network that the recipe names
+        assert not isinstance(network, str)  # core replaces the name by the recipe's network
         self.network, self.grid = network, grid
         self.of_patches, self.of_embedding = tokens != "embedding", tokens != "patches"
         channels, height, columns = network.map_shape
         vector = _vector(network, self.of_embedding or pooled is not None)
         if grid is not None and grid > min(height, columns):
             raise ValueError(
-                f"features: grid {grid}, but the network's map is {height} x {columns}; give less, or null"
+                f"features: grid {grid}, but the network's map is {height} x {columns}; set a smaller grid, or null"
             )
         count = (grid or height) * (grid or columns) if self.of_patches else 0
         self.counts = (count, embedding_tokens if self.of_embedding else 0)
@@ -65,7 +65,7 @@ class FeatureEncoder(nn.Module):
         self.position = nn.Parameter(torch.randn(1, self.spec.tokens, width) * 0.02)
 
     def extract(self, view: FaceView) -> dict[str, Tensor]:
-        """{"map": [B, C, h, w], "embedding": [B, D] of length 1}, each where it is used."""
+        """{"map": [B, C, h, w], "embedding": [B, D] of length 1}; what is not used is left out."""
         output = self.network(view.image)
         features = {}
         if self.of_patches:
@@ -76,12 +76,12 @@ class FeatureEncoder(nn.Module):
         return features
 
     def forward(self, features: dict[str, Tensor]) -> Encoded:
-        """Tokens [B, T, W]: the map's, row by row, then the embedding's; pooled [B, P] or None."""
+        """Tokens [B, T, W]: from the map, row by row, then from the embedding; pooled [B, P] or None."""
         tokens, pooled = [], None
         if self.patches is not None:
             tokens.append(self.patches(features["map"].flatten(2).transpose(1, 2)))  # (B, C, h, w) -> (B, h * w, C)
         if "embedding" in features:
-            # a unit vector of D entries is 1 / sqrt(D) in each; back to order 1
+            # The entries of a unit vector are about 1 / sqrt(D); scale them to about 1.
             vector = features["embedding"] * features["embedding"].shape[-1] ** 0.5
             if self.vector is not None and self.norm is not None:
                 tokens.append(self.norm(self.vector(vector).unflatten(-1, (self.counts[1], self.spec.width))))
@@ -90,10 +90,14 @@ class FeatureEncoder(nn.Module):
 
 
 def _vector(network: Network, needed: bool) -> int:
-    """The embedding's width; 0 where none is needed and there is none."""
+    """The embedding's width; 0 if there is none and none is needed.
+
+    Raises:
+        ValueError: an embedding is needed and the network gives none.
+    """
     if needed and network.embedding_width is None:
         name = getattr(network, "name", type(network).__name__)
         raise ValueError(
-            f"features: network {name!r} gives no embedding; take tokens: patches and pooled: null, or name another"
+            f"features: network {name!r} gives no embedding; set tokens: patches and pooled: null, or name another"
         )
     return network.embedding_width or 0

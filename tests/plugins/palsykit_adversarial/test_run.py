@@ -171,7 +171,7 @@ def test_a_trainer_of_diffusion_is_refused_by_its_own_words(tiny: Tiny, tmp_path
     faces = PairedFaces(parts.data().dataset, pair(parts.data().splits["train"], 0).pairs)
     trainer = parts.trainer(recipe.settings.trainer, parts.data())  # type: ignore[arg-type]
     job = loop.Job("train", parts.model(), trainer, faces, recipe.settings.train, 0, tmp_path, lambda line: None)
-    with pytest.raises(PalsykitError, match="train: adversarial trains a synthesiser with weights of its own"):
+    with pytest.raises(PalsykitError, match="train: adversarial trains a synthesiser with trainable weights"):
         loop.train(job)
 
 

@@ -144,8 +144,8 @@ def test_the_identity_term_falls_with_the_truths_embedding(generator_of: Build, 
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"channels": []}, r"channels: \[\]; expected at least one"),
-        ({"channels": [8] * 6}, "no more than halve 32 px down to 1"),
+        ({"channels": []}, r"channels: \[\]; expected one or more layers"),
+        ({"channels": [8] * 6}, "each halves 32 px, at most down to 1"),
         ({"l1_weight": -1.0}, "l1_weight -1, .*expected none below 0"),
         ({"l1_weight": 0.0, "adversarial_weight": 0.0, "identity_weight": 0.0}, "a weight above 0"),
         ({"adversarial": "wasserstein"}, "adversarial: found"),
@@ -165,7 +165,5 @@ def test_an_identity_loss_needs_a_network_that_gives_gradients(trainer_of: Build
 
 def test_a_diffusion_model_is_refused_with_the_next_step(trainer_of: Build, networks: Networks) -> None:
     diffusion: ConditionalDiffusion = model(networks)
-    with pytest.raises(
-        ValueError, match=r"found ConditionalDiffusion; give the recipe synthesiser: \{use: adversarial\}"
-    ):
+    with pytest.raises(ValueError, match=r"found ConditionalDiffusion; set synthesiser: \{use: adversarial\}"):
         trainer_of().groups(diffusion)

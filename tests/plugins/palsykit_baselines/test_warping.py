@@ -21,7 +21,7 @@ def unknown(view):
 def test_unknown_landmarks_are_found_or_refused():
     batch = face_batch(2, SIZE)
     blind = FaceBatch(unknown(batch.identity), unknown(batch.driver))
-    with pytest.raises(ValueError, match="2 of 2 identity pictures have no landmarks"):
+    with pytest.raises(ValueError, match="2 of 2 identity pictures lack landmarks"):
         Warp(SIZE).generate(blind, [0, 1])
 
     class Known(nn.Module):
@@ -38,7 +38,7 @@ def test_unknown_landmarks_are_found_or_refused():
         def forward(self, image):
             return NetworkOutput(image)
 
-    with pytest.raises(ValueError, match="'recognition' finds no points"):
+    with pytest.raises(ValueError, match="'recognition' gives no points"):
         Warp(SIZE, network=SharedNetwork("recognition", Blind())).generate(blind, [0, 1])
 
 

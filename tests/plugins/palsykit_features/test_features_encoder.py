@@ -61,7 +61,7 @@ class Blind(torch.nn.Module):
 
 def test_what_the_network_does_not_give_is_refused() -> None:
     networks = {"blind": SharedNetwork("blind", Blind())}
-    with pytest.raises(PalsykitError, match=r"network 'blind' gives no embedding; take tokens: patches"):
+    with pytest.raises(PalsykitError, match=r"network 'blind' gives no embedding; set tokens: patches"):
         encoder(networks, network="blind", tokens="embedding")
     with pytest.raises(PalsykitError, match=r"network 'blind' gives no embedding"):
         encoder(networks, network="blind", pooled=8)
