@@ -130,4 +130,4 @@ def test_new_says_what_comes_next(
     assert "pip install -e acme_film && palsykit plugins check acme_film" in done.out.splitlines()[-1]
     assert all(Path(line).is_file() for line in done.out.splitlines()[:-2])
     again = palsykit("plugins", "new", "acme-film", "--interface", "fusion")
-    assert (again.code, "there is something already" in again.err) == (2, True)
+    assert (again.code, "not empty" in again.err) == (2, True)
