@@ -102,6 +102,7 @@ TABLE = (
         "networks", "Named nets that parts share", (), ("image_size",), "networks", also=("Network",),
     ),
     Interface("encoders", "Condition encoders", ("ConditionEncoder",), ("image_size",), "conditions"),
+    Interface("maps", "What lies over the picture", ("Map",), ("image_size",), "maps"),
     Interface(
         "fusions", "Fusions, whose inputs are ``{condition: TokenSpec}``", ("Fusion",), ("inputs",), "fusion",
     ),

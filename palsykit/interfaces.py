@@ -12,90 +12,22 @@ import torch
 from torch import Tensor
 
 from palsykit.faces.records import FaceDataset, FaceRecord
-from palsykit.faces.vocabulary import FaceLabels
+from palsykit.faces.views import FaceBatch, FaceView, ViewName
 from palsykit.metrics import Images, Metric, MetricCard
-
-
-@dataclass
-class FaceView:
-    """One face per row: a picture, its landmarks and what is known of it.
-
-    Attributes:
-        image: [B, 3, H, W] in [-1, 1].
-        landmarks: [B, 68, 2] px, NaN where unknown.
-        labels: B labels.
-    """
-
-    image: Tensor
-    landmarks: Tensor
-    labels: tuple[FaceLabels, ...]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def to(self, device: torch.device | str) -> "FaceView":
-        """The same view with its tensors on ``device``."""
-        return FaceView(self.image.to(device), self.landmarks.to(device), self.labels)
-
-    def rows(self, start: int, stop: int) -> "FaceView":
-        """Rows ``start`` to ``stop`` (exclusive)."""
-        return FaceView(self.image[start:stop], self.landmarks[start:stop], self.labels[start:stop])
-
-    @staticmethod
-    def of_images(image: Tensor) -> "FaceView":
-        """A view of which only the pictures are known."""
-        count = len(image)
-        return FaceView(image, torch.full((count, 68, 2), torch.nan, device=image.device), (FaceLabels(),) * count)
-
-
-@dataclass
-class FaceBatch:
-    """*This* person, making *that* face.
-
-    Attributes:
-        identity: who.
-        driver: whose expression: the person's own photograph in training, anyone's in transfer.
-        target: the truth, where there is one; in training the driver's own photograph.
-        rest: the driver's person at rest, where known; in training, and where it is not, the identity photograph.
-    """
-
-    identity: FaceView
-    driver: FaceView
-    target: FaceView | None = None
-    rest: FaceView | None = None
-
-    def __len__(self) -> int:
-        return len(self.identity)
-
-    def to(self, device: torch.device | str) -> "FaceBatch":
-        """The same batch with its tensors on ``device``."""
-        target, rest = (None if view is None else view.to(device) for view in (self.target, self.rest))
-        return FaceBatch(self.identity.to(device), self.driver.to(device), target, rest)
-
-    def rows(self, start: int, stop: int) -> "FaceBatch":
-        """Rows ``start`` to ``stop`` (exclusive)."""
-        target, rest = (None if view is None else view.rows(start, stop) for view in (self.target, self.rest))
-        return FaceBatch(self.identity.rows(start, stop), self.driver.rows(start, stop), target, rest)
 
 
 @dataclass(frozen=True)
 class TokenSpec:
-    """What an encoder gives: ``tokens`` tokens of width ``width``, and a pooled vector of width ``pooled`` or none.
-
-    ``spatial`` counts the channels of maps that lie over the picture, pixel by pixel; ``guess`` says that it gives a
-    ``Guess``.
-    """
+    """What an encoder gives: ``tokens`` tokens of width ``width``, and a pooled vector of width ``pooled`` or none."""
 
     tokens: int
     width: int
     pooled: int | None = None
-    spatial: int = 0
-    guess: bool = False
 
 
 @dataclass
 class Guess:
-    """What a condition takes the picture for, before anything is denoised.
+    """What a map takes the picture for, before anything is denoised.
 
     Attributes:
         image: [B, 3, H, W] in [-1, 1].
@@ -109,12 +41,10 @@ class Guess:
 
 @dataclass
 class Encoded:
-    """A condition: tokens [B, T, W], pooled [B, P], spatial [B, C, H, W] and guess or None, as the TokenSpec says."""
+    """A condition: tokens [B, T, W] and pooled [B, P] or None, as the TokenSpec says."""
 
     tokens: Tensor
     pooled: Tensor | None = None
-    spatial: Tensor | None = None
-    guess: Guess | None = None
 
 
 @dataclass
@@ -123,9 +53,9 @@ class Conditioning:
 
     Attributes:
         tokens: named streams, each [B, T, W]; one stream for most fusions, several for decoupled attention.
-        pooled: [B, P] or None.
-        spatial: [B, C, H, W] or None: the conditions' maps, which core puts beside what the fusion makes of the rest.
-        guess: the condition's that gives one; core corrects it by what the denoiser says.
+        pooled: [B, P] or None: the fusion's own; core passes on a condition's where the fusion makes none.
+        spatial: [B, C, H, W] or None: the recipe's maps side by side in its order, from core.
+        guess: the map that has an ``error``; core corrects it by what the denoiser says.
     """
 
     tokens: dict[str, Tensor]
@@ -136,10 +66,10 @@ class Conditioning:
 
 @dataclass(frozen=True)
 class ConditioningSpec:
-    """What a fusion promises a denoiser: the width of every token stream and of the pooled vector.
+    """What a denoiser is built for: the width of every token stream and of the pooled vector.
 
     ``streams`` names the token streams that want keys and values of their own; a denoiser that cannot give them any
-    concatenates the streams along T. ``spatial`` counts the channels of the conditions' maps.
+    concatenates the streams along T. ``spatial`` counts the channels of the recipe's maps.
     """
 
     token_width: int
@@ -202,15 +132,36 @@ class ConditionEncoder(Protocol):
         ...
 
 
+class Map(Protocol):
+    """What lies over the picture, pixel by pixel: ``factory(image_size, *, ...)``; it has no trainable weights.
+
+    A recipe names the views that it reads in keys of type ``ViewName``. Core puts its channels beside x_t, in the order
+    of the recipe's ``maps``, drops it together with a condition (``drops_with``) and takes the one with an ``error``
+    for the guess that the denoiser corrects.
+
+    Attributes:
+        channels: C.
+        views: names of the views that it is called with, in order.
+    """
+
+    channels: int
+    views: tuple[ViewName, ...]
+
+    def __call__(self, *views: FaceView | None) -> Tensor:
+        """[B, C, H, W], row by row, differentiable in the views' images; "rest" may be None, if a batch lacks it."""
+        ...
+
+
 class Fusion(Protocol):
     """Combines conditions: ``factory({condition: TokenSpec}, *, ...)``; an ``nn.Module``.
 
+    A fusion that makes a pooled vector of its own says its width in a further attribute ``pooled_width: int``; else
+    core passes on the pooled vector of the condition that the recipe names in ``fusion.pooled_from``.
     A fusion whose streams want keys and values of their own in the denoiser names them in a further attribute
     ``streams: tuple[str, ...]``.
     """
 
     token_width: int
-    pooled_width: int | None
 
     def __call__(self, conditions: dict[str, Encoded]) -> Conditioning: ...
 
@@ -218,7 +169,9 @@ class Fusion(Protocol):
 class Denoiser(Protocol):
     """Predicts what the scheduler's ``prediction_type`` names; an ``nn.Module``.
 
-    ``factory(conditioning: ConditioningSpec, image_size: int, *, ...)``.
+    ``factory(conditioning: ConditioningSpec, image_size: int, *, ...)``. A denoiser that wraps a diffusers model names
+    the attribute that holds it in a further attribute ``pretrained_part: str``. A run saves it so that diffusers can
+    load it.
     """
 
     def __call__(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
@@ -334,6 +287,7 @@ __all__ = [
     "Fusion",
     "Guess",
     "Images",
+    "Map",
     "Metric",
     "MetricCard",
     "Network",
@@ -345,4 +299,5 @@ __all__ = [
     "TrainedSynthesiser",
     "Trainer",
     "TrainingData",
+    "ViewName",
 ]

@@ -8,7 +8,7 @@ from torch import Tensor
 from palsykit.faces.vocabulary import FaceLabels
 
 if TYPE_CHECKING:
-    from palsykit.interfaces import FaceBatch
+    from palsykit.faces.views import FaceBatch
 
 
 @dataclass(frozen=True)

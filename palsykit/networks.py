@@ -1,17 +1,45 @@
 """One instance of a named network for every part that reads it."""
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from palsykit.diffusion.features import FeatureCache, Features
 from palsykit.files.weights import state_digest
-from palsykit.interfaces import FaceView, NetworkOutput
+from palsykit.interfaces import NetworkOutput
 from palsykit.training.strided import subsample_first
 
-HELD = 1 << 30
-"""Bytes of outputs that a frozen network remembers at most."""
+T = TypeVar("T")
+_MEMO: ContextVar[dict[tuple[Any, ...], tuple[Any, ...]] | None] = ContextVar("_MEMO", default=None)
+
+
+@contextmanager
+def computed_once() -> Iterator[None]:
+    """Within it ``once`` and shared networks answer the same question with the same tensors, graph and all.
+
+    Several conditions and maps may read one picture with one network; its gradient then flows back through it once.
+    """
+    token = _MEMO.set({})
+    try:
+        yield
+    finally:
+        _MEMO.reset(token)
+
+
+def once(function: Callable[..., T], *arguments: Any) -> T:
+    """``function(*arguments)``; within ``computed_once`` computed once for the very same objects."""
+    memo = _MEMO.get()
+    if memo is None:
+        return function(*arguments)
+    key = (function, *map(id, arguments))
+    if key not in memo:
+        memo[key] = (function(*arguments), arguments)  # the arguments are kept, so that no other object gets their ids
+    result: T = memo[key][0]
+    return result
 
 
 class SharedNetwork:
@@ -32,10 +60,13 @@ class SharedNetwork:
         self._fingerprint: str | None = None
 
     def __call__(self, image: Tensor) -> NetworkOutput:
+        return once(self._read, image)
+
+    def _read(self, image: Tensor) -> NetworkOutput:
         if self._seen is None or not _can_remember(image) or self._learns():
             output: NetworkOutput = self.module(image)
             return output
-        found = self._seen.features(self.name, [FaceView.of_images(image)], lambda view: _flat(self.module(view.image)))
+        found = self._seen.features(image, lambda pictures: _flat(self.module(pictures)))
         logits = {key.removeprefix("logits."): value for key, value in found.items() if key.startswith("logits.")}
         return NetworkOutput(found["map"], found.get("embedding"), found.get("points"), logits)
 
@@ -62,16 +93,16 @@ class SharedNetwork:
     def freeze(self) -> None:
         """No gradients into the weights, batch statistics as they were learnt; what was seen before is forgotten."""
         self.module.eval().requires_grad_(False)
-        self._seen, self._fingerprint = FeatureCache(HELD), None
+        self._seen, self._fingerprint = FeatureCache(), None
 
     def _learns(self) -> bool:
         return any(parameter.requires_grad for parameter in self.module.parameters())
 
 
 def _can_remember(image: Tensor) -> bool:
-    """Whether a picture's output is worth keeping: full precision, no graph, and tensors that autograd may read."""
+    """Whether a picture's output is worth keeping: full precision and no graph."""
     wants_graph = torch.is_grad_enabled() and image.requires_grad
-    return not (wants_graph or torch.is_inference_mode_enabled() or torch.is_autocast_enabled(image.device.type))
+    return not (wants_graph or torch.is_autocast_enabled(image.device.type))
 
 
 def _flat(output: NetworkOutput) -> Features:

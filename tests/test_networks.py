@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from palsykit.interfaces import NetworkOutput
-from palsykit.networks import SharedNetwork
+from palsykit.networks import SharedNetwork, computed_once, once
 
 
 class Counting(nn.Module):
@@ -51,6 +51,8 @@ def test_what_was_seen_in_inference_mode_does_not_reach_a_graph() -> None:
     shared, images = network(), torch.randn(2, 3, 8, 8)
     with torch.inference_mode():
         shared(images)
+        shared(images.clone())
+    assert shared.pictures == 2
     weight = torch.ones((), requires_grad=True)
     (weight * shared(images).map).sum().backward()
     assert weight.grad is not None
@@ -97,3 +99,12 @@ def test_a_frozen_networks_fingerprint_is_that_of_the_weights_it_was_frozen_with
     learnt = shared.fingerprint()
     shared.freeze()
     assert fresh != learnt == shared.fingerprint()
+
+
+def test_what_is_computed_once_is_shared_with_its_graph_and_forgotten_afterwards() -> None:
+    shared, images = network(), torch.randn(2, 3, 8, 8, requires_grad=True)
+    with computed_once():
+        assert shared(images).map is shared(images).map
+        assert once(torch.add, images, images) is once(torch.add, images, images)
+        assert shared(images.clone()).map is not shared(images).map
+    assert shared(images).map is not shared(images).map

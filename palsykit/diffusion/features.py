@@ -1,76 +1,63 @@
-"""Features of frozen networks, computed once a photograph.
+"""Outputs of a frozen network, computed once per picture.
 
-A row's key is a hash of its pixels and landmarks, so equal photographs share an entry whatever batch they come in.
-The cache belongs to one model, whose frozen networks do not change; beyond its limit it forgets the least recently
-used rows.
+A row's key is a hash of its pixels, so equal photographs share an entry whatever batch they come in. A cache belongs to
+one network, whose weights do not change; beyond its limit it forgets the least recently used rows.
 """
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from palsykit.interfaces import FaceView
-
 Features = dict[str, Tensor]
 
 
-def row_keys(view: FaceView) -> list[bytes]:
-    """One digest a row of everything an encoder may read: pixels, size, landmarks and labels."""
-    image, points = view.image.detach().cpu().contiguous(), view.landmarks.detach().cpu().contiguous()
-    keys = []
-    for row, labels in enumerate(view.labels):
-        digest = hashlib.blake2b(repr((image.shape[1:], labels)).encode(), digest_size=16)
-        digest.update(image[row].numpy().tobytes())
-        digest.update(points[row].numpy().tobytes())
-        keys.append(digest.digest())
-    return keys
+def row_keys(images: Tensor) -> list[bytes]:
+    """One digest per row of pictures [B, 3, H, W]: pixels and size."""
+    pixels = images.detach().cpu().contiguous()
+    size = repr(pixels.shape[1:]).encode()
+    return [hashlib.blake2b(size + row.numpy().tobytes(), digest_size=16).digest() for row in pixels]
 
 
 class FeatureCache:
-    """Rows of features by condition and photograph, kept on the CPU.
+    """Rows of features by picture, kept on the CPU.
 
     Args:
         limit: bytes kept at most.
     """
 
-    def __init__(self, limit: int = 2 << 30):
+    def __init__(self, limit: int = 1 << 30):
         self.limit, self.held, self.misses = limit, 0, 0
-        self._rows: OrderedDict[tuple[str, bytes], Features] = OrderedDict()
+        self._rows: OrderedDict[bytes, Features] = OrderedDict()
 
-    def features(self, name: str, views: Sequence[FaceView | None], extract: Callable[..., Features]) -> Features:
-        """The features of condition ``name``, [B, ...] each, on the views' device; what was seen before is remembered.
+    def features(self, images: Tensor, extract: Callable[[Tensor], Features]) -> Features:
+        """What ``extract`` gives for pictures [B, 3, H, W], [B, ...] each, on their device, in full precision.
 
-        A batch with a new row is extracted whole: matrix products of another size round otherwise, and a run that goes
-        on from a checkpoint, its cache empty, meets rows in other company than the run that was not stopped.
-
-        Args:
-            views: what ``extract`` is given: one of B rows, further ones of as many or None; a row's features depend on
-                its own pictures only.
+        A batch with a new row is extracted whole: matrix products of another size round otherwise, and a run that is
+        resumed from a checkpoint, its cache empty, meets rows in other company than the run that was not stopped.
         """
-        first = views[0]
-        assert first is not None
-        device, nothing = first.image.device, [b""] * len(first)
-        columns = [nothing if view is None else row_keys(view) for view in views]
-        keys = [(name, b"|".join(row)) for row in zip(*columns, strict=True)]
+        keys = row_keys(images)
         missing = [i for i, key in enumerate(keys) if key not in self._rows]
         fresh: dict[int, Features] = {}
         if missing:
             self.misses += len(missing)
-            # full precision and no graph: a cached row must not depend on the precision of whoever asked first
-            with torch.no_grad(), torch.autocast(device.type, enabled=False):
-                extracted = {key: value.float().cpu() for key, value in extract(*views).items()}
+            extracted = self._extracted(images, extract)
             fresh = {i: {key: value[i].clone() for key, value in extracted.items()} for i in missing}
-        rows_found = [fresh[i] if i in fresh else self._rows[key] for i, key in enumerate(keys)]
+        rows = [fresh[i] if i in fresh else self._rows[key] for i, key in enumerate(keys)]
         self._keep({keys[i]: row for i, row in fresh.items()}, keys)
-        return {key: torch.stack([row[key] for row in rows_found]).to(device) for key in rows_found[0]}
+        return {key: torch.stack([row[key] for row in rows]).to(images.device) for key in rows[0]}
 
-    def __deepcopy__(self, memo: dict[int, object]) -> "FeatureCache":
-        return self  # a model and its EMA read the same frozen networks
+    @staticmethod
+    def _extracted(images: Tensor, extract: Callable[[Tensor], Features]) -> Features:
+        # full precision and no graph: a cached row must not depend on the precision of whoever asked first;
+        # no inference mode: its tensors may never reach a graph, and a cached row may
+        with torch.inference_mode(False), torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+            pictures = images.clone() if images.is_inference() else images
+            return {key: value.float().cpu() for key, value in extract(pictures).items()}
 
-    def _keep(self, fresh: dict[tuple[str, bytes], Features], used: list[tuple[str, bytes]]) -> None:
+    def _keep(self, fresh: dict[bytes, Features], used: list[bytes]) -> None:
         for key, row in fresh.items():
             self._rows[key] = row
             self.held += _size(row)

@@ -1,24 +1,26 @@
 """A denoiser, what conditions it and how: the one module that trainers train and that synthesis runs."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from palsykit.diffusion.features import FeatureCache
 from palsykit.diffusion.guess import corrected, output_scale
+from palsykit.errors import PalsykitError
 from palsykit.interfaces import (
     ConditionEncoder,
     Conditioning,
     Denoiser,
     Encoded,
     FaceBatch,
-    FaceView,
     Fusion,
     Guess,
+    Map,
 )
+from palsykit.networks import computed_once
 
 UNGUESSED = 0.5
 """The error of a guess that is a grey picture: about the standard deviation of photographs in [-1, 1]."""
@@ -37,78 +39,138 @@ class Condition:
     beside: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Overlay:
+    """A map and what core does with it.
+
+    Attributes:
+        map: what lies over the picture.
+        error: the map is the guess that the denoiser corrects; its root mean squared error, in [-1, 1]. None: a map.
+        drops_with: the condition with which training drops it; None never drops it.
+    """
+
+    map: Map
+    error: float | None = None
+    drops_with: str | None = None
+
+
+@dataclass
+class EncodedBatch:
+    """What conditions and maps say of B rows; ``a | b`` takes from b whatever b has.
+
+    Attributes:
+        conditions: by name.
+        maps: by name, each [B, C, H, W].
+        guess: the map that has an error.
+    """
+
+    conditions: dict[str, Encoded]
+    maps: dict[str, Tensor]
+    guess: Guess | None = None
+
+    def __or__(self, other: "EncodedBatch") -> "EncodedBatch":
+        guess = self.guess if other.guess is None else other.guess
+        return EncodedBatch(self.conditions | other.conditions, self.maps | other.maps, guess)
+
+
 class ConditionalDiffusion(nn.Module):
     """Encoders -> fusion -> denoiser, with the forward process of a diffusers scheduler.
 
     A condition with ``drop`` > 0 has learnt null tokens, which stand for "unknown" in training and in classifier-free
-    guidance (Ho and Salimans, arXiv:2207.12598). Frozen networks that encoders read are no part of this module.
+    guidance (Ho and Salimans, arXiv:2207.12598); so has a map that drops with it. Frozen networks that encoders and
+    maps read are no part of this module.
 
     Args:
         conditions: by name, in the recipe's order.
         fusion: combines what the encoders give.
         denoiser: predicts what ``scheduler.config.prediction_type`` names.
         scheduler: a diffusers training scheduler with ``alphas_cumprod``, ``add_noise`` and ``get_velocity``.
+        maps: what lies over the picture, by name, in the order of the denoiser's channels.
+        pooled_from: the condition whose pooled vector is passed on where the fusion makes none.
+
+    Raises:
+        PalsykitError: two maps have an ``error``, or one that has it is not a picture.
     """
 
-    def __init__(self, conditions: Mapping[str, Condition], fusion: Fusion, denoiser: Denoiser, scheduler: Any):
+    def __init__(
+        self,
+        conditions: Mapping[str, Condition],
+        fusion: Fusion,
+        denoiser: Denoiser,
+        scheduler: Any,
+        maps: Mapping[str, Overlay] | None = None,
+        pooled_from: str | None = None,
+    ):
         super().__init__()
-        self.sources = {name: condition.source for name, condition in conditions.items()}
-        self.besides = {name: condition.beside for name, condition in conditions.items()}
+        self.views = {name: (condition.source, *condition.beside) for name, condition in conditions.items()}
         self.drops = {name: condition.drop for name, condition in conditions.items()}
         self.encoders = nn.ModuleDict({name: cast(nn.Module, c.encoder) for name, c in conditions.items()})
         self.fusion, self.denoiser = cast(nn.Module, fusion), cast(nn.Module, denoiser)
+        self.maps, self.pooled_from = dict(maps or {}), pooled_from
+        self.guess = guessing(self.maps)
         self.null_tokens, self.null_pooled, self.null_spatial = (nn.ParameterDict() for _ in range(3))
-        guessing = [name for name, condition in conditions.items() if condition.encoder.spec.guess]
-        if len(guessing) > 1:
-            raise ValueError(f"conditions {', '.join(guessing)} guess the picture; expected one at most that does")
         for name, condition in conditions.items():
             if condition.drop > 0:
                 spec = condition.encoder.spec
                 self.null_tokens[name] = nn.Parameter(torch.randn(spec.tokens, spec.width) * 0.02)
                 if spec.pooled is not None:
                     self.null_pooled[name] = nn.Parameter(torch.randn(spec.pooled) * 0.02)
-                if spec.spatial:
-                    self.null_spatial[name] = nn.Parameter(torch.randn(spec.spatial) * 0.02)
+                if channels := [self.maps[key].map.channels for key in self._dropped_with(name)]:
+                    self.null_spatial[name] = nn.Parameter(torch.randn(sum(channels)) * 0.02)
         self.scheduler = scheduler
         self.prediction_type: str = scheduler.config.prediction_type
         self.timesteps: int = scheduler.config.num_train_timesteps
         self.register_buffer("alphas_cumprod", scheduler.alphas_cumprod.float(), persistent=False)
-        self.cache = FeatureCache()
 
-    def encode(
-        self,
-        batch: FaceBatch,
-        only: Iterable[str] | None = None,
-        grad: bool = False,
-    ) -> dict[str, Encoded]:
-        """What each condition says of its view.
+    def encode(self, batch: FaceBatch, reading: str | None = None, grad: bool = False) -> EncodedBatch:
+        """What each condition and each map says of its views.
 
         Args:
             batch: B rows.
-            only: names of conditions; all of them by default.
-            grad: let gradients reach the views' images; features are then computed afresh, else taken from the cache.
+            reading: the name of a view: only the conditions and maps that read it; all of them by default.
+            grad: let gradients reach the views' images; else features and maps are computed without a graph and in
+                full precision, so that frozen networks remember a photograph that they saw before.
         """
-        encoded = {}
-        for name in self.encoders if only is None else only:
-            views: list[FaceView | None] = [getattr(batch, view) for view in (self.sources[name], *self.besides[name])]
-            encoder = cast(ConditionEncoder, self.encoders[name])
-            extract: Callable[..., dict[str, Tensor]] = encoder.extract
-            features = extract(*views) if grad else self.cache.features(name, views, extract)
-            encoded[name] = encoder(features)
-        return encoded
+        with computed_once():
+            names = [name for name, views in self.views.items() if reading is None or reading in views]
+            conditions = {name: self._encoded(name, batch, grad) for name in names}
+            with ExitStack() as frozen:
+                _freeze(frozen, batch, grad)
+                maps = {
+                    name: overlay.map(*(getattr(batch, view) for view in overlay.map.views))
+                    for name, overlay in self.maps.items()
+                    if reading is None or reading in overlay.map.views
+                }
+        guess = None
+        if self.guess is not None and (image := maps.get(self.guess)) is not None:
+            error = self.maps[self.guess].error
+            assert error is not None  # that is why it is the guess
+            guess = Guess(image, torch.full_like(image[:, 0, 0, 0], error))
+        return EncodedBatch(conditions, maps, guess)
 
-    def drop(self, encoded: dict[str, Encoded], generator: torch.Generator) -> dict[str, Encoded]:
-        """Replace conditions by their null tokens, each row and condition by its own draw from a CPU generator."""
-        result = {}
-        for name, condition in encoded.items():
+    def _encoded(self, name: str, batch: FaceBatch, grad: bool) -> Encoded:
+        encoder = self.encoders[name]
+        with ExitStack() as frozen:
+            _freeze(frozen, batch, grad)
+            features: dict[str, Tensor] = encoder.extract(*(getattr(batch, view) for view in self.views[name]))  # type: ignore[operator]
+            if not grad:
+                features = {key: value.float() for key, value in features.items()}
+        return cast(ConditionEncoder, encoder)(features)
+
+    def drop(self, encoded: EncodedBatch, generator: torch.Generator) -> EncodedBatch:
+        """Replace conditions by their null tokens, each row and condition by its own draw from a CPU generator.
+
+        A map that drops with a condition is replaced in the same rows.
+        """
+        kept = {}
+        for name, condition in encoded.conditions.items():
             if self.drops[name] > 0:
                 keep = torch.rand(len(condition.tokens), generator=generator) >= self.drops[name]
-                condition = self._select(name, condition, keep.to(condition.tokens.device))
-            result[name] = condition
-        return result
+                kept[name] = keep.to(condition.tokens.device)
+        return self._select(encoded, kept)
 
-    def without(self, encoded: dict[str, Encoded]) -> dict[str, Encoded]:
-        """The unconditional side of guidance: null tokens for every condition that has them.
+    def without(self, encoded: EncodedBatch) -> EncodedBatch:
+        """The unconditional side of guidance: null tokens and maps for every condition that has them.
 
         Raises:
             ValueError: where no condition was trained with ``drop`` > 0.
@@ -117,34 +179,57 @@ class ConditionalDiffusion(nn.Module):
             raise ValueError(
                 "no condition was trained with drop > 0, so guidance other than 1 has nothing to guide from"
             )
-        nobody = {
-            name: torch.zeros(len(c.tokens), dtype=torch.bool, device=c.tokens.device) for name, c in encoded.items()
-        }
-        return {n: self._select(n, c, nobody[n]) if n in self.null_tokens else c for n, c in encoded.items()}
+        return self._select(
+            encoded,
+            {
+                name: torch.zeros(len(c.tokens), dtype=torch.bool, device=c.tokens.device)
+                for name, c in encoded.conditions.items()
+                if name in self.null_tokens
+            },
+        )
 
-    def _select(self, name: str, condition: Encoded, keep: Tensor) -> Encoded:
-        null = self.null_tokens[name].to(condition.tokens.dtype)
-        tokens = torch.where(keep[:, None, None], condition.tokens, null)
-        pooled = condition.pooled
-        if pooled is not None:
-            pooled = torch.where(keep[:, None], pooled, self.null_pooled[name].to(pooled.dtype))
-        guess, spatial = condition.guess, condition.spatial
-        if guess is not None:
-            error = torch.where(keep, guess.error, torch.full_like(guess.error, UNGUESSED))
-            guess = Guess(guess.image * keep.to(guess.image)[:, None, None, None], error)
-        if spatial is not None:
-            nothing = self.null_spatial[name].to(spatial.dtype)[:, None, None]
-            spatial = torch.where(keep[:, None, None, None], spatial, nothing)
-        return Encoded(tokens, pooled, spatial, guess)
+    def _select(self, encoded: EncodedBatch, kept: Mapping[str, Tensor]) -> EncodedBatch:
+        """``encoded`` with nulls in the rows that ``kept`` [B] says are dropped, by condition."""
+        conditions = dict(encoded.conditions)
+        for name, keep in kept.items():
+            tokens, pooled = conditions[name].tokens, conditions[name].pooled
+            tokens = torch.where(keep[:, None, None], tokens, self.null_tokens[name].to(tokens.dtype))
+            if pooled is not None:
+                pooled = torch.where(keep[:, None], pooled, self.null_pooled[name].to(pooled.dtype))
+            conditions[name] = Encoded(tokens, pooled)
+        maps, guess = dict(encoded.maps), encoded.guess
+        for name, keep in kept.items():
+            maps |= self._select_maps(name, maps, keep)
+            if guess is not None and self.guess in self._dropped_with(name):
+                error = torch.where(keep, guess.error, torch.full_like(guess.error, UNGUESSED))
+                guess = Guess(guess.image * keep.to(guess.image)[:, None, None, None], error)
+        return EncodedBatch(conditions, maps, guess)
 
-    def fuse(self, encoded: dict[str, Encoded]) -> Conditioning:
-        """The fusion strategy's answer to every condition, and beside it their maps, in the conditions' order."""
-        conditioning = cast(Fusion, self.fusion)(encoded)
-        maps = [encoded[name].spatial for name in self.encoders]
-        if found := [spatial for spatial in maps if spatial is not None]:
-            conditioning = replace(conditioning, spatial=torch.cat(found, dim=1))
-        guesses = [condition.guess for condition in encoded.values() if condition.guess is not None]
-        return replace(conditioning, guess=guesses[0]) if guesses else conditioning
+    def _select_maps(self, condition: str, maps: Mapping[str, Tensor], keep: Tensor) -> dict[str, Tensor]:
+        """The maps that drop with a condition, null in the rows that ``keep`` [B] says are dropped."""
+        names = self._dropped_with(condition)
+        found = [name for name in names if name in maps]
+        if not found:
+            return {}
+        channels = {name: self.maps[name].map.channels for name in names}
+        nulls = dict(zip(names, torch.split(self.null_spatial[condition], list(channels.values())), strict=True))
+        values = torch.cat([maps[name] for name in found], dim=1)
+        nothing = torch.cat([nulls[name] for name in found]).to(values.dtype)[:, None, None]
+        chosen = torch.split(
+            torch.where(keep[:, None, None, None], values, nothing), [channels[n] for n in found], dim=1
+        )
+        return dict(zip(found, chosen, strict=True))
+
+    def _dropped_with(self, condition: str) -> list[str]:
+        return [name for name, overlay in self.maps.items() if overlay.drops_with == condition]
+
+    def fuse(self, encoded: EncodedBatch) -> Conditioning:
+        """What the denoiser is conditioned on: the fusion's answer, and beside it maps, guess and pooled vector."""
+        conditioning = cast(Fusion, self.fusion)(encoded.conditions)
+        if conditioning.pooled is None and self.pooled_from is not None:
+            conditioning = replace(conditioning, pooled=encoded.conditions[self.pooled_from].pooled)
+        maps = [encoded.maps[name] for name in self.maps if name in encoded.maps]
+        return replace(conditioning, spatial=torch.cat(maps, dim=1) if maps else None, guess=encoded.guess)
 
     def predict(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
         """x_t [B, 3, H, W], t [B] int64 -> noise, velocity or sample [B, 3, H, W], as ``prediction_type`` says.
@@ -199,3 +284,25 @@ class ConditionalDiffusion(nn.Module):
         """sqrt(abar_t) and sqrt(1 - abar_t), each [B, 1, 1, 1]."""
         abar = cast(Tensor, self.alphas_cumprod)[t].view(-1, 1, 1, 1)
         return abar.sqrt(), (1 - abar).sqrt()
+
+
+def guessing(maps: Mapping[str, Overlay]) -> str | None:
+    """The name of the map that is the guess, if there is one.
+
+    Raises:
+        PalsykitError: two have an ``error``, or one that has it is not a picture.
+    """
+    names = [name for name, overlay in maps.items() if overlay.error is not None]
+    if len(names) > 1:
+        raise PalsykitError(f"maps {', '.join(names)} have an error; expected one at most, the guess at the picture")
+    for name in names:
+        if (channels := maps[name].map.channels) != 3:
+            raise PalsykitError(f"map {name} has an error and {channels} channels; expected 3: a guess is a picture")
+    return names[0] if names else None
+
+
+def _freeze(stack: ExitStack, batch: FaceBatch, grad: bool) -> None:
+    """No graph and full precision, unless gradients are asked for."""
+    if not grad:
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(torch.autocast(batch.identity.image.device.type, enabled=False))

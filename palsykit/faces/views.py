@@ -1,6 +1,11 @@
-"""From records to batches: pictures become tensors in [-1, 1], pairs become identity, driver and target."""
+"""Views and batches of faces, made from records.
+
+Pictures become tensors in [-1, 1]; pairs become identity, driver and target.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,7 +15,72 @@ from torch import Tensor
 from palsykit.faces.flip import Face
 from palsykit.faces.pairing import Pair
 from palsykit.faces.records import FaceDataset, FaceRecord
-from palsykit.interfaces import FaceBatch, FaceView
+from palsykit.faces.vocabulary import FaceLabels
+
+ViewName = Literal["identity", "driver", "rest"]
+"""A view of a ``FaceBatch`` that conditions and maps may read."""
+
+
+@dataclass
+class FaceView:
+    """One face per row: a picture, its landmarks and what is known of it.
+
+    Attributes:
+        image: [B, 3, H, W] in [-1, 1].
+        landmarks: [B, 68, 2] px, NaN where unknown.
+        labels: B labels.
+    """
+
+    image: Tensor
+    landmarks: Tensor
+    labels: tuple[FaceLabels, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device | str) -> "FaceView":
+        """The same view with its tensors on ``device``."""
+        return FaceView(self.image.to(device), self.landmarks.to(device), self.labels)
+
+    def rows(self, start: int, stop: int) -> "FaceView":
+        """Rows ``start`` to ``stop`` (exclusive)."""
+        return FaceView(self.image[start:stop], self.landmarks[start:stop], self.labels[start:stop])
+
+    @staticmethod
+    def of_images(image: Tensor) -> "FaceView":
+        """A view of which only the pictures are known."""
+        count = len(image)
+        return FaceView(image, torch.full((count, 68, 2), torch.nan, device=image.device), (FaceLabels(),) * count)
+
+
+@dataclass
+class FaceBatch:
+    """*This* person, making *that* face.
+
+    Attributes:
+        identity: who.
+        driver: whose expression: the person's own photograph in training, anyone's in transfer.
+        target: the truth, where there is one; in training the driver's own photograph.
+        rest: the driver's person at rest, where known; in training, and where it is not, the identity photograph.
+    """
+
+    identity: FaceView
+    driver: FaceView
+    target: FaceView | None = None
+    rest: FaceView | None = None
+
+    def __len__(self) -> int:
+        return len(self.identity)
+
+    def to(self, device: torch.device | str) -> "FaceBatch":
+        """The same batch with its tensors on ``device``."""
+        target, rest = (None if view is None else view.to(device) for view in (self.target, self.rest))
+        return FaceBatch(self.identity.to(device), self.driver.to(device), target, rest)
+
+    def rows(self, start: int, stop: int) -> "FaceBatch":
+        """Rows ``start`` to ``stop`` (exclusive)."""
+        target, rest = (None if view is None else view.rows(start, stop) for view in (self.target, self.rest))
+        return FaceBatch(self.identity.rows(start, stop), self.driver.rows(start, stop), target, rest)
 
 
 def to_tensor(pictures: NDArray[np.uint8]) -> Tensor:

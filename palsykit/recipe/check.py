@@ -32,6 +32,7 @@ def check(tree: Tree, recipe: str, unchecked: Collection[str] = ()) -> dict[str,
         resolved["networks"] |= checker.inline
         _check_fits(checker, resolved["networks"])
     _check_sections(checker, resolved)
+    _check_maps(checker, resolved)
     if checker.problems:
         raise RecipeError(recipe, checker.problems)
     return resolved
@@ -80,6 +81,19 @@ def _check_sections(checker: Checker, resolved: dict[str, Any]) -> None:
         checker.complain(("synthesiser",), f"synthesiser {block['use']} without weights", expected)
     if not given and not resolved.get("synthesiser") and not checker.tree.value.get("fits"):
         checker.complain((), "nothing to do", "fits, a diffusion model (denoiser, ...) or a synthesiser")
+
+
+def _check_maps(checker: Checker, resolved: dict[str, Any]) -> None:
+    """A map drops with a condition of the recipe, and one at most is the guess."""
+    maps, conditions = resolved.get("maps") or {}, resolved.get("conditions") or {}
+    for name, block in maps.items():
+        dropper = block.get("drops_with")
+        if dropper is not None and dropper not in conditions:
+            known = ", ".join(conditions) or "there are none"
+            expected = f"one of conditions ({known})"
+            checker.complain(("maps", name, "drops_with"), f'"{dropper}"', expected, nearest(dropper, conditions))
+    for name in [name for name, block in maps.items() if block.get("error") is not None][1:]:
+        checker.complain(("maps", name, "error"), "a second error", "one map at most that has one: the guess")
 
 
 def _check_fits(checker: Checker, networks: dict[str, Any]) -> None:

@@ -20,6 +20,9 @@ from palsykit.registry import registry
 UNHASHED = ("name", "about", "tracking")
 """What a recipe is called and who watches it changes nothing of what it does."""
 
+ORDERED = ("conditions", "maps")
+"""Sections whose order counts: a fusion sees the conditions in it, a denoiser the maps' channels."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -51,9 +54,10 @@ class Recipe:
     def difference(self, other: dict[str, Any]) -> list[str]:
         """What changed from another resolved recipe to this one, a line ``key: a -> b`` for each value."""
         lines = difference(*({k: v for k, v in tree.items() if k not in UNHASHED} for tree in (other, self.resolved)))
-        order, new_order = list(other.get("conditions") or {}), list(self.resolved["conditions"])
-        if sorted(order) == sorted(new_order) and order != new_order:
-            lines.append(f"conditions, in order: {', '.join(order)} -> {', '.join(new_order)}")
+        for section in ORDERED:
+            order, new_order = list(other.get(section) or {}), list(self.resolved[section])
+            if sorted(order) == sorted(new_order) and order != new_order:
+                lines.append(f"{section}, in order: {', '.join(order)} -> {', '.join(new_order)}")
         return lines
 
 
@@ -114,9 +118,9 @@ def _written(tree: Tree) -> str:
 
 
 def _hash(resolved: dict[str, Any]) -> str:
-    """SHA-256 of canonical JSON; the order of conditions counts, because a fusion sees them in it."""
+    """SHA-256 of canonical JSON."""
     hashed: dict[str, Any] = {key: value for key, value in resolved.items() if key not in UNHASHED}
-    hashed["conditions"] = list(resolved["conditions"].items())
+    hashed |= {section: list(resolved[section].items()) for section in ORDERED}
     if not resolved["train"]["start_without"]:  # empty it changes nothing, and runs from before it can go on
         hashed["train"] = {key: value for key, value in resolved["train"].items() if key != "start_without"}
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -85,7 +86,7 @@ class Checker:
         keys = self._keys(interface, str(block["use"]), path, outer)
         if keys is None:
             return resolved
-        self._unknown(block, ["use", *own, *keys], path)
+        self._unknown(block, ["use", *own, *keys], path, former_keys(interface, str(block["use"])))
         for name, key in keys.items():
             if name not in resolved:
                 resolved[name] = self._value(key, block.get(name, OMITTED), (*path, name), interface)
@@ -180,12 +181,15 @@ class Checker:
             return False
         return True
 
-    def _unknown(self, written: dict[str, Any], known: Any, path: KeyPath) -> None:
+    def _unknown(
+        self, written: dict[str, Any], known: Any, path: KeyPath, former: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         for name in written:
             if name not in known:
                 here = (*path, name)
                 expected = f"one of {', '.join(known)}" if known else "no key"
-                self.complain(here, "an unknown key", expected, nearest(name, known), at_key=True)
+                hint = f"it has moved: {former[name]}" if name in former else nearest(name, known)
+                self.complain(here, "an unknown key", expected, hint, at_key=True)
 
     def _needed(self, name: str, kind: type[BaseModel]) -> str:
         return f"{name}: {{use: ...}}, {self._choice(SECTIONS[name])}" if issubclass(kind, PartBlock) else f"{name}"
@@ -236,6 +240,12 @@ class _Checking:
             raise ValueError(f"{one(interface)}: {{use: name, ...}}")
         plain_block = str(written) if isinstance(written, str) else dict(written)
         return self.checker.part(interface, plain_block, written.path, outer=self.interface)
+
+
+def former_keys(interface: str, name: str) -> Mapping[str, str]:
+    """Keys that a part no longer has -> what to write instead, from its factory's attribute ``former_keys``."""
+    found: Mapping[str, str] = getattr(registry().get(interface, name).load(), "former_keys", {})
+    return found
 
 
 def plain_model(value: Any) -> Any:

@@ -38,6 +38,25 @@ class ConditionBlock(PartBlock):
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
+class MapBlock(PartBlock):
+    """What lies over the picture, and what core does with it.
+
+    Attributes:
+        error: root mean squared error of the map, a picture in [-1, 1]. A map with an error is the guess that the
+            denoiser corrects; a recipe has at most one.
+        drops_with: a condition; where training drops that, it drops the map, too.
+    """
+
+    error: Annotated[float, Field(gt=0)] | None = None
+    drops_with: str | None = None
+
+
+class FusionBlock(PartBlock):
+    """A fusion, and whose pooled vector core passes on where the fusion makes none; null for none."""
+
+    pooled_from: str | None = "identity"
+
+
 class Optimisation(Block):
     """Settings of the one training loop, for the main model and for fits alike.
 
@@ -116,7 +135,8 @@ class Settings(Block):
     networks: dict[str, PartBlock] = Field(default_factory=dict)
     fits: list[FitBlock] = Field(default_factory=list)
     conditions: dict[str, ConditionBlock] = Field(default_factory=dict)
-    fusion: PartBlock | None = None
+    maps: dict[str, MapBlock] = Field(default_factory=dict)
+    fusion: FusionBlock | None = None
     denoiser: PartBlock | None = None
     scheduler: PartBlock | None = None
     sampler: PartBlock | None = None

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -10,14 +10,14 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from palsykit.diffusion.model import Condition, ConditionalDiffusion
+from palsykit.diffusion.model import Condition, ConditionalDiffusion, Overlay
 from palsykit.diffusion.synthesis import DiffusionSynthesiser
 from palsykit.errors import PalsykitError
 from palsykit.faces.interfaces import Poser
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.splits import split_records
 from palsykit.faces.views import view
-from palsykit.interfaces import ConditioningSpec, Synthesiser, Trainer, TrainingData
+from palsykit.interfaces import ConditioningSpec, Synthesiser, TokenSpec, Trainer, TrainingData
 from palsykit.networks import SharedNetwork
 from palsykit.recipe import Recipe
 from palsykit.recipe.build import build_part
@@ -171,15 +171,24 @@ class Parts:
             name: Condition(self.build("encoders", block, s.image_size), block.source, block.drop, block.beside)
             for name, block in s.conditions.items()
         }
+        maps = {
+            name: Overlay(self.build("maps", block, s.image_size), block.error, block.drops_with)
+            for name, block in s.maps.items()
+        }
         specs = {name: c.encoder.spec for name, c in conditions.items()}
         fusion = self.build("fusions", s.fusion, specs)
-        streams, spatial = tuple(getattr(fusion, "streams", ())), sum(spec.spatial for spec in specs.values())
-        spec = ConditioningSpec(fusion.token_width, fusion.pooled_width, streams, spatial)
+        pooled, pooled_from = getattr(fusion, "pooled_width", None), None
+        if pooled is None:
+            pooled_from = s.fusion.pooled_from
+            pooled = pooled_width(specs, pooled_from)
+        channels = sum(overlay.map.channels for overlay in maps.values())
+        spec = ConditioningSpec(fusion.token_width, pooled, tuple(getattr(fusion, "streams", ())), channels)
         denoiser = self.build("denoisers", s.denoiser, spec, s.image_size)
         scheduler = self.build("schedulers", s.scheduler)
         with torch.random.fork_rng():
             torch.manual_seed(derive("model", s.seed))
-            return ConditionalDiffusion(conditions, fusion, denoiser, scheduler).to(self.device)
+            model = ConditionalDiffusion(conditions, fusion, denoiser, scheduler, maps, pooled_from)
+        return model.to(self.device)
 
     def synthesiser(self, model: nn.Module | None, guidance: float | None = None) -> Synthesiser:
         """What makes pictures: the recipe's synthesiser, ``model`` itself if it is one, else its sampler."""
@@ -219,6 +228,21 @@ class Parts:
     def poser(self, name: str | None = None) -> Poser:
         """The poser of ``poser_block``, built."""
         return cast(Poser, self.build("posers", self.poser_block(name)))
+
+
+def pooled_width(specs: Mapping[str, TokenSpec], name: str | None) -> int | None:
+    """The width of condition ``name``'s pooled vector; None for no name.
+
+    Raises:
+        PalsykitError: there is no such condition, or it has no pooled vector.
+    """
+    having = {key: spec.pooled for key, spec in specs.items() if spec.pooled is not None}
+    if name is not None and name not in having:
+        raise PalsykitError(
+            f"fusion: pooled_from names {name}, but the conditions with a pooled vector are "
+            f"{', '.join(having) or 'none'}; name one of those, or null for no pooled vector"
+        )
+    return None if name is None else having[name]
 
 
 def check_guidance(strength: float, settings: Settings) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -11,8 +10,6 @@ from palsykit.errors import PalsykitError
 from palsykit.files import weights
 from palsykit.networks import SharedNetwork
 
-UNET = "denoiser.unet."
-"""Keys of a denoiser that wraps a diffusers model: they go to unet/, where diffusers finds them."""
 SYNTHESISER = "synthesiser.safetensors"
 """All the weights of a model that is no diffusion model."""
 
@@ -76,10 +73,9 @@ def save_model(model: nn.Module, folder: Path) -> None:
     if not isinstance(model, ConditionalDiffusion):
         weights.save(state, folder / SYNTHESISER)
         return
-    unet: Any = getattr(model.denoiser, "unet", None)
-    if hasattr(unet, "save_pretrained"):
-        unet.save_pretrained(folder / "unet", safe_serialization=True)
-        state = {key: value for key, value in state.items() if not key.startswith(UNET)}
+    if (prefix := _pretrained_prefix(model)) is not None:
+        model.get_submodule(prefix).save_pretrained(folder / "unet", safe_serialization=True)  # type: ignore[operator]
+        state = {key: value for key, value in state.items() if not _is_in(prefix, key)}
     model.scheduler.save_pretrained(folder / "scheduler")
     weights.save(state, folder / "conditioning.safetensors")  # last: where it is, the rest is
 
@@ -95,9 +91,15 @@ def load_model(model: nn.Module, folder: Path) -> None:
             weights.load_exact(model, folder / SYNTHESISER)
             return
         state, _ = weights.load(folder / "conditioning.safetensors")
-        if hasattr(getattr(model.denoiser, "unet", None), "save_pretrained"):
-            unet, _ = weights.load(folder / "unet" / "diffusion_pytorch_model.safetensors")
-            state |= {UNET + key: value for key, value in unet.items()}
+        if (prefix := _pretrained_prefix(model)) is not None:
+            part, _ = weights.load(folder / "unet" / "diffusion_pytorch_model.safetensors")
+            state |= {f"{prefix}.{key}": value for key, value in part.items()}
         model.load_state_dict(state)
     except (OSError, ValueError, RuntimeError) as error:
         raise PalsykitError(f"{folder}: no model of this recipe: {error}; run the recipe again to train it") from error
+
+
+def _pretrained_prefix(model: ConditionalDiffusion) -> str | None:
+    """Where the denoiser's diffusers model is, which goes to unet/, where diffusers finds it; None without one."""
+    part = getattr(model.denoiser, "pretrained_part", None)
+    return None if part is None else f"denoiser.{part}"

@@ -26,6 +26,7 @@ CHECKS: dict[str, Callable[[Subject], list[Check]]] = {
     "posers": results.poser_checks,
     "networks": training.network_checks,
     "encoders": conditioning.encoder_checks,
+    "maps": conditioning.map_checks,
     "fusions": conditioning.fusion_checks,
     "denoisers": conditioning.denoiser_checks,
     "attention": processes.attention_checks,

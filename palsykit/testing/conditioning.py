@@ -1,12 +1,13 @@
-"""Contracts of encoders, fusions and denoisers: from the conditions to the model."""
+"""Contracts of fusions, encoders, maps and denoisers: what conditions the model."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from palsykit.errors import PalsykitError
-from palsykit.interfaces import Conditioning, ConditioningSpec, Encoded, TokenSpec
+from palsykit.interfaces import Conditioning, ConditioningSpec, Encoded, FaceView, TokenSpec
 from palsykit.seeds import generator
 from palsykit.testing import modules
 from palsykit.testing.modules import Harness, Tensors, require_shapes
@@ -62,13 +63,13 @@ def fusion_checks(subject: Subject) -> list[Check]:
 
 
 def fusion_shapes(fusion: nn.Module, specs: Mapping[str, TokenSpec]) -> None:
-    """The fusion gives streams [B, T, token_width], and pooled [B, pooled_width] or None."""
-    width, pooled = getattr(fusion, "token_width", None), getattr(fusion, "pooled_width", "absent")
+    """The fusion gives streams [B, T, token_width]; pooled [B, pooled_width] of a fusion that makes one, else None."""
+    width, pooled = getattr(fusion, "token_width", None), getattr(fusion, "pooled_width", None)
     if not isinstance(width, int) or not (pooled is None or isinstance(pooled, int)):
         raise Unmet(
-            "token_width (a number) and pooled_width (a number or None) after __init__",
+            "token_width (a number) after __init__, and pooled_width (a number) of a fusion that makes a pooled vector",
             f"{width!r} and {pooled!r}",
-            "set self.token_width and self.pooled_width; the denoiser is built for these widths",
+            "set self.token_width, which the denoiser is built for; palsykit passes on a condition's pooled vector",
         )
     result = fusion.eval()(conditions_of(specs, fusion_inputs(specs)))
     if not isinstance(result, Conditioning) or not result.tokens:
@@ -130,20 +131,19 @@ def encoder_checks(subject: Subject) -> list[Check]:
 
     def call(encoder: nn.Module, inputs: Tensors) -> Tensors:
         encoded: Encoded = encoder(inputs)
-        further = {name: getattr(encoded, name, None) for name in ("pooled", "spatial")}
-        return {"tokens": encoded.tokens} | {name: value for name, value in further.items() if value is not None}
+        return {"tokens": encoded.tokens} | ({} if encoded.pooled is None else {"pooled": encoded.pooled})
 
     harness = Harness(lambda seed: subject.build(subject.image_size, seed=seed), features, call)
     return [
-        ("shapes in fp32", lambda: encoder_shapes(harness, subject.image_size)),
+        ("shapes in fp32", lambda: encoder_shapes(harness)),
         ("features are frozen and follow the pixels", lambda: frozen_features(subject)),
         ("shared networks stay outside", lambda: owns_no_network(subject, harness)),
         *modules.checks(harness),
     ]
 
 
-def encoder_shapes(harness: Harness, size: int) -> None:
-    """Tokens [B, tokens, width], pooled [B, pooled] or None, maps [B, spatial, H, W] or None match ``spec``."""
+def encoder_shapes(harness: Harness) -> None:
+    """Tokens [B, tokens, width], pooled [B, pooled] or none, as ``spec`` says."""
     encoder = harness.build(0)
     spec = getattr(encoder, "spec", None)
     if not isinstance(spec, TokenSpec):
@@ -153,11 +153,7 @@ def encoder_shapes(harness: Harness, size: int) -> None:
     if spec.pooled is not None:
         expected["pooled"] = (ROWS, spec.pooled)
     elif "pooled" in outputs:
-        raise Unmet("no pooled vector, as spec.pooled = None says", "one", "set spec.pooled to its width")
-    if channels := getattr(spec, "spatial", 0):
-        expected["spatial"] = (ROWS, channels, size, size)
-    elif "spatial" in outputs:
-        raise Unmet("no maps, as spec.spatial = 0 says", "some", "set spec.spatial to their channels")
+        raise Unmet("no pooled vector, as spec.pooled = None says", "one", "give spec its width")
     require_shapes(outputs, expected, "spec says")
 
 
@@ -168,10 +164,10 @@ def frozen_features(subject: Subject) -> None:
     features = encoder.extract(view)
     for name, value in features.items():
         if len(value) != ROWS:
-            raise Unmet(f"feature {name} [B, ...]", f"{list(value.shape)}", "keep rows first: they are cached by row")
+            raise Unmet(f"feature {name} [B, ...]", f"{list(value.shape)}", "keep rows first: every row is a picture's")
         if value.requires_grad:
             raise Unmet(
-                "features that depend on no trainable weight, because they are cached",
+                "features that depend on no trainable weight, because they are extracted without a graph",
                 f"{name} requires a gradient",
                 "move the trainable layers from extract to forward",
             )
@@ -186,7 +182,7 @@ def frozen_features(subject: Subject) -> None:
         raise Unmet(
             "features that are differentiable in view.image (a trainer may pass pictures that it has just made)",
             f"{', '.join(cut_off)} follows the pixels without a gradient",
-            "drop no_grad, detach and numpy from extract; core turns gradients off where it caches",
+            "drop no_grad, detach and numpy from extract; core turns gradients off where it needs none",
         )
 
 
@@ -200,6 +196,76 @@ def owns_no_network(subject: Subject, harness: Harness) -> None:
                 "its parameters are the encoder's",
                 "store the handle itself (self.network = network), not network.module",
             )
+
+
+# maps
+
+VIEWS = ("identity", "driver", "rest")
+
+
+def map_checks(subject: Subject) -> list[Check]:
+    """Channels over the picture from the views that it names, without trainable weights, row by row."""
+    made = subject.build(subject.image_size)
+    return [
+        ("shapes in fp32", lambda: map_shapes(made, subject.image_size)),
+        ("no trainable weights", lambda: map_has_no_weights(made)),
+        ("rows do not depend on their neighbours", lambda: map_rows(made, subject.image_size)),
+        ("it works without the driver's person at rest", lambda: map_without_rest(made, subject.image_size)),
+        ("gradients reach the pixels that it follows", lambda: map_gradients(made, subject.image_size)),
+    ]
+
+
+def views_of(made: Any, size: int, stop: int = ROWS, **others: FaceView) -> list[FaceView]:
+    """The first rows of what a map is called with; ``others`` stand in for views by name."""
+    return [others.get(name) or faces(ROWS, size, name).rows(0, stop) for name in made.views]
+
+
+def map_shapes(made: Any, size: int) -> None:
+    """[B, channels, H, W]; ``views`` names one view or more of a FaceBatch."""
+    channels, views = getattr(made, "channels", None), getattr(made, "views", None)
+    if not isinstance(channels, int) or not isinstance(views, tuple) or not views or not set(views) <= set(VIEWS):
+        raise Unmet(
+            f"channels (a number) and views (a tuple of {', '.join(VIEWS)}) after __init__",
+            f"{channels!r} and {views!r}",
+            "set self.channels and self.views, by which core calls it",
+        )
+    require_shapes({"map": made(*views_of(made, size))}, {"map": (ROWS, channels, size, size)}, "channels says")
+
+
+def map_has_no_weights(made: Any) -> None:
+    """A map is no module of the model: what it would learn is neither trained nor saved."""
+    if isinstance(made, nn.Module) and any(p.requires_grad for p in made.parameters()):
+        raise Unmet("no trainable weights", "some", "move what is learnt to an encoder or to the denoiser")
+
+
+def map_rows(made: Any, size: int) -> None:
+    """A row alone is as in its batch."""
+    together, alone = made(*views_of(made, size)), made(*views_of(made, size, 1))
+    if modules.distance(alone[0], together[0]) > modules.ROWS_APART:
+        raise Unmet("the map of a row alone as in its batch", "it differs", "take no statistics over rows")
+
+
+def map_without_rest(made: Any, size: int) -> None:
+    """A batch may have no view of the driver's person at rest: that view is None then."""
+    if "rest" in made.views:
+        views = [None if n == "rest" else v for n, v in zip(made.views, views_of(made, size), strict=True)]
+        require_shapes({"map": made(*views)}, {"map": (ROWS, made.channels, size, size)}, "channels says")
+
+
+def map_gradients(made: Any, size: int) -> None:
+    """Where the driver's pixels change the map, a gradient comes back to them."""
+    if "driver" not in made.views:
+        return
+    driver, other = faces(ROWS, size, "driver"), faces(ROWS, size, "other")
+    other.landmarks, other.labels = driver.landmarks, driver.labels
+    changed, before = made(*views_of(made, size, driver=other)), made(*views_of(made, size))
+    driver.image.requires_grad_()
+    if modules.distance(changed, before) > 0 and not made(*views_of(made, size, driver=driver)).requires_grad:
+        raise Unmet(
+            "a map that is differentiable in the driver's pixels (a trainer may pass pictures that it has just made)",
+            "it follows them without a gradient",
+            "drop no_grad, detach and numpy; core turns gradients off where it needs none",
+        )
 
 
 # denoisers
@@ -234,7 +300,7 @@ def denoiser_checks(subject: Subject) -> list[Check]:
         ("shapes without a pooled vector", lambda: shapes(harness(None))),
         ("shapes with streams of their own", lambda: shapes(harness(POOLED, tuple(STREAMS)))),
         ("every input is felt", lambda: every_input_is_felt(main)),
-        ("maps of the conditions are felt or refused", lambda: maps_are_felt(harness(POOLED, (), 2))),
+        ("maps are felt or refused", lambda: maps_are_felt(harness(POOLED, (), 2))),
         *modules.checks(main),
     ]
 

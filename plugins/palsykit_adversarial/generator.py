@@ -11,14 +11,16 @@ from torch import Tensor, nn
 
 from palsykit import Conditioning, ConditioningSpec, FaceBatch
 from palsykit.files.weights import load_exact
-from palsykit.interfaces import ConditionEncoder
+from palsykit.interfaces import ConditionEncoder, Guess, Map
 from palsykit_adversarial.blocks import GROUPS, Modulated, Residual, joined
 
 CONDITIONS: Mapping[str, Any] = {
     "expression": {"use": "expression", "tokens": 1, "width": 128},
-    "landmark": {"use": "landmark", "width": 128, "outlines": True},
+    "landmark": {"use": "landmark", "width": 128},
 }
-"""What is read of the driver unless a recipe says otherwise: the expression's deviation, and the landmarks drawn."""
+"""What is read of the driver unless a recipe says otherwise: the expression's deviation and the landmarks."""
+MAPS: Mapping[str, Any] = {"outlines": {"use": "outlines", "of": "driver"}}
+"""What lies beside the identity picture unless a recipe says otherwise: the driver's landmarks, drawn."""
 
 SMALLEST = 4
 """Side in px of the smallest maps."""
@@ -27,12 +29,12 @@ SMALLEST = 4
 class Generator(nn.Module):
     """Image-to-image translation (pix2pix, Isola et al., arXiv:1611.07004) with a conditional residual generator.
 
-    The identity picture and the conditions' maps go through residual blocks down and up again, with skip connections at
+    The identity picture and the maps go through residual blocks down and up again, with skip connections at
     every size as in pix2pix's U-Net. The conditions' vector, a mean over each one's tokens, modulates the way up as a
     style does in StarGAN v2 (arXiv:1912.01865); there a network makes the style from noise or a reference picture, here
     condition encoders read the driver. With ``residual`` the last layer, which starts at zero, paints what is to be
-    added (Shen and Liu, arXiv:1612.05363) to the picture that a condition guesses, where one does, else to the identity
-    picture: what does not move is copied, not painted again. pix2pix paints everything.
+    added (Shen and Liu, arXiv:1612.05363) to the map ``guess``, if one is named, else to the identity picture. So what
+    does not move is copied, not painted again. pix2pix paints everything.
 
     pix2pix uses dropout as noise and reports that it changes little. We use no noise, so the seeds change nothing.
 
@@ -40,6 +42,8 @@ class Generator(nn.Module):
         image_size: H = W of the pictures in px.
         conditions: the condition encoders that read the driver, by name.
         beside: names of those that are given the identity view as well (``extract``'s second argument).
+        maps: what lies over the picture, by name.
+        guess: the map, a picture, that is what the driver shows already; null for none.
         patch: side in px of the squares that are read, and painted, as one position of the largest maps; 1 for pixels,
             2 for a quarter of the work.
         channels: of the maps at each size, the largest size first, then half of it, a quarter ...; multiples of 8.
@@ -50,8 +54,8 @@ class Generator(nn.Module):
             for random weights, which have to be trained.
 
     Raises:
-        ValueError: no conditions, two that guess the picture, a name in ``beside`` that is none, channels or an image
-            size that do not divide.
+        ValueError: no conditions, an unknown name in ``beside`` or ``guess``, a guess that is not a picture, or
+            channels or an image size that do not divide.
     """
 
     def __init__(
@@ -60,6 +64,8 @@ class Generator(nn.Module):
         *,
         conditions: dict[str, ConditionEncoder] = cast(dict[str, ConditionEncoder], CONDITIONS),  # noqa: B008 (a cast)
         beside: tuple[str, ...] = (),
+        maps: dict[str, Map] = cast(dict[str, Map], MAPS),  # noqa: B008 (a cast)
+        guess: str | None = None,
         patch: Literal[1, 2, 4] = 1,
         channels: tuple[int, ...] = (32, 64, 128, 128),
         blocks: int = 2,
@@ -69,11 +75,14 @@ class Generator(nn.Module):
     ):
         super().__init__()
         _check(image_size // patch, conditions, beside, channels)
+        if guess is not None and (guess not in maps or maps[guess].channels != 3):
+            raise ValueError(f"guess: {guess}; expected the name of a map of 3 channels; maps: {', '.join(maps)}")
         self.encoders = nn.ModuleDict({name: cast(nn.Module, encoder) for name, encoder in conditions.items()})
         self.beside, self.residual, self.patch = beside, residual, patch
+        self.maps, self.guess = dict(maps), guess
         specs = [encoder.spec for encoder in conditions.values()]
         self.vector = nn.Linear(sum(spec.width for spec in specs), vector)
-        self.spec = ConditioningSpec(0, vector, spatial=sum(spec.spatial for spec in specs))
+        self.spec = ConditioningSpec(0, vector, spatial=sum(made.channels for made in maps.values()))
         read = (3 + self.spec.spatial) * patch**2
         self.stem = nn.Conv2d(read, channels[0], 3, padding=1)
         steps = list(pairwise(channels))
@@ -90,19 +99,21 @@ class Generator(nn.Module):
             load_exact(self, weights)
 
     def encode(self, batch: FaceBatch) -> Conditioning:
-        """What the driver shows: a pooled vector [B, V]; maps [B, C, H, W] and a guess where conditions give them."""
-        found = []
-        for name in self.encoders:
-            encoder = cast(ConditionEncoder, self.encoders[name])
-            views = (batch.driver, batch.identity) if name in self.beside else (batch.driver,)
-            # full precision and no graph, so that shared networks remember a photograph that they saw before
-            with torch.no_grad(), torch.autocast(batch.driver.image.device.type, enabled=False):
-                features = encoder.extract(*views)
-            found.append(encoder(features))
-        vector = self.vector(torch.cat([condition.tokens.mean(1) for condition in found], dim=-1))
-        maps = [condition.spatial for condition in found]
-        guess = next((condition.guess for condition in found if condition.guess is not None), None)
-        return Conditioning({}, vector, joined(*maps) if self.spec.spatial else None, guess)
+        """What the driver shows: a pooled vector [B, V]; maps [B, C, H, W] and a guess, if it has them."""
+        found, maps = [], {}
+        # full precision and no graph, so that shared networks remember a photograph that they saw before
+        with torch.no_grad(), torch.autocast(batch.driver.image.device.type, enabled=False):
+            for name in self.encoders:
+                views = (batch.driver, batch.identity) if name in self.beside else (batch.driver,)
+                found.append(cast(ConditionEncoder, self.encoders[name]).extract(*views))
+            for name, made in self.maps.items():
+                maps[name] = made(*(getattr(batch, view) for view in made.views))
+        encoded = [encoder(features) for encoder, features in zip(self.encoders.values(), found, strict=True)]
+        vector = self.vector(torch.cat([condition.tokens.mean(1) for condition in encoded], dim=-1))
+        guess = None
+        if self.guess is not None:
+            guess = Guess(maps[self.guess], torch.zeros(len(batch), device=vector.device))
+        return Conditioning({}, vector, joined(*maps.values()) if maps else None, guess)
 
     def forward(self, image: Tensor, conditioning: Conditioning) -> Tensor:
         """Identity pictures [B, 3, H, W] -> pictures [B, 3, H, W] in [-1, 1]."""
@@ -136,8 +147,6 @@ def _check(
 ) -> None:
     if not conditions:
         raise ValueError("conditions: none, expected one or more: without any it is not known whose expression to show")
-    if len(guessing := [name for name, encoder in conditions.items() if encoder.spec.guess]) > 1:
-        raise ValueError(f"conditions {', '.join(guessing)} guess the picture; expected one at most that does")
     if strange := [name for name in beside if name not in conditions]:
         raise ValueError(f"beside: {', '.join(strange)}; expected names of conditions: {', '.join(conditions)}")
     if len(channels) < 2 or any(count < GROUPS or count % GROUPS for count in channels):

@@ -50,7 +50,6 @@ class CrossFusion(nn.Module):
         width: width of the attentions.
         output: width of the resulting tokens.
         ring: key/value condition -> query condition; every condition must be in it.
-        pooled_from: whose pooled vector is passed on; null for none.
     """
 
     def __init__(
@@ -61,15 +60,12 @@ class CrossFusion(nn.Module):
         width: int = 512,
         output: int = 512,
         ring: dict[str, str] = PAPER_RING,
-        pooled_from: str | None = "identity",
     ):
         super().__init__()
         _check_ring(ring, inputs)
         if heads < 1 or width % heads:
             raise ValueError(f"{heads} heads cannot share a width of {width}; expected a divisor of it")
-        self.ring, self.pooled_from = dict(ring), pooled_from
-        self.token_width = output
-        self.pooled_width = None if pooled_from is None else _pooled_width(inputs, pooled_from)
+        self.ring, self.token_width = dict(ring), output
         self.project = nn.ModuleDict(
             {name: nn.Linear(spec.width, width) for name, spec in inputs.items() if spec.width != width}
         )
@@ -77,14 +73,13 @@ class CrossFusion(nn.Module):
         self.output = nn.Linear(width, output)
 
     def forward(self, conditions: dict[str, Encoded]) -> Conditioning:
-        """One stream "fused" [B, T, output] in the ring's order, and the pooled vector of ``pooled_from``."""
+        """One stream "fused" [B, T, output] in the ring's order."""
         tokens = {
             name: self.project[name](encoded.tokens) if name in self.project else encoded.tokens
             for name, encoded in conditions.items()
         }
         results = [self.attention[source](tokens[source], tokens[query]) for source, query in self.ring.items()]
-        pooled = None if self.pooled_from is None else conditions[self.pooled_from].pooled
-        return Conditioning(tokens={"fused": self.output(torch.cat(results, dim=1))}, pooled=pooled)
+        return Conditioning(tokens={"fused": self.output(torch.cat(results, dim=1))})
 
 
 def _check_ring(ring: Mapping[str, str], inputs: Mapping[str, TokenSpec]) -> None:
@@ -95,13 +90,3 @@ def _check_ring(ring: Mapping[str, str], inputs: Mapping[str, TokenSpec]) -> Non
         raise ValueError(
             f"ring {dict(ring)} leaves {', '.join(unread)} unread; put it in (key/value: query) or drop the condition"
         )
-
-
-def _pooled_width(inputs: Mapping[str, TokenSpec], name: str) -> int:
-    pooled = {key: spec.pooled for key, spec in inputs.items() if spec.pooled is not None}
-    if name not in pooled:
-        raise ValueError(
-            f"pooled_from names {name}, but the conditions with a pooled vector are {', '.join(pooled) or 'none'}; "
-            "name one of those, or null for no pooled vector"
-        )
-    return pooled[name]

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from palsykit import ConditionalDiffusion, Encoded, FaceBatch, FaceView, Network, TrainingData
+from palsykit import ConditionalDiffusion, FaceBatch, FaceView, Network, TrainingData
+from palsykit.diffusion.model import EncodedBatch
 from palsykit.diffusion.objective import Pass, denoising_pass, draw_noise, one_group
 from palsykit.errors import PalsykitError
 from palsykit.networks import SharedNetwork
@@ -77,9 +78,12 @@ class CycleTrainer:
         """
         group = one_group(model)
         if self.cycle_weight > 0 and self.condition_gradients:
-            for name, encoder in ((name, model.encoders[name]) for name in self._driven(model)):
-                for network in (part for part in vars(encoder).values() if isinstance(part, SharedNetwork)):
-                    _require_gradient(network, f"conditions.{name}", "or set condition_gradients: false")
+            readers = {f"conditions.{name}": (model.encoders[name], views) for name, views in model.views.items()}
+            readers |= {f"maps.{name}": (overlay.map, overlay.map.views) for name, overlay in model.maps.items()}
+            for key, (reader, views) in readers.items():
+                for network in vars(reader).values() if "driver" in views else ():
+                    if isinstance(network, SharedNetwork):
+                        _require_gradient(network, key, "or set condition_gradients: false")
         return group
 
     def losses(
@@ -107,7 +111,7 @@ class CycleTrainer:
         self,
         model: ConditionalDiffusion,
         batch: FaceBatch,
-        encoded: dict[str, Encoded],
+        encoded: EncodedBatch,
         first: Pass,
         noise: Tensor,
         t: Tensor,
@@ -115,13 +119,8 @@ class CycleTrainer:
         seen = first.x0_hat if self.condition_gradients else first.x0_hat.detach()
         again = FaceBatch(batch.identity, FaceView.of_images(seen))
         # a condition dropped in the first pass comes back: x0_hat is a picture of its own, and its conditions are known
-        encoded = {**encoded, **model.encode(again, only=self._driven(model), grad=True)}
+        encoded = encoded | model.encode(again, reading="driver", grad=True)
         return denoising_pass(model, first.x0_hat, model.fuse(encoded), noise, t, self.min_snr)
-
-    @staticmethod
-    def _driven(model: ConditionalDiffusion) -> list[str]:
-        """Conditions that are encoded again from x0_hat."""
-        return [name for name, source in model.sources.items() if source == "driver"]
 
     @torch.no_grad()
     def _references(self, batch: FaceBatch) -> dict[str, Tensor]:

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from palsykit.interfaces import Conditioning, Encoded, TokenSpec
-from palsykit_fusions.pooled import pooled_width
 
 
 class Concatenation(nn.Module):
@@ -16,28 +15,20 @@ class Concatenation(nn.Module):
     each one's tokens a learnt vector that says whose they are, as BERT's segment embedding (arXiv:1810.04805) does.
     The baseline of every fusion: no condition knows of another before the denoiser.
 
-    Shapes: conditions [B, T_c, W_c] -> one stream "all" [B, sum of T_c, width], in the recipe's order; pooled [B, P].
+    Shapes: conditions [B, T_c, W_c] -> one stream "all" [B, sum of T_c, width], in the recipe's order.
 
     Args:
         inputs: every condition's tokens, of any count and width.
         width: of the resulting tokens.
-        pooled_from: whose pooled vector is passed on; null for none.
-
-    Raises:
-        ValueError: ``pooled_from`` names no condition with a pooled vector.
     """
 
-    def __init__(
-        self, inputs: Mapping[str, TokenSpec], *, width: int = 256, pooled_from: str | None = "identity"
-    ) -> None:
+    def __init__(self, inputs: Mapping[str, TokenSpec], *, width: int = 256) -> None:
         super().__init__()
-        self.token_width, self.pooled_width = width, pooled_width(inputs, pooled_from)
-        self.pooled_from = pooled_from
+        self.token_width = width
         self.project = nn.ModuleDict({name: nn.Linear(spec.width, width) for name, spec in inputs.items()})
         self.whose = nn.ParameterDict({name: nn.Parameter(torch.randn(width) * 0.02) for name in inputs})
 
     def forward(self, conditions: dict[str, Encoded]) -> Conditioning:
         """One stream "all" [B, T, width]."""
         tokens = [self.project[name](conditions[name].tokens) + self.whose[name] for name in self.project]
-        pooled = None if self.pooled_from is None else conditions[self.pooled_from].pooled
-        return Conditioning({"all": torch.cat(tokens, dim=1)}, pooled)
+        return Conditioning({"all": torch.cat(tokens, dim=1)})

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from palsykit.interfaces import Conditioning, Encoded, TokenSpec
-from palsykit_fusions.pooled import pooled_width
 
 
 class DcFace(nn.Module):
@@ -18,23 +17,21 @@ class DcFace(nn.Module):
     of a fixed recognition network's early layer and one style picture; here every condition but identity's is a style,
     its map being its square grid of tokens, which its encoder has projected already.
 
-    Shapes: identity [B, T, W], styles [B, n^2, W_c] -> "dual" [B, T + styles * (k^2 + 1), width]; pooled [B, P].
+    Shapes: identity [B, T, W], styles [B, n^2, W_c] -> "dual" [B, T + styles * (k^2 + 1), width].
 
     Args:
         inputs: tokens of ``identity`` and of one style or more, whose tokens are square grids that k x k patches tile.
         identity: the condition that is passed on whole.
         patches: k.
         width: of the resulting tokens.
-        pooled_from: whose pooled vector is passed on; null for none.
 
     Raises:
         ValueError: there is no such identity or no style, or a style's tokens are no such grid.
     """
 
     def __init__(
-        self, inputs: Mapping[str, TokenSpec], *, identity: str = "identity", patches: int = 2, width: int = 256,
-        pooled_from: str | None = "identity",
-    ) -> None:  # fmt: skip
+        self, inputs: Mapping[str, TokenSpec], *, identity: str = "identity", patches: int = 2, width: int = 256
+    ) -> None:
         super().__init__()
         self.styles = {name: math.isqrt(spec.tokens) for name, spec in inputs.items() if name != identity}
         if identity not in inputs or not self.styles:
@@ -45,8 +42,8 @@ class DcFace(nn.Module):
                     f"dcface: {name} has {inputs[name].tokens} tokens; expected a square grid of {patches} x {patches} "
                     "patches with four tokens each or more; change its encoder's tokens, or patches"
                 )
-        self.token_width, self.pooled_width = width, pooled_width(inputs, pooled_from)
-        self.identity, self.patches, self.pooled_from = identity, patches, pooled_from
+        self.token_width = width
+        self.identity, self.patches = identity, patches
         self.project = nn.Linear(inputs[identity].width, width)
         self.mix = nn.ModuleDict({name: nn.Linear(2 * inputs[name].width, width) for name in self.styles})
         self.position = nn.ParameterDict(
@@ -61,8 +58,7 @@ class DcFace(nn.Module):
             for name, side in self.styles.items()
         ]
         tokens = torch.cat([self.project(conditions[self.identity].tokens), *styles], dim=1)
-        pooled = None if self.pooled_from is None else conditions[self.pooled_from].pooled
-        return Conditioning({"dual": tokens}, pooled)
+        return Conditioning({"dual": tokens})
 
     def _statistics(self, tokens: Tensor, side: int) -> Tensor:
         """[B, side^2, W] -> mean and deviation of each patch and of the whole, [B, k^2 + 1, 2 W]."""

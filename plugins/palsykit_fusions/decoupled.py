@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from torch import nn
 
 from palsykit.interfaces import Conditioning, Encoded, TokenSpec
-from palsykit_fusions.pooled import pooled_width
 
 
 class Decoupled(nn.Module):
@@ -16,23 +15,17 @@ class Decoupled(nn.Module):
     not concatenates them). As IP-Adapter's image projection: a linear map and a LayerNorm make tokens of one width. It
     adapts a frozen text-to-image model with one image stream and a weight; here all streams are trained together.
 
-    Shapes: conditions [B, T_c, W_c] -> a stream a condition, under its name, [B, T_c, width]; pooled [B, P].
+    Shapes: conditions [B, T_c, W_c] -> a stream a condition, under its name, [B, T_c, width].
 
     Args:
         inputs: every condition's tokens, of any count and width.
         width: of the resulting tokens.
-        pooled_from: whose pooled vector is passed on; null for none.
-
-    Raises:
-        ValueError: ``pooled_from`` names no condition with a pooled vector.
     """
 
-    def __init__(
-        self, inputs: Mapping[str, TokenSpec], *, width: int = 256, pooled_from: str | None = "identity"
-    ) -> None:
+    def __init__(self, inputs: Mapping[str, TokenSpec], *, width: int = 256) -> None:
         super().__init__()
-        self.token_width, self.pooled_width = width, pooled_width(inputs, pooled_from)
-        self.streams, self.pooled_from = tuple(inputs), pooled_from
+        self.token_width = width
+        self.streams = tuple(inputs)
         self.project = nn.ModuleDict(
             {name: nn.Sequential(nn.Linear(spec.width, width), nn.LayerNorm(width)) for name, spec in inputs.items()}
         )
@@ -40,5 +33,4 @@ class Decoupled(nn.Module):
     def forward(self, conditions: dict[str, Encoded]) -> Conditioning:
         """A stream [B, T_c, width] for each condition."""
         tokens = {name: project(conditions[name].tokens) for name, project in self.project.items()}
-        pooled = None if self.pooled_from is None else conditions[self.pooled_from].pooled
-        return Conditioning(tokens, pooled)
+        return Conditioning(tokens)

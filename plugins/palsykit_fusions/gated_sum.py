@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from palsykit.interfaces import Conditioning, Encoded, TokenSpec
-from palsykit_fusions.pooled import pooled_width
 
 
 class GatedSum(nn.Module):
@@ -16,20 +15,17 @@ class GatedSum(nn.Module):
     here position p of every condition is fused with position p of the others, which is the same place of the picture
     where the tokens are feature maps of one grid. So all conditions need equally many tokens.
 
-    Shapes: conditions [B, T, W_c] -> one stream "gated" [B, T, width]; pooled [B, P].
+    Shapes: conditions [B, T, W_c] -> one stream "gated" [B, T, width].
 
     Args:
         inputs: every condition's tokens, equally many of any width.
         width: of the resulting tokens.
-        pooled_from: whose pooled vector is passed on; null for none.
 
     Raises:
-        ValueError: conditions differ in their number of tokens, or ``pooled_from`` has no pooled vector.
+        ValueError: conditions differ in their number of tokens.
     """
 
-    def __init__(
-        self, inputs: Mapping[str, TokenSpec], *, width: int = 256, pooled_from: str | None = "identity"
-    ) -> None:
+    def __init__(self, inputs: Mapping[str, TokenSpec], *, width: int = 256) -> None:
         super().__init__()
         if len({spec.tokens for spec in inputs.values()}) != 1:
             found = ", ".join(f"{name} {spec.tokens}" for name, spec in inputs.items())
@@ -37,8 +33,7 @@ class GatedSum(nn.Module):
                 f"gated_sum adds tokens position by position; expected equally many, found {found}; change the "
                 "encoders' tokens, or use concatenation"
             )
-        self.token_width, self.pooled_width = width, pooled_width(inputs, pooled_from)
-        self.pooled_from = pooled_from
+        self.token_width = width
         total = sum(spec.width for spec in inputs.values())
         self.value = nn.ModuleDict({name: nn.Linear(spec.width, width) for name, spec in inputs.items()})
         self.gate = nn.ModuleDict({name: nn.Linear(total, width) for name in inputs})
@@ -50,5 +45,4 @@ class GatedSum(nn.Module):
             torch.sigmoid(self.gate[name](everything)) * torch.tanh(self.value[name](conditions[name].tokens))
             for name in self.value
         ]
-        pooled = None if self.pooled_from is None else conditions[self.pooled_from].pooled
-        return Conditioning({"gated": torch.stack(passed).sum(dim=0)}, pooled)
+        return Conditioning({"gated": torch.stack(passed).sum(dim=0)})

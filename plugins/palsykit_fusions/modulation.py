@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from palsykit.interfaces import Conditioning, Encoded, TokenSpec
-from palsykit_fusions.pooled import pooled_width
 
 
 class Modulation(nn.Module):
@@ -17,16 +16,15 @@ class Modulation(nn.Module):
     say how strongly, and not where: as in the paper one gamma and beta serve all positions. We predict gamma - 1, so
     that at first the tokens pass nearly as they are.
 
-    Shapes: conditions [B, T_c, W_c] -> one stream "modulated" [B, T_of, width]; pooled [B, P].
+    Shapes: conditions [B, T_c, W_c] -> one stream "modulated" [B, T_of, width].
 
     Args:
         inputs: every condition's tokens, of any count and width; at least one beside ``of``.
         of: the condition whose tokens are modulated.
         width: of the resulting tokens.
-        pooled_from: whose pooled vector is passed on; null for none.
 
     Raises:
-        ValueError: ``of`` is no condition or the only one, or ``pooled_from`` has no pooled vector.
+        ValueError: ``of`` is no condition or the only one.
     """
 
     def __init__(
@@ -35,13 +33,12 @@ class Modulation(nn.Module):
         *,
         of: str = "identity",
         width: int = 256,
-        pooled_from: str | None = "identity",
     ) -> None:
         super().__init__()
         if of not in inputs or len(inputs) < 2:
             raise ValueError(f"modulation: expected {of!r} and a condition beside it, found {', '.join(inputs)}")
-        self.token_width, self.pooled_width = width, pooled_width(inputs, pooled_from)
-        self.of, self.pooled_from = of, pooled_from
+        self.token_width = width
+        self.of = of
         self.by = [name for name in inputs if name != of]
         self.project = nn.Linear(inputs[of].width, width)
         self.film = nn.Linear(sum(inputs[name].width for name in self.by), 2 * width)
@@ -51,5 +48,4 @@ class Modulation(nn.Module):
         summary = torch.cat([conditions[name].tokens.mean(dim=1) for name in self.by], dim=-1)  # [B, sum of W_c]
         scale, shift = self.film(summary)[:, None].chunk(2, dim=-1)  # each [B, 1, width]
         tokens = (1 + scale) * self.project(conditions[self.of].tokens) + shift
-        pooled = None if self.pooled_from is None else conditions[self.pooled_from].pooled
-        return Conditioning({"modulated": tokens}, pooled)
+        return Conditioning({"modulated": tokens})

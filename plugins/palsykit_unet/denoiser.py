@@ -25,7 +25,7 @@ class UNet(nn.Module):
     plus the projected pooled vector scale and shift the residual blocks' normalised activations. The mid-block always
     attends.
 
-    Maps of the conditions are further channels of the input (as in image-to-image diffusion: Saharia et al., Palette,
+    Maps are further channels of the input (as in image-to-image diffusion: Saharia et al., Palette,
     arXiv:2111.05826).
 
     Differences from CFCPalsy's released U-Net (112 px, 128 base channels, multipliers 1, 1, 2, 2, 4, 4, one block a
@@ -49,12 +49,14 @@ class UNet(nn.Module):
             without CUDA, else the fastest, measured on the first batch.
 
     Attributes:
-        unet: the diffusers model, for ``save_pretrained``.
+        unet: the diffusers model, which a run saves by itself (``pretrained_part``).
 
     Raises:
         ValueError: for sizes that do not fit one another, and for a backend that cannot run beside a GPU.
         PalsykitError: for an unknown backend.
     """
+
+    pretrained_part = "unet"
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A guess, corrected: the posterior mean before the denoiser says anything, and grey when dropped."""
+"""A guess, corrected: first the posterior mean; what the denoiser adds is of unit size."""
 
 import pytest
 import torch
@@ -6,30 +6,38 @@ from diffusers import DDPMScheduler
 from torch import nn
 
 from palsykit.diffusion.guess import corrected, output_scale
-from palsykit.diffusion.model import UNGUESSED, Condition, ConditionalDiffusion
+from palsykit.diffusion.model import Condition, ConditionalDiffusion, Overlay
 from palsykit.diffusion.objective import denoising_pass
 from palsykit.interfaces import Conditioning, Encoded, FaceBatch, FaceView, Guess, TokenSpec
 
 SIZE = 8
 
 
-class Guessing(nn.Module):
-    """A condition whose guess is the identity picture."""
+class Silent(nn.Module):
+    """A condition that says nothing."""
 
-    def __init__(self, error=0.1):
+    def __init__(self):
         super().__init__()
-        self.spec, self.error = TokenSpec(1, 4, guess=True), error
+        self.spec = TokenSpec(1, 4)
 
     def extract(self, view):
-        return {"picture": view.image}
+        return {"tokens": torch.zeros(len(view), 1, 4)}
 
     def forward(self, features):
-        picture = features["picture"]
-        return Encoded(torch.zeros(len(picture), 1, 4), guess=Guess(picture, torch.full((len(picture),), self.error)))
+        return Encoded(features["tokens"])
+
+
+class Picture:
+    """The identity picture."""
+
+    channels, views = 3, ("identity",)
+
+    def __call__(self, view):
+        return view.image
 
 
 class Tokens(nn.Module):
-    token_width, pooled_width = 4, None
+    token_width = 4
 
     def forward(self, conditions):
         return Conditioning({"all": torch.cat([c.tokens for c in conditions.values()], 1)})
@@ -46,10 +54,10 @@ class Constant(nn.Module):
         return self.said.expand_as(x_t)
 
 
-def model(said=0.0, prediction="v_prediction", drop=0.0, conditions=1):
+def model(said=0.0, prediction="v_prediction"):
     scheduler = DDPMScheduler(prediction_type=prediction, beta_schedule="squaredcos_cap_v2")
-    encoders = {f"c{number}": Condition(Guessing(), "identity", drop) for number in range(conditions)}
-    return ConditionalDiffusion(encoders, Tokens(), Constant(said), scheduler)
+    maps = {"picture": Overlay(Picture(), error=0.1)}
+    return ConditionalDiffusion({"who": Condition(Silent(), "identity")}, Tokens(), Constant(said), scheduler, maps)
 
 
 def faces(rows=4):
@@ -119,25 +127,9 @@ def test_the_loss_is_of_what_the_denoiser_says(prediction):
     torch.testing.assert_close(curvature, torch.full((4,), 2.0), atol=2e-3, rtol=2e-3)
 
 
-def test_a_dropped_guess_is_a_grey_picture_that_little_is_known_of():
-    built = model(drop=0.5)
-    encoded = built.encode(faces())
-    kept = torch.tensor([True, False, True, False])
-    guess = built._select("c0", encoded["c0"], kept).guess
-    torch.testing.assert_close(guess.error, torch.tensor([0.1, UNGUESSED, 0.1, UNGUESSED]))
-    assert torch.equal(guess.image[kept], faces().identity.image[kept])
-    assert guess.image[~kept].abs().max() == 0
-    assert torch.equal(built.without(encoded)["c0"].guess.error, torch.full((4,), UNGUESSED))
-
-
 def test_without_a_guess_the_denoisers_word_is_the_prediction():
     built = model(0.25)
     x_t, t = torch.randn(2, 3, SIZE, SIZE), torch.tensor([3, 900])
     conditioning = Conditioning({"all": torch.zeros(2, 1, 4)})
     assert torch.equal(built.predict(x_t, t, conditioning), torch.full_like(x_t, 0.25))
     assert torch.equal(built.gain(t, conditioning), torch.ones(2))
-
-
-def test_two_guesses_are_refused():
-    with pytest.raises(ValueError, match="conditions c0, c1 guess the picture; expected one at most"):
-        model(conditions=2)

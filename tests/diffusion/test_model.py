@@ -6,6 +6,7 @@ import torch
 from palsykit.faces.pairing import pair
 from palsykit.faces.views import batch
 from palsykit.interfaces import FaceBatch, FaceView
+from palsykit.networks import SharedNetwork
 from palsykit.seeds import generator
 
 
@@ -40,41 +41,70 @@ def test_each_condition_reads_the_view_of_its_source(model_of, rows):
     before = model.encode(rows)
     other = FaceBatch(rows.identity, FaceView.of_images(rows.driver.image.flip(2)), rows.target)
     after = model.encode(other)
-    assert torch.equal(before["identity"].tokens, after["identity"].tokens)
-    assert not torch.allclose(before["landmark"].tokens, after["landmark"].tokens)
+    assert torch.equal(before.conditions["identity"].tokens, after.conditions["identity"].tokens)
+    assert not torch.allclose(before.conditions["landmark"].tokens, after.conditions["landmark"].tokens)
 
 
 def test_cached_features_equal_fresh_ones_and_are_extracted_once(model_of, rows):
     model = model_of()
     cached = model.encode(rows)
     fresh = model.encode(rows, grad=True)
-    for name in cached:
-        torch.testing.assert_close(cached[name].tokens, fresh[name].tokens)
-    misses = model.cache.misses
+    for name in cached.conditions:
+        torch.testing.assert_close(cached.conditions[name].tokens, fresh.conditions[name].tokens)
+    networks = [encoder.network for encoder in model.encoders.values()]
+    misses = [network._seen.misses for network in networks]
     model.encode(rows.rows(1, 3))
-    assert model.cache.misses == misses > 0
+    assert [network._seen.misses for network in networks] == misses
+    assert min(misses) > 0
+
+
+def test_a_photograph_is_encoded_once_whatever_the_precision_and_the_mode(model_of, rows):
+    model = model_of()
+    networks = [encoder.network for encoder in model.encoders.values()]
+    with torch.inference_mode():
+        first = model.encode(rows)
+    misses = [network._seen.misses for network in networks]
+    with torch.autocast("cpu", torch.bfloat16):
+        second = model.encode(rows)
+    assert [network._seen.misses for network in networks] == misses
+    assert torch.equal(first.conditions["identity"].pooled, second.conditions["identity"].pooled)
+    second.conditions["landmark"].tokens.sum().backward()
+    assert model.encoders["landmark"].project.weight.grad is not None
+
+
+def test_one_encoding_reads_a_picture_once_with_each_network(model_of, rows):
+    model = model_of()
+    network, seen = model.encoders["landmark"].network, []
+    network.module.register_forward_hook(lambda *_: seen.append(1))
+    model.encoders["again"] = model.encoders["landmark"]
+    model.views["again"] = ("driver",)
+    image = rows.driver.image.clone().requires_grad_()
+    model.encode(FaceBatch(rows.identity, FaceView.of_images(image)), reading="driver", grad=True)
+    assert seen == [1]
+    assert isinstance(network, SharedNetwork)
 
 
 def test_gradients_reach_the_pixels_only_when_asked(model_of, rows):
     model = model_of()
     image = rows.driver.image.clone().requires_grad_()
     seen = FaceBatch(rows.identity, FaceView.of_images(image))
-    model.encode(seen, only=["landmark"], grad=True)["landmark"].tokens.sum().backward()
+    model.encode(seen, reading="driver", grad=True).conditions["landmark"].tokens.sum().backward()
     assert image.grad is not None
     assert image.grad.abs().sum() > 0
     image.grad = None
-    model.encode(seen, only=["landmark"])["landmark"].tokens.sum().backward()
+    model.encode(seen, reading="driver").conditions["landmark"].tokens.sum().backward()
     assert image.grad is None
 
 
 def test_the_cache_forgets_beyond_its_limit(model_of, rows):
     model = model_of()
-    model.cache.limit = 1500  # one row of 16 x 8 floats is 512 bytes
+    cache = model.encoders["landmark"].network._seen
+    cache.limit = 2500  # a row of map and points is 512 + 544 bytes
     model.encode(rows)
-    assert model.cache.held <= 1500
+    assert 0 < cache.held <= 2500
     again = model.encode(rows)
     fresh = model.encode(rows, grad=True)
-    torch.testing.assert_close(again["landmark"].tokens, fresh["landmark"].tokens)
+    torch.testing.assert_close(again.conditions["landmark"].tokens, fresh.conditions["landmark"].tokens)
 
 
 def test_dropping_replaces_whole_rows_by_the_null_tokens(model_of, rows):
@@ -84,10 +114,10 @@ def test_dropping_replaces_whole_rows_by_the_null_tokens(model_of, rows):
     null = model.null_tokens["identity"]
     kinds = [
         "null" if torch.equal(new, null) else "kept" if torch.equal(new, old) else "mixed"
-        for old, new in zip(encoded["identity"].tokens, dropped["identity"].tokens, strict=True)
+        for old, new in zip(encoded.conditions["identity"].tokens, dropped.conditions["identity"].tokens, strict=True)
     ]
     assert set(kinds) == {"null", "kept"}
-    pooled = [torch.equal(row, model.null_pooled["identity"]) for row in dropped["identity"].pooled]
+    pooled = [torch.equal(row, model.null_pooled["identity"]) for row in dropped.conditions["identity"].pooled]
     assert pooled == [kind == "null" for kind in kinds]
 
 
@@ -102,7 +132,6 @@ def test_frozen_networks_are_no_part_of_the_model(model_of):
     assert not any("network" in name for name in model.state_dict())
     twin = copy.deepcopy(model)
     assert twin.encoders["identity"].network is model.encoders["identity"].network
-    assert twin.cache is model.cache
 
 
 def test_what_denoises_refuses_what_does_not():

@@ -52,29 +52,33 @@ def test_it_starts_from_a_copy(generator_of: Build) -> None:
     assert float((painted - batch.identity.image).abs().mean()) > 0.05
 
 
-def test_it_starts_from_what_a_condition_guesses(generator_of: Build) -> None:
-    guess = {"landmark": {"use": "landmark", "width": 8, "warp": True, "guess": 0.1}}
-    model, batch = generator_of(conditions=guess, beside=["landmark"]).eval(), face_batch(2, SIZE)
+def test_it_starts_from_the_guess(generator_of: Build) -> None:
+    model, batch = generator_of(maps={"warped": {"use": "warped"}}, guess="warped").eval(), face_batch(2, SIZE)
     asked = model.encode(batch)
     assert not torch.allclose(asked.guess.image, batch.identity.image, atol=1e-2)
     torch.testing.assert_close(model.generate(batch, [0, 0]), asked.guess.image.clamp(-1, 1))
-    with pytest.raises(PalsykitError, match="conditions landmark, again guess the picture; expected one at most"):
-        generator_of(conditions=guess | {"again": guess["landmark"]}, beside=["landmark", "again"])
 
 
-def test_a_condition_beside_the_identity_view_is_given_it(generator_of: Build) -> None:
-    warped = {"landmark": {"use": "landmark", "width": 8, "warp": True}}
-    model, batch = generator_of(conditions=warped, beside=["landmark"]).eval(), face_batch(2, SIZE)
+def test_maps_lie_beside_the_picture(generator_of: Build) -> None:
+    model, batch = generator_of(maps={"warped": {"use": "warped"}}).eval(), face_batch(2, SIZE)
     assert model.spec.spatial == 3
     asked = model.encode(batch)
     assert asked.spatial.shape == (2, 3, SIZE, SIZE)
+    assert asked.guess is None
     still = model.encode(FaceBatch(batch.identity, batch.identity))
     torch.testing.assert_close(still.spatial, batch.identity.image, atol=1e-3, rtol=0)
     assert not torch.allclose(asked.spatial, batch.identity.image, atol=1e-2)
 
 
-def test_conditions_without_maps_leave_none(generator_of: Build) -> None:
-    model = generator_of(conditions={"expression": {"use": "expression", "tokens": 1, "width": 8}})
+def test_a_condition_beside_the_identity_view_is_given_it(generator_of: Build) -> None:
+    points = {"landmark": {"use": "landmark", "width": 8, "points": True}}
+    batch = face_batch(2, SIZE)
+    alone, beside = (generator_of(conditions=points, beside=names).encode(batch) for names in ([], ["landmark"]))
+    assert not torch.allclose(alone.pooled, beside.pooled)
+
+
+def test_without_maps_there_are_none(generator_of: Build) -> None:
+    model = generator_of(conditions={"expression": {"use": "expression", "tokens": 1, "width": 8}}, maps={})
     assert model.encode(face_batch(2, SIZE)).spatial is None
     assert model.generate(face_batch(2, SIZE), [0, 0]).shape == (2, 3, SIZE, SIZE)
 
@@ -98,7 +102,8 @@ def test_weights_of_a_file_are_its_own(generator_of: Build, tmp_path: Path) -> N
         ({"channels": [8]}, r"channels: \[8\]; expected two or more, each a multiple of 8"),
         ({"channels": [8, 12]}, r"channels: \[8, 12\]; expected two or more, each a multiple of 8"),
         ({"image_size": 48, "patch": 4, "channels": [8, 16, 16]}, "patch is 12, .*multiple of 4, 16 or more"),
-        ({"conditions": {"landmark": {"use": "landmark"}}, "beside": ["landmark"]}, "warp: true with beside"),
+        ({"guess": "mouth"}, "guess: mouth; expected the name of a map of 3 channels; maps: outlines"),
+        ({"guess": "outlines"}, "guess: outlines; expected the name of a map of 3 channels"),
         ({"patch": 3}, "patch"),
     ],
 )

@@ -29,7 +29,7 @@ from palsykit.training import checkpoint, loop
 from palsykit.training.batches import PairedFaces
 from palsykit_adversarial.generator import Generator
 from palsykit_face_space.dataset import FaceSpace
-from palsykit_landmark.outlines import PARTS, outlines
+from palsykit_maps.outlines import PARTS, outlines
 from palsykit_metrics.regions import MovingRegions
 
 SIZE = 32
@@ -176,18 +176,27 @@ def test_a_trainer_of_diffusion_is_refused_by_its_own_words(tiny: Tiny, tmp_path
 
 
 class Given(nn.Module):
-    """The landmarks that the data set knows, as a token and as lines: what a network would have to find."""
+    """The landmarks that the data set knows, as a token: what a network would have to find."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.spec, self.look = TokenSpec(1, 16, spatial=len(PARTS)), nn.Linear(136, 16)
+        self.spec, self.look = TokenSpec(1, 16), nn.Linear(136, 16)
 
     def extract(self, view: FaceView) -> dict[str, Tensor]:
         return {"points": view.landmarks}
 
     def forward(self, features: dict[str, Tensor]) -> Encoded:
         token = self.look(2 * features["points"].flatten(1) / SIZE - 1)
-        return Encoded(token[:, None], spatial=outlines(features["points"], SIZE))
+        return Encoded(token[:, None])
+
+
+class Drawn:
+    """The same, as lines."""
+
+    channels, views = len(PARTS), ("driver",)
+
+    def __call__(self, view: FaceView) -> Tensor:
+        return outlines(view.landmarks, SIZE)
 
 
 def test_it_learns_a_handful_of_renders_beyond_a_copy_where_faces_move(
@@ -198,7 +207,9 @@ def test_it_learns_a_handful_of_renders_beyond_a_copy_where_faces_move(
     settings = Optimisation(steps=60, batch_size=len(pairs), lr=2e-3, ema=0.8, precision="fp32", checkpoint_every=100)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        made = Generator(SIZE, conditions={"landmark": Given()}, channels=(16, 32, 32), vector=16)
+        made = Generator(
+            SIZE, conditions={"landmark": Given()}, maps={"drawn": Drawn()}, channels=(16, 32, 32), vector=16
+        )
     trainer = trainer_of(adversarial_weight=0.3)
     average = loop.train(
         loop.Job("train", made, trainer, PairedFaces(data, pairs), settings, 0, tmp_path / "job", lambda line: None)

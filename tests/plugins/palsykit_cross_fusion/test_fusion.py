@@ -69,8 +69,8 @@ def test_shapes_and_promises():
     built, given = fusion(), conditions()
     result = built(given)
     assert result.tokens["fused"].shape == (2, 2 + 3 + 4, 10)  # as many tokens as the three queries
-    assert (built.token_width, built.pooled_width) == (10, 5)
-    assert torch.equal(result.pooled, given["identity"].pooled)
+    assert built.token_width == 10
+    assert result.pooled is None  # core passes one on
 
 
 def test_the_papers_147_tokens():
@@ -102,12 +102,6 @@ def test_a_condition_can_be_dropped():
     assert built(given).tokens["fused"].shape == (2, 4 + 3, 10)
 
 
-def test_no_pooled_vector_on_request():
-    built = fusion(pooled_from=None)
-    assert built.pooled_width is None
-    assert built(conditions()).pooled is None
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -116,8 +110,6 @@ def test_no_pooled_vector_on_request():
             "ring names expression, landmark, but the conditions are identity",
         ),
         ({"ring": {"identity": "expression"}}, "leaves landmark unread"),
-        ({"pooled_from": "landmark"}, "pooled_from names landmark, .* pooled vector are identity"),
-        ({"pooled_from": "age"}, "pooled_from names age"),
         ({"heads": 3}, "3 heads cannot share a width of 8"),
     ],
 )

@@ -71,11 +71,12 @@ def test_what_the_network_does_not_give_is_refused() -> None:
 
 def test_a_run_encodes_each_photograph_once() -> None:
     blind = SharedNetwork("blind", Blind())
+    blind.freeze()
     built = encoder({"blind": blind}, network="blind", width=stand_ins.WIDTH)
     rest = torch.nn.Identity()
     model = ConditionalDiffusion({"seen": Condition(built, "driver", 0.0)}, rest, rest, DDPMScheduler())
     batch = stand_ins.face_batch(4, 32)
-    first = model.encode(batch)["seen"].tokens
+    first = model.encode(batch).conditions["seen"].tokens
     rows = FaceBatch(batch.identity.rows(1, 3), batch.driver.rows(1, 3))
-    torch.testing.assert_close(model.encode(rows)["seen"].tokens, first[1:3])
+    torch.testing.assert_close(model.encode(rows).conditions["seen"].tokens, first[1:3])
     assert blind.module.saw == 4

@@ -36,13 +36,9 @@ def conditions(rows: int = 2) -> dict[str, Encoded]:
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_identitys_pooled_vector_passes_and_null_leaves_it_out(kind: type) -> None:
-    given = conditions()
-    assert torch.equal(kind(SPECS, width=4)(given).pooled, given["identity"].pooled)
-    without = kind(SPECS, width=4, pooled_from=None)
-    assert (without.pooled_width, without(given).pooled) == (None, None)
-    with pytest.raises(ValueError, match="pooled_from names landmark, but the conditions with a pooled vector are id"):
-        kind(SPECS, pooled_from="landmark")
+def test_the_pooled_vector_is_left_to_core(kind: type) -> None:
+    assert kind(SPECS, width=4)(conditions()).pooled is None
+    assert not hasattr(kind(SPECS, width=4), "pooled_width")
 
 
 def test_concatenation_keeps_every_token_in_the_recipes_order() -> None:
@@ -123,7 +119,7 @@ def test_dcfaces_style_does_not_know_where_in_a_patch() -> None:
 )
 def test_dcface_refuses_what_is_no_grid(specs: dict[str, TokenSpec], keys: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        DcFace(specs, pooled_from=None, **keys)
+        DcFace(specs, **keys)
 
 
 def test_each_is_a_page() -> None:

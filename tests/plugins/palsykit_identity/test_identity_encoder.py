@@ -59,19 +59,6 @@ def test_it_owns_no_weight_of_the_network_and_every_own_one_gets_a_gradient():
     assert image.grad.abs().sum() > 0
 
 
-def test_the_picture_may_be_what_the_denoiser_corrects():
-    built = encoder(picture=True, guess=0.25)
-    image = torch.rand(2, 3, 32, 32) * 2 - 1
-    encoded = built(built.extract(FaceView.of_images(image)))
-    assert built.spec.guess
-    assert torch.equal(encoded.guess.image, image)
-    assert torch.equal(encoded.spatial, image)
-    assert encoded.guess.error.tolist() == [0.25, 0.25]
-    assert encoder(picture=True).spec.guess is False
-    with pytest.raises(ValueError, match=r"found guess: 0\.25 and picture: false"):
-        encoder(guess=0.25)
-
-
 class NoEmbedding(nn.Module):
     map_shape, embedding_width = (4, 2, 2), None
 
@@ -82,15 +69,3 @@ class NoEmbedding(nn.Module):
 def test_a_network_without_an_embedding_is_refused():
     with pytest.raises(ValueError, match="gives no embedding"):
         IdentityEncoder(32, network=SharedNetwork("points", NoEmbedding()))
-
-
-def test_the_picture_goes_along_as_a_map_where_asked_for():
-    torch.manual_seed(0)
-    network = SharedNetwork("recognition", InsightResNet(32, depth=18, width=0.0625, embedding=12))
-    network.freeze()
-    built = IdentityEncoder(32, network=network, width=24, picture=True)
-    image = torch.randn(2, 3, 32, 32)
-    assert built.spec.spatial == 3
-    assert torch.equal(built(built.extract(FaceView.of_images(image))).spatial, image)
-    plain = encoder()
-    assert (plain.spec.spatial, plain(plain.extract(FaceView.of_images(image))).spatial) == (0, None)

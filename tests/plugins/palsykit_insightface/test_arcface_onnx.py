@@ -130,7 +130,7 @@ def test_it_conditions_and_judges(pack: Path) -> None:
     rest = torch.nn.Identity()
     model = ConditionalDiffusion({"who": Condition(encoder, "identity", 0.0)}, rest, rest, stand_ins.DDPMScheduler())
     batch = stand_ins.face_batch(4, 32)
-    encoded = model.encode(batch)["who"]
+    encoded = model.encode(batch).conditions["who"]
     assert (encoded.tokens.shape, encoded.pooled.shape) == ((4, 4, 8), (4, 24))
     metric = build_part(
         "metrics", PartBlock(use="identity", parameters={"network": "arcface"}), networks={"arcface": shared}
