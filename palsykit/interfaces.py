@@ -115,7 +115,9 @@ class Network(Protocol):
 
 
 class ConditionEncoder(Protocol):
-    """Turns a view into tokens: a frozen, cached ``extract`` and a trainable ``forward``; an ``nn.Module``.
+    """Turns a view into tokens: a frozen ``extract`` and a trainable ``forward``; an ``nn.Module``.
+
+    Shared networks remember what they saw, so that ``extract`` is cheap for a photograph that came before.
 
     An encoder that compares views takes further ones as ``extract``'s further arguments, which may have defaults; a
     recipe names them by the condition's key ``beside``. One that a batch lacks is None.

@@ -121,6 +121,69 @@ def f():
     assert named(text, ["face_space", "palsykit_x"]) == [(2, "face_space"), (3, "face_space"), (3, "palsykit_x")]
 
 
+def when_imported(path: Path) -> Iterator[str]:
+    """Modules and names of palsykit that a file imports outside functions, under TYPE_CHECKING as well."""
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def circles(folder: Path) -> list[str]:
+    """Import circles among a package's modules, each as "a -> b -> a"; its ``__init__``, which is lazy, left out."""
+    files = {
+        ".".join(path.relative_to(folder.parent).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in folder.rglob("*.py")
+        if path != folder / "__init__.py"
+    }
+    needs = {
+        name: sorted(
+            {found if found in files else found.rpartition(".")[0] for found in when_imported(path)} & {*files}
+        )
+        for name, path in files.items()
+    }
+    found: list[str] = []
+    done: set[str] = set()
+
+    def walk(name: str, way: list[str]) -> None:
+        if name in way:
+            found.append(" -> ".join([*way[way.index(name) :], name]))
+        elif name not in done:
+            for need in needs[name]:
+                walk(need, [*way, name])
+            done.add(name)
+
+    for name in files:
+        walk(name, [])
+    return found
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    assert circles(ROOT / "palsykit") == []
+
+
+def test_a_circle_is_found_and_named(tmp_path: Path) -> None:
+    texts = {
+        "__init__": "",
+        "a": "from pack.b import c\n",
+        "b": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pack import d\n",
+        "d": "import pack.a\ndef f():\n    import pack.e\n",
+        "e": "import pack.d\n",
+    }
+    folder = tmp_path / "pack"
+    folder.mkdir()
+    for name, text in texts.items():
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+    (circle,) = circles(folder)
+    names = circle.split(" -> ")
+    assert (set(names), names[0]) == ({"pack.a", "pack.b", "pack.d"}, names[-1])
+
+
 def test_there_are_plugins_to_look_at() -> None:
     assert len(PLUGINS) >= 10
 

@@ -1,7 +1,4 @@
-"""Views and batches of faces, made from records.
-
-Pictures become tensors in [-1, 1]; pairs become identity, driver and target.
-"""
+"""Views and batches of faces, and how records become them: pictures as tensors in [-1, 1], pairs as batches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

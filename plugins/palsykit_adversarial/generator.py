@@ -33,7 +33,7 @@ class Generator(nn.Module):
     every size as in pix2pix's U-Net. The conditions' vector, a mean over each one's tokens, modulates the way up as a
     style does in StarGAN v2 (arXiv:1912.01865); there a network makes the style from noise or a reference picture, here
     condition encoders read the driver. With ``residual`` the last layer, which starts at zero, paints what is to be
-    added (Shen and Liu, arXiv:1612.05363) to the map ``guess``, if one is named, else to the identity picture. So what
+    added (Shen and Liu, arXiv:1612.05363) to the map ``guess``, where one is named, else to the identity picture: what
     does not move is copied, not painted again. pix2pix paints everything.
 
     pix2pix uses dropout as noise and reports that it changes little. We use no noise, so the seeds change nothing.
@@ -54,7 +54,7 @@ class Generator(nn.Module):
             for random weights, which have to be trained.
 
     Raises:
-        ValueError: no conditions, an unknown name in ``beside`` or ``guess``, a guess that is not a picture, or
+        ValueError: no conditions, a name in ``beside`` or ``guess`` that is none, a guess that is not a picture,
             channels or an image size that do not divide.
     """
 

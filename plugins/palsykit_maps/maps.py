@@ -33,8 +33,8 @@ class Photograph:
 class Outlines:
     """The 68 points of a view, drawn: lines of brows, lids, nose, lips and jaw.
 
-    As adapters for diffusion models give a pose or a sketch (T2I-Adapter, Mou et al., arXiv:2302.08453). The
-    network has to learn that a token is a place; a line is in its place.
+    As adapters for diffusion models give a pose or a sketch (T2I-Adapter, Mou et al., arXiv:2302.08453). That a token
+    is a place has to be learnt; a line is in its place.
 
     Args:
         image_size: side of the images in px.

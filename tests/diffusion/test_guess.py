@@ -1,4 +1,4 @@
-"""A guess, corrected: first the posterior mean; what the denoiser adds is of unit size."""
+"""A guess, corrected: the posterior mean before the denoiser says anything, and what it says is of unit size."""
 
 import pytest
 import torch

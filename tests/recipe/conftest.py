@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
 from textwrap import dedent
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from pydantic import Field
@@ -61,6 +61,13 @@ class Encoder:
         self.image_size, self.network, self.width = image_size, network, width
 
 
+class Drawing:
+    former_keys: ClassVar[dict[str, str]] = {"lines": "write strokes"}
+
+    def __init__(self, image_size: int, *, strokes: int = 3):
+        self.strokes = strokes
+
+
 class Fusion:
     def __init__(self, inputs: Any, *, ring: dict[str, str] | None = None, heads: int):
         self.inputs, self.ring, self.heads = inputs, ring, heads
@@ -94,6 +101,7 @@ PARTS: dict[tuple[str, str], Callable[..., Any]] = {
     ("networks", "net"): net,
     ("networks", "fixed"): fixed_net,
     ("encoders", "look"): Encoder,
+    ("maps", "drawn"): Drawing,
     ("fusions", "cross"): Fusion,
     ("denoisers", "unet"): Denoiser,
     ("attention", "sdpa"): sdpa,

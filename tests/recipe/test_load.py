@@ -87,6 +87,14 @@ def test_the_order_of_conditions_counts(recipe: Write, diffusion: str) -> None:
     assert one.difference(other.resolved) == ["conditions, in order: who, what -> what, who"]
 
 
+def test_the_order_of_maps_counts(recipe: Write, diffusion: str) -> None:
+    path = recipe(diffusion)
+    one, other = (load_recipe(path, [f"maps={{{order}}}"]) for order in (
+        "a: {use: drawn}, b: {use: drawn}", "b: {use: drawn}, a: {use: drawn}"))  # fmt: skip
+    assert one.hash != other.hash
+    assert one.difference(other.resolved) == ["maps, in order: b, a -> a, b"]
+
+
 def test_difference(recipe: Write, diffusion: str) -> None:
     old = load_recipe(recipe(diffusion))
     new = load_recipe(
