@@ -5,7 +5,6 @@ and base.safetensors for the main model, if it trained one. Half precision keeps
 running statistics, which bfloat16's 8 bits would blur.
 """
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 import yaml
 
 from palsykit.files import weights
+from palsykit.files.hashes import sha256
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "plugins" / "palsykit_weights"
@@ -75,7 +75,7 @@ def _card(run: Path, file: Path, facts: dict[str, Any], training: dict[str, Any]
         f"- data: {json.dumps(recipe['data'])}; {json.dumps(data['counts']['split'])}",
         f"- seconds: {json.dumps({stage: done['seconds'] for stage, done in facts['stages'].items()})}",
         *([f"- metrics on held-out identities: {json.dumps(figures)}"] if figures else []),
-        f"- size: {file.stat().st_size:,} bytes, fp16; SHA-256 {hashlib.sha256(file.read_bytes()).hexdigest()}",
+        f"- size: {file.stat().st_size:,} bytes, fp16; SHA-256 {sha256(file)}",
         f"- licence: {LICENCE}",
         "",
         data["attribution"],

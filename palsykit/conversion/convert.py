@@ -1,6 +1,5 @@
 """``palsykit convert weights``: a checkpoint in a public layout becomes a safetensors file that a recipe can name."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from palsykit.conversion.layout import Layout, without_prefix
 from palsykit.errors import PalsykitError
 from palsykit.files import weights
 from palsykit.files.atomic import write_text
+from palsykit.files.hashes import sha256
 from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import PartBlock
 from palsykit.recipe.yaml_rules import dump
@@ -85,7 +85,7 @@ def convert_weights(source: Path, target: Path, layout_name: str) -> Converted:
         raise PalsykitError(f"convert: {error}") from error
     image_size, keys = _settings(source, state, layout)
     state = _fitting(source, state, layout, network, image_size, keys)
-    digest = _sha256(source)
+    digest = sha256(source)
     facts = {"layout": layout.name, "source": source.name, "source_sha256": digest, "palsykit": __version__}
     weights.save({name: _single(value) for name, value in state.items()}, target, facts)
     made = Converted(
@@ -130,11 +130,6 @@ def _single(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _card(made: Converted, source: Path, target: Path, digest: str) -> str:
     layout = made.layout
     return "\n".join(
@@ -147,7 +142,7 @@ def _card(made: Converted, source: Path, target: Path, digest: str) -> str:
             f"- layout: {layout.name}; {layout.source}",
             f"- left out: {', '.join(made.dropped) or 'nothing'}",
             f"- pictures: {layout.images}",
-            f"- SHA-256 {_sha256(target)}",
+            f"- SHA-256 {sha256(target)}",
             f"- licence: {layout.licence}",
             "",
             "In a recipe (`NAME` is the network's there, `weights` a path from the recipe's folder):",

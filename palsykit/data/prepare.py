@@ -21,7 +21,9 @@ from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
 from palsykit.faces.splits import split_records
 from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS
-from palsykit.files.atomic import write_text, write_with
+from palsykit.files.atomic import write_text
+from palsykit.files.hashes import sha256
+from palsykit.files.pictures import save_png
 from palsykit.files.provenance import provenance
 from palsykit.progress import say, track
 
@@ -138,9 +140,8 @@ def _write(path: Path, picture: NDArray[np.uint8]) -> None:
         with Image.open(path) as old:
             if np.array_equal(np.asarray(old), picture):
                 return
-    pixels = Image.fromarray(picture)
     try:
-        write_with(path, lambda partial: pixels.save(partial, format="PNG"))
+        save_png(picture, path)
     except OSError as error:
         raise PalsykitError(f"{path}: cannot be written ({error}); make room or name another folder") from error
 
@@ -214,9 +215,8 @@ def hashes(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """SHA-256 of metadata.jsonl, and of all pictures' names and bytes."""
     pictures = hashlib.sha256()
     for name in sorted(names):
-        pictures.update(name.encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())
-    metadata = hashlib.sha256((folder / METADATA).read_bytes())
-    return {METADATA: metadata.hexdigest(), PICTURES: pictures.hexdigest()}
+        pictures.update(name.encode() + b"\0" + bytes.fromhex(sha256(folder / name)))
+    return {METADATA: sha256(folder / METADATA), PICTURES: pictures.hexdigest()}
 
 
 def changed(folder: Path) -> list[str]:

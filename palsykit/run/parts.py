@@ -119,6 +119,12 @@ class Parts:
             data.predicted = True
         return data
 
+    def forget(self) -> None:
+        """Frees the data sets and what the networks remember of them; both are read again when they are needed."""
+        self._data.clear()
+        for network in self.networks.values():
+            network.freeze()
+
     def trainer(self, block: PartBlock, data: Data) -> Trainer:
         """A trainer for a data set's training records, on the run's device if it owns modules."""
         records = data.splits["train"]

@@ -16,6 +16,7 @@ from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import by_subject
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.vocabulary import Side
+from palsykit.files.hashes import sha256
 from palsykit.recipe.schema import PartBlock
 from palsykit.run.front import face_crop
 from palsykit.run.parts import Data, Parts, cache_folder
@@ -123,7 +124,7 @@ def _crops(folder: Path, size: int) -> People:
         except PalsykitError as error:
             problems.append(error.message)
             continue
-        key = hashlib.sha256(path.read_bytes()).hexdigest()
+        key = sha256(path)
         people.append(Person(path.stem, key, lambda path=path: face_crop(path.name, path, size)))  # type: ignore[misc]
     if problems:
         raise PalsykitError(f"--identities {folder}: pictures that cannot be used; mend or take them out", problems)

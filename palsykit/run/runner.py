@@ -66,18 +66,23 @@ def run_recipe(recipe: Recipe, output: Path, fresh: bool = False) -> RunSummary:
     return RunSummary(run.path, run.report, already_done=False)
 
 
-def train_recipe(recipe: Recipe, output: Path) -> RunFolder:
+def train_recipe(recipe: Recipe, output: Path) -> tuple[RunFolder, Parts]:
     """Prepares, fits and trains into a folder, going on where a stopped run left off; pictures are left to the caller.
 
     ``run_recipe`` into the same folder does the rest.
+
+    Returns:
+        The run, and its parts with their fitted networks; ``trained_model`` gives its model.
 
     Raises:
         PalsykitError: for anything the user can mend.
     """
     run = _opened(recipe, output, fresh=False)
-    if "train" not in run.state()["stages"]:
-        _trained(run, recipe)
-    return run
+    if "train" in run.state()["stages"]:
+        return run, reopened(run)
+    parts = _trained(run, recipe)
+    parts.forget()  # synthesis needs the memory and reads no training data
+    return run, parts
 
 
 def _opened(recipe: Recipe, output: Path, fresh: bool) -> RunFolder:

@@ -1,6 +1,5 @@
 """Trains, synthesises and measures, one job after another; one that fails is written down and the rest goes on."""
 
-import hashlib
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from palsykit.errors import PalsykitError
 from palsykit.faces.views import to_pictures
 from palsykit.files.atomic import write_text
+from palsykit.files.hashes import sha256
 from palsykit.interfaces import Images, Synthesiser
 from palsykit.progress import say
 from palsykit.report.contents import Picture
@@ -153,8 +153,7 @@ class _Desk:
 
     def do(self, job: Job, measure_only: bool) -> None:
         """Trains a system, synthesises and measures by every protocol."""
-        run, maker = self._trained(job, measure_only)
-        parts = reopened(run)
+        run, parts, maker = self._trained(job, measure_only)
         synthesiser = parts.synthesiser(trained_model(run, parts))
         cost = _cost(run, parts, maker)
         for protocol in self.plan.protocols[job.data]:
@@ -164,22 +163,22 @@ class _Desk:
                 self.guarded(what, job.system, job.data, job.seed, do)
         self.results.cost.setdefault((job.system, job.data), {})[job.seed] = cost
 
-    def _trained(self, job: Job, measure_only: bool) -> tuple[RunFolder, str]:
-        """The run, and what its pictures are made of."""
+    def _trained(self, job: Job, measure_only: bool) -> tuple[RunFolder, Parts, str]:
+        """The run, its parts, and what its pictures are made of."""
         if job.run is not None:
             run = RunFolder(job.run)
             if "train" not in read_state(job.run)["stages"]:
                 raise PalsykitError(
                     f"{job.run}: its training is not finished: palsykit run {run.recipe} --output {job.run}"
                 )
-            return run, str(run.state()["recipe_hash"]) + digest(run)
+            return run, reopened(run), str(run.state()["recipe_hash"]) + digest(run)
         assert job.recipe is not None  # a job has the one or the other
         path = self.kept / "runs" / job.folder
         if measure_only and not (path / "state.json").exists():
             raise PalsykitError("not run yet; leave --measure-only out")
         if measure_only and "train" not in read_state(path)["stages"]:
             raise PalsykitError("its training is not finished; leave --measure-only out")
-        return train_recipe(job.recipe, path), job.recipe.hash
+        return *train_recipe(job.recipe, path), job.recipe.hash
 
     def _examine(self, job: Job, place: Place, synthesiser: Synthesiser, maker: str, cost: Cost) -> None:
         exam = self.results.exams[place]
@@ -204,10 +203,7 @@ class _Desk:
 
 def digest(run: RunFolder) -> str:
     """SHA-256 of a run's model."""
-    found = hashlib.sha256()
-    for file in sorted(run.model.rglob("*.safetensors")):
-        found.update(file.read_bytes())
-    return found.hexdigest()
+    return sha256(*sorted(run.model.rglob("*.safetensors")))
 
 
 def _cost(run: RunFolder, parts: Parts, maker: str) -> Cost:

@@ -1,6 +1,5 @@
 """ArcFace of an insightface pack as a network: who a face is, for conditions and judges."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from palsykit.errors import PalsykitError
 from palsykit.faces.alignment import ARCFACE_CROP
 from palsykit.faces.cropping import cropped
+from palsykit.files.hashes import sha256
 from palsykit.interfaces import NetworkOutput
 from palsykit_insightface.model import load
 from palsykit_insightface.pack import find_recognition
@@ -45,7 +45,7 @@ class ArcFaceOnnx(nn.Module):
         size, batch = self.model.input_size[0], self.model.input_shape[0]
         self.side, self.at_once = int(size), batch if isinstance(batch, int) and batch > 0 else None
         # the weights are onnxruntime's; their digest tells runs apart that differ in them
-        digest = hashlib.sha256(file.read_bytes()).digest()
+        digest = bytes.fromhex(sha256(file))
         self.register_buffer("digest", torch.frombuffer(bytearray(digest), dtype=torch.uint8))
         try:
             width = self._embed(np.zeros((1, 3, self.side, self.side), np.float32)).shape[1]

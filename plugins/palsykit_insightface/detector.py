@@ -11,6 +11,7 @@ from pydantic import Field
 
 from palsykit.errors import PalsykitError
 from palsykit.faces.interfaces import Detection
+from palsykit.files.hashes import sha256
 from palsykit_insightface.model import load
 from palsykit_insightface.pack import Pack, find
 
@@ -88,6 +89,6 @@ class InsightFaceDetector:
 
 
 def _version(files: Pack, threshold: float, sizes: Sequence[int]) -> str:
-    models = [hashlib.sha256(file.read_bytes()).hexdigest() for file in (files.detector, files.landmarks) if file]
+    models = [sha256(file) for file in (files.detector, files.landmarks) if file]
     text = f"insightface {models} {threshold} {list(sizes)}"
     return f"insightface-{hashlib.sha256(text.encode()).hexdigest()[:24]}"

@@ -1,6 +1,5 @@
 """LPIPS: how unlike two pictures look to a network trained on ImageNet."""
 
-import hashlib
 import warnings
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from palsykit.conversion.checkpoint import read_tensors
 from palsykit.errors import PalsykitError
+from palsykit.files.hashes import sha256
 from palsykit.files.weights import misfits
 from palsykit.interfaces import FaceBatch, Images, MetricCard
 from palsykit.metrics import to_8_bit
@@ -35,7 +35,7 @@ class Lpips:
 
     def __init__(self, *, weights: Path, trunk: Literal["alex", "vgg"] = "alex"):
         self._model = _model(trunk, weights)
-        digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
+        digest = sha256(weights)[:12]
         self.card = MetricCard(
             name="LPIPS",
             definition="sum over layers of the mean over positions of w_l . (y_l - y0_l)^2, y and y0 the "

@@ -6,7 +6,6 @@ both. Every training takes the same number of steps from the same initial weight
 training.
 """
 
-import hashlib
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +19,9 @@ from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.faces.records import FaceDataset
 from palsykit.faces.views import batch
-from palsykit.files import weights
 from palsykit.files.atomic import write_text
 from palsykit.files.claims import Claim
+from palsykit.files.hashes import sha256
 from palsykit.interfaces import Images
 from palsykit.progress import say
 from palsykit.recipe import Recipe
@@ -32,8 +31,9 @@ from palsykit.run.measure import Figure, Statistic, average, difference, measure
 from palsykit.run.parts import Data, Parts
 from palsykit.run.people import METADATA
 from palsykit.run.runner import be_deterministic
+from palsykit.run.train import fit_network
+from palsykit.run.weights import load_into, save_network
 from palsykit.training.batches import PairedFaces
-from palsykit.training.loop import Job, train
 from palsykit_usefulness.sets import Joined, balanced, few, refuse_known
 
 REAL, SYNTHETIC, BOTH = "real", "synthetic", "real + synthetic"
@@ -150,12 +150,10 @@ class Bench:
         _claim(folder, recipe.hash, self._synthetic)
         if not file.exists():
             joined = self.joined(one)
-            trainer = parts.trainer(self.block.trainer, Data(joined, one.seed))
-            network.module.requires_grad_(True)
-            faces = PairedFaces(joined, balanced(joined, one.seed))
-            job = Job(one.name, network.module, trainer, faces, self.block, one.seed, folder / "checkpoints", _silent)
-            weights.save(train(job).state_dict(), file)
-        weights.load_exact(network.module, file)
+            data, faces = Data(joined, one.seed), PairedFaces(joined, balanced(joined, one.seed))
+            fit_network(parts, self.block, data, faces, one.name, one.seed, folder / "checkpoints", _silent)
+            save_network(network, folder)
+        load_into(network.module, file)
         network.freeze()
         return parts
 
@@ -236,7 +234,7 @@ def _fit_of(parts: Parts) -> FitBlock:
 def _digest(folder: Path) -> str:
     """SHA-256 of an imagefolder's metadata, which says of each synthetic picture what it was made of."""
     files = [folder / name for name in METADATA if (folder / name).is_file()]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    return sha256(*files)
 
 
 def _claim(folder: Path, recipe: str, pictures: str) -> None:

@@ -149,7 +149,7 @@ def test_what_was_trained_is_kept_and_what_was_trained_otherwise_is_refused(
     found, folder = studied
     weights = {path: path.stat().st_mtime_ns for path in (folder / "work").rglob("classifier.safetensors")}
     assert len(weights) == 1 + 2 * 2
-    monkeypatch.setattr("palsykit_usefulness.study.train", lambda job: pytest.fail("trained again"))
+    monkeypatch.setattr("palsykit_usefulness.study.fit_network", lambda *job: pytest.fail("trained again"))
     again = study(Bench(recipe_of(), folder / "synthetic", folder / "work"), [1, 6], [0])
     assert [p.figures for p in again.points] == [p.figures for p in found.points]
     other = study(Bench(recipe_of("fits.0.lr=1e-3"), folder / "synthetic", folder / "work"), [1], [0])

@@ -1,0 +1,14 @@
+"""SHA-256 of files."""
+
+import hashlib
+from pathlib import Path
+
+
+def sha256(*files: Path) -> str:
+    """SHA-256 in hexadecimal of a file's bytes, or of several files' bytes, one file after another."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as content:
+            while piece := content.read(1 << 20):
+                digest.update(piece)
+    return digest.hexdigest()
