@@ -1,6 +1,5 @@
 """``palsykit generate``: synthesise one picture, or one row of severities, with a trained run."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -50,21 +49,6 @@ Severity = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class ByName:
-    """An expression requested by name. ``grades`` is empty if no severity was requested."""
-
-    expression: str
-    side: str | None
-    grades: tuple[float, ...]
-
-    @property
-    def slug(self) -> str:
-        """The request as part of a file name."""
-        shown = "-".join(f"{grade:g}" for grade in self.grades)
-        return "-".join(word for word in (self.expression, self.side, shown) if word)
-
-
 def command(
     run: RunFolderArgument,
     identity: Identity,
@@ -92,23 +76,28 @@ def command(
     # Check all arguments before torch is imported.
     existing_run(run)
     existing_picture("--identity", identity)
-    named = by_name(driver, expression, side, severity)
-    _check_rest(rest, named)
-    how = named.slug if named is not None else existing_picture("--driver", driver or Path()).stem
+    from palsykit.faces.asking import grades_of
+    from palsykit.synthesis.request import Request
+
+    grades = tuple(grades_of(severity)) if severity is not None else ()
+    Request.of(driver, rest, expression, side, grades, strength)  # before torch's own seconds
+    if rest is not None:
+        existing_picture("--rest", rest)
+    shown = "-".join(f"{grade:g}" for grade in grades)
+    named = "-".join(word for word in (expression, side, shown) if word)
+    how = named if driver is None else existing_picture("--driver", driver).stem
     target = writable(output or Path(f"{identity.stem}-{how}-{seed}.png"), force)
 
     # Synthesise: from a driver, for several grades, or for one grade.
     from palsykit.run.front import load
 
     model = load(run, poser=poser)
-    if named is None:
-        picture = model.generate(identity=identity, driver=driver, rest=rest, seed=seed, guidance=guidance)
-    elif len(named.grades) > 1:
+    if len(grades) > 1:
         picture, _ = model.dial(
             identity=identity,
-            expression=named.expression,
-            side=str(named.side),
-            severities=named.grades,
+            expression=str(expression),
+            side=str(side),
+            severities=grades,
             strength=strength,
             seed=seed,
             guidance=guidance,
@@ -116,51 +105,17 @@ def command(
     else:
         picture = model.generate(
             identity=identity,
-            expression=named.expression,
-            side=named.side,
-            severity=named.grades[0] if named.grades else None,
+            driver=driver,
+            rest=rest,
+            expression=expression,
+            side=side,
+            severity=grades[0] if grades else None,
             strength=strength,
             seed=seed,
             guidance=guidance,
         )
     picture.save(target, format="PNG")
     print(target)
-
-
-def _check_rest(rest: Path | None, named: ByName | None) -> None:
-    if rest is None:
-        return
-    existing_picture("--rest", rest)
-    if named is not None:
-        raise PalsykitError(f"--rest {rest}: only for --driver, not for --expression; leave --rest out")
-
-
-def by_name(driver: Path | None, expression: str | None, side: str | None, severity: str | None) -> ByName | None:
-    """The expression requested by name; None if a driver's photograph is given.
-
-    Raises:
-        PalsykitError: both are given or neither, or the labels contradict each other.
-    """
-    from palsykit.faces.asking import asked, grades_of
-
-    if expression is None:
-        labels = [name for name, value in (("--side", side), ("--severity", severity)) if value is not None]
-        if driver is None:
-            raise PalsykitError("generate: neither --driver IMAGE nor --expression NAME; give one of them")
-        if labels:
-            raise PalsykitError(
-                f"{' and '.join(labels)} with --driver: the driver's photograph shows them already; leave them out, or "
-                "replace --driver by --expression NAME --side SIDE --severity GRADE"
-            )
-        return None
-    if driver is not None:
-        raise PalsykitError(
-            f"--driver {driver} and --expression {expression}: both give the expression; leave one of them out"
-        )
-    grades = tuple(grades_of(severity)) if severity is not None else ()
-    for grade in grades or (None,):
-        asked(expression, side, grade)
-    return ByName(expression, side, grades)
 
 
 def writable(target: Path, force: bool) -> Path:

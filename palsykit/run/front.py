@@ -10,10 +10,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import nn
 
 from palsykit.errors import PalsykitError
-from palsykit.faces.asking import asked
 from palsykit.faces.interfaces import Poser
 from palsykit.faces.views import to_pictures, to_tensor
-from palsykit.faces.vocabulary import FaceLabels
 from palsykit.interfaces import FaceBatch, FaceView
 from palsykit.recipe.schema import PartBlock
 from palsykit.report import words
@@ -23,6 +21,7 @@ from palsykit.run.parts import Parts
 from palsykit.run.posing import posed, with_landmarks
 from palsykit.run.runner import reopened
 from palsykit.run.train import trained_model
+from palsykit.synthesis.request import Request
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
 ROW_FACE_PX = 128
@@ -85,23 +84,13 @@ class Model:
             PalsykitError: for a picture that cannot be read or is not square, labels that do not go together, or
                 guidance that the model cannot give.
         """
-        if (driver is None) == (expression is None):
-            found = "both a driver and an expression" if driver is not None else "neither a driver nor an expression"
-            raise PalsykitError(f"generate: {found}; give one: whose expression, or its name")
-        if rest is not None and driver is None:
-            raise PalsykitError("generate: rest is the driver's person at rest, and there is no driver; leave it out")
+        severities = () if severity is None else (severity,)
+        request = Request.of(driver, rest, expression, side, severities, strength)
         person = self._view("identity", identity)
-        still = person if driver is None else None if rest is None else self._view("rest", rest)
-        if expression is not None:
-            how = self._posed(person, [asked(expression, side, severity)], strength)
-        elif (side, severity) != (None, None):
-            raise PalsykitError(
-                "generate: side or severity with a driver, whose picture shows them; leave them out, or give an "
-                "expression by name in the driver's place"
-            )
+        if driver is None:
+            how, still = self._posed(person, request), person
         else:
-            assert driver is not None  # one of the two is there
-            how = self._view("driver", driver)
+            how, still = self._view("driver", driver), None if rest is None else self._view("rest", rest)
         return Image.fromarray(self.synthesise(FaceBatch(person, how, rest=still), [seed], guidance)[0])
 
     def dial(
@@ -119,10 +108,11 @@ class Model:
 
         Args and errors are those of ``generate``.
         """
-        labels = [asked(expression, side, severity) for severity in severities]
+        request = Request.of(expression=expression, side=side, severities=severities, strength=strength)
+        labels = request.labels
         person = self._view("identity", identity)
         people = FaceView.of_images(person.image.repeat(len(labels), 1, 1, 1))
-        faces = FaceBatch(people, self._posed(people, labels, strength), rest=people)
+        faces = FaceBatch(people, self._posed(people, request), rest=people)
         pictures = self.synthesise(faces, [seed] * len(labels), guidance)
         name = words.expression(str(labels[0].expression))
         grades = tuple(words.grade(float(severity)) for severity in severities)
@@ -131,10 +121,9 @@ class Model:
         row = draw_sheet([panel], ROW_FACE_PX, "synthetic; House-Brackmann grades as asked, not measured")
         return row, [Image.fromarray(picture) for picture in pictures]
 
-    def _posed(self, people: FaceView, labels: Sequence[FaceLabels], strength: float) -> FaceView:
-        if not 0 <= strength <= 1:
-            raise PalsykitError(f"strength {strength:g}: expected 0 (no movement) to 1 (full)")
-        return posed(self.poser, with_landmarks(self.parts, people), labels, [strength] * len(labels))
+    def _posed(self, people: FaceView, request: Request) -> FaceView:
+        strengths = [request.strength] * len(request.labels)
+        return posed(self.poser, with_landmarks(self.parts, people), request.labels, strengths)
 
     def synthesise(self, faces: FaceBatch, seeds: Sequence[int], guidance: float | None = None) -> NDArray[np.uint8]:
         """Pictures [B, H, W, 3] of B identities with their drivers; row i depends on row i and seeds[i] alone.

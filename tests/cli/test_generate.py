@@ -50,7 +50,8 @@ def test_a_picture_is_written(palsykit: Run, asked: list[dict[str, Any]]) -> Non
     done = palsykit("generate", "runs/small", *FACES, "--seed", 7, "--guidance", 2.5)
     assert (done.code, done.out) == (0, "anna-bert-7.png\n")
     who = {"identity": Path("anna.png"), "driver": Path("bert.jpg")}
-    assert asked == [{**who, "rest": None, "seed": 7, "guidance": 2.5}]
+    unnamed = {"expression": None, "side": None, "severity": None, "strength": 1.0}
+    assert asked == [{**who, "rest": None, **unnamed, "seed": 7, "guidance": 2.5}]
     assert Image.open("anna-bert-7.png").getpixel((0, 0)) == (7, 0, 0)
 
 
@@ -59,7 +60,7 @@ def test_the_driver_at_rest_goes_along(palsykit: Run, asked: list[dict[str, Any]
     assert asked[0]["rest"] == Path("anna.png")
     refused = palsykit("generate", "runs/small", *NAMED, "--rest", "anna.png", "--seed", 5)
     assert refused.code == 2
-    assert "--rest anna.png: only for --driver, not for --expression" in refused.err
+    assert "rest is the driver's person at rest, and there is no driver" in refused.err
     assert palsykit("generate", "runs/small", *FACES, "--rest", "nobody.png", "--seed", 5).code == 2
     assert len(asked) == 1
 
@@ -79,7 +80,8 @@ def test_an_expression_by_name(palsykit: Run, asked: list[dict[str, Any]]) -> No
     done = palsykit("generate", "runs/small", *NAMED, "--side", "left", "--severity", 4, "--poser", "mine")
     assert (done.code, done.out) == (0, "anna-smile_full-left-4-0.png\n")
     face = {"expression": "smile_full", "side": "left", "severity": 4.0, "strength": 1.0}
-    assert asked == [{"identity": Path("anna.png"), "seed": 0, "guidance": None, **face}]
+    nobody = {"driver": None, "rest": None}
+    assert asked == [{"identity": Path("anna.png"), **nobody, "seed": 0, "guidance": None, **face}]
     assert posers == ["mine"]
     assert palsykit("generate", "runs/small", *NAMED, "--strength", 0.5).out == "anna-smile_full-0.png\n"
     assert asked[1]["severity"] is asked[1]["side"] is None
@@ -97,13 +99,13 @@ def test_several_severities_make_a_row(palsykit: Run, asked: list[dict[str, Any]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((*NAMED, "--driver", "bert.jpg"), "both give the expression; leave one of them out"),
-        (("--identity", "anna.png"), "neither --driver IMAGE nor --expression NAME; give one of them"),
+        ((*NAMED, "--driver", "bert.jpg"), "both a driver and an expression; give one, and leave the other out"),
+        (("--identity", "anna.png"), "neither a driver nor an expression; give one: a photograph, or a name"),
         (
             (*FACES, "--side", "left"),
-            "--side with --driver: the driver's photograph shows them already; leave them out",
+            "side or severity with a driver, whose photograph shows them; leave them out, or give an",
         ),
-        ((*FACES, "--severity", "4"), "--severity with --driver"),
+        ((*FACES, "--severity", "4"), "side or severity with a driver"),
         ((*NAMED, "--severity", "4"), "severity 4 without a side: say which side is affected, --side left or right"),
         ((*NAMED, "--side", "left"), "side left without a severity: say how much, --severity 1 to 6"),
         ((*NAMED, "--side", "none", "--severity", "1..6"), "severity 2 with side none: no side is affected"),

@@ -115,7 +115,7 @@ def test_the_dial_is_a_row_of_the_single_pictures(model: package.Model, who: Pat
         ({"expression": "rest", "driver": "x.png"}, "both a driver and an expression; give one"),
         (
             {"driver": "x.png", "side": "left"},
-            "side or severity with a driver, whose picture shows them; leave them out",
+            "side or severity with a driver, whose photograph shows them; leave them out",
         ),
         ({"expression": "rest", "severity": 3}, "severity 3 without a side"),
         ({"expression": "rest", "strength": 1.5}, r"strength 1\.5: expected 0 \(no movement\) to 1 \(full\)"),
