@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         TokenSpec,
         TrainingData,
     )
-    from palsykit.run.front import Model, load
+    from palsykit.synthesis.front import Model, load
 
 _HOME = {
     **dict.fromkeys(
@@ -42,8 +42,8 @@ _HOME = {
         "palsykit.interfaces",
     ),
     "ConditionalDiffusion": "palsykit.diffusion.model",
-    "Model": "palsykit.run.front",
-    "load": "palsykit.run.front",
+    "Model": "palsykit.synthesis.front",
+    "load": "palsykit.synthesis.front",
 }
 
 __all__ = [

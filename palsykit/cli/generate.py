@@ -76,20 +76,12 @@ def command(
     # Check all arguments before torch is imported.
     existing_run(run)
     existing_picture("--identity", identity)
-    from palsykit.faces.asking import grades_of
-    from palsykit.synthesis.request import Request
-
-    grades = tuple(grades_of(severity)) if severity is not None else ()
-    Request.of(driver, rest, expression, side, grades, strength)  # before torch's own seconds
-    if rest is not None:
-        existing_picture("--rest", rest)
-    shown = "-".join(f"{grade:g}" for grade in grades)
-    named = "-".join(word for word in (expression, side, shown) if word)
-    how = named if driver is None else existing_picture("--driver", driver).stem
+    grades = _grades(driver, rest, expression, side, severity, strength)
+    how = _slug(expression, side, grades) if driver is None else driver.stem
     target = writable(output or Path(f"{identity.stem}-{how}-{seed}.png"), force)
 
     # Synthesise: from a driver, for several grades, or for one grade.
-    from palsykit.run.front import load
+    from palsykit.synthesis.front import load
 
     model = load(run, poser=poser)
     if len(grades) > 1:
@@ -116,6 +108,31 @@ def command(
         )
     picture.save(target, format="PNG")
     print(target)
+
+
+def _grades(
+    driver: Path | None,
+    rest: Path | None,
+    expression: str | None,
+    side: str | None,
+    severity: str | None,
+    strength: float,
+) -> tuple[float, ...]:
+    """Checks what face was asked for, before torch's own seconds, and gives the grades of an expression by name."""
+    from palsykit.faces.asking import grades_of
+    from palsykit.synthesis.request import Request
+
+    grades = tuple(grades_of(severity)) if severity is not None else ()
+    Request.of(driver, rest, expression, side, grades, strength)
+    for name, picture in (("--driver", driver), ("--rest", rest)):
+        if picture is not None:
+            existing_picture(name, picture)
+    return grades
+
+
+def _slug(expression: str | None, side: str | None, grades: tuple[float, ...]) -> str:
+    shown = "-".join(f"{grade:g}" for grade in grades)
+    return "-".join(word for word in (expression, side, shown) if word)
 
 
 def writable(target: Path, force: bool) -> Path:

@@ -13,13 +13,13 @@ from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_tensor
 from palsykit.files.atomic import write_text
 from palsykit.interfaces import FaceBatch, Images, Metric, Synthesiser
+from palsykit.measure.passes import check_needs, further_passes, synthesise_pass
+from palsykit.measure.protocols import SELF
 from palsykit.report.figures import with_card
 from palsykit.run.folder import RunFolder
 from palsykit.run.generate import chosen_pairs, generated
 from palsykit.run.measure import Figure, Statistic, measure, summarise
 from palsykit.run.parts import Parts
-from palsykit.run.passes import check_needs, further_passes, synthesise_pass
-from palsykit.run.protocols import SELF
 
 
 def evaluate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict[str, Any]) -> None:

@@ -12,9 +12,9 @@ from palsykit.faces.views import batch, to_pictures
 from palsykit.files.atomic import write_text
 from palsykit.files.pictures import read_png, synthesise_to
 from palsykit.interfaces import Synthesiser
+from palsykit.measure.protocols import SELF
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
-from palsykit.run.protocols import SELF
 from palsykit.seeds import derive
 
 

@@ -17,7 +17,7 @@ from palsykit.run.folder import RunFolder, open_run, read_state
 from palsykit.run.generate import generate
 from palsykit.run.parts import Parts, check_guidance
 from palsykit.run.prepare import prepare
-from palsykit.run.show import write_report
+from palsykit.run.report import write_report
 from palsykit.run.train import (
     check_all_flips,
     fit,

@@ -10,9 +10,9 @@ from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.recipe.schema import FitBlock
 from palsykit.run.folder import RunFolder
+from palsykit.run.model_folder import load_into, load_model, save_model, save_network, start_from
 from palsykit.run.parts import Data, Parts
 from palsykit.run.tracking import logger
-from palsykit.run.weights import load_into, load_model, save_model, save_network, start_from
 from palsykit.seeds import derive
 from palsykit.training.batches import PairedFaces, check_flips
 from palsykit.training.loop import Job, train

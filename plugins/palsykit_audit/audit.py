@@ -9,9 +9,9 @@ from typing import Any
 from palsykit.errors import PalsykitError
 from palsykit.files.provenance import as_facts, provenance
 from palsykit.run.folder import RunFolder
-from palsykit.run.front import Model
-from palsykit.run.people import People, held_out, in_folder
-from palsykit.run.synthesize import MARKER, model_digest, pictures_of
+from palsykit.synthesis.bulk import MARKER, model_digest, pictures_of
+from palsykit.synthesis.front import Model
+from palsykit.synthesis.people import People, held_out, in_folder
 from palsykit_audit.faces import Populations, Synthesis, of_folder, of_run, populations
 from palsykit_audit.findings import findings
 from palsykit_audit.measures import Membership, Reader, Resemblance, membership, reader, resemblance

@@ -72,7 +72,7 @@ def command(
     if folder is None and (identities is not None or data):
         raise PalsykitError("--identities and --data say whom DEST shows; expected a DEST before them")
 
-    from palsykit.run.front import load
+    from palsykit.synthesis.front import load
     from palsykit_audit.audit import Options, asked_for, audit_folder, audit_run
     from palsykit_audit.release import page_folder
     from palsykit_audit.writing import write

@@ -15,7 +15,7 @@ from palsykit.files.pictures import read_png
 from palsykit.recipe import load_recipe
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Data, Parts, cache_folder
-from palsykit.run.people import People
+from palsykit.synthesis.people import People
 
 Picture = NDArray[np.uint8]
 METADATA = "metadata.jsonl"

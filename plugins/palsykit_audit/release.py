@@ -12,9 +12,9 @@ from palsykit import __version__
 from palsykit.errors import PalsykitError
 from palsykit.files.atomic import write_text
 from palsykit.progress import say
-from palsykit.run.front import Model
-from palsykit.run.people import People
-from palsykit.run.synthesize import HELD_BACK, RELEASED, Order, Synthesised, pictures_of, synthesize
+from palsykit.synthesis.bulk import HELD_BACK, RELEASED, Order, Synthesised, pictures_of, synthesize
+from palsykit.synthesis.front import Model
+from palsykit.synthesis.people import People
 from palsykit_audit.audit import Options, audit_folder
 from palsykit_audit.writing import Audit, write
 

@@ -12,7 +12,7 @@ from palsykit.errors import PalsykitError
 from palsykit_audit.audit_command import Judges, Network, TrainedOn
 
 if TYPE_CHECKING:
-    from palsykit.run.synthesize import Order
+    from palsykit.synthesis.bulk import Order
     from palsykit_audit.audit import Options
     from palsykit_audit.release import Released
 
@@ -95,7 +95,7 @@ def command(
             f"--data with --identities {identities}: it is for people of the run's data, --identities N"
         )
 
-    from palsykit.run.synthesize import Order
+    from palsykit.synthesis.bulk import Order
     from palsykit_audit.audit import Options
 
     order = Order(tuple(asked), per_cell, seed, guidance, span, batch_size)
@@ -118,8 +118,8 @@ def _synthesize(
     options: "Options",
 ) -> None:
     from palsykit.progress import say
-    from palsykit.run.front import load
-    from palsykit.run.people import held_out, in_folder
+    from palsykit.synthesis.front import load
+    from palsykit.synthesis.people import held_out, in_folder
     from palsykit_audit.release import synthesize_and_release
 
     model = load(run, poser=poser)
@@ -143,7 +143,7 @@ def _synthesize(
 
 def _say(released: "Released") -> None:
     """What the audit found."""
-    from palsykit.run.synthesize import UNRELEASED
+    from palsykit.synthesis.bulk import UNRELEASED
 
     if released.dropped:
         print(f"Left out: {released.dropped} pictures, in {released.done.images.parent / 'held-back'}.")

@@ -14,13 +14,13 @@ from palsykit.faces.views import batch
 from palsykit.files.atomic import write_text
 from palsykit.files.claims import Claim
 from palsykit.interfaces import FaceBatch, Images, Synthesiser
+from palsykit.measure.passes import check_needs, further_passes, seconds_each, synthesise_pass
+from palsykit.measure.protocols import SELF, Protocol
 from palsykit.metrics import needs
 from palsykit.run.evaluate import built_metrics
 from palsykit.run.generate import row_seed
 from palsykit.run.measure import Statistic, measure
 from palsykit.run.parts import Parts
-from palsykit.run.passes import check_needs, further_passes, seconds_each, synthesise_pass
-from palsykit.run.protocols import SELF, Protocol
 
 FIRST, SECONDS, MARKER = "generated", "seconds.json", "made.json"
 

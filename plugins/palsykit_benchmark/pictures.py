@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import to_pictures
 from palsykit.faces.vocabulary import FaceLabels
+from palsykit.measure.protocols import SELF
 from palsykit.report import words
 from palsykit.report.contents import Picture
 from palsykit.report.faces import Panel, draw_sheet, png
-from palsykit.run.protocols import SELF
 from palsykit_benchmark.figures import Table
 from palsykit_benchmark.jobs import Results
 from palsykit_benchmark.plan import TRUTH

@@ -28,11 +28,11 @@ from palsykit.recipe import Recipe
 from palsykit.recipe.schema import FitBlock, PartBlock
 from palsykit.run.evaluate import built_metrics
 from palsykit.run.measure import Figure, Statistic, average, difference, measure, summarise
+from palsykit.run.model_folder import load_into, save_network
 from palsykit.run.parts import Data, Parts
-from palsykit.run.people import METADATA
 from palsykit.run.runner import be_deterministic
 from palsykit.run.train import fit_network
-from palsykit.run.weights import load_into, save_network
+from palsykit.synthesis.people import METADATA
 from palsykit.training.batches import PairedFaces
 from palsykit_usefulness.sets import Joined, balanced, few, refuse_known
 

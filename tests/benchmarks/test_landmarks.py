@@ -14,8 +14,8 @@ from palsykit.errors import PalsykitError
 from palsykit.files import weights
 from palsykit.recipe import load_recipe
 from palsykit.run.folder import RunFolder, open_run
+from palsykit.run.model_folder import save_network
 from palsykit.run.parts import Parts
-from palsykit.run.weights import save_network
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "run" / "tiny.yaml"

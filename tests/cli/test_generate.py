@@ -18,7 +18,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any
     """What was asked of the trained run ``runs/small``, which is not there."""
     calls: list[dict[str, Any]] = []
     posers.clear()
-    front, run = ModuleType("palsykit.run.front"), ModuleType("palsykit.run")
+    front, run = ModuleType("palsykit.synthesis.front"), ModuleType("palsykit.run")
 
     def generate(**keywords: Any) -> Image.Image:
         calls.append(keywords)
@@ -33,7 +33,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any
 
     front.load = load  # type: ignore[attr-defined]
     run.evaluate_run = lambda folder: {"psnr": 21.123456789, "afid": None}  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "palsykit.run.front", front)
+    monkeypatch.setitem(sys.modules, "palsykit.synthesis.front", front)
     monkeypatch.setitem(sys.modules, "palsykit.run", run)
     monkeypatch.chdir(tmp_path)
     Path("runs/small").mkdir(parents=True)

@@ -11,8 +11,8 @@ import torch
 from palsykit.files import weights
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.recipe.problems import RecipeError
+from palsykit.run.model_folder import start_from
 from palsykit.run.parts import Parts
-from palsykit.run.weights import start_from
 from palsykit_benchmark.page import owner
 from palsykit_benchmark.plan import Plan, load_benchmark
 

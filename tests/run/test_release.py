@@ -13,8 +13,8 @@ from PIL import Image
 import palsykit as package
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.registry import Entry, registry
-from palsykit.run import synthesize as module
 from palsykit.run.folder import RunFolder
+from palsykit.synthesis import bulk as module
 
 ASKED = ("--expressions", "rest,smile_full", "--severities", "1,4")
 COUNT = 2 * 6

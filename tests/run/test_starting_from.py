@@ -10,8 +10,8 @@ from palsykit.diffusion.model import ConditionalDiffusion
 from palsykit.errors import PalsykitError
 from palsykit.files.weights import save
 from palsykit.recipe import Recipe
+from palsykit.run.model_folder import start_from
 from palsykit.run.parts import Parts
-from palsykit.run.weights import start_from
 
 State = dict[str, torch.Tensor]
 

@@ -10,9 +10,9 @@ import torch
 
 from palsykit.errors import PalsykitError
 from palsykit.interfaces import FaceBatch, Images
+from palsykit.measure.protocols import PROTOCOLS, SELF, TRANSFER, UNTOLD
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.run.parts import Parts
-from palsykit.run.protocols import PROTOCOLS, SELF, TRANSFER, UNTOLD
 from palsykit_benchmark.examine import Examination, examination, synthesis_seconds, synthesised
 
 TINY = Path(__file__).parents[2] / "run" / "tiny.yaml"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from palsykit.measure.protocols import PROTOCOLS
 from palsykit.recipe import load_recipe
 from palsykit.recipe.problems import RecipeError
-from palsykit.run.protocols import PROTOCOLS
 from palsykit_benchmark.plan import Plan, load_benchmark
 from palsykit_benchmark.schema import Benchmark, ProtocolName
 

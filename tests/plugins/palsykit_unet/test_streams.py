@@ -9,8 +9,8 @@ from torch.nn.functional import softmax
 
 from palsykit.interfaces import Conditioning, ConditioningSpec
 from palsykit.recipe import load_recipe
+from palsykit.run.model_folder import load_model, save_model
 from palsykit.run.parts import Parts
-from palsykit.run.weights import load_model, save_model
 from palsykit_unet.denoiser import UNet
 from palsykit_unet.streams import DecoupledAttention
 

@@ -11,8 +11,8 @@ import palsykit_weights
 from palsykit.files.weights import load
 from palsykit.recipe import load_recipe
 from palsykit.recipe.merge import read_extended
+from palsykit.run.model_folder import load_into
 from palsykit.run.parts import Parts
-from palsykit.run.weights import load_into
 
 ROOT = Path(__file__).parents[3]
 HERE = Path(palsykit_weights.__file__).parent

@@ -18,9 +18,9 @@ from palsykit.report import words
 from palsykit.report.faces import Panel, draw_sheet
 from palsykit.run.folder import RunFolder, read_state
 from palsykit.run.parts import Parts
-from palsykit.run.posing import posed, with_landmarks
 from palsykit.run.runner import reopened
 from palsykit.run.train import trained_model
+from palsykit.synthesis.posing import posed, with_landmarks
 from palsykit.synthesis.request import Request
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]

@@ -19,10 +19,10 @@ from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.recipe import build_part
 from palsykit.recipe.schema import PartBlock
 from palsykit.registry import Entry, registry
-from palsykit.run import synthesize as module
 from palsykit.run.folder import RunFolder
-from palsykit.run.people import held_out, in_folder
-from palsykit.run.synthesize import Order, model_digest, pictures_of, synthesize
+from palsykit.synthesis import bulk as module
+from palsykit.synthesis.bulk import Order, model_digest, pictures_of, synthesize
+from palsykit.synthesis.people import held_out, in_folder
 
 
 class Tint:

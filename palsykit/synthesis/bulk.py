@@ -24,11 +24,11 @@ from palsykit.files.pictures import read_png, save_png, synthesise_to
 from palsykit.files.weights import state_digest
 from palsykit.interfaces import FaceBatch, FaceView
 from palsykit.report.contents import NOT_FOR
-from palsykit.run.front import Model
-from palsykit.run.people import People, Person
-from palsykit.run.posing import posed, with_landmarks
-from palsykit.run.sheets import contact_sheet
 from palsykit.seeds import derive
+from palsykit.synthesis.front import Model
+from palsykit.synthesis.people import People, Person
+from palsykit.synthesis.posing import posed, with_landmarks
+from palsykit.synthesis.sheets import contact_sheet
 
 MARKER = "synthesis.json"
 RELEASED, UNRELEASED, HELD_BACK = "images", "unreleased", "held-back"

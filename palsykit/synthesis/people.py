@@ -18,9 +18,9 @@ from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.vocabulary import Side
 from palsykit.files.hashes import sha256
 from palsykit.recipe.schema import PartBlock
-from palsykit.run.front import face_crop
 from palsykit.run.parts import Data, Parts, cache_folder
 from palsykit.seeds import derive
+from palsykit.synthesis.front import face_crop
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 METADATA = ("metadata.jsonl", "metadata.csv")
