@@ -17,7 +17,7 @@ from palsykit.measure.passes import check_needs, further_passes, synthesise_pass
 from palsykit.measure.protocols import SELF
 from palsykit.report.figures import with_card
 from palsykit.run.folder import RunFolder
-from palsykit.run.generate import chosen_pairs, generated
+from palsykit.run.generate import generated
 from palsykit.run.measure import Figure, Statistic, measure, summarise
 from palsykit.run.parts import Parts
 
@@ -40,7 +40,7 @@ def statistics(run: RunFolder, parts: Parts, synthesiser: Synthesiser) -> tuple[
         PalsykitError: for a metric that needs a pass that core does not make.
     """
     metrics = built_metrics(parts)
-    pairs = chosen_pairs(parts)
+    pairs = parts.chosen_pairs
     faces = batch(parts.data().dataset, pairs).to(parts.device)
     images = Images(to_tensor(np.stack(generated(run))).to(parts.device))
     settings = parts.settings.generate

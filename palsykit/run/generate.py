@@ -12,16 +12,9 @@ from palsykit.faces.views import batch, to_pictures
 from palsykit.files.atomic import write_text
 from palsykit.files.pictures import read_png, synthesise_to
 from palsykit.interfaces import Synthesiser
-from palsykit.measure.protocols import SELF
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.seeds import derive
-
-
-def chosen_pairs(parts: Parts) -> list[Pair]:
-    """The held-out identities' photographs that are synthesised, in the data set's order."""
-    settings, data = parts.settings.generate, parts.data()
-    return SELF.chosen(data.splits[settings.split], settings.identities, parts.settings.seed)
 
 
 def row_seed(seed: int, pair: Pair) -> int:
@@ -31,7 +24,7 @@ def row_seed(seed: int, pair: Pair) -> int:
 
 def generate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict[str, Any]) -> None:
     """Writes images/generated/*.png and images/metadata.jsonl; skips existing pictures."""
-    pairs = chosen_pairs(parts)
+    pairs = parts.chosen_pairs
     names = [f"generated/{number:05d}-{_slug(pair.record.key)}.png" for number, pair in enumerate(pairs)]
 
     def synthesise(rows: range) -> NDArray[np.uint8]:
@@ -46,7 +39,7 @@ def generate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict
 
 
 def generated(run: RunFolder) -> list[NDArray[np.uint8]]:
-    """The pictures that ``generate`` wrote, in the order of ``chosen_pairs``."""
+    """The pictures that ``generate`` wrote, in the order of ``Parts.chosen_pairs``."""
     lines = (run.images / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
     return [read_png(run.images / json.loads(line)["file_name"]) for line in lines]
 

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,10 +15,12 @@ from palsykit.diffusion.model import Condition, ConditionalDiffusion, Overlay
 from palsykit.diffusion.synthesis import DiffusionSynthesiser
 from palsykit.errors import PalsykitError
 from palsykit.faces.interfaces import Poser
+from palsykit.faces.pairing import Pair
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.splits import split_records
 from palsykit.faces.views import view
 from palsykit.interfaces import ConditioningSpec, Synthesiser, TokenSpec, Trainer, TrainingData
+from palsykit.measure.protocols import SELF
 from palsykit.networks import SharedNetwork
 from palsykit.recipe import Recipe
 from palsykit.recipe.build import build_part
@@ -119,9 +122,16 @@ class Parts:
             data.predicted = True
         return data
 
+    @cached_property
+    def chosen_pairs(self) -> list[Pair]:
+        """The held-out identities' photographs that are synthesised, in the data set's order; drawn once."""
+        settings = self.settings.generate
+        return SELF.chosen(self.data().splits[settings.split], settings.identities, self.settings.seed)
+
     def forget(self) -> None:
         """Frees the data sets and what the networks remember of them; both are read again when they are needed."""
         self._data.clear()
+        self.__dict__.pop("chosen_pairs", None)
         for network in self.networks.values():
             network.freeze()
 

@@ -13,7 +13,7 @@ from palsykit.report.contents import CardContents, Cell, Curve, FigureRow, Metri
 from palsykit.report.figures import as_row
 from palsykit.report.html import render_html
 from palsykit.run.folder import RunFolder
-from palsykit.run.generate import chosen_pairs, generated
+from palsykit.run.generate import generated
 from palsykit.run.parts import Parts
 
 INTERVALS = "Intervals: 95 %, bootstrap over subjects (1,000 resamples, percentiles); whole-set figures have none."
@@ -53,7 +53,7 @@ def _figure_rows(run: RunFolder, parts: Parts) -> list[FigureRow]:
         return []
     dataset, order = parts.data().dataset, list(EXPRESSIONS)
     rows: dict[str, FigureRow] = {}
-    for pair, picture in zip(chosen_pairs(parts), generated(run), strict=True):
+    for pair, picture in zip(parts.chosen_pairs, generated(run), strict=True):
         labels = pair.record.labels
         subject = str(labels.subject)
         if subject not in rows:

@@ -88,9 +88,11 @@ class Model:
         request = Request.of(driver, rest, expression, side, severities, strength)
         person = self._view("identity", identity)
         if driver is None:
-            how, still = self._posed(person, request), person
+            how = self._posed(person, request)
+            still: FaceView | None = person
         else:
-            how, still = self._view("driver", driver), None if rest is None else self._view("rest", rest)
+            how = self._view("driver", driver)
+            still = None if rest is None else self._view("rest", rest)
         return Image.fromarray(self.synthesise(FaceBatch(person, how, rest=still), [seed], guidance)[0])
 
     def dial(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from palsykit.faces.views import batch, to_pictures
 from palsykit.recipe import Recipe
 from palsykit.run.folder import RunFolder
-from palsykit.run.generate import chosen_pairs, generated, row_seed
+from palsykit.run.generate import generated, row_seed
 from palsykit.run.parts import Parts
 from palsykit.run.runner import reopened
 from palsykit.run.train import trained_model
@@ -18,7 +18,7 @@ from palsykit.run.train import trained_model
 
 def drawn(parts: Parts, run: RunFolder, size: int) -> NDArray[np.int16]:
     """The pictures of a run's grid, made ``size`` at a time."""
-    synthesiser, pairs = parts.synthesiser(trained_model(run, parts)), chosen_pairs(parts)
+    synthesiser, pairs = parts.synthesiser(trained_model(run, parts)), parts.chosen_pairs
     pictures = []
     for start in range(0, len(pairs), size):
         rows = pairs[start : start + size]

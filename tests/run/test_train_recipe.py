@@ -7,14 +7,14 @@ import torch
 
 from palsykit.faces.views import batch
 from palsykit.recipe import Recipe
-from palsykit.run.generate import chosen_pairs, row_seed
+from palsykit.run.generate import row_seed
 from palsykit.run.parts import Parts
 from palsykit.run.runner import reopened, train_recipe
 from palsykit.run.train import trained_model
 
 
 def pictures(run, parts: Parts) -> torch.Tensor:
-    pairs = chosen_pairs(parts)
+    pairs = parts.chosen_pairs
     faces = batch(parts.data().dataset, pairs).to(parts.device)
     return parts.synthesiser(trained_model(run, parts)).generate(faces, [row_seed(0, pair) for pair in pairs])
 
