@@ -1,6 +1,11 @@
 """How long the command line takes to answer, against importing torch: ``python benchmarks/start_up.py``.
 
 ``palsykit --help`` and ``palsykit plugins`` are to take less than a third of ``python -c "import torch"``.
+
+    python benchmarks/start_up.py --recipe recipes/cfcpalsy.yaml --run runs/cfcpalsy
+
+times ``show`` and a failing ``check`` of the recipe as well, ``run`` where it is finished, and ``generate`` from that
+run, whose ratio leaves importing torch and diffusers out.
 """
 
 import argparse
@@ -8,31 +13,61 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from palsykit.cli.table import table
 
 COMMANDS = {"palsykit --help": ["-m", "palsykit", "--help"], "palsykit plugins": ["-m", "palsykit", "plugins"]}
 
+FAILING, GENERATE, LIBRARIES = "check, failing", "generate", "import torch, diffusers"
 
-def seconds(arguments: Sequence[str]) -> float:
+
+def of_recipe(recipe: Path | None, run: Path | None, pictures: Path) -> dict[str, list[str]]:
+    """Commands that need a recipe, and those that need its finished run; ``generate`` writes into ``pictures``."""
+    if recipe is None:
+        return {}
+    found = {"show": ["show", recipe], FAILING: ["check", recipe, "--set", "nothing_of_this_name=1"]}
+    if run is not None:
+        face = sorted((run / "images" / "generated").glob("*.png"))[0]
+        faces = ["--identity", face, "--driver", face, "--output", pictures / "face.png", "--force"]
+        found |= {"run, finished": ["run", recipe, "--output", run], GENERATE: ["generate", run, *faces]}
+    named = {name: ["-m", "palsykit", *map(str, arguments)] for name, arguments in found.items()}
+    return named | ({LIBRARIES: ["-c", LIBRARIES]} if GENERATE in named else {})
+
+
+def ratios_of(medians: dict[str, float], against: str) -> dict[str, float]:
+    """Each command's seconds in those of ``against``; of ``generate`` its own, beyond importing torch and diffusers."""
+    own = {name: value for name, value in medians.items() if name not in (against, LIBRARIES)}
+    if GENERATE in own:
+        own[GENERATE] -= medians[LIBRARIES]
+    return {name: value / medians[against] for name, value in own.items()}
+
+
+def seconds(arguments: Sequence[str], code: int = 0) -> float:
     """Wall time of one fresh interpreter.
 
     Raises:
-        subprocess.CalledProcessError: the command fails.
+        subprocess.CalledProcessError: the command ends with another exit code than ``code``.
     """
     began = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
-    return time.perf_counter() - began
+    done = subprocess.run([sys.executable, *arguments], check=False, capture_output=True)
+    took = time.perf_counter() - began
+    if done.returncode != code:
+        raise subprocess.CalledProcessError(done.returncode, done.args, done.stdout, done.stderr)
+    return took
 
 
-def measure(against: str, repeats: int) -> dict[str, float]:
+def measure(commands: dict[str, list[str]], repeats: int) -> dict[str, float]:
     """Median seconds by command; the commands take turns, so that what else the machine does meets all alike."""
-    commands = {**COMMANDS, against: ["-c", against]}
-    for arguments in commands.values():
-        seconds(arguments)  # files into the disk cache, bytecode compiled
-    rounds = [{name: seconds(arguments) for name, arguments in commands.items()} for _ in range(repeats)]
+    codes = {FAILING: 2}
+    for name, arguments in commands.items():
+        seconds(arguments, codes.get(name, 0))  # files into the disk cache, bytecode compiled
+    rounds = [
+        {name: seconds(arguments, codes.get(name, 0)) for name, arguments in commands.items()} for _ in range(repeats)
+    ]
     return {name: statistics.median(row[name] for row in rounds) for name in commands}
 
 
@@ -41,9 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--repeats", type=int, default=5, help="runs of each command; the median counts")
     parser.add_argument("--against", default="import torch", help="what python -c runs for comparison")
+    parser.add_argument("--recipe", type=Path, help="times show and a failing check of it")
+    parser.add_argument("--run", type=Path, help="the recipe's finished run: times run and generate")
     options = parser.parse_args(arguments)
-    medians = measure(options.against, options.repeats)
-    ratios = {name: medians[name] / medians[options.against] for name in COMMANDS}
+    with tempfile.TemporaryDirectory() as pictures:
+        more = of_recipe(options.recipe, options.run, Path(pictures))
+        medians = measure({**COMMANDS, **more, options.against: ["-c", options.against]}, options.repeats)
+    ratios = ratios_of(medians, options.against)
     rows = [(name, f"{value:.3f}", f"{value / medians[options.against]:.3f}") for name, value in medians.items()]
     print(table(("command", "seconds", "ratio"), rows))
     print(json.dumps({"benchmark": "start_up", "repeats": options.repeats, "seconds": medians, "ratios": ratios}))

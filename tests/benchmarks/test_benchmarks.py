@@ -35,6 +35,20 @@ def test_start_up_does_not_time_a_command_that_fails(script: Script) -> None:
         script("benchmarks/start_up.py").main(["--repeats", "1", "--against", "import nothing_of_this_name"])
 
 
+def test_start_up_of_a_recipe_and_its_run(script: Script, tmp_path: Path) -> None:
+    module = script("start_up")
+    (tmp_path / "images" / "generated").mkdir(parents=True)
+    (tmp_path / "images" / "generated" / "00000-a.png").touch()
+    assert module.of_recipe(None, None, tmp_path) == {}
+    assert list(module.of_recipe(TINY, None, tmp_path)) == ["show", "check, failing"]
+    commands = module.of_recipe(TINY, tmp_path, tmp_path)
+    assert list(commands) == ["show", "check, failing", "run, finished", "generate", "import torch, diffusers"]
+    assert commands["run, finished"] == ["-m", "palsykit", "run", str(TINY), "--output", str(tmp_path)]
+    medians = {"show": 3.0, "generate": 9.0, "import torch, diffusers": 6.0, "import torch": 2.0}
+    assert module.ratios_of(medians, "import torch") == {"show": 1.5, "generate": 1.5}
+    assert module.seconds(["-c", "raise SystemExit(2)"], 2) > 0
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_training_step(script: Script, capsys: pytest.CaptureFixture[str], precision: str) -> None:
     script("benchmarks/training_step.py").main(
