@@ -30,9 +30,9 @@ from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset
 from palsykit.faces.views import to_tensor
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
+from palsykit.measure.statistics import RESAMPLES, interval, resamples
 from palsykit.recipe.schema import PartBlock
 from palsykit.run.fitted import parts_of
-from palsykit.run.measure import RESAMPLES, interval, resamples
 from palsykit.run.parts import Parts
 from palsykit.seeds import derive
 from palsykit_metrics.asymmetry_index import Asymmetry

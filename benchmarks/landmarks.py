@@ -37,9 +37,9 @@ from palsykit.faces.landmarks import (
 )
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.views import view
+from palsykit.measure.statistics import interval, resamples
 from palsykit.recipe import load_recipe
 from palsykit.run.fitted import parts_of
-from palsykit.run.measure import interval, resamples
 from palsykit.run.parts import Parts
 
 ROOT = Path(__file__).parents[1]

@@ -15,10 +15,10 @@ from palsykit.files.atomic import write_text
 from palsykit.interfaces import FaceBatch, Images, Metric, Synthesiser
 from palsykit.measure.passes import check_needs, further_passes, synthesise_pass
 from palsykit.measure.protocols import SELF
+from palsykit.measure.statistics import Figure, Statistic, measure, summarise
 from palsykit.report.figures import with_card
 from palsykit.run.folder import RunFolder
 from palsykit.run.generate import generated
-from palsykit.run.measure import Figure, Statistic, measure, summarise
 from palsykit.run.parts import Parts
 
 

@@ -12,9 +12,9 @@ from palsykit.diffusion.model import ConditionalDiffusion
 from palsykit.errors import PalsykitError
 from palsykit.files.weights import state_digest
 from palsykit.interfaces import MetricCard
+from palsykit.measure.statistics import Figure, mean_of, summarise
 from palsykit.networks import SharedNetwork
 from palsykit.recipe import load_recipe
-from palsykit.run.measure import Figure, mean_of, summarise
 from palsykit.run.parts import Parts
 from palsykit_audit.faces import Populations, Synthesis
 from palsykit_audit.gallery import Features, Gallery, read_features

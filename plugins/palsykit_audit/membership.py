@@ -21,9 +21,9 @@ from palsykit.faces.pairing import Pair, by_subject, pair
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.views import batch
 from palsykit.interfaces import MetricCard, Synthesiser
+from palsykit.measure.statistics import Figure
 from palsykit.progress import track
 from palsykit.run.generate import row_seed
-from palsykit.run.measure import Figure
 from palsykit.run.parts import Parts
 from palsykit.seeds import derive, generator
 from palsykit_audit.ranks import Values, auc, caught, two_groups

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from palsykit.interfaces import MetricCard
-from palsykit.run.measure import RESAMPLES, Figure, interval, resamples
+from palsykit.measure.statistics import RESAMPLES, Figure, interval, resamples
 from palsykit.seeds import derive
 
 Values = NDArray[np.float64]

@@ -13,8 +13,8 @@ import numpy as np
 
 from palsykit import __version__
 from palsykit.files.atomic import write_text
+from palsykit.measure.statistics import Figure
 from palsykit.report.figures import as_json, finite
-from palsykit.run.measure import Figure
 from palsykit_audit.faces import Populations
 from palsykit_audit.html import Finding, render_audit
 from palsykit_audit.measures import Membership, Resemblance

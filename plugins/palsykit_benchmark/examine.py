@@ -16,10 +16,10 @@ from palsykit.files.claims import Claim
 from palsykit.interfaces import FaceBatch, Images, Synthesiser
 from palsykit.measure.passes import check_needs, further_passes, seconds_each, synthesise_pass
 from palsykit.measure.protocols import SELF, Protocol
+from palsykit.measure.statistics import Statistic, measure
 from palsykit.metrics import needs
 from palsykit.run.evaluate import built_metrics
 from palsykit.run.generate import row_seed
-from palsykit.run.measure import Statistic, measure
 from palsykit.run.parts import Parts
 
 FIRST, SECONDS, MARKER = "generated", "seconds.json", "made.json"

@@ -8,8 +8,8 @@ import numpy as np
 
 from palsykit.interfaces import MetricCard
 from palsykit.measure.protocols import PROTOCOLS, Protocol
+from palsykit.measure.statistics import Figure, Rows, Statistic, average, bootstrap, difference, interval, summarise
 from palsykit.report.results import Aim
-from palsykit.run.measure import Figure, Rows, Statistic, average, bootstrap, difference, interval, summarise
 from palsykit_benchmark.inference import Test, bootstrapped, holm, sign_flip, smallest
 from palsykit_benchmark.jobs import Place, Results
 from palsykit_benchmark.plan import Plan

@@ -12,10 +12,10 @@ from palsykit.files.atomic import write_text
 from palsykit.files.hashes import sha256
 from palsykit.interfaces import Images, Synthesiser
 from palsykit.measure.protocols import PROTOCOLS
+from palsykit.measure.statistics import Statistic
 from palsykit.progress import say
 from palsykit.report.contents import Picture
 from palsykit.run.folder import RunFolder, read_state
-from palsykit.run.measure import Statistic
 from palsykit.run.parts import Parts
 from palsykit.run.runner import be_deterministic, reopened, train_recipe
 from palsykit.run.train import trained_model

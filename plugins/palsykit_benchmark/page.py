@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from palsykit.files.provenance import weights_of
 from palsykit.interfaces import MetricCard
+from palsykit.measure.statistics import Figure
 from palsykit.recipe.yaml_rules import dump
 from palsykit.report import words
 from palsykit.report.contents import NOT_FOR
@@ -13,7 +14,6 @@ from palsykit.report.html import Picture, address, paragraphs
 from palsykit.report.plots import Measured, forest_svg
 from palsykit.report.tables import fixed
 from palsykit.report.templates import environment
-from palsykit.run.measure import Figure
 from palsykit_benchmark.figures import Line, Table
 from palsykit_benchmark.inference import TESTS
 from palsykit_benchmark.jobs import Results

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table as Columns
 
+from palsykit.measure.statistics import Figure
 from palsykit.report import words
 from palsykit.report.tables import cell, escape, fixed, latex, markdown, stacked
-from palsykit.run.measure import Figure
 from palsykit_benchmark.figures import LEVEL, Against, Line, Table
 from palsykit_benchmark.jobs import Results
 from palsykit_benchmark.plan import TRUTH, Plan

@@ -23,11 +23,11 @@ from palsykit.files.atomic import write_text
 from palsykit.files.claims import Claim
 from palsykit.files.hashes import sha256
 from palsykit.interfaces import Images
+from palsykit.measure.statistics import Figure, Statistic, average, difference, measure, summarise
 from palsykit.progress import say
 from palsykit.recipe import Recipe
 from palsykit.recipe.schema import FitBlock, PartBlock
 from palsykit.run.evaluate import built_metrics
-from palsykit.run.measure import Figure, Statistic, average, difference, measure, summarise
 from palsykit.run.model_folder import load_into, save_network
 from palsykit.run.parts import Data, Parts
 from palsykit.run.runner import be_deterministic

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from palsykit.interfaces import MetricCard
-from palsykit.run.measure import Statistic
+from palsykit.measure.statistics import Statistic
 from palsykit_benchmark.figures import Table, _digits, tables
 from palsykit_benchmark.jobs import Results
 from palsykit_benchmark.schema import Benchmark, FigureBlock

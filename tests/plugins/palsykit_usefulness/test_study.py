@@ -16,9 +16,9 @@ from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceRecord
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
 from palsykit.interfaces import MetricCard
+from palsykit.measure.statistics import mean_of
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.registry import Entry, registry
-from palsykit.run.measure import mean_of
 from palsykit_usefulness.command import numbers
 from palsykit_usefulness.sets import Joined, balanced, few
 from palsykit_usefulness.study import BOTH, REAL, SYNTHETIC, Bench, study, trainings
