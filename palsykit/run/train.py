@@ -1,14 +1,14 @@
 """Second and third stage: fit the networks that have no weights, in order; then train the model."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
-from palsykit.recipe.schema import FitBlock
+from palsykit.networks import SharedNetwork
+from palsykit.recipe.schema import FitBlock, Optimisation
 from palsykit.run.folder import RunFolder
 from palsykit.run.model_folder import load_into, load_model, save_model, save_network, start_from
 from palsykit.run.parts import Data, Parts
@@ -71,9 +71,7 @@ def train_model(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
     if settings.train.start is not None:
         start_from(model, settings.train.start, settings.train.start_without)
     trainer = parts.trainer(settings.trainer, data)
-    faces = PairedFaces(data.dataset, pair(data.splits["train"], settings.seed).pairs)
-    log = logger(run, settings.tracking)
-    average = train(Job("train", model, trainer, faces, settings.train, settings.seed, run.checkpoints("train"), log))
+    average = train(_job("train", run, parts, model, trainer, data, settings.train, settings.seed))
     facts["parameters"] = sum(p.numel() for p in model.parameters() if p.requires_grad)
     facts["steps"] = settings.train.steps
     if run.writes:
@@ -90,38 +88,29 @@ def trained_model(run: RunFolder, parts: Parts) -> nn.Module | None:
 
 
 def _fit_one(run: RunFolder, parts: Parts, block: FitBlock) -> None:
-    name, data = f"fit-{block.network}", parts.data(block.data)
+    name, network, data = f"fit-{block.network}", parts.networks[block.network], parts.data(block.data)
     seed = derive(name, parts.settings.seed)
-    faces = PairedFaces(data.dataset, pair(data.splits["train"], seed).pairs)
-    log = logger(run, parts.settings.tracking)
-    fit_network(parts, block, data, faces, name, seed, run.checkpoints(name), log)
+
+    def job() -> Job:
+        return _job(name, run, parts, network.module, parts.trainer(block.trainer, data), data, block, seed)
+
+    fit_network(network, job)
 
 
-def fit_network(
-    parts: Parts,
-    block: FitBlock,
-    data: Data,
-    faces: PairedFaces,
-    name: str,
-    seed: int,
-    checkpoints: Path,
-    log: Callable[[dict[str, Any]], None],
-) -> None:
+def fit_network(network: SharedNetwork, job: Callable[[], Job]) -> None:
     """Trains a network, resuming from its last checkpoint, and freezes it with the average of its weights.
 
     Args:
-        parts: the network's.
-        block: which network, its trainer and its steps.
-        data: the trainer is built for its training records.
-        faces: rows to learn from.
-        name: of the job, in the log.
-        seed: of the order of rows.
-        checkpoints: a folder.
-        log: is called with lines of the log.
+        network: learns from before ``job`` builds its trainer.
+        job: the training of ``network.module``.
     """
-    network = parts.networks[block.network]
     network.module.requires_grad_(True)
-    trainer = parts.trainer(block.trainer, data)
-    average = train(Job(name, network.module, trainer, faces, block, seed, checkpoints, log))
-    network.module.load_state_dict(average.state_dict())
+    network.module.load_state_dict(train(job()).state_dict())
     network.freeze()
+
+
+def _job(
+    name: str, run: RunFolder, parts: Parts, model: Any, trainer: Any, data: Data, settings: Optimisation, seed: int
+) -> Job:
+    faces = PairedFaces(data.dataset, pair(data.splits["train"], seed).pairs)
+    return Job(name, model, trainer, faces, settings, seed, run.checkpoints(name), logger(run, parts.settings.tracking))

@@ -34,6 +34,7 @@ from palsykit.run.runner import be_deterministic
 from palsykit.run.train import fit_network
 from palsykit.synthesis.people import METADATA
 from palsykit.training.batches import PairedFaces
+from palsykit.training.loop import Job
 from palsykit_usefulness.sets import Joined, balanced, few, refuse_known
 
 REAL, SYNTHETIC, BOTH = "real", "synthetic", "real + synthetic"
@@ -150,8 +151,14 @@ class Bench:
         _claim(folder, recipe.hash, self._synthetic)
         if not file.exists():
             joined = self.joined(one)
-            data, faces = Data(joined, one.seed), PairedFaces(joined, balanced(joined, one.seed))
-            fit_network(parts, self.block, data, faces, one.name, one.seed, folder / "checkpoints", _silent)
+            faces = PairedFaces(joined, balanced(joined, one.seed))
+
+            def job() -> Job:
+                trainer = parts.trainer(self.block.trainer, Data(joined, one.seed))
+                checkpoints = folder / "checkpoints"
+                return Job(one.name, network.module, trainer, faces, self.block, one.seed, checkpoints, _silent)
+
+            fit_network(network, job)
             save_network(network, folder)
         load_into(network.module, file)
         network.freeze()
