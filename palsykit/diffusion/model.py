@@ -212,12 +212,11 @@ class ConditionalDiffusion(nn.Module):
         if not found:
             return {}
         channels = {name: self.maps[name].map.channels for name in names}
-        nulls = dict(zip(names, torch.split(self.null_spatial[condition], list(channels.values())), strict=True))
+        null = torch.split_with_sizes(self.null_spatial[condition], [*channels.values()])
+        nothing = torch.cat([values for name, values in zip(names, null, strict=True) if name in found])
         values = torch.cat([maps[name] for name in found], dim=1)
-        nothing = torch.cat([nulls[name] for name in found]).to(values.dtype)[:, None, None]
-        chosen = torch.split(
-            torch.where(keep[:, None, None, None], values, nothing), [channels[n] for n in found], dim=1
-        )
+        kept = torch.where(keep[:, None, None, None], values, nothing.to(values.dtype)[:, None, None])
+        chosen = torch.split_with_sizes(kept, [channels[name] for name in found], dim=1)
         return dict(zip(found, chosen, strict=True))
 
     def _dropped_with(self, condition: str) -> list[str]:

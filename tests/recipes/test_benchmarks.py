@@ -103,13 +103,12 @@ def test_the_ablations_differ_in_one_thing() -> None:
     assert cycle["trainer"] == {**whole["trainer"], "cycle_weight": 0.0}
     assert changed(concatenation) == {"fusion"}
     assert concatenation["fusion"]["use"] == "concatenation"
-    assert changed(lm) == {"conditions", "fusion", "train"}
+    assert changed(lm) == {"conditions", "maps", "fusion", "train"}
     assert set(whole["conditions"]) - set(lm["conditions"]) == {"landmark"}
-    assert lm["conditions"]["identity"] == {**whole["conditions"]["identity"], "guess": 0.1}, (
-        "unbent, what is corrected"
-    )
+    assert lm["conditions"]["identity"] == whole["conditions"]["identity"]
+    assert lm["maps"] == {"picture": {**whole["maps"]["picture"], "error": 0.1}}, "unbent, what is corrected"
     assert lm["trainer"]["landmark_weight"] == whole["trainer"]["landmark_weight"] > 0
-    assert changed(lm_loss) == {"conditions", "fusion", "train", "trainer"}
+    assert changed(lm_loss) == {"conditions", "maps", "fusion", "train", "trainer"}
     assert lm_loss["trainer"]["landmark_weight"] == 0
     for block in found.values():
         own = {key: value for key, value in block["train"].items() if key != "start_without"}
