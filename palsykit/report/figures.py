@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from palsykit.report.contents import MetricRow
 
 if TYPE_CHECKING:
-    from palsykit.run.measure import Figure
+    from palsykit.measure.statistics import Figure
 
 
 def finite(value: float | None) -> float | None:

@@ -16,8 +16,8 @@ from palsykit.faces.records import Rejected
 from palsykit.faces.views import to_pictures
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.interfaces import Conditioning, ConditioningSpec, FaceBatch, FaceView, Images, MetricCard
+from palsykit.measure.statistics import gather, statistics
 from palsykit.metrics import needs
-from palsykit.run.measure import gather, statistics
 from palsykit.testing import modules
 from palsykit.testing.modules import ROWS_APART, SAME, Harness, Tensors, distance
 from palsykit.testing.result import Check, Unmet

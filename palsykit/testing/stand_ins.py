@@ -141,15 +141,18 @@ class StandInEncoder(nn.Module):
 
 
 class StandInFusion(nn.Module):
-    """Concatenates all conditions' tokens into one stream."""
+    """Concatenates all conditions' tokens into one stream; adds the pooled vectors."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.token_width, self.mix = WIDTH, nn.Linear(WIDTH, WIDTH)
+        self.token_width = WIDTH
+        self.pooled_width = EMBEDDING
+        self.mix = nn.Linear(WIDTH, WIDTH)
 
     def forward(self, conditions: dict[str, Encoded]) -> Conditioning:
-        """One stream "all" [B, T, 24]."""
-        return Conditioning({"all": self.mix(torch.cat([c.tokens for c in conditions.values()], 1))})
+        """One stream "all" [B, T, 24], pooled [B, 16]."""
+        pooled = torch.stack([c.pooled for c in conditions.values() if c.pooled is not None]).sum(0)
+        return Conditioning({"all": self.mix(torch.cat([c.tokens for c in conditions.values()], 1))}, pooled)
 
 
 class StandInDenoiser(nn.Module):
@@ -212,4 +215,4 @@ def model(networks: Networks, drop: float = 0.2) -> ConditionalDiffusion:
         conditions = {n: Condition(StandInEncoder(networks[shared[n]]), sources[n], drop) for n in CONDITIONS}
         denoiser = StandInDenoiser(ConditioningSpec(WIDTH, EMBEDDING))
         scheduler = DDPMScheduler()  # type: ignore[no-untyped-call]
-        return ConditionalDiffusion(conditions, StandInFusion(), denoiser, scheduler, pooled_from="identity")
+        return ConditionalDiffusion(conditions, StandInFusion(), denoiser, scheduler)

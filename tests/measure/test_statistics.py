@@ -13,7 +13,7 @@ from torch import nn
 from palsykit.faces.views import batch
 from palsykit.interfaces import FaceBatch, FaceView, Images, MetricCard, NetworkOutput
 from palsykit.measure.protocols import PROTOCOLS, SELF
-from palsykit.measure.statistics import RESAMPLES, interval, measure, named, resamples, summarise
+from palsykit.measure.statistics import RESAMPLES, interval, measure, named, resamples, statistics, summarise
 from palsykit.metrics import needs
 from palsykit.networks import SharedNetwork
 

@@ -7,9 +7,9 @@ from dataclasses import asdict
 import pytest
 
 from palsykit.interfaces import MetricCard
+from palsykit.measure.statistics import Figure
 from palsykit.report.contents import MetricRow
 from palsykit.report.figures import as_json, as_row, finite, with_card
-from palsykit.run.measure import Figure
 
 CARD = MetricCard("PSNR", "ratio of signal and noise", "dB", "higher", "a paper", "beware")
 DEFINED = Figure(21.5, 20.25, 22.75, 39, CARD)

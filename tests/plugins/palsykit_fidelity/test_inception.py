@@ -13,10 +13,10 @@ from palsykit.conversion.convert import convert_weights
 from palsykit.errors import PalsykitError
 from palsykit.files import weights
 from palsykit.interfaces import FaceBatch, FaceView, Images
+from palsykit.measure.statistics import gather
 from palsykit.networks import SharedNetwork
 from palsykit.recipe import load_recipe
 from palsykit.run.evaluate import built_metrics
-from palsykit.run.measure import gather
 from palsykit.run.parts import Parts
 from palsykit_fidelity.inception import Inception
 from palsykit_metrics.discrepancy import Kid

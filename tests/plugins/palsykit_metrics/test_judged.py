@@ -14,9 +14,9 @@ from palsykit.faces.landmarks import FLIP
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.faces.webmorph import to_ibug68
 from palsykit.interfaces import FaceBatch, FaceView, Images, Metric, NetworkOutput
+from palsykit.measure.statistics import Statistic, gather, statistics
 from palsykit.networks import SharedNetwork
 from palsykit.registry import registry
-from palsykit.run.measure import Statistic, gather, statistics
 from palsykit_face_space.palsy import Action, displace_all
 from palsykit_face_space.template import template_points
 from palsykit_landmark.mean_face import MEAN_FACE

@@ -9,10 +9,10 @@ from torch import nn
 
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.interfaces import FaceBatch, FaceView, Images, NetworkOutput
+from palsykit.measure.statistics import gather
 from palsykit.metrics import target_labels, to_8_bit
 from palsykit.networks import SharedNetwork
 from palsykit.registry import registry
-from palsykit.run.measure import gather
 from palsykit_metrics.afid import Afid
 from palsykit_metrics.identity import IdentitySimilarity
 from palsykit_metrics.landmarks import LandmarkError

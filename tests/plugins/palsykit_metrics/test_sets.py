@@ -14,8 +14,8 @@ from torch import nn
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from palsykit.interfaces import FaceBatch, FaceView, Images, NetworkOutput
+from palsykit.measure.statistics import gather, statistics, summarise
 from palsykit.networks import SharedNetwork
-from palsykit.run.measure import gather, statistics, summarise
 from palsykit_metrics.discrepancy import Cmmd, Kid
 from palsykit_metrics.features import extractor, read_features
 from palsykit_metrics.fid import Fid
