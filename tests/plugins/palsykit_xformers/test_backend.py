@@ -53,7 +53,7 @@ logging.getLogger("xformers").warning("WARNING[XFORMERS]: xFormers can't load C+
 @pytest.mark.parametrize(
     "code",
     [
-        "import palsykit.synthesis.front\nfrom palsykit.registry import registry\nregistry().get('denoisers', 'unet').load()",
+        "import palsykit.synthesis.front, palsykit.registry as r; r.registry().get('denoisers', 'unet').load()",
         "import palsykit.testing; from palsykit.registry import registry; registry().get('attention', 'sdpa').load()",
     ],
     ids=["a model's parts", "the contract kit"],
