@@ -8,9 +8,11 @@ from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset
 from palsykit.recipe.build import block_of, build_part
 from palsykit.recipe.overrides import apply
-from palsykit.recipe.parts import Checker
+from palsykit.recipe.parts import Reader
 from palsykit.recipe.problems import KeyPath, Problem, RecipeError
 from palsykit.recipe.read import Spot, Tree
+from palsykit.recipe.schema import PartBlock
+from palsykit.recipe.values import plain
 from palsykit.registry import registry
 
 
@@ -36,10 +38,11 @@ def resolve(layout: str, given: Mapping[str, tuple[str, Any]], overrides: Sequen
         raise _unusable(layout, error.found) from None
     if (other := tree.value.get("use")) != layout:
         raise PalsykitError(f"--set use: found another data set, {other}; say --layout {other}")
-    checker = Checker(tree, set())
-    resolved = checker.part("datasets", tree.value, ())
-    if checker.problems:
-        raise _unusable(layout, checker.problems)
+    reader = Reader(tree)
+    block = reader.read(PartBlock, tree.value, interface="datasets")
+    if block is None:
+        raise _unusable(layout, reader.problems)
+    resolved: dict[str, Any] = plain(block)
     return resolved
 
 

@@ -10,10 +10,11 @@ from pydantic import ValidationError
 from palsykit.errors import PalsykitError
 from palsykit.files.resources import locate
 from palsykit.hookspecs import INTERFACES
-from palsykit.recipe.annotations import complaints, is_special, plain, read
-from palsykit.recipe.problems import describe, nearest
+from palsykit.recipe.annotations import is_special
+from palsykit.recipe.problems import Complaint, complaints, describe, dotted, nearest
 from palsykit.recipe.schema import PartBlock
-from palsykit.recipe.signature import Key, Missing, keys_of
+from palsykit.recipe.signature import Key, Missing, keys_of, model_of
+from palsykit.recipe.values import plain
 from palsykit.registry import SINGULAR, Entry, one, registry
 
 if TYPE_CHECKING:
@@ -65,51 +66,40 @@ def build_entry(
 
 
 def _values(entry: Entry, block: PartBlock, reading: "Building") -> dict[str, Any]:
+    """What the factory gets; of omitted keys those whose defaults are files, networks or parts: it knows the others."""
     keys = keys_of(entry)
-    problems = [
-        f"{name}: unknown key, expected one of {', '.join(keys) or 'none'}; {nearest(name, keys)}".rstrip("; ")
-        for name in block.parameters
-        if name not in keys
-    ]
-    values: dict[str, Any] = {}
-    for name, key in keys.items():
-        written = block.parameters.get(name, key.default)
-        if written is Missing:
-            problems.append(f"{name}: missing, it has no default")
-            continue
-        if name not in block.parameters and not is_special(key.annotation):
-            continue  # the factory knows its own default
-        try:
-            values[name] = read(key.check, plain(written) if name not in block.parameters else written, reading)
-        except ValidationError as error:
-            problems += _lines(key, written, error)
-    if problems:
-        raise PalsykitError(f"{entry} cannot be built:", problems)
-    return values
+    defaults = {
+        name: plain(key.default)
+        for name, key in keys.items()
+        if key.default is not Missing and is_special(key.annotation)
+    }
+    try:
+        return model_of(PartBlock, entry).validate_python(defaults | block.parameters, context=reading)
+    except ValidationError as error:
+        problems = [_line(complaint, keys) for complaint in complaints(error)]
+        raise PalsykitError(f"{entry} cannot be built:", problems) from None
 
 
-def _lines(key: Key, written: Any, error: ValidationError) -> list[str]:
-    return [
-        f"{'.'.join(map(str, (key.name, *path)))}: found {describe(found)}, expected {expected}"
-        for path, found, expected in complaints(error, written)
-    ]
+def _line(complaint: Complaint, keys: Mapping[str, Key]) -> str:
+    name = dotted(complaint.path)
+    if complaint.kind == "extra_forbidden":
+        line = f"{name}: unknown key, expected one of {', '.join(keys) or 'none'}; {nearest(name, keys)}"
+        return line.rstrip("; ")
+    if complaint.kind == "missing" and name in keys:
+        return f"{name}: missing, it has no default"
+    return f"{name}: found {complaint.found}, expected {complaint.expected}"
 
 
 class Building:
-    """Special kinds as their objects: an existing path, a shared network, a built part.
+    """Special kinds as their objects: an existing path, a shared network, a built part."""
 
-    A path that was ``checked`` before is not refused again where it is missing.
-    """
-
-    def __init__(self, networks: "Mapping[str, SharedNetwork]", given: dict[str, Any], checked: bool = False):
-        self.networks, self.given, self.checked = networks, given, checked
+    def __init__(self, networks: "Mapping[str, SharedNetwork]", given: dict[str, Any]):
+        self.networks, self.given = networks, given
 
     def file(self, text: str) -> Path:
         try:
             return locate(text, Path.cwd())
         except FileNotFoundError as error:
-            if self.checked:
-                return Path(text)
             raise ValueError(f"an existing file ({error})") from error
 
     def network(self, written: Any) -> "SharedNetwork":
@@ -117,15 +107,14 @@ class Building:
             raise ValueError(f"the name of one of the networks: {', '.join(self.networks) or 'there are none'}")
         return self.networks[written]
 
-    def part(self, interface: str, written: Any) -> Any:
+    def part(self, interface: str, written: Any, kind: type[PartBlock]) -> Any:
         block = block_of(written)
         if block is None:
             raise ValueError(f"{one(interface)}: {{use: ...}}")
-        lacking = [name for name in INTERFACES[interface].positional if name not in self.given]
-        if lacking:
+        positional = INTERFACES[interface].positional
+        if lacking := [name for name in positional if name not in self.given]:
             raise ValueError(f"no {SINGULAR[interface]} here: there is no {' and no '.join(lacking)} to build it with")
-        positional = [self.given[name] for name in INTERFACES[interface].positional]
-        return build_part(interface, block, *positional, networks=self.networks)
+        return build_part(interface, block, *[self.given[name] for name in positional], networks=self.networks)
 
 
 def block_of(written: Any) -> PartBlock | None:

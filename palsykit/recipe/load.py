@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from palsykit.files.claims import difference
-from palsykit.recipe.check import check, settings_of
 from palsykit.recipe.merge import read_extended
 from palsykit.recipe.overrides import FLAG, apply
 from palsykit.recipe.problems import KeyPath, dotted
 from palsykit.recipe.read import Tree, displayed
+from palsykit.recipe.rules import read_settings
 from palsykit.recipe.schema import Settings
+from palsykit.recipe.values import plain
 from palsykit.recipe.yaml_rules import dump
 from palsykit.registry import registry
 
@@ -91,9 +92,9 @@ def recipe_of(tree: Tree, path: Path, shown: str, name: str, unchecked: Collecti
     Raises:
         RecipeError: with every problem that was found.
     """
-    resolved = check(tree, shown, unchecked)
-    resolved["name"] = resolved["name"] or name
-    settings = settings_of(resolved)
+    settings = read_settings(tree, shown, unchecked)
+    settings = settings.model_copy(update={"name": settings.name or name})
+    resolved = plain(settings)
     written = _written(tree)
     return Recipe(resolved["name"], path, settings, resolved, _hash(resolved), written, _origins(resolved, tree))
 
@@ -129,10 +130,10 @@ def _hash(resolved: dict[str, Any]) -> str:
 
 def _origins(resolved: dict[str, Any], tree: Tree) -> dict[KeyPath, str]:
     def origin(path: KeyPath) -> str:
-        spot = tree.spots.get(path)
-        if spot is None or path in tree.removed:
+        if tree.is_omitted(path):
             return "default"
-        return FLAG if spot.value.startswith(f"{FLAG} ") else spot.value
+        place = tree.spots[path].value
+        return FLAG if place.startswith(f"{FLAG} ") else place
 
     return {path: origin(path) for path in _paths(resolved)}
 

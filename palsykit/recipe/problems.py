@@ -3,9 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from palsykit.errors import PalsykitError
+
+MEMBER = "\0member"
+"""Stands for a union's member in the location of an error, where pydantic would put a name that a key may have."""
 
 KeyPath = tuple[str | int, ...]
 """From the recipe's top to a value: ``("fits", 0, "steps")``."""
@@ -45,6 +51,57 @@ class RecipeError(PalsykitError):
         self.found = unique
 
 
+class Complaint(NamedTuple):
+    """One error of a validation.
+
+    Attributes:
+        kind: "missing" key, "extra_forbidden" key, or what is wrong with a value.
+        path: from what was validated to the value, or to the key that is missing or unknown.
+    """
+
+    kind: str
+    path: KeyPath
+    found: str
+    expected: str
+    hint: str = ""
+
+
+def refused(found: str, expected: str, hint: str = "", at: KeyPath = ()) -> ValidationError:
+    """An error for pydantic to place, with the words of a ``Problem``; ``at`` is below what is being validated."""
+    words = {"found": found, "expected": expected, "hint": hint}
+    error = PydanticCustomError("refused", "{expected}", words)
+    return ValidationError.from_exception_data("recipe", [{"type": error, "loc": at, "input": None}])
+
+
+def complaints(error: ValidationError) -> list[Complaint]:
+    """What pydantic complains of, a block's unknown keys first; what a union's members say of one value is one."""
+    unwritten = (MEMBER, "[key]")  # names that no recipe has, of a union's member and of a mapping's key
+    items = [(tuple(part for part in item["loc"] if part not in unwritten), item) for item in error.errors()]
+    paths = [path for path, _ in items]
+    found: dict[KeyPath, Complaint] = {}
+    for path, item in items:
+        context = item.get("ctx", {})
+        # of a union's members, the one whose shape fits says more: the deeper complaint counts
+        if item["loc"][-1:] == (MEMBER,) and any(other != path and other[: len(path)] == path for other in paths):
+            continue
+        if item["type"] == "missing" and isinstance(path[-1], int):
+            path = path[:-1]  # a list is too short, which is its own fault
+        expected = _expected(item["type"], item["msg"], context)
+        if path in found:
+            before = found[path].expected
+            expected = before if expected in before.split(" or ") else f"{before} or {expected}"
+        there = context["found"] if item["type"] == "refused" else describe(item["input"])
+        found[path] = Complaint(item["type"], path, there, expected, context.get("hint", ""))
+    order = list(found)
+
+    def place(path: KeyPath) -> tuple[int, bool]:
+        if found[path].kind != "extra_forbidden":
+            return order.index(path), True
+        return next(number for number, other in enumerate(order) if other[: len(path) - 1] == path[:-1]), False
+
+    return [found[path] for path in sorted(order, key=place)]
+
+
 def dotted(path: KeyPath) -> str:
     """``("fits", 0, "steps")`` -> ``fits.0.steps``."""
     return ".".join(str(part) for part in path)
@@ -73,3 +130,31 @@ def describe(value: Any) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+WORDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "none_required": "null",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+}
+
+
+def _expected(kind: str, message: str, context: dict[str, Any]) -> str:
+    if kind in WORDS:
+        return WORDS[kind].format(**context)
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "refused":
+        return str(context["expected"])
+    words = message.removeprefix("Input should be ").removeprefix("Value should have ")
+    return words[:1].lower() + words[1:]

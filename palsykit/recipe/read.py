@@ -42,6 +42,10 @@ class Tree:
     spots: dict[KeyPath, Spot]
     removed: set[KeyPath] = field(default_factory=set)
 
+    def is_omitted(self, path: KeyPath) -> bool:
+        """Whether ``path`` is not written, or taken away by a null."""
+        return path not in self.spots or path in self.removed
+
     def spot(self, path: KeyPath) -> Spot:
         """The spot of ``path`` or, where nothing is written, of the nearest block around it."""
         while path not in self.spots and path:

@@ -13,12 +13,12 @@ from palsykit.files.resources import locate
 from palsykit.recipe.load import Recipe
 from palsykit.recipe.merge import read_extended
 from palsykit.recipe.overrides import apply
-from palsykit.recipe.parts import Checker
+from palsykit.recipe.parts import Reader
 from palsykit.recipe.problems import KeyPath, Problem, RecipeError, describe, dotted, nearest
 from palsykit.recipe.read import Tree, displayed
 from palsykit.registry import registry
 from palsykit_benchmark.compose import below, layered, resolved, with_data, with_values
-from palsykit_benchmark.schema import Benchmark, FigureBlock, SplitData
+from palsykit_benchmark.schema import Benchmark, SplitData
 
 T = TypeVar("T")
 TRUTH = "truth"
@@ -99,14 +99,12 @@ def load_benchmark(path: Path, overrides: Sequence[str] = (), systems: Sequence[
     shown = displayed(path)
     tree = apply(read_extended(path), overrides, shown)
     _drop_removed(tree)
-    checker = Checker(tree, set())
-    values = checker.block(Benchmark, tree.value, ())
-    if not checker.problems:
-        _check_names(checker, values, systems, data)
-    if checker.problems:
-        raise RecipeError(shown, checker.problems)
-    rows = {name: FigureBlock(**row) for name, row in values["figures"].items()}
-    settings = Benchmark(**{**values, "figures": rows})
+    reader = Reader(tree)
+    settings = reader.read(Benchmark, tree.value)
+    if settings is not None:
+        _check_names(reader, settings, systems, data)
+    if settings is None or reader.problems:
+        raise RecipeError(shown, reader.problems)
     return _Reader(tree, path, settings).plan(systems or tuple(settings.systems), data or tuple(settings.data))
 
 
@@ -118,32 +116,32 @@ def _drop_removed(tree: Tree) -> None:
             tree.value[section] = {k: v for k, v in block.items() if v is not None or (section, k) not in tree.removed}
 
 
-def _check_names(checker: Checker, values: dict[str, Any], systems: Sequence[str], data: Sequence[str]) -> None:
+def _check_names(reader: Reader, settings: Benchmark, systems: Sequence[str], data: Sequence[str]) -> None:
     """Names that are referred to exist, and none is the truth's."""
-    known = values["systems"]
-    for section, wanted in (("systems", systems), ("data", data)):
-        if not values[section]:
-            checker.complain((section,), "nothing", f"one of the {section} or more")
+    known = settings.systems
+    for section, option, there, wanted in (
+        ("systems", "--system", settings.systems, systems),
+        ("data", "--data", settings.data, data),
+    ):
+        if not there:
+            reader.complain((section,), "nothing", f"one of the {section} or more")
         for name in wanted:
-            if name not in values[section]:
-                option = "--system" if section == "systems" else "--data"
-                there = ", ".join(values[section])
-                checker.problems.append(
-                    Problem(f"{option} {name}", "", f'"{name}"', f"one of {there}", nearest(name, values[section]))
-                )
-        for name, block in values[section].items():
+            if name not in there:
+                expected = f"one of {', '.join(there)}"
+                reader.problems.append(Problem(f"{option} {name}", "", f'"{name}"', expected, nearest(name, there)))
+        for name, block in there.items():
             if block is None:
-                checker.complain((section, name), "null", "a recipe or data set; there is none of this name to remove")
-    for name, block in values["data"].items():
+                reader.complain((section, name), "null", "a recipe or data set; there is none of this name to remove")
+    for name, block in settings.data.items():
         if is_split(block):
-            checker.block(SplitData, block, ("data", name))
+            reader.read(SplitData, block, ("data", name))
     if TRUTH in known:
-        checker.complain(("systems", TRUTH), "a system of this name", "another name: truth is a row of every table")
-    if values["reference"] is not None and values["reference"] not in known:
-        checker.complain(("reference",), f'"{values["reference"]}"', f"one of the systems {', '.join(known)}")
-    for name, row in values["figures"].items():
-        if row.get("above") is not None and row["above"] not in known:
-            checker.complain(("figures", name, "above"), f'"{row["above"]}"', f"one of the systems {', '.join(known)}")
+        reader.complain(("systems", TRUTH), "a system of this name", "another name: truth is a row of every table")
+    if settings.reference is not None and settings.reference not in known:
+        reader.complain(("reference",), f'"{settings.reference}"', f"one of the systems {', '.join(known)}")
+    for name, row in settings.figures.items():
+        if row.above is not None and row.above not in known:
+            reader.complain(("figures", name, "above"), f'"{row.above}"', f"one of the systems {', '.join(known)}")
 
 
 class _Reader:

@@ -9,7 +9,11 @@ from pydantic import Field, ValidationError
 
 from palsykit.interfaces import AttentionBackend, Network
 from palsykit.networks import SharedNetwork
-from palsykit.recipe.annotations import adapter, complaints, is_special, placed, plain, read
+from palsykit.recipe.annotations import is_special, takes_null
+from palsykit.recipe.problems import complaints
+from palsykit.recipe.schema import PartBlock
+from palsykit.recipe.signature import Key, Missing, model
+from palsykit.recipe.values import placed, plain
 
 
 class Colour(Enum):
@@ -29,8 +33,12 @@ class Echo:
             raise ValueError("a network's name")
         return ("network", str(written))
 
-    def part(self, interface: str, written: Any) -> Any:
+    def part(self, interface: str, written: Any, kind: type[PartBlock]) -> Any:
         return (interface, written)
+
+
+def read(annotation: Any, written: Any) -> Any:
+    return model([Key("key", annotation, Missing)]).validate_python({"key": written}, context=Echo())["key"]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +74,7 @@ class Echo:
     ],
 )
 def test_what_serves(annotation: Any, written: Any, expected: Any) -> None:
-    found = read(adapter(annotation), written, Echo())
+    found = read(annotation, written)
     assert found == expected
     assert type(found) is type(expected)
 
@@ -85,6 +93,7 @@ def test_what_serves(annotation: Any, written: Any, expected: Any) -> None:
         (str, None, [((), "text")]),
         (int | None, "a", [((), "a whole number")]),
         (int | str, 1.5, [((), "a whole number or text")]),
+        (Literal["a", "b"] | list[Literal["a", "b"]] | list[int], 3, [((), "'a' or 'b' or a list")]),
         (int | list[int], [1, "a"], [((1,), "a whole number")]),
         (dict[str, list[int]], {"a": [1], "b": [1, "x"], "c": 3}, [(("b", 1), "a whole number"), (("c",), "a list")]),
         (tuple[int, int], "ab", [((), "a list")]),
@@ -101,8 +110,8 @@ def test_what_serves(annotation: Any, written: Any, expected: Any) -> None:
 )
 def test_what_does_not(annotation: Any, written: Any, expected: list[tuple[Any, str]]) -> None:
     with pytest.raises(ValidationError) as caught:
-        read(adapter(annotation), written, Echo())
-    assert [(path, words) for path, _, words in complaints(caught.value, written)] == expected
+        read(annotation, written)
+    assert [(found.path[1:], found.expected) for found in complaints(caught.value)] == expected
 
 
 def test_placed_values_know_their_place_and_leave_no_trace() -> None:
@@ -125,3 +134,15 @@ def test_which_annotations_are_special() -> None:
     special = (Path, Path | None, dict[str, Path], Network | str, list[Network], AttentionBackend | None)
     assert all(is_special(annotation) for annotation in special)
     assert not any(is_special(annotation) for annotation in (int, str | None, list[str], Any, Literal["a"], Colour))
+
+
+def test_a_key_may_be_called_like_a_member_of_a_union_or_an_attribute_of_a_model() -> None:
+    keys = [Key("copy", dict[str, int | list[int]], Missing), Key("model_config", int, 3)]
+    with pytest.raises(ValidationError) as caught:
+        model(keys).validate_python({"copy": {"int": ["a"]}, "model_config": "b"})
+    assert [found.path for found in complaints(caught.value)] == [("copy", "int", 0), ("model_config",)]
+
+
+def test_which_annotations_take_null() -> None:
+    assert all(takes_null(annotation) for annotation in (Any, None, int | None, Annotated[int | None, 1], Path | None))
+    assert not any(takes_null(annotation) for annotation in (int, list[int | None], int | str, Annotated[int, 1]))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -186,6 +186,16 @@ def test_nested_parts_are_resolved(recipe: Write, diffusion: str) -> None:
     loaded = load_recipe(recipe(diffusion), ["denoiser.attention.use=sdpa"])
     assert loaded.resolved["denoiser"]["attention"] == {"use": "sdpa", "chunk": 4}
     assert load_recipe(recipe(diffusion)).resolved == loaded.resolved, "the default is a name"
+
+
+def test_a_mapping_with_a_wrong_key(recipe: Write, diffusion: str, parts: Any) -> None:
+    def odd(image_size: int, *, sizes: dict[Literal["a", "b"], int] = {"a": 1}) -> None: ...  # noqa: B006
+
+    parts(networks__odd=odd)
+    path = recipe(diffusion)
+    assert problems(path, "networks.x={use: odd, sizes: {c: 1}}") == [
+        "--set networks.x={use: odd, sizes: {c: 1}}: networks.x.sizes.c: found \"c\" (text), expected 'a' or 'b'"
+    ]
 
 
 def test_a_plugin_that_cannot_be_checked_is_a_problem(recipe: Write, diffusion: str, parts: Any) -> None:

@@ -1,0 +1,98 @@
+"""A whole recipe: every block by itself, then what must hold between blocks."""
+
+from collections.abc import Collection
+from typing import Any
+
+from palsykit.recipe.parts import Reader
+from palsykit.recipe.problems import KeyPath, RecipeError, nearest
+from palsykit.recipe.read import Tree
+from palsykit.recipe.schema import Settings
+
+DIFFUSION = ("conditions", "fusion", "denoiser", "scheduler", "sampler", "trainer")
+"""Sections that a diffusion model needs together; a recipe may have none of them: a baseline, or fits alone."""
+
+
+def read_settings(tree: Tree, recipe: str, unchecked: Collection[str] = ()) -> Settings:
+    """The recipe as the schema's objects; a part's ``parameters`` are plain and hold every key.
+
+    Parts and files of ``unchecked`` sections are kept as written.
+
+    Raises:
+        RecipeError: with every problem there is.
+    """
+    reader = Reader(tree, set(_networks(tree)), unchecked)
+    settings = reader.read(Settings, tree.value)
+    _check_fits(reader)
+    _check_sections(reader)
+    _check_maps(reader)
+    if settings is None or reader.problems:
+        raise RecipeError(recipe, reader.problems)
+    settings.networks.update(reader.inline)
+    return settings
+
+
+def _check_sections(reader: Reader) -> None:
+    """A diffusion model is whole or absent, and something is left to do."""
+    value = reader.tree.value
+    given = [name for name in DIFFUSION if value.get(name)]
+    synthesiser: Any = value.get("synthesiser")
+    if synthesiser is None and given:
+        for name in DIFFUSION:
+            if name not in given:
+                here: KeyPath = (name,) if (name,) in reader.tree.spots else ()
+                together = f"{name}, which a recipe with {given[0]} needs"
+                reader.complain(here, f"no key {name}", together, "or a synthesiser instead of a diffusion model")
+    if "trainer" not in given and _lacks_weights(reader, ("synthesiser",), synthesiser):
+        name = synthesiser["use"] if isinstance(synthesiser, dict) else synthesiser
+        expected = "synthesiser.weights: FILE, or a trainer"
+        reader.complain(("synthesiser",), f"synthesiser {name} without weights", expected)
+    if not given and not synthesiser and not value.get("fits"):
+        reader.complain((), "nothing to do", "fits, a diffusion model (denoiser, ...) or a synthesiser")
+
+
+def _check_maps(reader: Reader) -> None:
+    """A map drops with a condition of the recipe, and one at most is the guess."""
+    maps, conditions = reader.tree.value.get("maps"), reader.tree.value.get("conditions") or {}
+    blocks = {name: block for name, block in maps.items() if isinstance(block, dict)} if isinstance(maps, dict) else {}
+    for name, block in blocks.items():
+        dropper = block.get("drops_with")
+        if isinstance(dropper, str) and dropper not in conditions:
+            expected = f"one of conditions ({', '.join(conditions) or 'there are none'})"
+            reader.complain(("maps", name, "drops_with"), f'"{dropper}"', expected, nearest(dropper, conditions))
+    for name in [name for name, block in blocks.items() if block.get("error") is not None][1:]:
+        reader.complain(("maps", name, "error"), "a second error", "one map at most that has one: the guess")
+
+
+def _check_fits(reader: Reader) -> None:
+    """Fits name networks, and every network that has a key ``weights`` without a file is fitted."""
+    fits, networks = reader.tree.value.get("fits"), _networks(reader.tree)
+    networks |= {name: block.parameters for name, block in reader.inline.items()}
+    fitted: list[Any] = []
+    for index, fit in enumerate(fits if isinstance(fits, list) else []):
+        name = fit.get("network") if isinstance(fit, dict) else None
+        if not isinstance(name, str):
+            continue  # the schema's check has complained
+        fitted.append(name)
+        if name not in networks:
+            known = ", ".join(networks) or "there are none"
+            reader.complain(
+                ("fits", index, "network"), f'"{name}"', f"one of networks ({known})", nearest(name, networks)
+            )
+    for name, block in networks.items():
+        path: KeyPath = ("networks", name)
+        if name not in fitted and _lacks_weights(reader, path, block):
+            here = (*path, "weights") if (*path, "weights") in reader.tree.spots else path
+            expected = "weights: FILE, or an entry of fits that names it"
+            reader.complain(here, f"network {name} without weights", expected)
+
+
+def _networks(tree: Tree) -> dict[str, Any]:
+    """The networks as they are written, without those that a null takes away."""
+    written = tree.value.get("networks")
+    return {name: block for name, block in written.items() if block is not None} if isinstance(written, dict) else {}
+
+
+def _lacks_weights(reader: Reader, path: KeyPath, block: Any) -> bool:
+    """Whether a part has a key ``weights``, which is null unless a file is given, and none is."""
+    key = reader.keys.get(path, {}).get("weights")
+    return key is not None and key.default is None and (not isinstance(block, dict) or block.get("weights") is None)
