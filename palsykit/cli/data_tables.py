@@ -17,9 +17,9 @@ LISTED = 20
 
 def closing(dest: Path, prepared: "Prepared") -> str:
     """Kept, rejected and why; who serves as their own identity image; how a recipe reads the folder."""
-    from palsykit.data.check import names
     from palsykit.data.folder import IMAGEFOLDER
     from palsykit.data.rejections import shown
+    from palsykit.report.words import names
 
     folder = shown(str(dest))
     count = sum(prepared.rejected.values())

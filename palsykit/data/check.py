@@ -9,10 +9,9 @@ from palsykit.faces.pairing import by_subject, identity_photograph
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.splits import split_records
 from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS, Side
+from palsykit.report.words import names
 
 UNKNOWN = "unknown"
-NAMED = 8
-"""Names that a line gives before it says how many more there are."""
 
 LABELS: dict[str, Callable[[FaceRecord], object]] = {
     "expression": lambda record: record.labels.expression,
@@ -174,9 +173,3 @@ def _rejected(dataset: FaceDataset) -> list[str]:
         return []
     reasons = "; ".join(f"{count} {reason}" for reason, count in kinds(dataset.rejected).items())
     return [f"photographs that are not used: {len(dataset.rejected)} ({reasons})"]
-
-
-def names(items: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
-    more = f" and {len(items) - NAMED} more" if len(items) > NAMED else ""
-    return ", ".join(items[:NAMED]) + more

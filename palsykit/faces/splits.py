@@ -31,6 +31,11 @@ def split_records(records: Sequence[FaceRecord], seed: int) -> dict[str, list[Fa
     return {split: [record for record in records if record.split == split] for split in SPLITS}
 
 
+def shared_subjects(ones: Sequence[FaceRecord], others: Sequence[FaceRecord]) -> list[str]:
+    """Subjects in both groups, sorted: whoever tests a model refuses people whom it was trained on."""
+    return sorted({str(one.labels.subject) for one in ones} & {str(other.labels.subject) for other in others})
+
+
 def _drawn(records: Sequence[FaceRecord], seed: int) -> dict[str, list[FaceRecord]]:
     subjects = sorted(by_subject(records), key=lambda subject: derive("split", seed, subject))
     counts = {split: max(1, round(share * len(subjects))) for split, share in SHARES.items()}

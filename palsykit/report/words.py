@@ -1,6 +1,7 @@
 """How numbers and labels are written in reports, cards and figures."""
 
 import math
+from collections.abc import Sequence
 
 _SIDES = {"none": "unaffected"}
 _ROMAN = ("I", "II", "III", "IV", "V", "VI")
@@ -57,3 +58,9 @@ def palsy(side: str | None, severity: float | None) -> str:
 def better(direction: str) -> str:
     """A metric's direction, "higher" or "lower", with its arrow."""
     return {"higher": "↑ higher", "lower": "↓ lower"}.get(direction, direction or "—")
+
+
+def names(items: Sequence[str], most: int = 8) -> str:
+    """``a, b, c``, or the first ``most`` and how many more there are."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more

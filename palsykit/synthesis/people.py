@@ -15,6 +15,7 @@ from palsykit.data.folder import IMAGEFOLDER
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import by_subject
 from palsykit.faces.records import FaceDataset, FaceRecord
+from palsykit.faces.splits import shared_subjects
 from palsykit.faces.vocabulary import Side
 from palsykit.files.hashes import sha256
 from palsykit.recipe.schema import PartBlock
@@ -180,9 +181,7 @@ def _changed(block: PartBlock, changes: Sequence[str]) -> PartBlock:
 
 
 def _refuse_known(known: Data, changed: Data) -> None:
-    trained = {record.labels.subject for record in known.splits["train"]}
-    both = sorted({str(record.labels.subject) for record in changed.splits["test"]} & trained)
-    if both:
+    if both := shared_subjects(changed.splits["test"], known.splits["train"]):
         raise PalsykitError(
             f"--data: holds out {', '.join(both[:5])}, whom this run was trained on; expected keys that only add people"
         )

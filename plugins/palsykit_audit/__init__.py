@@ -1,4 +1,4 @@
-"""Privacy of generated faces: whom they resemble, whether a model remembers whom it saw, and what may go out."""
+"""Privacy of generated faces: do they resemble training people, does the model reveal these, what may be released?"""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import RegisterCommand

@@ -1,4 +1,4 @@
-"""From a run, or a data set that it synthesised, to a whole audit."""
+"""The audit of a run, or of a data set that the run synthesised."""
 
 import json
 from collections.abc import Sequence
@@ -14,20 +14,21 @@ from palsykit.synthesis.front import Model
 from palsykit.synthesis.people import People, held_out, in_folder
 from palsykit_audit.faces import Populations, Synthesis, of_folder, of_run, populations
 from palsykit_audit.findings import findings
+from palsykit_audit.html import Finding
 from palsykit_audit.measures import Membership, Reader, Resemblance, membership, reader, resemblance
-from palsykit_audit.writing import Audit
 
 
 @dataclass(frozen=True)
 class Options:
-    """How an audit looks.
+    """How an audit is done.
 
     Attributes:
-        network: the recognition network; None takes ``judge_recognition``, else ``recognition``.
-        judges: a recipe that has it; None takes the run's.
-        trained_on: further recipes whose training people count as trained on.
-        quantile: of held-out photographs' nearest strangers that is the threshold; 1 is the nearest.
-        photographs: of each group that a membership attack looks at; 0 attacks nothing.
+        network: name of the recognition network; None takes ``judge_recognition``, else ``recognition``.
+        judges: a recipe that has this network; None takes the run's.
+        trained_on: more recipes whose training people count as trained on.
+        quantile: the threshold, as a quantile of held-out photographs' cosines with the nearest stranger; 1 is the
+            highest cosine.
+        photographs: per group, for the membership attack; 0 skips the attack.
     """
 
     network: str | None = None
@@ -37,28 +38,47 @@ class Options:
     photographs: int = 256
 
 
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """The result of an audit.
+
+    Attributes:
+        title: names what was audited.
+        facts: provenance, name -> value.
+        attribution: of the photographs.
+    """
+
+    title: str
+    people: Populations
+    resemblance: Resemblance
+    membership: Membership | None
+    findings: list[Finding]
+    facts: dict[str, str]
+    attribution: str = ""
+
+
 def audit_run(model: Model, run: Path, options: Options) -> Audit:
-    """Audits the pictures that a run generated.
+    """Audit the pictures that a run generated.
 
     Raises:
-        PalsykitError: for a run without pictures or without people to compare with, and for a network it has not.
+        PalsykitError: the run has no pictures, no people to compare with, or no such network.
     """
     made = of_run(RunFolder(run), model.parts)
     return _audit(model, run, made, options, f"Audit of the run {run.name}", {})
 
 
 def audit_folder(model: Model, run: Path, folder: Path, people: People | None, options: Options) -> Audit:
-    """Audits a data set that ``palsykit synthesize`` wrote.
+    """Audit a data set that ``palsykit synthesize`` wrote.
 
     Args:
-        model: the run that made it, loaded.
-        run: its folder.
-        folder: of the data set.
-        people: whom it was asked for; None where that is not known.
-        options: how.
+        model: the run that made the data set, loaded.
+        run: the run's folder.
+        folder: the data set's folder.
+        people: the identities it was made from; None if unknown.
+        options: how the audit is done.
 
     Raises:
-        PalsykitError: the folder is no synthesis of this run, and as ``audit_run``.
+        PalsykitError: the folder is not a synthesis of this run; and as ``audit_run``.
     """
     settings = _synthesis(folder)
     digest = model_digest(model)
@@ -73,13 +93,14 @@ def audit_folder(model: Model, run: Path, folder: Path, people: People | None, o
     return _audit(model, run, made, options, f"Audit of the data set {folder.name}", facts)
 
 
-def asked_for(model: Model, folder: Path, identities: Path | None, changes: Sequence[str]) -> People | None:
-    """Whom a synthesised data set was asked for: the folder that is named, else people held out from the run's data.
+def identities_of(model: Model, folder: Path, identities: Path | None, changes: Sequence[str]) -> People | None:
+    """The identities that a data set was made from: those in ``identities``, else people held out from the run's data.
 
-    None where neither is whom it was made of and no folder was named.
+    Returns:
+        None if no folder is named and the data set was not made from the run's held-out people.
 
     Raises:
-        PalsykitError: the folder that is named holds other people than the data set was made of.
+        PalsykitError: ``identities`` or ``changes`` give other people than the data set was made from.
     """
     settings = _synthesis(folder)
     if identities is not None:
@@ -93,8 +114,8 @@ def asked_for(model: Model, folder: Path, identities: Path | None, changes: Sequ
         return people
     if identities is not None or changes:
         raise PalsykitError(
-            f"{folder}: was made of other people than {people.source}; give --identities and --data as they were given "
-            "to palsykit synthesize"
+            f"{folder}: was made of other people than {people.source}; give the same --identities and --data as to "
+            "palsykit synthesize"
         )
     return None
 
@@ -119,20 +140,23 @@ def _synthesis(folder: Path) -> dict[str, Any]:
 def _audit(
     model: Model, run: Path, made: Sequence[Synthesis], options: Options, title: str, facts: dict[str, str]
 ) -> Audit:
+    # who is compared, and by which network
     parts = model.parts
     read = reader(parts, options.network, options.judges)
     people = populations(parts, options.trained_on)
+    # what is measured
     found = resemblance(parts, read, people, made, options.quantile)
     attacked = membership(parts, read, model.model, options.photographs) if options.photographs else None
-    said = findings(found, attacked, [*read.cautions, *people.cautions])
+    # what it means, in sentences
+    sentences = findings(found, attacked, [*read.cautions, *people.cautions])
     facts = {**facts, **_facts(model, run, read, people, found, attacked)}
-    return Audit(title, people, found, attacked, said, facts, parts.data().dataset.attribution)
+    return Audit(title, people, found, attacked, sentences, facts, parts.data().dataset.attribution)
 
 
 def _facts(
     model: Model, run: Path, read: Reader, people: Populations, found: Resemblance, attacked: Membership | None
 ) -> dict[str, str]:
-    def counted(faces: Sequence[Any]) -> str:
+    def count(faces: Sequence[Any]) -> str:
         return f"{len({face.person for face in faces})} people, {len(faces)} photographs"
 
     return {
@@ -140,8 +164,8 @@ def _facts(
         "recipe hash": model.parts.recipe.hash,
         "model, SHA-256": model_digest(model),
         "generated pictures": f"{len(found.made)} of {len({one.synthesis.person for one in found.made})} people",
-        "training people": counted(people.training),
-        "held-out people": counted(people.held_out),
+        "training people": count(people.training),
+        "held-out people": count(people.held_out),
         "recognition network": f"{read.network.name}, SHA-256 {read.digest[:12]}",
         "attacked": "no" if attacked is None else attacked.attack.name,
         **as_facts(provenance(model.parts.recipe.resolved, model.parts.device, command="audit")),

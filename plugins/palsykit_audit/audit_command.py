@@ -1,4 +1,4 @@
-"""``palsykit audit``: whom generated faces resemble, and whether the model gives away who it was trained on."""
+"""``palsykit audit``: do generated faces resemble training people, and does the model reveal who they are?"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,14 +9,14 @@ from palsykit.cli.arguments import RunFolderArgument, existing_run
 from palsykit.errors import PalsykitError
 
 if TYPE_CHECKING:
-    from palsykit_audit.writing import Audit
+    from palsykit_audit.audit import Audit
 
 Network = Annotated[
     str | None,
     typer.Option(
         "--network",
         metavar="NAME",
-        help="The recognition network that compares faces; judge_recognition if omitted, else recognition.",
+        help="The recognition network that compares faces. Default: judge_recognition, else recognition.",
     ),
 ]
 Judges = Annotated[
@@ -28,7 +28,7 @@ TrainedOn = Annotated[
     typer.Option(
         "--trained-on",
         metavar="RECIPE",
-        help="Its training people count as trained on as well; such as that of the weights begun with.",
+        help="Its training people count as trained on, too; for example the recipe of the start weights.",
     ),
 ]
 
@@ -39,33 +39,33 @@ def command(
         Path | None,
         typer.Argument(
             metavar="DEST",
-            help="A folder of palsykit synthesize; the run's own pictures if omitted.",
+            help="A folder written by palsykit synthesize. Default: the run's own pictures.",
             show_default=False,
         ),
     ] = None,
     identities: Annotated[
         Path | None,
-        typer.Option("--identities", metavar="DIR", help="With DEST: the folder of identities it was made of."),
+        typer.Option("--identities", metavar="DIR", help="With DEST: the folder of identities it was made from."),
     ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option("--data", metavar="KEY=VALUE", help="With DEST: as it was given to palsykit synthesize."),
+        typer.Option("--data", metavar="KEY=VALUE", help="With DEST: the same as for palsykit synthesize."),
     ] = None,
     network: Network = None,
     judges: Judges = None,
     trained_on: TrainedOn = None,
     quantile: Annotated[
         float,
-        typer.Option("--quantile", help="Of held-out people's nearest strangers: the threshold. 1 is the nearest."),
+        typer.Option("--quantile", help="The threshold: this quantile of held-out likenesses to strangers."),
     ] = 1.0,
     photographs: Annotated[
-        int, typer.Option("--photographs", min=0, help="Of each group for the membership attack; 0 attacks nothing.")
+        int, typer.Option("--photographs", min=0, help="Photographs per group for the membership attack; 0 skips it.")
     ] = 256,
     output: Annotated[
         Path | None,
-        typer.Option("--output", metavar="DIR", help="Where the audit goes; RUN, or RUN/audits/DEST, if omitted."),
+        typer.Option("--output", metavar="DIR", help="Where the audit goes. Default: RUN, or RUN/audits/DEST."),
     ] = None,
-    gate: Annotated[bool, typer.Option("--gate", help="Exit code 2 where a picture is to be held back.")] = False,
+    gate: Annotated[bool, typer.Option("--gate", help="Exit with code 2 if a picture must be held back.")] = False,
 ) -> None:
     """Audit the privacy of a run's generated faces, or of a data set. Writes audit.html, audit.json and audit.csv."""
     existing_run(run)
@@ -73,7 +73,7 @@ def command(
         raise PalsykitError("--identities and --data say whom DEST shows; expected a DEST before them")
 
     from palsykit.synthesis.front import load
-    from palsykit_audit.audit import Options, asked_for, audit_folder, audit_run
+    from palsykit_audit.audit import Options, audit_folder, audit_run, identities_of
     from palsykit_audit.release import page_folder
     from palsykit_audit.writing import write
 
@@ -82,11 +82,11 @@ def command(
     if folder is None:
         audit, where = audit_run(model, run, options), output or run
     else:
-        people = asked_for(model, folder, identities, data or [])
+        people = identities_of(model, folder, identities, data or [])
         audit, where = audit_folder(model, run, folder, people, options), output or page_folder(run, folder)
     page = write(audit, where)
     print(summary(audit))
-    print(f"\nThe closest pairs side by side, with training photographs, so not to be passed on: {page}")
+    print(f"\n{look_at(page)}")
     if gate and audit.resemblance.flagged:
         raise typer.Exit(2)
 
@@ -102,5 +102,10 @@ def summary(audit: "Audit") -> str:
         both = (audit.membership.attack, audit.membership.blind)
         figures += [figure for attack in both for figure in (attack.auc, attack.people, attack.caught)]
     rows = [(f.card.name, words.number(f.value), words.interval(f.low, f.high), str(f.count)) for f in figures]
-    said = "\n".join(f"{LEVELS[finding.level]} {finding.text}" for finding in audit.findings)
-    return f"{said}\n\n{table(('figure', 'value', '95 % interval', 'n'), rows)}"
+    sentences = "\n".join(f"{LEVELS[finding.level]} {finding.text}" for finding in audit.findings)
+    return f"{sentences}\n\n{table(('figure', 'value', '95 % interval', 'n'), rows)}"
+
+
+def look_at(page: Path | None) -> str:
+    """What to do with an audit's page."""
+    return f"Compare the closest pairs in {page}. It shows training photographs: do not share it."

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,9 @@ class Face:
     """A photograph of a person.
 
     Attributes:
-        key: of the photograph.
-        person: who.
-        read: the picture, uint8 [H, W, 3] in the face frame.
+        key: names the photograph in its data set.
+        person: the subject.
+        read: reads the picture, uint8 [H, W, 3] in the face frame.
     """
 
     key: str
@@ -41,11 +42,11 @@ class Synthesis:
     """A generated picture.
 
     Attributes:
-        file: below the audited folder.
-        person: whom it was asked to show.
-        read: the picture.
-        asked: the identity photograph that it was made from; None where nobody has it at hand.
-        held_out: whether that person is one of the held-out people of the run's data.
+        file: path below the audited folder.
+        person: the subject that it should show.
+        read: reads the picture.
+        asked: the identity photograph that it was made from; None if it is not available.
+        held_out: whether that person is a held-out person of the run's data.
     """
 
     file: str
@@ -57,7 +58,7 @@ class Synthesis:
 
 @dataclass(frozen=True)
 class Populations:
-    """Who was trained on and who was not: photographs by person, in order; and what to beware of."""
+    """Photographs of training people and of held-out people, and cautions about them."""
 
     training: list[Face]
     held_out: list[Face]
@@ -65,15 +66,14 @@ class Populations:
 
 
 def populations(parts: Parts, trained_on: Sequence[Path] = ()) -> Populations:
-    """The training people of a run's data, and its validation and test people, whom no step saw.
+    """The training people of a run's data, and its validation and test people, which training never sees.
 
     Args:
         parts: the run's.
-        trained_on: further recipes whose training people count as trained on, such as that of the weights that the run
-            started from.
+        trained_on: more recipes whose training people count as trained on, for example the recipe of the start weights.
 
     Raises:
-        PalsykitError: nobody was trained on, or fewer than two people were held out.
+        PalsykitError: there are no training people, or fewer than two held-out people.
     """
     data = parts.data()
     training = _faces(data.dataset, data.splits["train"])
@@ -95,7 +95,7 @@ def populations(parts: Parts, trained_on: Sequence[Path] = ()) -> Populations:
 
 
 def _unseen_training(parts: Parts) -> list[str]:
-    """What else the weights learnt from, which this audit cannot look at."""
+    """A caution if the weights were also trained on other data, which this audit does not see."""
     s = parts.settings
     blocks = [*s.conditions.values(), *(block for block in (s.trainer,) if block is not None)]
     used = {str(value) for block in blocks for value in block.parameters.values()}
@@ -111,19 +111,16 @@ def _unseen_training(parts: Parts) -> list[str]:
 
 
 def _faces(dataset: FaceDataset, records: Sequence[FaceRecord], prefix: str = "") -> list[Face]:
-    def reading(record: FaceRecord) -> Callable[[], Picture]:
-        return lambda: dataset.image(record)
-
-    return [Face(record.key, f"{prefix}{record.labels.subject}", reading(record)) for record in records]
+    return [Face(r.key, f"{prefix}{r.labels.subject}", partial(dataset.image, r)) for r in records]
 
 
 def of_run(run: RunFolder, parts: Parts) -> list[Synthesis]:
-    """The pictures that a run's stage ``generate`` wrote.
+    """The pictures written by a run's stage ``generate``.
 
     Raises:
         PalsykitError: there are none.
     """
-    return _listed(run.images, parts, {})
+    return _syntheses(run.images, parts, {})
 
 
 def of_folder(images: Path, parts: Parts, people: People | None) -> list[Synthesis]:
@@ -132,13 +129,13 @@ def of_folder(images: Path, parts: Parts, people: People | None) -> list[Synthes
     Args:
         images: the folder with metadata.jsonl.
         parts: the run's.
-        people: whom it was asked for; None where that is not known.
+        people: the identities that it was made from; None if unknown.
     """
     given = {} if people is None else {p.key: Face(p.key, p.name, p.picture) for p in people.persons}
-    return _listed(images, parts, given)
+    return _syntheses(images, parts, given)
 
 
-def _listed(images: Path, parts: Parts, given: Mapping[str, Face]) -> list[Synthesis]:
+def _syntheses(images: Path, parts: Parts, given: Mapping[str, Face]) -> list[Synthesis]:
     data = parts.data()
     records = {r.key: (r, split) for split, group in data.splits.items() for r in group}
     found = []
@@ -150,13 +147,13 @@ def _listed(images: Path, parts: Parts, given: Mapping[str, Face]) -> list[Synth
             asked = _faces(data.dataset, [record])[0]
         path = images / file
         held_out = asked is not None and split in ("validation", "test")
-        found.append(Synthesis(file, person, _reading(path, parts.settings.image_size), asked, held_out))
+        found.append(Synthesis(file, person, _reader(path, parts.settings.image_size), asked, held_out))
     if not found:
         raise PalsykitError(f"{images}: no pictures in {METADATA}; expected what a run or a synthesis generated")
     return found
 
 
-def _reading(path: Path, size: int) -> Callable[[], Picture]:
+def _reader(path: Path, size: int) -> Callable[[], Picture]:
     def read() -> Picture:
         try:
             picture = read_png(path)

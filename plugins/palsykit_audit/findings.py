@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from palsykit.data.check import names
 from palsykit.report.tables import cell
+from palsykit.report.words import names
 from palsykit_audit.html import Finding
 from palsykit_audit.measures import Membership, Resemblance
 from palsykit_audit.yardstick import TELLS_APART, Yardstick
@@ -50,7 +50,7 @@ def _likeness(found: Resemblance) -> list[Finding]:
                 "good",
                 f"None of {count} generated faces is nearer to a training person than held-out people are to others "
                 f"(cosine above {limit:.3f}), but for those that were asked to be, and none copies a training "
-                f"photograph.",
+                "photograph.",
             )
         )
     drawn = found.figures["nearest is a training person"]
@@ -58,11 +58,9 @@ def _likeness(found: Resemblance) -> list[Finding]:
         said.append(
             Finding(
                 "look",
-                f"Faces lean towards the training people: among equally many training and held-out people the "
-                f"nearest is "
-                f"a training person with a chance of {drawn.value:.2f} ({drawn.low:.2f} to {drawn.high:.2f}), where "
-                f"0.5 is "
-                "chance.",
+                "Faces lean towards the training people: among equally many training and held-out people the nearest "
+                f"is a training person with a chance of {drawn.value:.2f} ({drawn.low:.2f} to {drawn.high:.2f}), "
+                "where 0.5 is chance.",
             )
         )
     return said
@@ -99,9 +97,8 @@ def _people(found: Yardstick) -> list[Finding]:
             Finding(
                 "look",
                 f"The recognition network tells held-out people apart with an AUC of {found.separation:.2f} only "
-                f"(expected "
-                f"{TELLS_APART:g} or more): its cosines say little about likeness; use another with --network or "
-                f"--judges.",
+                f"(expected {TELLS_APART:g} or more): its cosines say little about likeness; use another with "
+                "--network or --judges.",
             )
         )
     for pair in found.twins[:TWINS]:

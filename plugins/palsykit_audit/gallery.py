@@ -1,4 +1,4 @@
-"""What is compared of a face: a recognition network's embedding and the pixels of the face; and the nearest people."""
+"""Features of faces (a recognition network's embedding and the face's pixels), and a search for the nearest people."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Of N faces: embeddings [N, D] of length 1, and pixels [N, P] uint8 of the square that ArcFace crops."""
+    """Of N faces: embeddings [N, D] of length 1, and pixels [N, P] uint8 of ArcFace's square crop."""
 
     embeddings: Floats
     pixels: NDArray[np.uint8]
@@ -41,7 +41,7 @@ def read_features(
     """Features of pictures in the face frame.
 
     Raises:
-        PalsykitError: the network gives no embedding.
+        PalsykitError: the network does not give an embedding.
     """
     embeddings, pixels = [], []
     with track(title, len(pictures), "faces") as progress, torch.no_grad():
@@ -51,7 +51,7 @@ def read_features(
             if found is None:
                 raise PalsykitError(
                     f"network {network.name!r} gives no embedding; name a recognition network, such as "
-                    f"judge_recognition"
+                    "judge_recognition"
                 )
             embeddings.append(F.normalize(found.float(), dim=-1).cpu().numpy())
             side = round(ARCFACE_CROP[2] * image.shape[-1])
@@ -61,16 +61,16 @@ def read_features(
 
 
 class Gallery:
-    """Photographs by person, to be searched for the nearest.
+    """Photographs grouped by person, for nearest-neighbour search.
 
     Args:
         faces: N photographs of P people.
-        features: theirs.
+        features: of these photographs.
 
     Attributes:
         people: P names.
-        faces: N, a person's together.
-        features: of ``faces``.
+        faces: N photographs, those of a person next to each other.
+        features: of ``faces``, in this order.
     """
 
     def __init__(self, faces: Sequence[Face], features: Features):
@@ -84,7 +84,7 @@ class Gallery:
         self._ends = np.append(self._starts[1:], len(faces))
 
     def own(self, persons: Sequence[str]) -> NDArray[np.bool_]:
-        """Which of the people [P] each of B persons is, [B, P]."""
+        """True where one of B persons is one of the people [P], [B, P]."""
         found: NDArray[np.bool_] = np.array(persons, dtype=object)[:, None] == np.array(self.people, dtype=object)[None]
         return found
 
@@ -94,12 +94,15 @@ class Gallery:
         return found
 
     def distance(self, queries: Features) -> Floats:
-        """The pixel distance to the nearest photograph of each person, [B, P]: root mean square, grey levels of 255."""
+        """The pixel distance of each of B faces to the nearest photograph of each person, [B, P].
+
+        Root mean square, in grey levels of 255.
+        """
         found: Floats = np.minimum.reduceat(_distances(queries.pixels, self.features.pixels), self._starts, axis=1)
         return found
 
     def nearest_photograph(self, query: Features, person: int, pixels: bool = False) -> Face:
-        """The photograph of a person that one face [1] is nearest to, by cosine or by pixels."""
+        """The photograph of a person that is nearest to one face [1], by cosine or by pixels."""
         first, end = int(self._starts[person]), int(self._ends[person])
         rows = slice(first, end)
         if pixels:

@@ -1,4 +1,4 @@
-"""The page of an audit: one HTML file that holds everything it shows; a pure function of plain data."""
+"""The page of an audit: one self-contained HTML file, a pure function of plain data."""
 
 import base64
 import io
@@ -13,12 +13,13 @@ from palsykit.report.html import Picture, paragraphs
 from palsykit.report.plots import Distribution, distributions_in_words, distributions_svg
 from palsykit.report.templates import environment
 
-LEVELS = {"bad": "Stop.", "look": "Look.", "good": "Fine."}
+LEVELS = {"bad": "Do not release.", "look": "Check.", "good": "Passed."}
+"""A finding's level -> what its reader should do."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence and how it is to be read: "good", "look" (somebody should look) or "bad"."""
+    """One sentence and its level: "good", "look" (needs checking) or "bad" (must not be released)."""
 
     level: str
     text: str
@@ -26,7 +27,7 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """A picture with what it is and what is to be said of it."""
+    """A picture, what it is, and its caption."""
 
     picture: Pixels
     name: str
@@ -35,11 +36,42 @@ class Tile:
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """Pictures side by side, for somebody to compare."""
+    """Pictures side by side, to be compared by eye."""
 
     heading: str
     tiles: list[Tile]
     flagged: bool = False
+
+
+@dataclass(frozen=True)
+class AttackFacts:
+    """A membership attack, as the page describes it.
+
+    Attributes:
+        name: "loss" or "distance".
+        members, others: number of photographs in each group.
+        split: of the others.
+        alarms: share of false alarms that "caught" allows.
+        by_step: time step -> AUC.
+    """
+
+    name: str
+    members: int
+    others: int
+    split: str
+    alarms: float
+    by_step: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Method:
+    """The numbers in the page's description of the method; ``attack`` is None if there was none."""
+
+    threshold: float
+    quantile: float
+    separation: float
+    copy_limit: float
+    attack: AttackFacts | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,30 +79,24 @@ class AuditPage:
     """A whole page.
 
     Attributes:
-        pairs: the closest pairs by likeness, ``copies`` those by pixels, ``people`` those of real people.
-        pairs_are, copies_are, people_are: what is shown of them.
-        plots: distributions of scores, each a figure.
-        method: paragraphs.
+        pairs: the closest pairs by likeness; ``copies`` those by pixels, ``people`` those of real people.
+        plots: distributions of scores, one figure each.
     """
 
     title: str
     findings: list[Finding]
     pairs: list[Strip]
-    pairs_are: str
     copies: list[Strip]
-    copies_are: str
     people: list[Strip]
-    people_are: str
     plots: list[Distribution]
     metrics: list[MetricRow]
-    intervals: str
-    method: list[str]
+    method: Method
     facts: dict[str, str] = field(default_factory=dict)
     attribution: str = ""
 
 
 def render_audit(page: AuditPage) -> str:
-    """The whole page as one valid HTML document; equal contents give equal text."""
+    """The page as one valid HTML document; equal contents give equal text."""
     return (
         environment("palsykit_audit")
         .get_template("audit.html")

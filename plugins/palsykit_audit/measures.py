@@ -1,4 +1,4 @@
-"""An audit: generated faces held against training and held-out people, and the model asked who it was trained on."""
+"""An audit's two measurements: likeness of generated faces to training people, and a membership attack on the model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from palsykit.measure.statistics import Figure, mean_of, summarise
 from palsykit.networks import SharedNetwork
 from palsykit.recipe import load_recipe
 from palsykit.run.parts import Parts
-from palsykit_audit.faces import Populations, Synthesis
+from palsykit_audit.faces import Face, Populations, Synthesis
 from palsykit_audit.gallery import Features, Gallery, read_features
 from palsykit_audit.membership import Attack, Groups, attack, blind, comparable, distances, losses
 from palsykit_audit.resemblance import Likeness, likenesses, pixel_ratio
@@ -27,12 +27,12 @@ JUDGE, OWN = "judge_recognition", "recognition"
 
 @dataclass(frozen=True, eq=False)
 class Resemblance:
-    """Whom generated faces look like.
+    """Which people generated faces look like.
 
     Attributes:
-        made: what was found of each picture.
-        yardstick: what it was held against.
-        copy_limit: a picture whose pixel ratio is below is a copy: 1, or what a held-out photograph reaches.
+        made: the result for each picture.
+        yardstick: chance resemblance between real people; gives the threshold.
+        copy_limit: a lower pixel ratio is a copy: 1, or the lowest ratio of a held-out photograph if that is lower.
         figures: by name.
     """
 
@@ -43,13 +43,13 @@ class Resemblance:
 
     @property
     def flagged(self) -> list[Likeness]:
-        """Pictures that must not go out unless somebody says so."""
+        """Pictures that must not be released without a decision."""
         return [one for one in self.made if one.flagged]
 
 
 @dataclass(frozen=True, eq=False)
 class Membership:
-    """What an attacker who has the model finds out, beside one who has not."""
+    """An attack that has the model, and the blind one that has not."""
 
     groups: Groups
     attack: Attack
@@ -58,7 +58,7 @@ class Membership:
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """The network that compares faces, and what to beware of with it."""
+    """The network that compares faces, and cautions about it."""
 
     network: SharedNetwork
     cautions: list[str]
@@ -75,10 +75,10 @@ def reader(parts: Parts, name: str | None = None, judges: Path | None = None) ->
     Args:
         parts: the run's.
         name: of the network; None takes ``judge_recognition``, else ``recognition``.
-        judges: a recipe to take it from in place of the run's.
+        judges: a recipe to take it from instead of the run's.
 
     Raises:
-        PalsykitError: there is none of that name, or it sees pictures of another size.
+        PalsykitError: there is no such network, it has no weights, or it reads pictures of another size.
     """
     owner = parts if judges is None else Parts(load_recipe(judges))
     if owner.settings.image_size != parts.settings.image_size:
@@ -99,7 +99,7 @@ def reader(parts: Parts, name: str | None = None, judges: Path | None = None) ->
 
 
 def _own_judge(parts: Parts, network: str) -> list[str]:
-    """What is said of a network that took part in what it judges."""
+    """A caution if the network was also used to train the model that it judges."""
     s = parts.settings
     blocks = [*s.conditions.values(), *(block for block in (s.trainer,) if block is not None)]
     used = any(network in map(str, block.parameters.values()) for block in blocks)
@@ -116,34 +116,41 @@ def _own_judge(parts: Parts, network: str) -> list[str]:
 def resemblance(
     parts: Parts, read: Reader, people: Populations, made: Sequence[Synthesis], quantile: float = 1.0
 ) -> Resemblance:
-    """Holds generated pictures against training and held-out people."""
-    network, device = read.network, parts.device
+    """Compare generated pictures with training and held-out people."""
 
-    def features(title: str, pictures: Sequence[object]) -> Features:
-        return read_features(network, [one.read for one in pictures], device, title)  # type: ignore[attr-defined]
+    def features(title: str, faces: Sequence[Face] | Sequence[Synthesis]) -> Features:
+        return read_features(read.network, [one.read for one in faces], parts.device, title)
 
+    # real people: the threshold of chance resemblance
     training = Gallery(people.training, features("training people", people.training))
     held_out = Gallery(people.held_out, features("held-out people", people.held_out))
     measured = yardstick(training, held_out, quantile)
-    known = {one.asked.key: one.asked for one in made if one.asked is not None}
-    identities = features("identity photographs", list(known.values())) if known else None
+
+    # identity photographs: a row per picture, NaN where there is none
+    photographs = {one.asked.key: one.asked for one in made if one.asked is not None}
+    identities = features("identity photographs", list(photographs.values())) if photographs else None
     generated = features("generated faces", made)
     asked = np.full_like(generated.embeddings, np.nan)
+    row_of = {key: row for row, key in enumerate(photographs)}
     for row, one in enumerate(made):
         if one.asked is not None and identities is not None:
-            asked[row] = identities.embeddings[list(known).index(one.asked.key)]
+            asked[row] = identities.embeddings[row_of[one.asked.key]]
+
+    # copies: a generated picture must be nearer by pixels than any held-out photograph is
     twins = {pair.held_out.person for pair in measured.twins}
     ratios = pixel_ratio(training.distance(held_out.features))
     copy_limit = min(
         1.0, *(float(r) for r, face in zip(ratios, held_out.faces, strict=True) if face.person not in twins)
     )
+
+    # search
     identities_of = Features(asked, generated.pixels)
     found = likenesses(made, generated, identities_of, training, held_out, measured.threshold, copy_limit)
     return Resemblance(found, measured, copy_limit, _figures(found, measured, parts.settings.seed))
 
 
 def _figures(found: Sequence[Likeness], measured: Yardstick, seed: int) -> dict[str, Figure]:
-    """Shares of pictures with intervals over the people who were asked for."""
+    """Shares of pictures and mean cosines, with intervals over the people asked for."""
     limit = measured.threshold
     columns = {
         "held back": [float(one.flagged) for one in found],
@@ -164,13 +171,13 @@ def _figures(found: Sequence[Likeness], measured: Yardstick, seed: int) -> dict[
 
 
 def membership(parts: Parts, read: Reader, model: nn.Module | None, photographs: int) -> Membership:
-    """Attacks the model, or the synthesiser where no diffusion model was trained.
+    """Attack the diffusion model by its loss, or any other synthesiser by its distances.
 
     Args:
         parts: the run's.
-        read: whose embeddings the blind attack sees.
+        read: the network whose embeddings the blind attack sees.
         model: the trained model.
-        photographs: of each group.
+        photographs: per group.
     """
     groups, dataset = comparable(parts, photographs), parts.data().dataset
     size, seed, device = parts.settings.generate.batch_size, parts.settings.seed, parts.device

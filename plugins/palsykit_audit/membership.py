@@ -1,11 +1,12 @@
-"""Membership attack: can somebody who has the model tell training photographs from held-out ones of comparable people?
+"""Membership attack: with the model, can training photographs be told from held-out ones of comparable people?
 
-Members are taken to have the lower score of difficulty. With a diffusion model that is the denoising loss of the
-photograph under its own conditions, at fixed time steps and with the same noise for every photograph (Carlini et al.,
-arXiv:2301.13188, section 5.2; Matsumoto et al., arXiv:2302.03262). With any other synthesiser it is the distance of the
-photograph to the nearest of a few syntheses from its own conditions (GAN-Leaks with known conditions, Chen et al.,
-arXiv:1909.03935). Beside it stands a blind attack that never asks the model (Das et al., arXiv:2406.16201): where
-it tells the two groups apart, they differ in themselves and the attack's figure is not the model's alone.
+The attack guesses that a photograph of low difficulty is a member. For a diffusion model, difficulty is the denoising
+loss of the photograph under its own conditions, at fixed time steps and with the same noise for every photograph
+(Carlini et al., arXiv:2301.13188, section 5.2; Matsumoto et al., arXiv:2302.03262). For any other synthesiser it is the
+distance of the photograph to the nearest of a few syntheses from its own conditions (GAN-Leaks with known conditions,
+Chen et al., arXiv:1909.03935). A blind attack that never queries the model is the control (Das et al.,
+arXiv:2406.16201): if it succeeds, the two groups differ in themselves, and the attack's figure is not due to the model
+alone.
 """
 
 from collections.abc import Sequence
@@ -26,21 +27,21 @@ from palsykit.progress import track
 from palsykit.run.generate import row_seed
 from palsykit.run.parts import Parts
 from palsykit.seeds import derive, generator
-from palsykit_audit.ranks import Values, auc, caught, two_groups
+from palsykit_audit.ranks import Values, auc, tpr_at_fpr, two_groups
 
 STEPS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
-"""Where on the way to pure noise a photograph is denoised; fixed before looking, so that none is picked."""
+"""Time steps, as shares of the way to pure noise; fixed beforehand, so that the best is not picked afterwards."""
 DRAWS = 2
-"""Noises a step, and syntheses a photograph."""
+"""Noises per step, and syntheses per photograph."""
 ALARMS = 0.01
-"""Share of held-out photographs taken for training ones, at which the share of those caught is given."""
+"""The false-positive rate at which the true-positive rate is reported."""
 ENOUGH = 8
-"""Validation people above whom test people are not needed; validation photographs are made like training ones."""
+"""With this many validation people, test people are not used: validation photographs are made like training ones."""
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Photographs of training and of held-out people, each under the conditions that training would give it."""
+    """Photographs of training and of held-out people, paired as in training; ``split`` says which are held out."""
 
     members: list[Pair]
     others: list[Pair]
@@ -48,7 +49,7 @@ class Groups:
 
     @property
     def people(self) -> tuple[list[str], list[str]]:
-        """Of each photograph, of both groups."""
+        """The person of each photograph, for both groups."""
         return _people(self.members), _people(self.others)
 
 
@@ -58,15 +59,15 @@ def _people(pairs: Sequence[Pair]) -> list[str]:
 
 @dataclass(frozen=True)
 class Attack:
-    """How well members are told from others.
+    """How well an attack separates members from others.
 
     Attributes:
         name: "loss", "distance" or "blind".
-        auc: of photographs.
-        people: AUC of people, by the mean over their photographs.
-        caught: share of the members caught at the share ALARMS of false alarms.
-        by_step: AUC at each time step alone.
-        scores: of members and others; higher is likelier a member.
+        auc: over photographs.
+        people: AUC over people, each scored by the mean of their photographs.
+        caught: true-positive rate at the false-positive rate ALARMS.
+        by_step: AUC of each time step alone.
+        scores: of members and of others; a higher score is likelier a member.
     """
 
     name: str
@@ -78,11 +79,11 @@ class Attack:
 
 
 def comparable(parts: Parts, photographs: int) -> Groups:
-    """About equally many photographs of as many training as held-out people, whole people drawn by the run's seed.
+    """As many training as held-out people, with about as many photographs; people are drawn by the run's seed.
 
     Args:
         parts: the run's.
-        photographs: of each group, at most, but for the last person's.
+        photographs: per group; drawing stops at the first person with whom this number is reached.
     """
     splits, seed = parts.data().splits, parts.settings.seed
     alone = len(by_subject(splits["validation"])) >= ENOUGH
@@ -90,13 +91,13 @@ def comparable(parts: Parts, photographs: int) -> Groups:
     members = splits["train"]
     people = min(len(by_subject(members)), len(by_subject(others)))
     return Groups(
-        _drawn(members, people, photographs, seed),
-        _drawn(others, people, photographs, seed),
+        _draw(members, people, photographs, seed),
+        _draw(others, people, photographs, seed),
         "validation" if alone else "validation and test",
     )
 
 
-def _drawn(records: Sequence[FaceRecord], people: int, photographs: int, seed: int) -> list[Pair]:
+def _draw(records: Sequence[FaceRecord], people: int, photographs: int, seed: int) -> list[Pair]:
     pairs = pair(records, seed).pairs  # as training pairs them
     order = sorted(by_subject(records), key=lambda subject: derive("membership", seed, subject))[:people]
     found: list[Pair] = []
@@ -110,7 +111,7 @@ def _drawn(records: Sequence[FaceRecord], people: int, photographs: int, seed: i
 def losses(
     model: ConditionalDiffusion, dataset: FaceDataset, pairs: Sequence[Pair], size: int, device: torch.device
 ) -> Values:
-    """The denoising loss of N photographs at each of STEPS, the mean over DRAWS noises, [N, len(STEPS)]."""
+    """The denoising loss of N photographs at each of STEPS, averaged over DRAWS noises, [N, len(STEPS)]."""
     times = [min(model.timesteps - 1, round(step * model.timesteps)) for step in STEPS]
     found = np.zeros((len(pairs), len(times)))
     with track("denoise", len(pairs), "photographs") as progress, torch.no_grad():
@@ -147,7 +148,10 @@ def distances(
 
 
 def attack(name: str, difficulty: tuple[Values, Values], people: tuple[list[str], list[str]], seed: int) -> Attack:
-    """Scores photographs by their difficulty [N, K] and [M, K]; each column's logarithm is standardised over both."""
+    """An attack by difficulty [N, K] of members and [M, K] of others.
+
+    The score is minus the mean over K of the log difficulty, each column standardised over both groups.
+    """
     both = np.log(np.maximum(np.concatenate(difficulty), 1e-12))
     scores = -(both - both.mean(axis=0)) / np.maximum(both.std(axis=0), 1e-12)
     split = len(difficulty[0])
@@ -163,7 +167,7 @@ def scored(
     seed: int,
     by_step: dict[str, float] | None = None,
 ) -> Attack:
-    """The figures of scores, higher for members."""
+    """An attack's figures, from the scores of members and others; higher scores are likelier members."""
     each = [dict.fromkeys(group) for group in people]
     means = tuple(
         np.array([values[[p == one for p in group]].mean() for one in names])
@@ -173,7 +177,7 @@ def scored(
         name,
         two_groups(auc, *scores, people, seed, _card(name, "photographs")),
         two_groups(auc, means[0], means[1], (list(each[0]), list(each[1])), seed, _card(name, "people")),
-        two_groups(lambda a, b: caught(a, b, ALARMS), *scores, people, seed, _card(name, "caught")),
+        two_groups(lambda a, b: tpr_at_fpr(a, b, ALARMS), *scores, people, seed, _card(name, "caught")),
         by_step or {},
         scores,
     )
@@ -182,8 +186,11 @@ def scored(
 def blind(
     embeddings: tuple[NDArray[np.float32], NDArray[np.float32]], people: tuple[list[str], list[str]], seed: int
 ) -> Attack:
-    """A ridge classifier of embeddings that never asks the model; each person is scored by what the others taught "
-    "it."""
+    """The control attack: a ridge classifier on embeddings, which never queries the model.
+
+    Cross-validated over people in five folds: each person is scored by a classifier fitted on the other folds.
+    """
+    # rows, labels and folds; a name is unique within its group only
     rows = np.concatenate(embeddings).astype(np.float64)
     truth = np.repeat([1.0, -1.0], [len(group) for group in people])
     names = np.array([f"{number}/{name}" for number, group in enumerate(people) for name in group])
@@ -194,9 +201,11 @@ def blind(
         train, test = fold != held, fold == held
         if len(set(truth[train])) < 2 or not test.any():
             continue
+        # both groups count the same
         weight = np.where(truth[train] > 0, 1 / (truth[train] > 0).sum(), 1 / (truth[train] < 0).sum())
         mean = weight @ rows[train] / 2
         x = (rows[train] - mean) * np.sqrt(weight)[:, None]
+        # ridge regression; its strength is the mean variance of an embedding's dimension
         ridge = np.trace(x.T @ x) / x.shape[1]
         beta = np.linalg.solve(x.T @ x + ridge * np.eye(x.shape[1]), x.T @ (truth[train] * np.sqrt(weight)))
         scores[test] = (rows[test] - mean) @ beta

@@ -1,4 +1,4 @@
-"""Two groups told apart by a score: the area under the ROC curve, and its interval over people of both groups."""
+"""How well a score separates two groups: the area under the ROC curve (AUC), and bootstrap intervals over people."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,7 +15,10 @@ Values = NDArray[np.float64]
 
 
 def auc(ones: ArrayLike, others: ArrayLike) -> float:
-    """The chance that one of ``ones`` scores higher than one of ``others``, ties half (Mann-Whitney); NaN of nobody."""
+    """The chance that one of ``ones`` scores higher than one of ``others``; ties count half (Mann-Whitney).
+
+    NaN if a group is empty.
+    """
     a, b = np.asarray(ones, np.float64), np.asarray(others, np.float64)
     if len(a) == 0 or len(b) == 0:
         return math.nan
@@ -23,14 +26,15 @@ def auc(ones: ArrayLike, others: ArrayLike) -> float:
     return float((ranks[: len(a)].sum() - len(a) * (len(a) + 1) / 2) / (len(a) * len(b)))
 
 
-def caught(ones: Values, others: Values, alarms: float) -> float:
-    """The share of ``ones`` above the score that a share ``alarms`` of ``others`` exceeds at most (TPR at that FPR).
+def tpr_at_fpr(ones: Values, others: Values, rate: float) -> float:
+    """True-positive rate at the false-positive rate ``rate``.
 
-    NaN where there are too few ``others`` for such a share.
+    That is the share of ``ones`` above the score that at most a share ``rate`` of ``others`` exceeds. NaN if there are
+    fewer than 1 / ``rate`` of ``others``.
     """
-    if len(others) * alarms < 1:
+    if len(others) * rate < 1:
         return math.nan
-    limit = np.sort(others)[-1 - math.floor(len(others) * alarms)]
+    limit = np.sort(others)[-1 - math.floor(len(others) * rate)]
     return float((ones > limit).mean())
 
 
@@ -42,13 +46,13 @@ def two_groups(
     seed: int,
     card: MetricCard,
 ) -> Figure:
-    """A figure of two groups' scores with its 95 % bootstrap interval, people of each group drawn whole.
+    """A figure of two groups' scores with its 95 % cluster-bootstrap interval over people.
 
     Args:
-        of: the figure.
-        ones: scores of the one group's rows.
-        others: of the other's.
-        people: whose rows these are, of each group.
+        of: computes the figure.
+        ones: scores of the first group's rows.
+        others: scores of the second group's rows.
+        people: the person of each row, for both groups; a person's rows are drawn together.
         seed: of the bootstrap.
         card: what the figure means.
     """

@@ -1,10 +1,10 @@
-"""A synthesised data set goes out once nobody in it is nearer to a training person than held-out people are to others.
+"""Release of a synthesised data set: no face may be nearer to a training person than held-out people are to others.
 
-Pictures lie in DEST/unreleased until then. Nothing is lost where they are refused: they stay where they are, the same
-command goes on from there, and the page shows every pair.
+Until then its pictures are in DEST/unreleased. A refusal loses nothing: the pictures stay there, the same command
+resumes, and the audit's page shows the pairs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,24 +15,24 @@ from palsykit.progress import say
 from palsykit.synthesis.bulk import HELD_BACK, RELEASED, Order, Synthesised, pictures_of, synthesize
 from palsykit.synthesis.front import Model
 from palsykit.synthesis.people import People
-from palsykit_audit.audit import Options, audit_folder
-from palsykit_audit.writing import Audit, write
+from palsykit_audit.audit import Audit, Options, audit_folder
+from palsykit_audit.writing import write
 
 Choice = Literal["refuse", "drop", "keep"]
-"""What becomes of a data set that is flagged: it stays unreleased, it goes out without those pictures, or as it is."""
+"""What to do if pictures are flagged: leave everything unreleased, release the others, or release all of them."""
 CARD = "privacy.md"
 
 
 @dataclass(frozen=True, eq=False)
 class Released:
-    """A data set that went out.
+    """A synthesised data set after the attempt to release it.
 
     Attributes:
         done: its pictures.
-        audit: what was found; None where it had gone out before and nothing is new, and where the training data cannot
-            be read, so that the pictures stay unreleased.
-        page: the audit's, beside the run.
-        dropped: pictures that were left out.
+        audit: None if it had been released before and has nothing new, or if the training data cannot be read; in the
+            second case the pictures stay unreleased.
+        page: the audit's page, in the run's folder.
+        dropped: number of pictures that were left out.
     """
 
     done: Synthesised
@@ -44,49 +44,62 @@ class Released:
 def synthesize_and_release(
     model: Model, run: Path, people: People, order: Order, folder: Path, choice: Choice, options: Options
 ) -> Released:
-    """Synthesises what is not there yet, audits it and lets it out.
+    """Synthesise what is missing, audit the data set and release it.
 
     Args:
         model: the trained run.
-        run: its folder; the page goes to its folder audits, for it shows training photographs.
-        people: whose faces.
-        order: what they show.
+        run: the run's folder; the audit's page goes below it, because it shows training photographs.
+        people: the identities.
+        order: what the pictures show.
         folder: DEST.
-        choice: what becomes of pictures that resemble or copy a training person who was not asked for.
-        options: how the audit looks; the model is not attacked.
+        choice: what to do with pictures that resemble or copy a training person who was not asked for.
+        options: how the audit is done; the model is not attacked.
 
     Raises:
-        PalsykitError: pictures are flagged and ``choice`` is "refuse", or all of them are; the data set then stays
-            unreleased.
+        PalsykitError: pictures are flagged and ``choice`` is "refuse", or all are flagged and it is "drop"; the data
+            set then stays unreleased.
     """
+    # synthesise
     if choice == "keep":
-        _take_back(folder)
+        _restore(folder)
     done = synthesize(model, run, people, order, folder)
     if done.images.name == RELEASED and (folder / CARD).is_file() and choice != "keep":
-        return Released(done, None, None, len(list((folder / HELD_BACK).rglob("*.png"))))
+        return Released(done, None, None, len(_held_back(folder)))
     if not _has_data(model):
         return Released(done, None, None, 0)
+
+    # audit
     audit = audit_folder(model, run, folder, people, options)
     page = write(audit, page_folder(run, folder))
+
+    # hold back
     flagged = [one.synthesis.file for one in audit.resemblance.flagged]
-    if flagged and choice == "refuse":
-        raise PalsykitError(_refusal(folder, page, len(flagged), len(audit.resemblance.made)), _bad(audit))
-    if flagged and choice == "drop" and len(flagged) == len(audit.resemblance.made):
-        raise PalsykitError(f"{folder}: not released. Every picture is to be left out; look at {page}", _bad(audit))
-    if flagged and choice == "drop":
+    if flagged and choice != "keep":
+        _check_release(audit, folder, page, choice)
         for file in flagged:
             _move(pictures_of(folder) / file, folder / HELD_BACK / file)
-        done = synthesize(model, run, people, order, folder)  # lists, counts and shows what is left
-    dropped = list((folder / HELD_BACK).rglob("*.png"))
-    write_text(folder / CARD, card(audit, choice, len(dropped)))
+        done = synthesize(model, run, people, order, folder)  # nothing is left to make: lists and counts the others
+
+    # release
+    dropped = len(_held_back(folder))
+    write_text(folder / CARD, card(audit, choice, dropped))
     if done.images.name != RELEASED:
         done.images.rename(folder / RELEASED)
-    counts = Synthesised(folder / RELEASED, done.sheet, done.made, done.kept, done.counts)
-    return Released(counts, audit, page, len(dropped))
+    return Released(replace(done, images=folder / RELEASED), audit, page, dropped)
+
+
+def _check_release(audit: Audit, folder: Path, page: Path, choice: Choice) -> None:
+    """Refuse to release flagged pictures, unless they can be dropped and leave others."""
+    flagged, pictures = len(audit.resemblance.flagged), len(audit.resemblance.made)
+    problems = [finding.text for finding in audit.findings if finding.level != "good"]
+    if choice == "refuse":
+        raise PalsykitError(_refusal(folder, page, flagged, pictures), problems)
+    if flagged == pictures:
+        raise PalsykitError(f"{folder}: not released. Every picture would be left out; look at {page}", problems)
 
 
 def _has_data(model: Model) -> bool:
-    """Whether the training data can be read, with which an audit compares; a model may be handed on without it."""
+    """Whether the training data, which an audit needs, can be read; a model may be used without it."""
     try:
         model.parts.data()
     except PalsykitError as error:
@@ -96,7 +109,7 @@ def _has_data(model: Model) -> bool:
 
 
 def page_folder(run: Path, folder: Path) -> Path:
-    """Where a data set's audit is written: beside the run, as it shows training photographs."""
+    """Where a data set's audit is written: below the run, because it shows training photographs."""
     return run / "audits" / folder.resolve().name
 
 
@@ -104,13 +117,9 @@ def _refusal(folder: Path, page: Path, flagged: int, pictures: int) -> str:
     return (
         f"{folder}: not released. {flagged} of {pictures} pictures copy a training photograph, or are nearer to a "
         "training person not asked for than held-out people are to others. Nothing is lost: the pictures are in "
-        f"{pictures_of(folder)}, the pairs side by side in {page}. Look at them; then run the same command with "
-        "--resembling drop (leaves them out) or --resembling keep (lets them out all the same). What was found:"
+        f"{pictures_of(folder)}. Compare the pairs in {page}; then run the same command with --resembling drop (leaves "
+        "these pictures out) or --resembling keep (releases all). Findings:"
     )
-
-
-def _bad(audit: Audit) -> list[str]:
-    return [finding.text for finding in audit.findings if finding.level != "good"]
 
 
 def _move(source: Path, target: Path) -> None:
@@ -118,24 +127,29 @@ def _move(source: Path, target: Path) -> None:
     source.rename(target)
 
 
-def _take_back(folder: Path) -> None:
-    """Puts pictures that were left out back among the others; the next synthesis lists them again."""
-    held = folder / HELD_BACK
-    for file in list(held.rglob("*.png")):
-        _move(file, pictures_of(folder) / file.relative_to(held))
+def _held_back(folder: Path) -> list[Path]:
+    """Pictures that were left out of a release."""
+    return list((folder / HELD_BACK).rglob("*.png"))
+
+
+def _restore(folder: Path) -> None:
+    """Move pictures that were left out back to the others; the next synthesis lists them again."""
+    for file in _held_back(folder):
+        _move(file, pictures_of(folder) / file.relative_to(folder / HELD_BACK))
 
 
 def card(audit: Audit, choice: Choice, dropped: int) -> str:
-    """What goes out with the data set: counts only, nobody's name and no picture."""
+    """The audit's summary in the data set: counts only, no names and no pictures."""
     found, yard = audit.resemblance, audit.resemblance.yardstick
     flagged, asked = len(found.flagged), sum(one.flag == "asked" for one in found.made)
     done = {
         "refuse": "none was found, and nothing was left out" if not flagged else "",
         "drop": f"{dropped} pictures were left out",
-        "keep": f"{flagged} pictures were let out all the same, on the maker's decision",
+        "keep": f"{flagged} pictures were released all the same, by the maker's decision",
     }[choice]
     training = len({face.person for face in audit.people.training})
     held_out = len({face.person for face in audit.people.held_out})
+    which = "the highest" if yard.quantile == 1 else f"the {yard.quantile:g} quantile"
     lines = [
         "# Privacy audit",
         "",
@@ -143,15 +157,12 @@ def card(audit: Audit, choice: Choice, dropped: int) -> str:
         "",
         f"- Compared with {training} people that the model was trained on and {held_out} people held out, by the "
         f"recognition network {audit.facts['recognition network']}.",
-        f"- Threshold: cosine {yard.threshold:.4f}, "
-        + ("the highest" if yard.quantile == 1 else f"the {yard.quantile:g} quantile")
-        + " that a held-out photograph reaches with a person who is somebody else.",
-        f"- Nearer than that to a training person who was not asked for, or a copy of a training photograph: "
+        f"- Threshold: cosine {yard.threshold:.4f}, {which} of a held-out photograph with a different person.",
+        "- Nearer than that to a training person who was not asked for, or a copy of a training photograph: "
         f"{flagged}.",
-        f"- Nearer than that to a training person whom their own identity photograph looks like: {asked}. Their "
-        f"likeness "
-        "was asked for.",
+        "- Nearer than that to a training person whom their own identity photograph looks like: "
+        f"{asked}. Their likeness was asked for.",
         "",
-        "The audit sees what one network sees. It is no proof of anonymity.",
+        "An audit sees what one network sees. It is not a proof of anonymity.",
     ]
     return "\n".join(lines) + "\n"

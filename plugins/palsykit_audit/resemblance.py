@@ -1,14 +1,14 @@
-"""Whom generated faces resemble: the nearest training and held-out people of each, and what is to be held back.
+"""The training and held-out people nearest to each generated face, and which pictures to hold back.
 
-A generated face is asked to look like somebody, so resemblance alone says nothing:
+A generated face should look like the person asked for, so resemblance alone is not a problem:
 
-* A face is flagged where it is nearer than the threshold (palsykit_audit.yardstick) to a training person whom its own
-  identity photograph is NOT that near to: the likeness is then the model's. Where the identity photograph itself looks
-  like that person, because it shows that person or somebody alike, the likeness was asked for; such faces are counted
-  apart. Where nobody has the identity photograph at hand, every likeness is the model's.
-* A picture is a copy of a photograph where its pixel distance to it is less than half the mean distance to the 50
-  nearest other people (Carlini et al., arXiv:2301.13188, section 5.1: alpha 0.5, n 50; they count photographs and we
-  people, as a person's photographs resemble each other), and relatively nearer than any held-out photograph is.
+* A face is flagged if it is nearer than the threshold (palsykit_audit.yardstick) to a training person, and its own
+  identity photograph is NOT: the likeness then comes from the model. If the identity photograph itself looks like that
+  person, because it shows that person or someone alike, the likeness was asked for; such faces are counted separately.
+  If the identity photograph is not available, every likeness counts as the model's.
+* A picture is a copy of a photograph if its pixel distance to it is less than half the mean distance to the 50 nearest
+  other people (Carlini et al., arXiv:2301.13188, section 5.1: alpha 0.5, n 50; they count photographs, we count people,
+  because photographs of one person resemble each other), and the ratio is lower than any held-out photograph's.
 """
 
 import math
@@ -22,13 +22,13 @@ from palsykit_audit.faces import Face, Synthesis
 from palsykit_audit.gallery import Features, Floats, Gallery
 
 ALPHA, NEIGHBOURS = 0.5, 50
-"""A copy is nearer than this share of the mean distance to so many nearest people."""
+"""A copy is nearer than ALPHA times the mean distance to the NEIGHBOURS nearest other people."""
 
 
 def pixel_ratio(distances: Floats) -> Floats:
-    """[B, P] distances to people -> distance to the nearest over ALPHA times the mean of the next; below 1 is a copy.
+    """Distances to people [B, P] -> distance to the nearest, divided by ALPHA times the mean of the next; [B].
 
-    NaN where fewer than two people are there to compare with.
+    Below 1 is a copy. NaN with fewer than three people.
     """
     ordered = np.sort(distances, axis=1)[:, : NEIGHBOURS + 1]
     if ordered.shape[1] < 3:
@@ -39,19 +39,19 @@ def pixel_ratio(distances: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Likeness:
-    """What is found of one generated picture; cosines by the audit's network.
+    """The result for one generated picture; cosines are of the audit's network.
 
     Attributes:
         synthesis: the picture.
-        trained: the nearest photograph of a training person, and ``to_training`` the cosine.
-        held: the nearest photograph of a held-out person but the one who was asked for; ``to_held_out`` the cosine.
-        to_own: cosine with the identity photograph; NaN where that is not known.
-        asked: cosine of the identity photograph with the training person of ``trained``; NaN likewise.
-        by_pixels: the nearest photograph of a training person by pixels; ``distance`` in grey levels.
+        trained: the nearest photograph of a training person; ``to_training`` is the cosine.
+        held: the nearest photograph of a held-out person, except the person asked for; ``to_held_out`` is the cosine.
+        to_own: cosine with the identity photograph; NaN if that is unknown.
+        asked: cosine of the identity photograph with the training person of ``trained``; NaN if unknown.
+        by_pixels: the nearest photograph of a training person by pixels; ``distance`` is in grey levels.
         ratio: ``pixel_ratio``; far below 1 is a copy.
         preference: chance that the nearest of equally many training and held-out people is a training person.
-        flag: "" or why it is held back: "resembles" or "copy"; "asked" where the likeness is the identity photograph's.
-        suspect: where it is flagged, the photograph of the training person that it resembles or copies.
+        flag: why it is held back, "resembles" or "copy"; "asked" if the likeness is the identity photograph's; else "".
+        suspect: if it is held back, the photograph of the training person that it resembles or copies.
         suspicion: the cosine with that person.
     """
 
@@ -72,7 +72,7 @@ class Likeness:
 
     @property
     def flagged(self) -> bool:
-        """Whether it must not go out unless somebody says so."""
+        """Whether it must not be released without a decision."""
         return self.flag in ("resembles", "copy")
 
 
@@ -85,14 +85,14 @@ def likenesses(
     threshold: float,
     copy_limit: float = 1.0,
 ) -> list[Likeness]:
-    """Searches every generated picture among training and held-out people.
+    """Search for every generated picture among training and held-out people.
 
     Args:
         made: N pictures.
-        features: of them.
-        asked: of their identity photographs, NaN embeddings where there is none.
-        training: trained on.
-        held_out: not.
+        features: of the pictures.
+        asked: of their identity photographs; embeddings are NaN where there is none.
+        training: the people trained on.
+        held_out: the people held out.
         threshold: of the yardstick.
         copy_limit: a picture whose ``pixel_ratio`` is below is a copy.
     """
@@ -107,7 +107,7 @@ def likenesses(
 
 
 class _Block:
-    """Some generated pictures with their searches."""
+    """A block of generated pictures and their distances to everybody, which bounds the memory of the search."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class _Block:
         self.distance = training.distance(queries)
         self.asked = training.cosine(asked)
         self.to_own = (queries.embeddings * asked.embeddings).sum(axis=1)
-        # whom the identity photograph itself is as near to: their likeness was asked for
+        # training people that the identity photograph itself is near to: their likeness was asked for
         self.explained: NDArray[np.bool_] = np.nan_to_num(self.asked, nan=-np.inf) > self.limit
 
     def likeness(self, row: int, one: Synthesis) -> Likeness:
@@ -161,13 +161,13 @@ class _Block:
 
 
 def preference(training: Floats, held_out: Floats) -> float:
-    """The chance that the nearest is a training person, among as many drawn of each; 0.5 where nothing is remembered.
+    """The chance that the nearest of equally many training and held-out people is a training person; 0.5 is chance.
 
-    The larger group is drawn from without replacement; the chance is computed, not sampled.
+    People of the larger group are drawn without replacement; the chance is computed exactly, not sampled.
 
     Args:
         training: cosines with training people [P].
-        held_out: with held-out people [Q].
+        held_out: cosines with held-out people [Q].
     """
     if len(held_out) == 0:
         return math.nan
@@ -177,10 +177,10 @@ def preference(training: Floats, held_out: Floats) -> float:
 
 
 def _wins(many: Floats, best: float, drawn: int) -> float:
-    """The chance that the best of ``drawn`` of ``many`` is above ``best``; a tie counts half."""
+    """The chance that the highest of ``drawn`` values out of ``many`` is above ``best``; a tie counts half."""
 
     def beaten(count: int) -> float:
-        """The chance that none of ``count`` is among those drawn."""
+        """The chance that none of ``count`` values is drawn."""
         total = len(many)
         if count > total - drawn:
             return 0.0

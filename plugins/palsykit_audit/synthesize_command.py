@@ -9,7 +9,7 @@ import typer
 
 from palsykit.cli.arguments import RunFolderArgument, existing_run
 from palsykit.errors import PalsykitError
-from palsykit_audit.audit_command import Judges, Network, TrainedOn
+from palsykit_audit.audit_command import Judges, Network, TrainedOn, look_at
 
 if TYPE_CHECKING:
     from palsykit.synthesis.bulk import Order
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Resembling(StrEnum):
-    """What becomes of pictures that resemble a training person who was not asked for."""
+    """What to do with pictures that resemble a training person who was not asked for."""
 
     REFUSE = "refuse"
     DROP = "drop"
@@ -54,23 +54,21 @@ DataOption = Annotated[
 
 def command(
     run: RunFolderArgument,
-    folder: Annotated[
-        Path, typer.Argument(metavar="DEST", help="A folder, new or begun by the same command.", show_default=False)
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DEST", help="A new folder, or one to resume.", show_default=False)],
     identities: IdentitiesOption,
-    expressions: Annotated[str, typer.Option("--expressions", help="all, or names apart by commas.")] = "all",
+    expressions: Annotated[str, typer.Option("--expressions", help="all, or names separated by commas.")] = "all",
     sides: Annotated[
         str, typer.Option("--sides", help="The subject's affected sides: left, right, bilateral, none.")
     ] = "left,right",
     severities: Annotated[
         str, typer.Option("--severities", help="House-Brackmann grades, as 1..6 or 1,3,6; 1 is healthy, of no side.")
     ] = "1..6",
-    per_cell: Annotated[int, typer.Option("--per-cell", help="Pictures of each person in each cell.")] = 1,
+    per_cell: Annotated[int, typer.Option("--per-cell", help="Pictures per person and combination of labels.")] = 1,
     strength: Annotated[
         str,
-        typer.Option("--strength", help="Of the movement on a healthy side, 0 to 1; 0.7..1 draws for each picture."),
+        typer.Option("--strength", help="Of the movement on a healthy side, 0 to 1; 0.7..1 draws one per picture."),
     ] = "1",
-    seed: Annotated[int, typer.Option("--seed", help="Of the people drawn and of every picture's noise.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the draw of people and of every picture's noise.")] = 0,
     guidance: Annotated[
         float | None, typer.Option("--guidance", help="Classifier-free guidance; the recipe's if omitted, 1 is none.")
     ] = None,
@@ -78,17 +76,17 @@ def command(
     poser: Annotated[
         str | None, typer.Option("--poser", metavar="NAME", help="What makes drivers; the recipe's if omitted.")
     ] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", help="Pictures at a time; changes none of them.")] = 16,
+    batch_size: Annotated[int, typer.Option("--batch-size", help="Pictures at a time; does not change them.")] = 16,
     resembling: ResemblingOption = Resembling.REFUSE,
     network: Network = None,
     judges: Judges = None,
     trained_on: TrainedOn = None,
 ) -> None:
-    """Synthesise people x expressions x sides x severities, audit and release them. A stopped one goes on."""
+    """Synthesise people x expressions x sides x severities, audit and release them. The same command resumes."""
     existing_run(run)
     from palsykit.faces.asking import cells, expressions_of, grades_of, sides_of
 
-    asked = cells(expressions_of(expressions), sides_of(sides), grades_of(severities))
+    labels = cells(expressions_of(expressions), sides_of(sides), grades_of(severities))
     span = strengths(strength)
     if data and not identities.isdigit():
         raise PalsykitError(
@@ -98,12 +96,12 @@ def command(
     from palsykit.synthesis.bulk import Order
     from palsykit_audit.audit import Options
 
-    order = Order(tuple(asked), per_cell, seed, guidance, span, batch_size)
+    order = Order(tuple(labels), per_cell, seed, guidance, span, batch_size)
     try:
         options = Options(network, judges, tuple(trained_on or ()), photographs=0)
         _synthesize(run, folder, identities, order, data or [], poser, resembling, options)
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on where it left off.", file=sys.stderr)
+        print("\nStopped. The same command resumes.", file=sys.stderr)
         raise typer.Exit(130) from None
 
 
@@ -130,41 +128,41 @@ def _synthesize(
     say(f"identities: {people.source}; drivers: their photographs, posed by {model.poser_block().use}")
     if people.left_out:
         say(f"left out: {len(people.left_out)}, such as {people.left_out[0]}")
-    released = synthesize_and_release(model, run, people, order, folder, resembling.value, options)
-    done = released.done
+    result = synthesize_and_release(model, run, people, order, folder, resembling.value, options)
+    done = result.done
     total, cells = done.made + done.kept, len(order.cells)
     print(
         f"{total} pictures of {len(people.persons)} people in {done.images}: {cells} cells, {order.per_cell} of each "
         f"person in each ({done.made} made now, {done.kept} kept). "
         f"Counts: {folder / 'counts.csv'}. Contact sheet: {done.sheet}"
     )
-    _say(released)
+    _print_release(result)
 
 
-def _say(released: "Released") -> None:
-    """What the audit found."""
+def _print_release(result: "Released") -> None:
+    """Whether the data set was released, and the audit's findings."""
     from palsykit.synthesis.bulk import UNRELEASED
 
-    if released.dropped:
-        print(f"Left out: {released.dropped} pictures, in {released.done.images.parent / 'held-back'}.")
-    if released.audit is None and released.done.images.name == UNRELEASED:
+    if result.dropped:
+        print(f"Left out: {result.dropped} pictures, in {result.done.images.parent / 'held-back'}.")
+    if result.audit is None and result.done.images.name == UNRELEASED:
         print("Not audited, and so not released: the data that the model was trained on cannot be read here.")
         return
-    if released.audit is None:
+    if result.audit is None:
         print("Released before; nothing new to audit.")
         return
     from palsykit_audit.html import LEVELS
 
-    for finding in released.audit.findings:
+    for finding in result.audit.findings:
         print(f"{LEVELS[finding.level]} {finding.text}")
-    print(f"The closest pairs side by side, with training photographs, so not to be passed on: {released.page}")
+    print(look_at(result.page))
 
 
 def strengths(text: str) -> tuple[float, float]:
     """``1`` or ``0.7..1`` as (lowest, highest).
 
     Raises:
-        PalsykitError: for what is no strength.
+        PalsykitError: the text is neither.
     """
     low, dots, high = text.partition("..")
     try:

@@ -1,11 +1,11 @@
-"""An audit on disk: audit.json, audit.csv (a line a picture) and the page audit.html."""
+"""An audit on disk: audit.json, audit.csv (one line per picture) and the page audit.html."""
 
 import csv
 import io
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +15,21 @@ from palsykit import __version__
 from palsykit.files.atomic import write_text
 from palsykit.measure.statistics import Figure
 from palsykit.report.figures import as_json, finite
-from palsykit_audit.faces import Populations
-from palsykit_audit.html import Finding, render_audit
-from palsykit_audit.measures import Membership, Resemblance
+from palsykit_audit.audit import Audit
+from palsykit_audit.html import render_audit
+from palsykit_audit.measures import Membership
 from palsykit_audit.membership import ALARMS, DRAWS, STEPS
 from palsykit_audit.page import contents
 from palsykit_audit.resemblance import Likeness
 from palsykit_audit.yardstick import RealPair
 
 
-@dataclass(frozen=True, eq=False)
-class Audit:
-    """Everything that was found.
-
-    Attributes:
-        title: of what was audited.
-        facts: provenance, name -> value.
-        attribution: of the photographs.
-    """
-
-    title: str
-    people: Populations
-    resemblance: Resemblance
-    membership: Membership | None
-    findings: list[Finding]
-    facts: dict[str, str]
-    attribution: str = ""
-
-
 def write(audit: Audit, folder: Path) -> Path:
-    """Writes all three files and gives the page's path."""
+    """Write all three files; returns the page's path."""
     page = folder / "audit.html"
     write_text(folder / "audit.json", json.dumps(_as_json(audit), indent=1, allow_nan=False) + "\n")
     write_text(folder / "audit.csv", _as_csv(audit.resemblance.made))
-    written = contents(audit.title, audit.findings, audit.resemblance, audit.membership, audit.facts, audit.attribution)
-    write_text(page, render_audit(written))
+    write_text(page, render_audit(contents(audit)))
     return page
 
 

@@ -1,9 +1,9 @@
-"""What held-out people say of chance resemblance: how near people come to each other who are no copies of each other.
+"""How alike two different people look by chance, measured on held-out people; sets the threshold for "too similar".
 
 Every photograph of a held-out person is searched among all other held-out people and among the training people, as a
-non-mated search in biometrics (ISO/IEC 19795-1); the threshold is the highest cosine that is found, or a quantile. The
-training people belong to the search because a face has as many chances to resemble one of them by accident as there
-are of them. That generated data must not be nearer to the training data than held-out data are is the rule of Meehan et
+non-mated search in biometrics (ISO/IEC 19795-1). The threshold is the highest cosine found, or a quantile. Training
+people are part of the search because a face has as many chances to resemble one of them by accident as there are
+training people. Generated data must not be nearer to the training data than held-out data are: the rule of Meehan et
 al. (arXiv:2004.05675).
 """
 
@@ -17,14 +17,14 @@ from palsykit_audit.gallery import Floats, Gallery
 from palsykit_audit.ranks import auc
 
 TELLS_APART = 0.9
-"""A network whose AUC of same against other people is lower cannot say that two names are one person."""
+"""With a lower AUC of same against different people, a network cannot show that two names are one person."""
 SHOWN = 3
-"""Pairs of real people that are shown."""
+"""Number of pairs of real people to show."""
 
 
 @dataclass(frozen=True, eq=False)
 class RealPair:
-    """Two photographs of different people: a held-out one, and the nearest of somebody held out or trained on."""
+    """A held-out photograph and the nearest photograph of a different person, held out or trained on."""
 
     held_out: Face
     other: Face
@@ -34,17 +34,18 @@ class RealPair:
 
 @dataclass(frozen=True, eq=False)
 class Yardstick:
-    """The threshold and what it is made of.
+    """The threshold, and the cosines that it is computed from.
 
     Attributes:
-        threshold: a generated face nearer than this to a training person is nearer than held-out people are to others.
-        quantile: of ``strangers``; 1 is the nearest of all.
-        strangers: cosine of each held-out photograph with the nearest person who is somebody else, [N].
-        to_training, to_held_out: its two parts, [N].
-        same: of each held-out photograph with the nearest other one of its own person; of those who have one.
-        separation: AUC of telling ``same`` from the nearest photographs of different held-out people; NaN without.
-        nearest: the different people that come nearest, nearest first.
-        twins: who counts as one person under two names, and is left out: nearer than half of ``same``.
+        threshold: the ``quantile`` of ``strangers``; a generated face above it is nearer to a training person than
+            held-out people are to others.
+        quantile: 1 takes the highest.
+        strangers: cosine of each held-out photograph with the nearest different person, [N].
+        to_training, to_held_out: the same among training people only and held-out people only, [N].
+        same: cosine of each held-out photograph with the nearest other one of the same person, if there is one.
+        separation: AUC of ``same`` against cosines of different held-out people; NaN if a group is empty.
+        nearest: the most similar pairs of different people, most similar first.
+        twins: pairs that look like one person under two names (cosine above the median of ``same``); left out.
     """
 
     threshold: float
@@ -59,21 +60,23 @@ class Yardstick:
 
     @property
     def tells_apart(self) -> bool:
-        """Whether the network tells people apart well enough for its cosines to mean a likeness."""
+        """Whether the network separates people well enough for its cosines to mean likeness."""
         return self.separation >= TELLS_APART
 
 
 def yardstick(training: Gallery, held_out: Gallery, quantile: float = 1.0) -> Yardstick:
-    """Searches every held-out photograph among everybody else.
+    """Search for every held-out photograph among all other people.
 
     Raises:
-        PalsykitError: for a quantile out of range.
+        PalsykitError: the quantile is out of range.
     """
     if not 0.5 <= quantile <= 1:
         raise PalsykitError(f"--quantile {quantile:g}: expected 0.5 to 1, as 1 (the nearest) or 0.95")
+    # cosines with everybody but oneself
     own = held_out.own([face.person for face in held_out.faces])
     trained, held = training.cosine(held_out.features), held_out.cosine(held_out.features)
     held[own] = -np.inf
+    # does the network tell people apart? only then can it find one person under two names
     same = _same(held_out)
     separation = auc(same, held[~own])
     twins = []
@@ -81,24 +84,25 @@ def yardstick(training: Gallery, held_out: Gallery, quantile: float = 1.0) -> Ya
         alike = float(np.median(same))
         twins = _mask_twins(trained, held_out, training, True, alike)
         twins += _mask_twins(held, held_out, held_out, False, alike)
+    # the nearest stranger of each photograph
     strangers = np.maximum(trained.max(axis=1), held.max(axis=1))
     nearest = _nearest(trained, held_out, training, True) + _nearest(held, held_out, held_out, False)
     known = strangers[np.isfinite(strangers)]
     return Yardstick(
-        float(np.quantile(known, quantile)) if len(known) else 1.0,
-        quantile,
-        strangers,
-        trained.max(axis=1),
-        held.max(axis=1),
-        same,
-        separation,
-        sorted(nearest, key=lambda pair: -pair.cosine)[:SHOWN],
-        twins,
+        threshold=float(np.quantile(known, quantile)) if len(known) else 1.0,
+        quantile=quantile,
+        strangers=strangers,
+        to_training=trained.max(axis=1),
+        to_held_out=held.max(axis=1),
+        same=same,
+        separation=separation,
+        nearest=sorted(nearest, key=lambda pair: -pair.cosine)[:SHOWN],
+        twins=twins,
     )
 
 
 def _same(gallery: Gallery) -> Floats:
-    """The cosine of each photograph with the nearest other one of its person, of those who have another."""
+    """The cosine of each photograph with the nearest other one of the same person, where there is another."""
     found = [np.zeros(0, np.float32)]
     for person in range(len(gallery.people)):
         rows = gallery.rows_of(person).embeddings
@@ -110,7 +114,7 @@ def _same(gallery: Gallery) -> Floats:
 
 
 def _mask_twins(cosines: Floats, held_out: Gallery, gallery: Gallery, trained: bool, alike: float) -> list[RealPair]:
-    """Sets people who look like one to minus infinity in ``cosines`` [N, P], in place, and names them."""
+    """Find pairs of people who look like one person, and set their ``cosines`` [N, P] to minus infinity in place."""
     persons = np.array([held_out.people.index(face.person) for face in held_out.faces])
     found: dict[tuple[int, ...], RealPair] = {}
     for row, person in np.argwhere(cosines >= alike):
@@ -127,7 +131,7 @@ def _mask_twins(cosines: Floats, held_out: Gallery, gallery: Gallery, trained: b
 
 
 def _nearest(cosines: Floats, held_out: Gallery, gallery: Gallery, trained: bool) -> list[RealPair]:
-    """The held-out people who come nearest to somebody else, one pair each, nearest first."""
+    """The most similar pairs of a held-out person and a different one, one pair per couple, most similar first."""
     found: dict[frozenset[str], RealPair] = {}
     for row in np.argsort(-cosines.max(axis=1)):
         pair = _pair(cosines, held_out, gallery, trained, int(row), int(cosines[row].argmax()))

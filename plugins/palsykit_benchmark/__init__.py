@@ -1,10 +1,11 @@
-"""The benchmark suite: systems x data x protocols x seeds from one recipe, resumable, with figures that can be trusted.
+"""The benchmark suite: systems x data x protocols x seeds from one recipe, resumable, with intervals and paired tests.
 
     palsykit benchmark recipes/benchmark.yaml
 
-A benchmark's recipe (schema.py) becomes a plan of jobs (plan.py), each a run of a system; jobs are trained, synthesised
-and measured one by one (jobs.py); figures, intervals and paired tests are made of all of them (figures.py, tests.py);
-tables and the page follow (tables.py, page.py, write.py).
+1. A benchmark's recipe (schema.py) becomes a plan of jobs (plan.py, compose.py): one system with one seed each.
+2. Jobs are trained, synthesised and measured one after another (jobs.py, examine.py).
+3. Their values become figures with intervals and paired tests (figures.py, inference.py).
+4. Figures become tables, data files and the page (tables.py, lines.py, page.py, pictures.py, write.py).
 """
 
 from palsykit import hookimpl

@@ -22,49 +22,47 @@ def command(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A benchmark's recipe: a YAML file.")] = DEFAULT,
     overrides: Overrides = None,
     systems: Annotated[
-        Names, typer.Option("--system", metavar="NAME", help="This system; may be given again. All if omitted.")
+        Names, typer.Option("--system", metavar="NAME", help="Only this system; may be repeated. Default: all.")
     ] = None,
     data: Annotated[
-        Names, typer.Option("--data", metavar="NAME", help="This data set; may be given again. All if omitted.")
+        Names, typer.Option("--data", metavar="NAME", help="Only this data set; may be repeated. Default: all.")
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", metavar="DIR", help="Runs, pictures, results; runs/benchmarks/NAME if omitted."),
+        typer.Option("--output", metavar="DIR", help="Runs, pictures and results. Default: runs/benchmarks/NAME."),
     ] = None,
     kept: Annotated[
         Path | None,
-        typer.Option("--runs", metavar="DIR", help="Another benchmark's folder, to share its runs and pictures."),
+        typer.Option("--runs", metavar="DIR", help="Another benchmark's folder, whose runs and pictures are reused."),
     ] = None,
-    measure_only: Annotated[
-        bool, typer.Option("--measure-only", help="Train nothing: show what is finished already.")
-    ] = False,
+    measure_only: Annotated[bool, typer.Option("--measure-only", help="Train nothing; show what is finished.")] = False,
     page: Annotated[
-        Path | None, typer.Option("--page", metavar="FILE", help="Put the tables into this Markdown page as well.")
+        Path | None, typer.Option("--page", metavar="FILE", help="Put the tables into this Markdown page, too.")
     ] = None,
 ) -> None:
-    """Train and compare systems: tables, tests and pictures in one report. A stopped benchmark is gone on with.
+    """Train and compare systems: tables, tests and pictures in one report. The same command resumes.
 
-    A job that fails is reported, the others go on, and the exit code is 1.
+    If a job fails, it is reported, the others are done, and the exit code is 1.
     """
     if output is not None and output.exists() and not output.is_dir():
-        raise PalsykitError(f"--output {output}: a file, expected a folder to make or to go on in")
+        raise PalsykitError(f"--output {output}: a file, expected a new folder or one to resume")
     if kept is not None and not kept.is_dir():
         raise PalsykitError(
-            f"--runs {kept}: no folder, expected that of another benchmark, such as runs/benchmarks/NAME"
+            f"--runs {kept}: not a folder, expected that of another benchmark, such as runs/benchmarks/NAME"
         )
-    said = _said(recipe, overrides, systems, data, output, kept)
+    again = _command_line(recipe, overrides, systems, data, output, kept)
     try:
-        written = _run(recipe, overrides or [], systems or [], data or [], output, kept, measure_only, page, said)
+        written = _run(recipe, overrides or [], systems or [], data or [], output, kept, measure_only, page, again)
     except KeyboardInterrupt:
-        print(f"\nStopped. What is done is kept; go on with: {said}", file=sys.stderr)
+        print(f"\nStopped. What is done is kept; resume with: {again}", file=sys.stderr)
         raise typer.Exit(130) from None
     if _show(written):
         raise typer.Exit(1)
 
 
-def _said(recipe: Path, overrides: Names, systems: Names, data: Names, output: Path | None,
+def _command_line(recipe: Path, overrides: Names, systems: Names, data: Names, output: Path | None,
           kept: Path | None) -> str:  # fmt: skip
-    """The command line that does the same again."""
+    """The command line that resumes this benchmark."""
     given = [
         ("--set", overrides),
         ("--system", systems),
@@ -78,21 +76,20 @@ def _said(recipe: Path, overrides: Names, systems: Names, data: Names, output: P
 
 
 def _run(recipe: Path, overrides: list[str], systems: list[str], data: list[str], output: Path | None,
-         kept: Path | None, measure_only: bool, page: Path | None, said: str) -> "Written":  # fmt: skip
+         kept: Path | None, measure_only: bool, page: Path | None, command_line: str) -> "Written":  # fmt: skip
     from palsykit_benchmark.plan import load_benchmark
 
-    plan = load_benchmark(
-        recipe, overrides, systems, data
-    )  # before torch's own seconds: a recipe's problems come first
+    # before the import of torch, which takes seconds: problems of the recipe come first
+    plan = load_benchmark(recipe, overrides, systems, data)
 
     from palsykit_benchmark.write import run_benchmark
 
     folder = output or Path("runs") / "benchmarks" / plan.name
-    return run_benchmark(plan, folder, said, measure_only, page, kept)
+    return run_benchmark(plan, folder, command_line, measure_only, page, kept)
 
 
 def _show(written: "Written") -> bool:
-    """Prints the tables and what failed; gives whether anything did."""
+    """Print the tables and the failures; True if there is any."""
     from rich.console import Console
 
     from palsykit_benchmark.tables import terminal_table
@@ -101,6 +98,6 @@ def _show(written: "Written") -> bool:
     for table in written.tables:
         console.print(terminal_table(table, written.results))
     for failure in written.results.failed:
-        print(f"FAILED {failure.what}: {failure.error}\n  all of it: {failure.trace}")
+        print(f"FAILED {failure.what}: {failure.error}\n  traceback: {failure.trace}")
     print(f"Report: {written.report} (beside it results.jsonl, tables.md, tables.tex, tables.csv)")
     return bool(written.results.failed)

@@ -1,4 +1,4 @@
-"""Recipes of systems and judges, put together from what a benchmark's recipe says, every value with its place."""
+"""Recipes of systems and judges, composed from a benchmark's recipe; every value keeps its place in the file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +13,8 @@ from palsykit.recipe.read import Tree, read_file
 EXTENDS = "extends"
 
 
-def below(tree: Tree, path: KeyPath, alone: str = EXTENDS) -> Tree:
-    """What stands at ``path`` as a tree of its own; text alone is the value of the key ``alone``."""
+def subtree(tree: Tree, path: KeyPath, alone: str = EXTENDS) -> Tree:
+    """The tree at ``path``; a bare text becomes the value of the key ``alone``."""
     value: Any = tree.value
     for part in path:
         value = value[part]
@@ -27,20 +27,20 @@ def below(tree: Tree, path: KeyPath, alone: str = EXTENDS) -> Tree:
 
 
 def layered(own: Tree, every: Tree, path: Path) -> Tree:
-    """What ``own`` extends, then ``every`` where it trains a model, then ``own``.
+    """Merge, later layers first: ``own``, ``every`` (if it trains a model), and what ``own`` extends.
 
     Args:
         own: a system or the judges, as written.
-        every: what all systems with a trainer get below their own.
+        every: keys for all systems with a trainer, below their own.
         path: the benchmark's file.
 
     Raises:
         RecipeError: a recipe that is extended cannot be read.
     """
     if set(own.value) == {EXTENDS} and isinstance(own.value[EXTENDS], str):
-        base = extended(own, path)  # says it where there is no such file
+        base = extended(own, path)  # raises if there is no such file
         file = locate(own.value[EXTENDS], own.spot((EXTENDS,)).folder)
-        about = read_file(file).value.get("about")  # a recipe by itself keeps what it says of itself
+        about = read_file(file).value.get("about")  # a recipe used as it is keeps its description
         base = base if about is None else with_values(base, {"about": about}, own)
         return _with(every, base, Tree({}, own.spots))
     parents = {key: value for key, value in own.value.items() if key == EXTENDS}
@@ -55,14 +55,14 @@ def _with(every: Tree, base: Tree, rest: Tree) -> Tree:
 
 
 def with_values(tree: Tree, values: Mapping[str, Any], at: Tree) -> Tree:
-    """``tree`` with these keys merged in; problems with them point to where ``at`` begins."""
+    """``tree`` with these keys merged in; problems with them point to the start of ``at``."""
     paths: list[KeyPath] = [(), *((key,) for key in values)]
     spots = dict.fromkeys(paths, at.spot(()))
     return merge(tree, Tree(dict(values), spots))
 
 
 def with_data(tree: Tree, data: Tree) -> Tree:
-    """``tree`` with another data set: nothing of the recipe's own is left, so that all systems see the same."""
+    """``tree`` with another data set, which replaces the recipe's own completely: all systems see the same data."""
     spots = {key: spot for key, spot in tree.spots.items() if key[:1] != ("data",)}
     bare = Tree({key: value for key, value in tree.value.items() if key != "data"}, spots, tree.removed)
     return merge(bare, Tree({"data": data.value}, {(): data.spot(()), **_under("data", data)}))
@@ -72,7 +72,7 @@ def resolved(tree: Tree, path: Path, shown: str, name: str) -> Recipe:
     """The recipe, checked.
 
     Raises:
-        RecipeError: with every problem; ``shown`` names it in messages.
+        RecipeError: with every problem; ``shown`` names the recipe in messages.
     """
     tree.spots.setdefault((), next(iter(tree.spots.values())))
     return recipe_of(tree, path, shown, name)

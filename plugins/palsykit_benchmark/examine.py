@@ -1,4 +1,4 @@
-"""Systems side by side: the same held-out people, protocol and judges for each; an interrupted synthesis is resumed."""
+"""The examination of a system: the same held-out people, protocol and judges for all; an interrupted one resumes."""
 
 import hashlib
 import json
@@ -27,13 +27,13 @@ FIRST, SECONDS, MARKER = "generated", "seconds.json", "made.json"
 
 @dataclass(frozen=True)
 class Examination:
-    """Who is examined and how.
+    """The rows of an examination and the judges.
 
     Attributes:
         judges: parts whose metrics measure.
         pairs: N rows.
-        faces: the rows, with their truth where the protocol knows one.
-        needs: the passes that the metrics ask for beyond the first.
+        faces: the rows, with their truth if the protocol has one.
+        needs: passes that the metrics need after the first.
     """
 
     judges: Parts
@@ -44,17 +44,17 @@ class Examination:
 
     @property
     def rows_name(self) -> str:
-        """Names the rows, for a folder of their pictures; protocols that ask for the same pictures share it."""
+        """A folder name for the rows' pictures; protocols that need the same pictures share it."""
         rows = json.dumps([_row(pair) for pair in self.pairs])
         return f"rows-{hashlib.sha256(rows.encode()).hexdigest()[:10]}"
 
     @property
     def subjects(self) -> list[str]:
-        """Whose face each row should show; intervals draw them whole."""
+        """The person that each row should show; the bootstrap draws a person's rows together."""
         return [str(pair.identity.labels.subject) for pair in self.pairs]
 
     def measured(self, images: Images) -> dict[str, Statistic]:
-        """The judges' figures of pictures, by name; metrics whose passes are not there are left out."""
+        """The judges' figures of pictures, by name; metrics that need a missing pass are left out."""
         there = {name for name in self.needs if getattr(images, name) is not None}
         metrics = {
             name: metric for name, metric in built_metrics(self.judges).items() if needs(metric) <= {FIRST, *there}
@@ -62,9 +62,9 @@ class Examination:
         return measure(metrics, self.faces, images, self.judges.settings.generate.batch_size)
 
     def ceiling(self) -> tuple["Examination", Images]:
-        """What a perfect synthesis would be, and the rows to measure it on: the truth against the truth.
+        """A perfect synthesis and the rows to measure it on: the truth compared with itself.
 
-        Where the protocol knows none: the people's own real photographs, each against its own labels.
+        If the protocol has no truth: the people's own real photographs, each with its own labels.
         """
         if self.faces.target is not None:
             return self, _perfect(self.faces, self.faces.target.image)

@@ -1,4 +1,4 @@
-"""Tables from what was measured: a data set and protocol each, with intervals, paired tests and what may be bold."""
+"""One table per data set and protocol: figures with intervals, paired tests, and which value is best (bold)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,13 @@ from palsykit.interfaces import MetricCard
 from palsykit.measure.protocols import PROTOCOLS, Protocol
 from palsykit.measure.statistics import Figure, Rows, Statistic, average, bootstrap, difference, interval, summarise
 from palsykit.report.results import Aim
-from palsykit_benchmark.inference import Test, bootstrapped, holm, sign_flip, smallest
+from palsykit_benchmark.inference import (
+    Test,
+    bootstrap_test,
+    holm,
+    sign_flip_test,
+    smallest_p,
+)
 from palsykit_benchmark.jobs import Place, Results
 from palsykit_benchmark.plan import Plan
 from palsykit_benchmark.schema import Benchmark, FigureBlock
@@ -26,7 +32,7 @@ class Line:
 
     Attributes:
         figure: its name.
-        label: how it is called.
+        label: what the table calls it.
         digits: decimal places.
         aim: what a system should reach.
     """
@@ -39,20 +45,20 @@ class Line:
 
     @property
     def lower(self) -> bool:
-        """Whether less of it is better."""
+        """Whether a lower value is better."""
         return _lower(self.card)
 
 
 @dataclass(frozen=True)
-class Against:
-    """A system's figure less that of the reference, the same people, noise and seeds for both.
+class Comparison:
+    """A system's figure minus the reference's, with the same people, noise and seeds for both.
 
     Attributes:
         figure: the paired difference, with its interval.
-        test: None where the difference cannot be tested.
-        p_holm: corrected over the systems of the table, figure by figure.
-        verdict: "better" or "worse" where the interval leaves out 0, the corrected p is below 0.05 and every seed that
-            both were trained with has the same sign; else "".
+        test: None if the difference cannot be tested.
+        p_holm: p-value corrected over the systems of the table, for each figure separately.
+        verdict: "better" or "worse" if the interval excludes 0, the corrected p is below 0.05 and every seed that both
+            were trained with has the same sign; else "".
     """
 
     figure: Figure
@@ -66,13 +72,13 @@ class Table:
     """One data set under one protocol.
 
     Attributes:
-        people, pictures: examined, each system alike.
-        systems: in the plan's order, those that were measured.
-        values: system -> figure; the mean over its seeds.
-        truth: what the judges say of the truth.
-        by_seed: system -> seed -> figure.
-        against: system -> figure, all but the reference.
-        bold: figure -> the best system, whose interval leaves those of all others out.
+        people, pictures: how many were examined; the same for every system.
+        systems: those that were measured, in the plan's order.
+        values: system -> figure -> the mean over its seeds.
+        truth: figure -> the judges' figure of the true pictures.
+        by_seed: system -> seed -> figure -> value.
+        against: system -> figure -> comparison; without the reference.
+        bold: figure -> the best system, if its interval overlaps with no other's.
     """
 
     data: str
@@ -85,7 +91,7 @@ class Table:
     values: dict[str, dict[str, Figure]]
     truth: dict[str, Figure]
     by_seed: dict[str, dict[int, dict[str, float]]]
-    against: dict[str, dict[str, Against]]
+    against: dict[str, dict[str, Comparison]]
     bold: dict[str, str]
 
     @property
@@ -94,8 +100,8 @@ class Table:
 
     @property
     def too_few(self) -> str:
-        """Said where no difference can be found significant, however large."""
-        least = smallest(self.people, len(self.against))
+        """A warning if no difference can be significant, however large; else empty."""
+        least = smallest_p(self.people, len(self.against))
         if not self.against or least < LEVEL:
             return ""
         return (
@@ -104,40 +110,48 @@ class Table:
         )
 
     def reached(self, line: Line, system: str) -> bool | None:
-        """Whether a system reaches what its figure should; None without an aim."""
+        """Whether a system reaches the aim of a figure; None without an aim."""
         other = self.values.get(line.aim.above or "", {}).get(line.figure)
         value = self.values[system][line.figure].value
         return line.aim.reached(value, None if other is None else other.value)
 
 
 def tables(plan: Plan, results: Results) -> list[Table]:
-    """Every table that has a system measured, in the plan's order."""
+    """Every table with at least one measured system, in the plan's order."""
     places = [(data, protocol) for data in plan.judges for protocol in plan.protocols[data]]
     return [_table(plan, results, place) for place in places if results.found.get(place)]
 
 
 def _table(plan: Plan, results: Results, place: Place) -> Table:
+    # what was measured, of whom
     settings, subjects = plan.settings, results.subjects[place]
-    sampled = _Sampled(subjects, plan.judges[place[0]].settings.seed, settings)
+    sample = _Sample(subjects, plan.judges[place[0]].settings.seed, settings)
     measured = {name: results.found[place][name] for name in plan.systems if name in results.found[place]}
     there = dict.fromkeys(name for by in measured.values() for found in by.values() for name in found)
     names = [name for name in settings.figures or there if name in there]
+
+    # figures: means over seeds, without those that are undefined for every system
     means = {s: {n: average([f[n] for f in by.values() if n in f]) for n in names} for s, by in measured.items()}
-    values = {system: {n: sampled.figure(statistic) for n, statistic in of.items()} for system, of in means.items()}
+    values = {system: {n: sample.figure(statistic) for n, statistic in of.items()} for system, of in means.items()}
     names = [name for name in names if any(not math.isnan(of[name].value) for of in values.values())]
+
+    # the ceiling: the judges' figures of the true pictures
     statistics, own = results.ceiling[place]
-    real = _Sampled(own, sampled.seed, settings)
+    real = _Sample(own, sample.seed, settings)
     truth = {name: real.figure(statistics[name]) for name in names if name in statistics}
     lines = tuple(_line(name, values, truth, settings.figures.get(name, FigureBlock())) for name in names)
+
+    # paired differences with the reference, and the best of each line
     reference = plan.reference if plan.reference in measured else None
     fixed = {job.system for job in plan.jobs if job.data == place[0]} - _repeated(plan, place[0])
-    against = {} if reference is None else _compared(measured, reference, fixed, lines, sampled)
+    against = {} if reference is None else _comparisons(measured, reference, fixed, lines, sample)
+    bold = {line.figure: best for line in lines if (best := _best(line, values)) is not None}
+
     everything = np.arange(len(subjects))
     by_seed = {
         system: {number: {n: found[n].of(everything) for n in names if n in found} for number, found in by.items()}
         for system, by in measured.items()
     }
-    bold = {line.figure: best for line in lines if (best := _best(line, values)) is not None}
     return Table(
         place[0], PROTOCOLS[place[1]], len(set(subjects)), len(subjects), lines, tuple(measured), reference, values,
         truth, by_seed, against, bold,
@@ -145,8 +159,8 @@ def _table(plan: Plan, results: Results, place: Place) -> Table:
 
 
 @dataclass(frozen=True)
-class _Sampled:
-    """The people of a table, and how they are drawn."""
+class _Sample:
+    """The people of a table, and how the bootstrap draws them."""
 
     subjects: Sequence[str]
     seed: int
@@ -163,11 +177,14 @@ class _Sampled:
         figure = Figure(value, low, high, statistic.count, statistic.card)
         column = statistic.column if statistic.column is not None else self._column(statistic, value)
         if column is not None:
-            return figure, sign_flip(column, self.subjects, self.seed)
-        return figure, bootstrapped(drawn, len(set(self.subjects)))
+            return figure, sign_flip_test(column, self.subjects, self.seed)
+        return figure, bootstrap_test(drawn, len(set(self.subjects)))
 
     def _column(self, statistic: Statistic, value: float) -> list[float] | None:
-        """Of a figure of rows together that is the mean of its people's (as retrieval's is): each row's person's."""
+        """A value per row, for a figure of all rows that equals the mean of its people's figures, as retrieval does.
+
+        None if it does not equal that mean, or if computing it per person would be slow.
+        """
         if not statistic.quick:
             return None
         people = np.array(self.subjects)
@@ -177,19 +194,19 @@ class _Sampled:
 
 
 def _repeated(plan: Plan, data: str) -> set[str]:
-    """Systems with a job for each of several seeds."""
+    """Systems that are trained with several seeds."""
     names = [job.system for job in plan.jobs if job.data == data]
     return {name for name in names if names.count(name) > 1}
 
 
 def _line(
-    name: str, values: Mapping[str, Mapping[str, Figure]], truth: Mapping[str, Figure], asked: FigureBlock
+    name: str, values: Mapping[str, Mapping[str, Figure]], truth: Mapping[str, Figure], block: FigureBlock
 ) -> Line:
     card = next(of[name].card for of in values.values())
     found = [of[name].value for of in (*values.values(), truth) if name in of]
     own = name.replace("_", " ").capitalize() if _shared(name, card, values) else card.name
-    digits = _digits(found) if asked.digits is None else asked.digits
-    return Line(name, asked.label or own, digits, card, Aim(asked.least, asked.most, asked.above, _lower(card)))
+    digits = _digits(found) if block.digits is None else block.digits
+    return Line(name, block.label or own, digits, card, Aim(block.least, block.most, block.above, _lower(card)))
 
 
 def _lower(card: MetricCard) -> bool:
@@ -197,12 +214,12 @@ def _lower(card: MetricCard) -> bool:
 
 
 def _shared(name: str, card: MetricCard, values: Mapping[str, Mapping[str, Figure]]) -> bool:
-    """Whether another figure has a card of the same name."""
+    """Whether another figure has the same name on its card."""
     return any(other != name and f.card.name == card.name for of in values.values() for other, f in of.items())
 
 
 def _digits(values: Sequence[float]) -> int:
-    """Three significant digits of the largest value; three decimal places of shares and cosines."""
+    """Decimal places: three significant digits of the largest value; three places for shares and cosines."""
     most = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     if 0.1 <= most < 1 + 1e-4:  # cosines of a picture with itself end a little above 1
         return 3
@@ -210,7 +227,7 @@ def _digits(values: Sequence[float]) -> int:
 
 
 def _best(line: Line, values: Mapping[str, Mapping[str, Figure]]) -> str | None:
-    """The best system, if its interval overlaps with no other's; no interval, no best."""
+    """The best system, if its interval overlaps with no other's; None if any system has no interval."""
     found = {system: of[line.figure] for system, of in values.items() if not math.isnan(of[line.figure].value)}
     if len(found) < 2 or any(figure.low is None or figure.high is None for figure in found.values()):
         return None
@@ -218,39 +235,39 @@ def _best(line: Line, values: Mapping[str, Mapping[str, Figure]]) -> str | None:
     best = max(found, key=lambda system: sign * found[system].value)
     own = found.pop(best)
     bounds = [(f.low, f.high) for f in found.values() if f.low is not None and f.high is not None]
-    assert own.low is not None  # looked at above
+    assert own.low is not None  # checked above
     assert own.high is not None
     apart = all(own.high < low if line.lower else own.low > high for low, high in bounds)
     return best if apart else None
 
 
-def _compared(
-    measured: BySeed, reference: str, fixed: set[str], lines: Sequence[Line], sampled: _Sampled
-) -> dict[str, dict[str, Against]]:
-    """Every other system less the reference, figure by figure, the tests of a figure corrected together."""
-    found: dict[str, dict[str, Against]] = {system: {} for system in measured if system != reference}
-    everything = np.arange(len(sampled.subjects))
+def _comparisons(
+    measured: BySeed, reference: str, fixed: set[str], lines: Sequence[Line], sample: _Sample
+) -> dict[str, dict[str, Comparison]]:
+    """Every other system minus the reference; p-values are corrected over the systems, for each figure separately."""
+    found: dict[str, dict[str, Comparison]] = {system: {} for system in measured if system != reference}
+    everything = np.arange(len(sample.subjects))
     for line in lines:
         apart = {
             system: shared for system in found
-            if (shared := _apart(measured, system, reference, fixed, line.figure, everything)) is not None
+            if (shared := _paired_difference(measured, system, reference, fixed, line.figure, everything)) is not None
         }  # fmt: skip
-        tested = {system: sampled.difference(statistic) for system, (statistic, _) in apart.items()}
+        tested = {system: sample.difference(statistic) for system, (statistic, _) in apart.items()}
         ps = {system: test.p for system, (_, test) in tested.items() if test is not None}
         corrected = dict(zip(ps, holm(list(ps.values())), strict=True))
         for system, (figure, test) in tested.items():
             p = corrected.get(system)
             verdict = _verdict(line, figure, p, apart[system][1])
-            found[system][line.figure] = Against(figure, test, p, verdict)
+            found[system][line.figure] = Comparison(figure, test, p, verdict)
     return found
 
 
-def _apart(
+def _paired_difference(
     measured: BySeed, system: str, reference: str, fixed: set[str], figure: str, everything: Rows
 ) -> tuple[Statistic, set[float]] | None:
-    """The difference of means over the seeds that both have, and its sign in each; None where there is none.
+    """The difference of means over the seeds that both systems have, and the set of its signs; None without seeds.
 
-    A system that trains nothing has one seed, which stands beside each of the other's.
+    A system without training has one seed, which is paired with each seed of the other.
     """
     own, other = (
         {seed: f[figure] for seed, f in measured[name].items() if figure in f} for name in (system, reference)

@@ -1,4 +1,4 @@
-"""Whether a difference between two systems is more than chance: paired tests over people, and Holm's correction."""
+"""Is a difference between two systems significant? Paired tests over people, with Holm's correction."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from palsykit.seeds import derive
 
 PERMUTATIONS = 9999
 FEWEST = 10
-"""People whom a bootstrap test needs."""
+"""The bootstrap test needs at least this many people."""
 SIGN_FLIP = "sign-flip"
 BOOTSTRAP = "bootstrap"
 TESTS = {
@@ -27,22 +27,22 @@ TESTS = {
 
 @dataclass(frozen=True)
 class Test:
-    """How a difference was tested, and the probability of one as large if there were none."""
+    """The test of a difference and its p-value."""
 
     kind: str
     p: float
 
 
-def sign_flip(column: Sequence[float], subjects: Sequence[str], seed: int) -> Test | None:
+def sign_flip_test(column: Sequence[float], subjects: Sequence[str], seed: int) -> Test | None:
     """The test of a mean of paired differences (Fisher 1935; Good 2005, section 3.2).
 
     Args:
-        column: a row's difference, NaN where it has none.
-        subjects: of each row.
-        seed: of the draws, where there are too many signs to go through.
+        column: the difference of each row; NaN if undefined.
+        subjects: the subject of each row.
+        seed: of the random signs, used if there are too many combinations to try all.
 
     Returns:
-        None for fewer than two people with a difference that is defined.
+        None with fewer than two people whose difference is defined.
     """
     sums: dict[str, float] = {}
     for value, subject in zip(column, subjects, strict=True):
@@ -61,10 +61,10 @@ def sign_flip(column: Sequence[float], subjects: Sequence[str], seed: int) -> Te
     return Test(SIGN_FLIP, float(found.pvalue))
 
 
-def bootstrapped(drawn: NDArray[np.float64], people: int) -> Test | None:
-    """The test of a difference by its bootstrap values (Efron and Tibshirani 1993, section 15.4).
+def bootstrap_test(drawn: NDArray[np.float64], people: int) -> Test | None:
+    """The test of a difference from its bootstrap values (Efron and Tibshirani 1993, section 15.4).
 
-    None without any, and of fewer than FEWEST people, of whom it would say too much.
+    None without values, and with fewer than FEWEST people, for whom its p-values would be too small.
     """
     defined = drawn[~np.isnan(drawn)]
     if len(defined) == 0 or people < FEWEST:
@@ -73,13 +73,16 @@ def bootstrapped(drawn: NDArray[np.float64], people: int) -> Test | None:
     return Test(BOOTSTRAP, min(1.0, 2 * (side + 1) / (len(defined) + 1)))
 
 
-def smallest(people: int, systems: int) -> float:
-    """The smallest corrected p that a sign-flip test of so many people and compared systems can have."""
+def smallest_p(people: int, systems: int) -> float:
+    """The smallest corrected p-value that a sign-flip test with this many people and systems can give."""
     return min(1.0, systems * max(2.0 ** (1 - people), 1 / (PERMUTATIONS + 1)))
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment (Scand J Stat 1979, 6:65): the i-th smallest p times m - i + 1, rising, at most 1."""
+    """Holm's step-down correction (Scand J Stat 1979, 6:65).
+
+    The i-th smallest of m p-values times m - i + 1, made monotone, at most 1.
+    """
     adjusted, least = [0.0] * len(p), 0.0
     for rank, place in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
         least = max(least, min(1.0, (len(p) - rank) * p[place]))

@@ -1,4 +1,4 @@
-"""Trains, synthesises and measures, one job after another; one that fails is written down and the rest goes on."""
+"""Trains, synthesises and measures, one job after another; a job that fails is noted and the others are done."""
 
 import traceback
 from collections.abc import Callable
@@ -23,19 +23,19 @@ from palsykit_benchmark.examine import Examination, examination, synthesis_secon
 from palsykit_benchmark.plan import Job, Plan, slug
 
 Place = tuple[str, str]
-"""Data set and protocol: a table."""
+"""(Data set, protocol): one table."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a system took with one seed.
+    """The cost of a system with one seed.
 
     Attributes:
-        images: it was trained on, repeats counted; 0 where nothing is trained.
-        training: seconds of fitting networks and of training, in the sitting that ended them.
-        synthesis: seconds a picture of the first pass, by table; None where not counted.
-        parameters: trained ones.
-        recipe_hash: of what was run.
+        images: number of training images, repeats counted; 0 without training.
+        training: seconds of fitting networks and of training; after a resume, of the last part only.
+        synthesis: table -> seconds per picture of the first pass; None if unknown.
+        parameters: number of trained parameters.
+        recipe_hash: of the recipe that was run.
     """
 
     images: int
@@ -47,12 +47,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Failure:
-    """What could not be done, and why.
+    """A job that failed.
 
     Attributes:
-        what: the job, and the protocol where the others may have succeeded.
-        error: its kind and words.
-        trace: a file with the whole of it.
+        what: the job; and the protocol, if only that failed.
+        error: kind and message.
+        trace: a file with the traceback.
     """
 
     system: str
@@ -71,9 +71,9 @@ class Results:
         found: table -> system -> seed -> figure.
         ceiling: table -> the truth's figures, and the subject of each of its rows.
         subjects: table -> the subject of each row.
+        exams: table -> its rows and judges.
         shown: table -> system -> pictures of the first rows, with the first seed.
-        rows: table -> the same rows' identity, driver and truth.
-        cost: system and data set -> seed.
+        cost: (system, data set) -> seed -> cost.
     """
 
     found: dict[Place, dict[str, dict[int, dict[str, Statistic]]]] = field(default_factory=dict)
@@ -86,31 +86,31 @@ class Results:
 
 
 def work_through(plan: Plan, folder: Path, kept: Path, measure_only: bool = False) -> Results:
-    """Does every job that is not done yet, and measures all.
+    """Do every job that is not done yet, and measure all.
 
     Args:
-        plan: what is to be done.
-        folder: of what is written down of failures.
-        kept: of runs and pictures; what is there is gone on with.
+        plan: the jobs.
+        folder: tracebacks of failures go below it.
+        kept: folder of runs and pictures; existing ones are reused or resumed.
         measure_only: train nothing; jobs that are not trained yet fail.
     """
     be_deterministic()
     results = Results()
-    desk = _Desk(plan, folder, kept, results)
+    worker = _Worker(plan, folder, kept, results)
     for data in plan.judges:
-        desk.guarded(f"judges on {data}", "", data, None, partial(desk.prepare, data))
+        worker.attempt(f"judges on {data}", "", data, None, partial(worker.prepare, data))
     check_figures(plan, results)
     for number, job in enumerate(plan.jobs, 1):
         say(f"[{number}/{len(plan.jobs)}] {job.name}")
-        desk.guarded(job.name, job.system, job.data, job.seed, partial(desk.do, job, measure_only))
+        worker.attempt(job.name, job.system, job.data, job.seed, partial(worker.run, job, measure_only))
     return results
 
 
 def check_figures(plan: Plan, results: Results) -> None:
-    """Refuses figures that no judge has, before hours of training.
+    """Refuse figures that no judge has, before hours of training.
 
     Raises:
-        PalsykitError: naming them and what there is.
+        PalsykitError: the message names these figures and those of the judges.
     """
     there = dict.fromkeys(name for statistics, _ in results.ceiling.values() for name in statistics)
     if there and (unknown := [name for name in plan.settings.figures if name not in there]):
@@ -119,28 +119,28 @@ def check_figures(plan: Plan, results: Results) -> None:
         )
 
 
-class _Desk:
-    """Where jobs are done."""
+class _Worker:
+    """Does the jobs of a plan and collects their results."""
 
     def __init__(self, plan: Plan, folder: Path, kept: Path, results: Results):
         self.plan, self.folder, self.kept, self.results = plan, folder, kept, results
 
-    def guarded(self, what: str, system: str, data: str, seed: int | None, do: Callable[[], None]) -> None:
-        """Does it; whatever it raises is written down."""
+    def attempt(self, what: str, system: str, data: str, seed: int | None, do: Callable[[], None]) -> None:
+        """Call ``do``; if it raises, write the traceback and note the failure."""
         try:
             do()
-        except Exception as error:  # a plugin may raise anything, and the other systems are none the worse for it
+        except Exception as error:  # a plugin may raise anything; the other jobs do not depend on this one
             trace = self.folder / "errors" / f"{slug(what)}.txt"
             write_text(trace, traceback.format_exc())
             words = str(error) if isinstance(error, PalsykitError) else f"{type(error).__name__}: {error}"
             self.results.failed.append(Failure(system, data, seed, what, words, trace))
-            say(f"FAILED {what}: {words} (all of it: {trace})")
+            say(f"FAILED {what}: {words} (traceback: {trace})")
 
     def prepare(self, data: str) -> None:
-        """The people of a data set, and what the judges say of the truth."""
+        """Choose the people of a data set, and measure the truth."""
         judges = Parts(self.plan.judges[data])
         for name in self.plan.protocols[data]:
-            self.guarded(f"{name} on {data}", "", data, None, partial(self._prepare, judges, data, name))
+            self.attempt(f"{name} on {data}", "", data, None, partial(self._prepare, judges, data, name))
 
     def _prepare(self, judges: Parts, data: str, protocol: str) -> None:
         exam = examination(judges, PROTOCOLS[protocol])
@@ -151,20 +151,20 @@ class _Desk:
         self.results.subjects[data, protocol] = exam.subjects
         self.results.exams[data, protocol] = exam
 
-    def do(self, job: Job, measure_only: bool) -> None:
-        """Trains a system, synthesises and measures by every protocol."""
-        run, parts, maker = self._trained(job, measure_only)
+    def run(self, job: Job, measure_only: bool) -> None:
+        """Train a system; synthesise and measure under every protocol."""
+        run, parts, maker = self._train(job, measure_only)
         synthesiser = parts.synthesiser(trained_model(run, parts))
         cost = _cost(run, parts, maker)
         for protocol in self.plan.protocols[job.data]:
             if (place := (job.data, protocol)) in self.results.exams:
                 what = f"{job.name}, {protocol}"
                 do = partial(self._examine, job, place, synthesiser, maker, cost)
-                self.guarded(what, job.system, job.data, job.seed, do)
+                self.attempt(what, job.system, job.data, job.seed, do)
         self.results.cost.setdefault((job.system, job.data), {})[job.seed] = cost
 
-    def _trained(self, job: Job, measure_only: bool) -> tuple[RunFolder, Parts, str]:
-        """The run, its parts, and what its pictures are made of."""
+    def _train(self, job: Job, measure_only: bool) -> tuple[RunFolder, Parts, str]:
+        """The trained run, its parts, and the hash of everything that its pictures depend on."""
         if job.run is not None:
             run = RunFolder(job.run)
             if "train" not in read_state(job.run)["stages"]:
@@ -172,7 +172,7 @@ class _Desk:
                     f"{job.run}: its training is not finished: palsykit run {run.recipe} --output {job.run}"
                 )
             return run, reopened(run), str(run.state()["recipe_hash"]) + digest(run)
-        assert job.recipe is not None  # a job has the one or the other
+        assert job.recipe is not None  # a job has either a run or a recipe
         path = self.kept / "runs" / job.folder
         if measure_only and not (path / "state.json").exists():
             raise PalsykitError("not run yet; leave --measure-only out")
@@ -195,7 +195,7 @@ class _Desk:
         shown.setdefault(job.system, self._first(exam, images))
 
     def _first(self, exam: Examination, images: Images) -> list[Picture]:
-        """The pictures of the people who are shown."""
+        """The pictures of the people whose pictures are shown."""
         people = list(dict.fromkeys(exam.subjects))[: self.plan.settings.pictures]
         count = sum(subject in people for subject in exam.subjects)
         return list(to_pictures(images.generated[:count]))

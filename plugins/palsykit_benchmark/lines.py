@@ -1,4 +1,4 @@
-"""Results as data: JSON lines (one a job, a failure, a figure, a comparison) and CSV."""
+"""Results as data: JSON lines (one per job, failure, figure and comparison) and CSV."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from palsykit.report.figures import as_json, finite
-from palsykit_benchmark.figures import Against, Table
+from palsykit_benchmark.figures import Comparison, Table
 from palsykit_benchmark.jobs import Results
 from palsykit_benchmark.plan import TRUTH, Plan
 
@@ -23,7 +23,7 @@ CSV = ("data", "protocol", "system", "seed", "figure", "value", "low", "high", "
 
 
 def csv_text(tables: Sequence[Table]) -> str:
-    """A line a figure, system and seed; without a seed it is the mean over them, with interval and test."""
+    """One line per figure, system and seed; an empty seed is the mean over seeds, with interval and test."""
     against = {(c["data"], c["protocol"], c["system"], c["figure"]): c for c in _comparisons(tables)}
     file = io.StringIO()
     writer = csv.DictWriter(file, CSV, restval="", extrasaction="ignore", lineterminator="\n")
@@ -33,8 +33,8 @@ def csv_text(tables: Sequence[Table]) -> str:
         tested: dict[str, Any] = against.get(key, {}) if line["seed"] is None else {}
         names = {"difference": "value", "difference_low": "low", "difference_high": "high"}
         apart = {name: tested[own] for name, own in names.items()} if tested else {}
-        kept = {name: tested[name] for name in ("test", "p", "p_holm", "verdict") if tested}
-        writer.writerow({**line, **apart, **kept, "bold": "yes" if line["bold"] else ""})
+        tests = {name: tested[name] for name in ("test", "p", "p_holm", "verdict") if tested}
+        writer.writerow({**line, **apart, **tests, "bold": "yes" if line["bold"] else ""})
     return file.getvalue()
 
 
@@ -56,7 +56,7 @@ def _failures(results: Results) -> Iterator[dict[str, Any]]:
 
 
 def _figures(tables: Sequence[Table]) -> Iterator[dict[str, Any]]:
-    """``seed`` null is the mean over a system's seeds, with its interval."""
+    """A null ``seed`` is the mean over a system's seeds, with its interval."""
     for table in tables:
         for line in table.lines:
             about = {"kind": "figure", "data": table.data, "protocol": table.protocol.name, "figure": line.figure,
@@ -82,7 +82,7 @@ def _comparisons(tables: Sequence[Table]) -> Iterator[dict[str, Any]]:
                        **as_json(against.figure, finite_bounds=True), **_tested(against)}  # fmt: skip
 
 
-def _tested(against: Against) -> dict[str, Any]:
+def _tested(against: Comparison) -> dict[str, Any]:
     test = against.test
     return {
         "test": None if test is None else test.kind,

@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds every table, plot and picture, without scripts and without other addresses."""
+"""The page: one HTML file with every table, plot and picture, without scripts or links to other files."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ from palsykit_benchmark.inference import TESTS
 from palsykit_benchmark.jobs import Results
 from palsykit_benchmark.pictures import side_by_side
 from palsykit_benchmark.plan import TRUTH, Plan
-from palsykit_benchmark.tables import COSTS, VERDICTS, claim, costs, headed, p_value
+from palsykit_benchmark.tables import COSTS, VERDICTS, caption, claim, costs, p_value
 
 
 @dataclass(frozen=True)
 class Number:
-    """A cell: the value, its interval below it, what stands beside it, and how it is set."""
+    """A table cell: value, interval, note, and its style (``kind``)."""
 
     value: str
     interval: str = ""
@@ -43,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """One data set under one protocol, ready to be set."""
+    """One data set under one protocol, as text and pictures."""
 
     anchor: str
     title: str
@@ -61,7 +61,7 @@ class Section:
 
 @dataclass(frozen=True)
 class SystemRow:
-    """A system and what it took."""
+    """A system and its costs."""
 
     name: str
     about: str
@@ -83,7 +83,7 @@ class CardRow:
 
 
 def render(plan: Plan, tables: Sequence[Table], results: Results, command: str, facts: Mapping[str, str]) -> str:
-    """The whole page; equal results give equal text."""
+    """The page; equal results give equal text."""
     return (
         environment("palsykit_benchmark")
         .get_template("benchmark.html")
@@ -133,7 +133,7 @@ def _section(number: int, table: Table, results: Results) -> Section:
         anchor=f"table-{number}",
         title=table.title,
         short=table.title if len(table.title) < 40 else table.title[:37] + "...",
-        protocol=headed(table),
+        protocol=caption(table),
         heads=[TRUTH, *table.systems],
         rows=rows,
         reference=table.reference,
@@ -193,14 +193,14 @@ def _plot(table: Table, line: Line) -> Picture:
 
 
 def _judges(plan: Plan) -> list[tuple[str, str, str]]:
-    """The judges' networks: name, part, weights with their hash."""
+    """The judges' networks: name, part, and weights with their hash."""
     recipe = next(iter(plan.judges.values()))
     networks = recipe.resolved["networks"]
     return [(name, str(b["use"]), weights_of({name: b}, recipe.path.parent)) for name, b in networks.items()]
 
 
 def _cards(plan: Plan, tables: Sequence[Table]) -> list[CardRow]:
-    """Every figure's card once; how many pictures it is of, table by table."""
+    """Every figure's card once, with the number of pictures in each table."""
     metrics = next(iter(plan.judges.values())).resolved["metrics"]
     lines: dict[str, Line] = {line.figure: line for table in tables for line in table.lines}
     rows = []
@@ -211,13 +211,13 @@ def _cards(plan: Plan, tables: Sequence[Table]) -> list[CardRow]:
             if any(other.figure == figure for other in table.lines)
         }
         same = len(set(counts.values())) == 1
-        said = str(next(iter(counts.values()))) if same else "; ".join(f"{name}: {n}" for name, n in counts.items())
-        rows.append(CardRow(figure, line.label, line.card, _settings(figure, metrics), said))
+        text = str(next(iter(counts.values()))) if same else "; ".join(f"{name}: {n}" for name, n in counts.items())
+        rows.append(CardRow(figure, line.label, line.card, _settings(figure, metrics), text))
     return rows
 
 
 def owner(figure: str, metrics: Mapping[str, Mapping[str, object]]) -> str:
-    """The metric that a figure comes from, which it names first: "moving_psnr", "afid/self2"; "" where none does."""
+    """The metric whose name a figure begins with, as in "moving_psnr" or "afid/self2"; "" if there is none."""
     owners = [name for name in metrics if f"{figure}_".startswith(f"{name}_") or figure.startswith(f"{name}/")]
     return max(owners, key=len, default="")
 

@@ -1,4 +1,4 @@
-"""The pictures side by side: a person a panel, a system a row, an expression a column."""
+"""Pictures side by side: one panel per person, one row per system, one column per expression."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ FOOTER = "All rows but driver and truth are computer-made. Sides are the subject
 
 
 def side_by_side(table: Table, results: Results) -> bytes | None:
-    """The sheet as a PNG file; None where nobody is to be shown."""
+    """The sheet as a PNG file; None if no pictures are shown."""
     place = (table.data, table.protocol.name)
     exam, shown = results.exams[place], results.shown.get(place, {})
     count = max((len(pictures) for pictures in shown.values()), default=0)

@@ -1,4 +1,4 @@
-"""From a benchmark's recipe to jobs: every recipe is read and checked before anything is trained."""
+"""From a benchmark's recipe to jobs; every recipe is read and checked before anything is trained."""
 
 import math
 import re
@@ -17,12 +17,12 @@ from palsykit.recipe.parts import Reader
 from palsykit.recipe.problems import KeyPath, Problem, RecipeError, describe, dotted, nearest
 from palsykit.recipe.read import Tree, displayed
 from palsykit.registry import registry
-from palsykit_benchmark.compose import below, layered, resolved, with_data, with_values
+from palsykit_benchmark.compose import layered, resolved, subtree, with_data, with_values
 from palsykit_benchmark.schema import Benchmark, SplitData
 
 T = TypeVar("T")
 TRUTH = "truth"
-"""The row of every table that no system may be called."""
+"""The name of a row in every table; reserved, so no system may have it."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Job:
     """One system with one seed, trained for one data set.
 
     Attributes:
-        recipe: what is run; None for a run that is there already.
-        run: the folder of such a run.
+        recipe: to train; None for a run that exists already.
+        run: the folder of an existing run.
     """
 
     system: str
@@ -46,20 +46,20 @@ class Job:
 
     @property
     def folder(self) -> str:
-        """A folder's name: another recipe has another, and data sets that train on the same people share one."""
+        """Name of the job's folder; depends on the recipe, so data sets with the same training people share it."""
         made = self.recipe.hash[:10] if self.recipe is not None else "run"
         return f"{slug(self.system)}-seed{self.seed}-{made}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is to be done.
+    """Everything that a benchmark does.
 
     Attributes:
-        judges: by data set, the recipe that chooses the people and measures.
-        protocols: of each data set, by name.
+        judges: data set -> the recipe that chooses the people and measures.
+        protocols: data set -> names of its protocols.
         reference: the system that the others are tested against.
-        text: the benchmark's recipe, everything that it extends merged in.
+        text: the benchmark's recipe, with everything that it extends merged in.
     """
 
     name: str
@@ -75,23 +75,23 @@ class Plan:
 
 
 def is_split(block: Any) -> bool:
-    """Whether a data set says apart whom to train on and whom to examine."""
+    """Whether a data set describes training and test people separately."""
     return isinstance(block, dict) and "use" not in block
 
 
 def slug(text: str) -> str:
-    """As a file's name."""
+    """``text`` as a file name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-")
 
 
 def load_benchmark(path: Path, overrides: Sequence[str] = (), systems: Sequence[str] = (),
                    data: Sequence[str] = ()) -> Plan:  # fmt: skip
-    """Reads a benchmark's recipe and every recipe in it.
+    """Read a benchmark's recipe and every recipe in it.
 
     Args:
         path: a YAML file.
         overrides: ``a.b.c=VALUE``, each applied on top.
-        systems, data: the names to take; none given takes all.
+        systems, data: names to select; empty takes all.
 
     Raises:
         RecipeError: with every problem of every recipe.
@@ -109,7 +109,7 @@ def load_benchmark(path: Path, overrides: Sequence[str] = (), systems: Sequence[
 
 
 def _drop_removed(tree: Tree) -> None:
-    """A null takes a parent's system or data set away."""
+    """A null removes a parent's system, data set or figure."""
     for section in ("systems", "data", "figures"):
         block = tree.value.get(section)
         if isinstance(block, dict):
@@ -117,7 +117,7 @@ def _drop_removed(tree: Tree) -> None:
 
 
 def _check_names(reader: Reader, settings: Benchmark, systems: Sequence[str], data: Sequence[str]) -> None:
-    """Names that are referred to exist, and none is the truth's."""
+    """Names that are referred to exist, and no system has the reserved name TRUTH."""
     known = settings.systems
     for section, option, there, wanted in (
         ("systems", "--system", settings.systems, systems),
@@ -145,12 +145,12 @@ def _check_names(reader: Reader, settings: Benchmark, systems: Sequence[str], da
 
 
 class _Reader:
-    """Puts recipes together; what is wrong with any of them gathers in ``problems``."""
+    """Composes recipes; collects the problems of all of them in ``problems``."""
 
     def __init__(self, tree: Tree, path: Path, settings: Benchmark):
         self.tree, self.path, self.settings = tree, path, settings
         self.shown, self.problems = displayed(path), list[Problem]()
-        self.every = below(tree, ("every",)) if "every" in tree.value else Tree({}, {(): tree.spot(())})
+        self.every = subtree(tree, ("every",)) if "every" in tree.value else Tree({}, {(): tree.spot(())})
 
     def plan(self, systems: Sequence[str], data: Sequence[str]) -> Plan:
         judges = {name: recipe for name in data if (recipe := self._try(partial(self._judges, name))) is not None}
@@ -158,7 +158,7 @@ class _Reader:
         jobs = [job for name in data for system in systems for job in self._jobs(system, name, size)]
         if self.problems:
             raise RecipeError(self.shown, self.problems)
-        jobs.sort(key=lambda job: self.settings.seeds.index(job.seed))  # stable: a seed of every system at a time
+        jobs.sort(key=lambda job: self.settings.seeds.index(job.seed))  # all systems of one seed first
         about = {job.system: _about(job) for job in reversed(jobs)}
         wanted = self.settings.reference or systems[0]
         protocols = {name: self._protocols(name) for name in data}
@@ -168,16 +168,16 @@ class _Reader:
         )  # fmt: skip
 
     def _judges(self, data: str) -> Recipe:
-        tree = with_data(layered(below(self.tree, ("judges",)), Tree({}, {}), self.path), self._data(data, "test"))
+        tree = with_data(layered(subtree(self.tree, ("judges",)), Tree({}, {}), self.path), self._data(data, "test"))
         if self.settings.people is not None:
-            at = below(self.tree, ())
+            at = subtree(self.tree, ())
             tree = with_values(tree, {"generate": {"identities": self.settings.people}}, at)
         recipe = resolved(tree, self.path, f"{self.shown}, judges", "judges")
         self._check_judges(recipe)
         return recipe
 
     def _check_judges(self, recipe: Recipe) -> None:
-        """A metric that needs another beside it, as its class says, has it, of the same network."""
+        """A metric that needs another one beside it, as its class says, has it, of the same network."""
         metrics = recipe.settings.metrics
         if not metrics:
             self._complain(("judges",), "no metrics", "one or more, such as psnr: {use: psnr}")
@@ -193,7 +193,7 @@ class _Reader:
 
     def _jobs(self, system: str, data: str, size: int | None) -> Iterable[Job]:
         here = ("systems", system)
-        own = below(self.tree, here)
+        own = subtree(self.tree, here)
         if "run" in own.value:
             if (folder := self._try(partial(self._run, own, here))) is not None:
                 yield Job(system, data, self.settings.seeds[0], None, folder)
@@ -206,7 +206,7 @@ class _Reader:
                 self._complain(here, f"image_size {recipe.settings.image_size}", f"the judges' {size}")
             yield Job(system, data, seed, recipe, None)
             if recipe.settings.trainer is None and not recipe.settings.fits:
-                return  # nothing is trained: another seed would be the same again
+                return  # nothing is trained: another seed would give the same
 
     def _run(self, own: Tree, here: KeyPath) -> Path:
         folder, spot = own.value["run"], own.spot(("run",))
@@ -226,7 +226,7 @@ class _Reader:
         tree = with_data(layered(own, self.every, self.path), self._data(data, "train"))
         values: dict[str, Any] = {"seed": seed}
         if size is not None and "extends" not in own.value and "image_size" not in tree.value:
-            values["image_size"] = size  # a recipe without a parent is of the benchmark's size
+            values["image_size"] = size  # a recipe without a parent takes the benchmark's size
         tree, shown = with_values(tree, values, own), f"{self.shown}, system {system}"
         recipe = resolved(tree, self.path, shown, system)
         settings, images = recipe.settings, self.settings.train_images
@@ -236,9 +236,9 @@ class _Reader:
         return resolved(with_values(tree, {"train": {"steps": steps}}, own), self.path, shown, system)
 
     def _data(self, name: str, kind: str) -> Tree:
-        """The block of a data set, to train on or to be examined on."""
+        """The block of a data set for ``kind``, "train" or "test"."""
         apart = is_split(self.tree.value["data"][name])
-        return below(self.tree, ("data", name, kind) if apart else ("data", name), "use")
+        return subtree(self.tree, ("data", name, kind) if apart else ("data", name), "use")
 
     def _protocols(self, name: str) -> tuple[str, ...]:
         block = self.tree.value["data"][name]
@@ -246,7 +246,7 @@ class _Reader:
         return tuple(self.settings.protocols if own is None else own)
 
     def _try(self, make: Callable[[], T]) -> T | None:
-        """What ``make`` gives; None, its problems written down, where a recipe is wrong."""
+        """The result of ``make``; if a recipe is wrong, None, and its problems are collected."""
         try:
             return make()
         except RecipeError as error:
@@ -260,7 +260,7 @@ class _Reader:
 
 
 def _about(job: Job) -> str:
-    """What a system is; a run by its name alone, for where it lies is nobody's business."""
+    """A system's description; of an existing run only its name, so that no path is published."""
     if job.recipe is not None:
         return job.recipe.settings.about
     assert job.run is not None  # a job without a recipe examines a run

@@ -1,4 +1,4 @@
-"""What a benchmark's recipe may say. ``extends``, ``null`` and ``--set`` work as in any recipe."""
+"""The keys of a benchmark's recipe. ``extends``, ``null`` and ``--set`` work as in any recipe."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,10 +13,10 @@ class FigureBlock(Block):
     """A row of the tables.
 
     Attributes:
-        label: how it is called; null takes the metric's own name.
-        digits: decimal places; null has three significant digits.
-        least, most: what a system should reach.
-        above: a system that should be surpassed.
+        label: its label; null takes the metric's own name.
+        digits: decimal places; null takes three significant digits.
+        least, most: the aim, a bound that a system should reach.
+        above: the aim, a system that should be surpassed.
     """
 
     label: str | None = None
@@ -27,11 +27,11 @@ class FigureBlock(Block):
 
 
 class SplitData(Block):
-    """A data set whose people to train on and people to examine are described apart.
+    """A data set whose training and test people are described separately.
 
     Attributes:
         train, test: a data set each, ``{use: ...}``.
-        protocols: of this data alone; null takes the benchmark's.
+        protocols: for this data set only; null takes the benchmark's.
     """
 
     train: dict[str, Any] | str
@@ -43,24 +43,24 @@ class Benchmark(Block):
     """A whole benchmark.
 
     Attributes:
-        name: of its folder and its section of a page; the file's stem if null.
+        name: of its folder and of its section in a page; null takes the file's stem.
         judges: the recipe whose metrics judge every system, and whose ``generate`` chooses the people: a file, or keys
             on top of what it ``extends``.
         systems: name -> a recipe's file; keys on top of what it ``extends``; or ``{run: FOLDER}``, a finished run.
-        every: recipe keys that every system with a trainer gets below its own.
-        data: name -> a data set in the place of the recipes' own, ``{use: ...}``; or ``{train: ..., test: ...,
-            protocols: [...]}`` where people to train on and to examine are of two data sets, or protocols differ.
-        seeds: of training and of the noise; a system that trains nothing has the first alone.
-        protocols: who is synthesised with whose expression, and what that is compared with.
-        again: protocols under which pictures are synthesised once more for the metrics that ask for it (aFID), whose
-            figures the other tables then lack; null takes all.
-        people: identities examined; null leaves it to the judges' recipe.
-        train_images: images that every system trains on, from which its steps follow; null leaves it to the recipes.
-        reference: the system that the others are tested against; the first one if null.
-        figures: rows of the tables, in order; none given shows every figure that the judges have.
-        resamples: bootstrap samples of people.
-        set_resamples: the same for distances between whole sets, which take long; 0 gives them no interval.
-        pictures: people shown side by side.
+        every: recipe keys for every system with a trainer; the system's own keys win.
+        data: name -> a data set that replaces the recipes' own, ``{use: ...}``; or ``{train: ..., test: ...,
+            protocols: [...]}`` if training and test people come from two data sets, or if protocols differ.
+        seeds: of training and of the noise; a system without training takes the first only.
+        protocols: which identities are synthesised with which expressions, and what they are compared with.
+        again: protocols with the extra synthesis that some metrics need (aFID); other tables lack these figures; null
+            takes all.
+        people: number of identities examined; null takes the judges' recipe's.
+        train_images: images that every system trains on, which sets its steps; null takes each recipe's steps.
+        reference: the system that the others are tested against; null takes the first one.
+        figures: rows of the tables, in order; empty shows every figure of the judges.
+        resamples: number of bootstrap samples.
+        set_resamples: the same for distances between whole sets, which are slow; 0 gives them no interval.
+        pictures: number of people whose pictures are shown.
     """
 
     name: str | None = None

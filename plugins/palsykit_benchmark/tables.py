@@ -1,4 +1,4 @@
-"""A benchmark's tables as text: Markdown for a page, LaTeX for a paper, columns for a terminal."""
+"""A benchmark's tables as text: Markdown for a page, LaTeX for a paper, plain columns for a terminal."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from rich.table import Table as Columns
 from palsykit.measure.statistics import Figure
 from palsykit.report import words
 from palsykit.report.tables import cell, escape, fixed, latex, markdown, stacked
-from palsykit_benchmark.figures import LEVEL, Against, Line, Table
+from palsykit_benchmark.figures import LEVEL, Comparison, Line, Table
 from palsykit_benchmark.jobs import Results
 from palsykit_benchmark.plan import TRUTH, Plan
 
@@ -22,16 +22,16 @@ VERDICTS = (
     "over the systems of the table, and every seed has the same sign."
 )
 COLUMNS, HEAD = 5, 17
-"""Figures in a LaTeX table, which has a system a row, and characters in a line of their heads."""
+"""LaTeX: figures per table (which has one system per row), and characters per line of a column's head."""
 
 
-def headed(table: Table) -> str:
-    """How many pictures, and the protocol in words."""
+def caption(table: Table) -> str:
+    """Number of pictures and people, and the protocol in words."""
     return f"{table.pictures} pictures of {table.people} people. Protocol: {table.protocol.words}."
 
 
 def costs(results: Results, data: str, system: str) -> tuple[str, str, str]:
-    """Training images, seconds of training and seconds a synthesised picture, each the mean over seeds."""
+    """Training images, seconds of training and seconds per synthesised picture; each is the mean over seeds."""
     found = list(results.cost.get((system, data), {}).values())
     if not found:
         return "-", "-", "-"
@@ -47,12 +47,12 @@ COSTS = ("training images", "training, s", "synthesis, s a picture")
 
 
 def markdown_table(table: Table, results: Results) -> str:
-    """Figures by system, what each system took, the paired differences and the figures seed by seed."""
+    """Figures and costs per system, the paired differences, and figures per seed."""
     aims = any(line.aim.words() for line in table.lines)
     head = ["", *(["aim"] if aims else []), TRUTH, *table.systems]
     rows = []
     for line in table.lines:
-        own = [_marked(table, line, system, "**{}**") for system in table.systems]
+        own = [_value_cell(table, line, system, "**{}**") for system in table.systems]
         rows.append(
             [line.label, *([line.aim.words()] if aims else []), cell(table.truth.get(line.figure), line.digits), *own]
         )
@@ -63,7 +63,7 @@ def markdown_table(table: Table, results: Results) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _marked(table: Table, line: Line, system: str, bold: str) -> str:
+def _value_cell(table: Table, line: Line, system: str, bold: str) -> str:
     text = cell(table.values[system][line.figure], line.digits)
     text = bold.format(text) if table.bold.get(line.figure) == system else text
     return f"{text} ✓" if table.reached(line, system) else text
@@ -73,7 +73,8 @@ def _differences(table: Table) -> list[str]:
     if not table.against:
         return []
     rows = [
-        [line.label, *(_against(of.get(line.figure), line) for of in table.against.values())] for line in table.lines
+        [line.label, *(_difference_cell(of.get(line.figure), line) for of in table.against.values())]
+        for line in table.lines
     ]
     claims = "\n".join(claim(table, system) for system in table.against)
     intro = (
@@ -82,7 +83,7 @@ def _differences(table: Table) -> list[str]:
     return [intro, markdown(["", *table.against], rows), claims]
 
 
-def _against(found: Against | None, line: Line) -> str:
+def _difference_cell(found: Comparison | None, line: Line) -> str:
     if found is None or math.isnan(found.figure.value):
         return "-"
     p = "" if found.p_holm is None else f", p {p_value(found.p_holm)}"
@@ -90,12 +91,12 @@ def _against(found: Against | None, line: Line) -> str:
 
 
 def p_value(p: float) -> str:
-    """As papers print it."""
+    """A p-value as papers print it."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def claim(table: Table, system: str) -> str:
-    """In how many figures a system is worse than the reference, and in how many better."""
+    """One line: in how many figures a system is worse or better than the reference."""
     found = [against.verdict for against in table.against[system].values()]
     return (
         f"- {system}: worse than {table.reference} in {found.count('worse')} of {len(found)} figures, better in "
@@ -104,7 +105,7 @@ def claim(table: Table, system: str) -> str:
 
 
 def _by_seed(table: Table) -> str:
-    """The spread over seeds of the first three figures; nothing for one seed."""
+    """The first three figures for each seed; empty with one seed."""
     seeds = sorted({seed for by in table.by_seed.values() for seed in by})
     if len(seeds) < 2:
         return ""
@@ -117,13 +118,13 @@ def _by_seed(table: Table) -> str:
 
 
 def latex_tables(plan: Plan, tables: Sequence[Table], results: Results) -> str:
-    """Every table with a system a row and at most COLUMNS figures; packages booktabs and array."""
+    """Every table, one system per row, at most COLUMNS figures wide; needs the packages booktabs and array."""
     parts = [f"% {plan.name}: written by palsykit benchmark; needs the packages booktabs and array."]
     for table in tables:
         blocks = [table.lines[start : start + COLUMNS] for start in range(0, len(table.lines), COLUMNS)]
         bodies = [_latex(table, lines) for lines in blocks] + [_latex_costs(table, results)]
         for number, body in enumerate(bodies):
-            caption = f"{table.title}, continued" if number else _caption(table)
+            caption = f"{table.title}, continued" if number else _latex_caption(table)
             parts.append(
                 "\n".join(
                     [
@@ -138,8 +139,8 @@ def latex_tables(plan: Plan, tables: Sequence[Table], results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _caption(table: Table) -> str:
-    text = f"{table.title}. {headed(table)} Mean over seeds, 95 % bootstrap interval over people; bold: best, its "
+def _latex_caption(table: Table) -> str:
+    text = f"{table.title}. {caption(table)} Mean over seeds, 95 % bootstrap interval over people; bold: best, its "
     text += "interval overlapping with no other's"
     if table.reference:
         text += f"; *: differs from {table.reference} (paired, p < {LEVEL:g} after Holm's correction)"
@@ -147,7 +148,7 @@ def _caption(table: Table) -> str:
 
 
 def _latex(table: Table, lines: Sequence[Line]) -> str:
-    """Values with their intervals below them: beside them five figures do not fit a page's width."""
+    """One table. Intervals are below the values, because beside them five figures do not fit the page."""
     head = ["", *(f"{line.label} {'↓' if line.lower else '↑'}" for line in lines)]
     rows = [[TRUTH, *(_latex_cell(table.truth.get(line.figure), line) for line in lines)]]
     for system in table.systems:
@@ -164,7 +165,7 @@ def _latex(table: Table, lines: Sequence[Line]) -> str:
 def _latex_cell(figure: Figure | None, line: Line, bold: bool = False, mark: str = "") -> str:
     value, *interval = escape(cell(figure, line.digits)).rstrip(")").split(" (")
     value = (rf"\textbf{{{value}}}" if bold else value) + mark
-    room = r"\rule{0pt}{3ex}"  # above: a stack of two lines is as high as what array leaves a row
+    room = r"\rule{0pt}{3ex}"  # space above; a stack of two lines fills a row of array completely
     return stacked([room + value, *(rf"\scriptsize {text}" for text in interval)])
 
 
@@ -177,9 +178,9 @@ def _latex_costs(table: Table, results: Results) -> str:
 
 
 def terminal_table(table: Table, results: Results) -> Columns:
-    """Values without intervals, for a first look."""
+    """The values without intervals."""
     shown = Columns(
-        title=f"{table.title}\n{headed(table)}", title_justify="left", title_style="", caption_justify="left"
+        title=f"{table.title}\n{caption(table)}", title_justify="left", title_style="", caption_justify="left"
     )
     shown.add_column("")
     for name in (TRUTH, *table.systems):

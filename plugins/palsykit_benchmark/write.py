@@ -1,4 +1,4 @@
-"""Writes what a benchmark found: JSON lines, tables and the page."""
+"""Runs a benchmark and writes its results: JSON lines, tables and the page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from palsykit_benchmark.jobs import Results, work_through
 from palsykit_benchmark.lines import csv_text, json_lines
 from palsykit_benchmark.page import render
 from palsykit_benchmark.plan import Plan
-from palsykit_benchmark.tables import LEGEND, headed, latex_tables, markdown_table
+from palsykit_benchmark.tables import LEGEND, caption, latex_tables, markdown_table
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a benchmark left.
+    """A finished benchmark.
 
     Attributes:
-        report: the page.
-        tables: what it shows.
+        report: the page's path.
+        tables: the tables on it.
         results: what was measured and what failed.
     """
 
@@ -37,18 +37,18 @@ def run_benchmark(
     plan: Plan, folder: Path, command: str, measure_only: bool = False, page: Path | None = None,
     kept: Path | None = None,
 ) -> Written:  # fmt: skip
-    """Does what is left to do of a plan and writes everything anew.
+    """Do the jobs of a plan that are not done yet, and write all results anew.
 
     Args:
-        plan: as ``load_benchmark`` gives it.
-        folder: of runs, pictures and results; an interrupted benchmark goes on in it.
-        command: that the tables name.
-        measure_only: train nothing, show what is there.
-        page: a Markdown page in which the tables get a section, named as the benchmark.
-        kept: the folder of another benchmark whose runs and pictures this one shares; null for its own.
+        plan: from ``load_benchmark``.
+        folder: of runs, pictures and results; the same folder resumes an interrupted benchmark.
+        command: the command line that the tables name.
+        measure_only: train nothing; show what is finished.
+        page: a Markdown page that gets the tables as a section with the benchmark's name.
+        kept: the folder of another benchmark whose runs and pictures are reused; None uses ``folder``.
 
     Raises:
-        PalsykitError: a figure is asked for that no judge has.
+        PalsykitError: the recipe names a figure that no judge has.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "benchmark.yaml", dump(plan.text))
@@ -67,12 +67,12 @@ def run_benchmark(
 
 def section(plan: Plan, found: Sequence[Table], results: Results, command: str, facts: Mapping[str, str]) -> str:
     """The tables as a section of a page."""
-    said = "; ".join(f"{name} {value}" for name, value in facts.items())
-    parts = [f"## {plan.name}", " ".join(plan.settings.about.split()), f"    {command}", f"Made of: {said}."]
+    provenance = "; ".join(f"{name} {value}" for name, value in facts.items())
+    parts = [f"## {plan.name}", " ".join(plan.settings.about.split()), f"    {command}", f"Made of: {provenance}."]
     parts += [LEGEND, "Tests: " + "; ".join(f"{kind}: {words}" for kind, words in TESTS.items()) + "."]
     if results.failed:
         lines = [f"- {failure.what}: {failure.error}" for failure in results.failed]
         parts.append("\n".join(["Failed, and not in the tables:", "", *lines]))
     for table in found:
-        parts.append(f"### {table.title}\n\n{headed(table)}\n\n{markdown_table(table, results)}")
+        parts.append(f"### {table.title}\n\n{caption(table)}\n\n{markdown_table(table, results)}")
     return "\n\n".join(part for part in parts if part)

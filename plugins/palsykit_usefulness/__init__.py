@@ -1,4 +1,4 @@
-"""Whether synthetic faces are of use: a classifier trained on them, tested on real people whom nobody has seen."""
+"""Are synthetic faces useful? A classifier is trained on them and tested on real people that it has not seen."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import RegisterCommand

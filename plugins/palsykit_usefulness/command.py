@@ -1,9 +1,9 @@
-"""``palsykit usefulness``: train on synthetic faces and test on real ones; add synthetic faces to a few real people.
+"""``palsykit usefulness``: train on synthetic faces, test on real ones; add synthetic faces to a few real people.
 
 palsykit synthesize runs/cfcpalsy synthetic --identities 64 --data test=64
 palsykit usefulness synthetic/images                                           # 27 small trainings
 palsykit usefulness synthetic/images --recipe recipes/usefulness-real.yaml     # photographed people
-palsykit usefulness synthetic/images --subjects 5 --seeds 0 --set fits.0.steps=50   # a slice
+palsykit usefulness synthetic/images --subjects 5 --seeds 0 --set fits.0.steps=50   # a quick try
 """
 
 import json
@@ -34,22 +34,24 @@ def command(
         Path, typer.Option("--recipe", metavar="RECIPE", help="Real people, and the classifier with its training.")
     ] = DEFAULT,
     subjects: Annotated[
-        str, typer.Option("--subjects", help="Real people to train on, a training each; numbers apart by commas.")
+        str, typer.Option("--subjects", help="Numbers of real people to train on, separated by commas.")
     ] = "5,10,20,40",
-    seeds: Annotated[str, typer.Option("--seeds", help="A training each; numbers apart by commas.")] = "0,1,2",
+    seeds: Annotated[
+        str, typer.Option("--seeds", help="Seeds, separated by commas; every training is done with each.")
+    ] = "0,1,2",
     overrides: Overrides = None,
-    work: Annotated[Path, typer.Option("--work", metavar="DIR", help="Where classifiers and results are kept.")] = Path(
+    work: Annotated[Path, typer.Option("--work", metavar="DIR", help="Where classifiers and results go.")] = Path(
         "runs/usefulness"
     ),
     page: Annotated[
-        Path | None, typer.Option("--page", metavar="FILE", help="Put the tables into this Markdown page as well.")
+        Path | None, typer.Option("--page", metavar="FILE", help="Put the tables into this Markdown page, too.")
     ] = None,
 ) -> None:
-    """Train classifiers on real faces, on synthetic ones and on both, and test them on people nobody has seen.
+    """Train classifiers on real faces, on synthetic ones and on both; test them on unseen people.
 
-    A classifier of expression, affected side and severity takes the same number of steps each time. A stopped study
-    resumes. Writes usefulness.md, .jsonl and .svg below --work. A training that fails is reported, the others go on,
-    and the exit code is 1.
+    Each classifier (expression, affected side, severity) is trained for the same number of steps. The same command
+    resumes a stopped study. Writes usefulness.md, .jsonl and .svg below --work. If a training fails, it is reported,
+    the others are done, and the exit code is 1.
     """
     people, drawn = numbers("--subjects", subjects), numbers("--seeds", seeds)
 
@@ -64,17 +66,21 @@ def command(
 
     bench = Bench(recipe_of, synthetic, work)
     found = study(bench, sorted(set(people)), drawn)
-    said = shlex.join(["palsykit", *sys.argv[1:]])
+    command_line = shlex.join(["palsykit", *sys.argv[1:]])
     facts = {
         "steps": str(bench.block.steps),
         "seeds": ", ".join(map(str, drawn)),
         **as_facts(provenance(recipe_of(0).resolved, accelerator().device, command="usefulness")),
     }
     if found.points:
-        print(write(found, work, said, facts, bench.about, page))
+        print(write(found, work, command_line, facts, bench.about, page))
     lines = (work / "usefulness.jsonl").read_text(encoding="utf-8").splitlines() if found.points else []
     points = [json.loads(line) for line in lines]
-    print(json.dumps({"benchmark": "usefulness", "command": said, **facts, "failed": found.failed, "points": points}))
+    print(
+        json.dumps(
+            {"benchmark": "usefulness", "command": command_line, **facts, "failed": found.failed, "points": points}
+        )
+    )
     if found.failed:
         raise typer.Exit(1)
 
@@ -83,9 +89,9 @@ def numbers(option: str, text: str) -> list[int]:
     """``5,10,20`` as whole numbers.
 
     Raises:
-        PalsykitError: something else, or a number below 0.
+        PalsykitError: the text is something else, or a number is below 0.
     """
     words = [word.strip() for word in text.split(",")]
     if not all(word.isdecimal() for word in words):
-        raise PalsykitError(f"{option} {text}: expected whole numbers apart by commas, as in 5,10,20")
+        raise PalsykitError(f"{option} {text}: expected whole numbers separated by commas, as in 5,10,20")
     return [int(word) for word in words]

@@ -1,4 +1,4 @@
-"""What a classifier learns from: a few real people, synthetic ones, or both."""
+"""What a classifier learns from: some of the real people, the synthetic ones, or both."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import Pair, by_subject, pair
 from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
+from palsykit.faces.splits import shared_subjects
 from palsykit.seeds import derive
 
 
@@ -16,7 +17,7 @@ class Joined:
     """Records of several data sets as the training split of one; keys and subjects carry their set's name.
 
     Args:
-        sets: name -> (data set, the records that are taken of it), all of one image size.
+        sets: name -> (data set, the records to take from it), all of one image size.
 
     Raises:
         ValueError: for sets of different image sizes.
@@ -30,23 +31,23 @@ class Joined:
         self.rejected: Sequence[Rejected] = ()
         self.attribution = "\n\n".join(dict.fromkeys(dataset.attribution for dataset, _ in sets.values()))
         self._of: dict[str, tuple[FaceDataset, FaceRecord]] = {}
-        taken: list[FaceRecord] = []
+        records_of_all: list[FaceRecord] = []
         for name, (dataset, records) in sets.items():
             for record in records:
                 labels = replace(record.labels, subject=f"{name}:{record.labels.subject}")
                 joined = replace(record, key=f"{name}:{record.key}", labels=labels, split="train")
                 self._of[joined.key] = (dataset, record)
-                taken.append(joined)
-        self.records: Sequence[FaceRecord] = taken
+                records_of_all.append(joined)
+        self.records: Sequence[FaceRecord] = records_of_all
 
     def image(self, record: FaceRecord) -> NDArray[np.uint8]:
-        """The picture of a record, from the set that it is of."""
+        """A record's picture, read from its own data set."""
         dataset, own = self._of[record.key]
         return dataset.image(own)
 
 
-def few(records: Sequence[FaceRecord], people: int, seed: int) -> list[FaceRecord]:
-    """All photographs of so many people, drawn by the seed; more people begin with the same.
+def draw_people(records: Sequence[FaceRecord], people: int, seed: int) -> list[FaceRecord]:
+    """All photographs of ``people`` subjects drawn with ``seed``; a larger draw contains the smaller ones.
 
     Raises:
         PalsykitError: there are fewer.
@@ -55,15 +56,14 @@ def few(records: Sequence[FaceRecord], people: int, seed: int) -> list[FaceRecor
     if people > len(groups):
         raise PalsykitError(
             f"{people} real people to train on, and there are {len(groups)}; ask for fewer with --subjects, or give "
-            f"the "
-            "recipe's data more"
+            "the recipe's data more"
         )
     drawn = set(sorted(groups, key=lambda subject: derive("few", seed, subject))[:people])
     return [record for record in records if record.labels.subject in drawn]
 
 
-def balanced(joined: Joined, seed: int) -> list[Pair]:
-    """Pairs to train on; those of a smaller set are repeated, so that each set is met about as often as any."""
+def balance(joined: Joined, seed: int) -> list[Pair]:
+    """Training pairs; those of a smaller set are repeated, so that every set is seen about equally often."""
     groups: dict[str, list[Pair]] = {}
     for one in pair(joined.records, seed).pairs:
         groups.setdefault(one.record.key.split(":")[0], []).append(one)
@@ -72,15 +72,13 @@ def balanced(joined: Joined, seed: int) -> list[Pair]:
 
 
 def refuse_known(test: Sequence[FaceRecord], synthetic: Sequence[FaceRecord]) -> None:
-    """Refuses synthetic faces of the people who are tested on.
+    """Refuse synthetic faces of people who are also tested on.
 
     Raises:
-        PalsykitError: naming them.
+        PalsykitError: some people are in both; the message names them.
     """
-    both = sorted({str(r.labels.subject) for r in test} & {str(r.labels.subject) for r in synthetic})
-    if both:
+    if both := shared_subjects(test, synthetic):
         raise PalsykitError(
             f"{len(both)} people are tested on and synthesised ({', '.join(both[:5])}); expected people that nobody "
-            f"has "
-            "seen: test on others (--set data.seed=3 for a face space), or synthesise other identities"
+            "has seen: test on others (--set data.seed=3 for a face space), or synthesise other identities"
         )

@@ -1,8 +1,8 @@
-"""Train on synthetic, test on real; real with synthetic against real alone; few-shot curves.
+"""Train on synthetic, test on real (TSTR); real plus synthetic against real alone; few-shot curves.
 
-The protocol is TSTR (Esteban et al., arXiv:1706.02633): a classifier of expression, side and severity is trained on
-synthetic pictures and tested on real people. Beside it stand the same classifier trained on a few real people, and on
-both. Every training takes the same number of steps from the same initial weights, so that more pictures buy no more
+The protocol is that of Esteban et al. (arXiv:1706.02633): a classifier of expression, side and severity is trained on
+synthetic pictures and tested on real people. The same classifier is also trained on a few real people, and on both.
+Every training takes the same number of steps from the same initial weights, so that more pictures do not mean more
 training.
 """
 
@@ -35,18 +35,18 @@ from palsykit.run.train import fit_network
 from palsykit.synthesis.people import METADATA
 from palsykit.training.batches import PairedFaces
 from palsykit.training.loop import Job
-from palsykit_usefulness.sets import Joined, balanced, few, refuse_known
+from palsykit_usefulness.sets import Joined, balance, draw_people, refuse_known
 
 REAL, SYNTHETIC, BOTH = "real", "synthetic", "real + synthetic"
 CLASSIFIER = "classifier"
 
-Found = dict[tuple[str, int], dict[int, dict[str, Statistic]]]
-"""System and real people -> seed -> figure."""
+Measurements = dict[tuple[str, int], dict[int, dict[str, Statistic]]]
+"""(System, number of real people) -> seed -> name of a figure -> its values."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """One classifier: what it learns from, of how many real people (0 for synthetic alone), and its seed."""
+    """One classifier: what it is trained on, how many real people (0 for synthetic alone) and its seed."""
 
     system: str
     people: int
@@ -58,7 +58,7 @@ class Training:
 
 
 def trainings(subjects: Sequence[int], seeds: Sequence[int]) -> list[Training]:
-    """Every classifier of a study, a seed at a time."""
+    """Every classifier of a study; all of one seed come before those of the next."""
     return [
         one
         for seed in seeds
@@ -71,12 +71,13 @@ def trainings(subjects: Sequence[int], seeds: Sequence[int]) -> list[Training]:
 
 @dataclass(frozen=True)
 class Point:
-    """One system with so many real people, over the seeds that could be trained.
+    """One system with one number of real people, averaged over the seeds that succeeded.
 
     Attributes:
-        pictures: of each kind that it learnt from, with the first seed.
+        pictures: number of training pictures of each kind, for the first seed.
         figures: by name.
-        gain: figure -> less that of as many real people alone, paired over people; empty for real alone.
+        gain: figure minus that of the same number of real people alone, paired over people; empty unless the system
+            is BOTH.
     """
 
     system: str
@@ -93,8 +94,8 @@ class Study:
 
     Attributes:
         constant: figure -> what the best constant answer reaches on the test photographs.
-        failed: what could not be trained, and why.
-        test: how many photographs of how many people.
+        failed: training -> why it failed.
+        test: number of test photographs and of test people.
     """
 
     points: list[Point]
@@ -104,15 +105,15 @@ class Study:
 
 
 class Bench:
-    """Where classifiers are trained and tested: one recipe, one synthetic folder, one folder of results.
+    """Trains and tests classifiers: one recipe, one synthetic folder, one folder of results.
 
     Args:
-        recipe_of: seed -> the recipe, whose ``fits`` train its network ``classifier`` and whose metrics read it.
+        recipe_of: seed -> the recipe. Its ``fits`` train the network ``classifier``; its metrics read that network.
         synthetic: an imagefolder, such as DEST/images of ``palsykit synthesize``.
-        folder: checkpoints and trained weights.
+        folder: of checkpoints and trained weights.
 
     Raises:
-        PalsykitError: a recipe without a classifier to train, a folder that cannot be read, or people in both.
+        PalsykitError: the recipe has no classifier to train, the folder cannot be read, or it shows test people.
     """
 
     def __init__(self, recipe_of: Callable[[int], Recipe], synthetic: Path, folder: Path):
@@ -130,33 +131,33 @@ class Bench:
         refuse_known(self.real.splits["test"], self.synthetic.records)
         test = pair(self.real.splits["test"], parts.settings.seed).pairs
         if not test:
-            raise PalsykitError(f"{parts.recipe.name}: nobody in the split 'test'; expected people to test on")
+            raise PalsykitError(f"{parts.recipe.name}: no people in the split 'test'; expected some to test on")
         self.faces = batch(self.real.dataset, test)
         self.subjects = [str(one.record.labels.subject) for one in test]
 
-    def joined(self, one: Training) -> Joined:
-        """What a classifier learns from."""
+    def training_set(self, one: Training) -> Joined:
+        """The records that a classifier is trained on."""
         sets: dict[str, tuple[FaceDataset, Sequence[Any]]] = {}
         if one.people:
-            sets["real"] = (self.real.dataset, few(self.real.splits["train"], one.people, one.seed))
+            sets["real"] = (self.real.dataset, draw_people(self.real.splits["train"], one.people, one.seed))
         if one.system != REAL:
             sets["synthetic"] = (self.synthetic, self.synthetic.records)
         return Joined(sets)
 
     def trained(self, one: Training) -> Parts:
-        """The recipe's parts with the classifier trained, now or in an earlier sitting."""
+        """The recipe's parts with the classifier trained; weights of an earlier run are reused."""
         recipe = self.recipe_of(one.seed)
         parts, folder = Parts(recipe), self.folder / one.name
         file, network = folder / f"{CLASSIFIER}.safetensors", parts.networks[CLASSIFIER]
         _claim(folder, recipe.hash, self._synthetic)
         if not file.exists():
-            joined = self.joined(one)
-            faces = PairedFaces(joined, balanced(joined, one.seed))
+            joined = self.training_set(one)
+            faces = PairedFaces(joined, balance(joined, one.seed))
 
             def job() -> Job:
                 trainer = parts.trainer(self.block.trainer, Data(joined, one.seed))
                 checkpoints = folder / "checkpoints"
-                return Job(one.name, network.module, trainer, faces, self.block, one.seed, checkpoints, _silent)
+                return Job(one.name, network.module, trainer, faces, self.block, one.seed, checkpoints, _discard)
 
             fit_network(network, job)
             save_network(network, folder)
@@ -164,8 +165,8 @@ class Bench:
         network.freeze()
         return parts
 
-    def tested(self, one: Training) -> dict[str, Statistic]:
-        """A classifier's figures on the test people."""
+    def test(self, one: Training) -> dict[str, Statistic]:
+        """A classifier's figures on the test people; it is trained first if it is not yet."""
         parts = self.trained(one)
         faces = self.faces.to(parts.device)
         assert faces.target is not None  # a photograph is its own truth
@@ -174,16 +175,16 @@ class Bench:
 
 
 def study(bench: Bench, subjects: Sequence[int], seeds: Sequence[int]) -> Study:
-    """Trains and tests everything; what fails is told and the rest goes on."""
+    """Train and test every classifier. One that fails is noted in ``failed``; the others are still trained."""
     be_deterministic()
-    few(bench.real.splits["train"], max(subjects), 0)  # too few people are told before anything is trained
-    found: Found = {}
+    draw_people(bench.real.splits["train"], max(subjects), 0)  # raises now, not after hours, if there are too few
+    found: Measurements = {}
     failed: dict[str, str] = {}
-    todo = trainings(subjects, seeds)
-    for number, one in enumerate(todo, 1):
-        say(f"[{number}/{len(todo)}] {one.name}")
+    jobs = trainings(subjects, seeds)
+    for number, one in enumerate(jobs, 1):
+        say(f"[{number}/{len(jobs)}] {one.name}")
         try:
-            found.setdefault((one.system, one.people), {})[one.seed] = bench.tested(one)
+            found.setdefault((one.system, one.people), {})[one.seed] = bench.test(one)
         except (PalsykitError, ValueError, RuntimeError, OSError) as error:
             failed[one.name] = f"{type(error).__name__}: {error}"
             write_text(bench.folder / "errors" / f"{one.name}.txt", traceback.format_exc())
@@ -191,28 +192,26 @@ def study(bench: Bench, subjects: Sequence[int], seeds: Sequence[int]) -> Study:
     return Study(points, constant(bench), (len(bench.subjects), len(set(bench.subjects))), failed)
 
 
-def _point(bench: Bench, system: str, people: int, found: Found) -> Point:
+def _point(bench: Bench, system: str, people: int, found: Measurements) -> Point:
+    # figures: the mean over seeds
     by_seed = found[system, people]
     seeds = sorted(by_seed)
     own = {name: average([by_seed[seed][name] for seed in seeds]) for name in by_seed[seeds[0]]}
+    figures = {name: summarise(statistic, bench.subjects, 0) for name, statistic in own.items()}
+    # gain: what synthetic faces add, over the seeds that both systems have
     alone = found.get((REAL, people), {})
     shared = [seed for seed in seeds if seed in alone] if system == BOTH else []
-    gain = {
-        name: summarise(
-            difference(average([by_seed[s][name] for s in shared]), average([alone[s][name] for s in shared])),
-            bench.subjects,
-            0,
-        )
-        for name in own
-        if shared
-    }
-    kinds = [record.key.split(":")[0] for record in bench.joined(Training(system, people, seeds[0])).records]
-    figures = {name: summarise(statistic, bench.subjects, 0) for name, statistic in own.items()}
+    gain = {}
+    for name in own if shared else ():
+        with_synthetic, without = (average([by[s][name] for s in shared]) for by in (by_seed, alone))
+        gain[name] = summarise(difference(with_synthetic, without), bench.subjects, 0)
+    # pictures: how many of each kind
+    kinds = [record.key.split(":")[0] for record in bench.training_set(Training(system, people, seeds[0])).records]
     return Point(system, people, seeds, {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}, figures, gain)
 
 
 def constant(bench: Bench) -> dict[str, float]:
-    """What somebody reaches who always gives the one answer that is best on the test photographs."""
+    """The figures of always giving one answer, the one that is best on the test photographs."""
     assert bench.faces.target is not None  # a photograph is its own truth
     labels = bench.faces.target.labels
     expressions = [row.expression for row in labels if row.expression is not None]
@@ -239,7 +238,7 @@ def _fit_of(parts: Parts) -> FitBlock:
 
 
 def _digest(folder: Path) -> str:
-    """SHA-256 of an imagefolder's metadata, which says of each synthetic picture what it was made of."""
+    """SHA-256 of an imagefolder's metadata, which says what each synthetic picture was made from."""
     files = [folder / name for name in METADATA if (folder / name).is_file()]
     return sha256(*files)
 
@@ -254,5 +253,5 @@ def _claim(folder: Path, recipe: str, pictures: str) -> None:
         write_text(marker, " ".join(now.values()) + "\n")
 
 
-def _silent(line: dict[str, Any]) -> None:
-    """The loss curves of dozens of small trainings are nobody's concern."""
+def _discard(line: dict[str, Any]) -> None:
+    """Discard a training's log line; dozens of small trainings would bury the study's own progress."""

@@ -1,4 +1,4 @@
-"""A study on disk: usefulness.jsonl (a line a point), usefulness.md (the tables) and usefulness.svg (the curves)."""
+"""A study on disk: usefulness.jsonl (one line per point), usefulness.md (tables) and usefulness.svg (curves)."""
 
 import json
 from collections.abc import Mapping
@@ -17,21 +17,21 @@ LINES = {
     "side_accuracy": ("affected side right, grade III up", 3),
     "severity_error": ("severity error, grades (lower is better)", 2),
 }
-"""Figures of the tables and of the curves: how they are called and their decimal places."""
+"""Figure -> its label and decimal places, in tables and curves."""
 
 
 def write(
     found: Study, folder: Path, command: str, facts: Mapping[str, str], about: str, page: Path | None = None
 ) -> str:
-    """Writes all three files and gives the tables.
+    """Write all three files; returns the tables.
 
     Args:
-        found: what was measured.
-        folder: of the files.
-        command: that the tables name.
-        facts: what it was made with.
+        found: the study.
+        folder: where the files go.
+        command: the command line that the tables name.
+        facts: provenance, name -> value.
         about: who the real people are, in the recipe's words.
-        page: a Markdown page in which the tables get a section as well.
+        page: a Markdown page that gets the tables as a section, too.
     """
     text = tables(found, command, facts, about)
     if page is not None:
@@ -92,8 +92,8 @@ def _pictures(point: Point) -> str:
 
 
 def panels(found: Study) -> list[FewShot]:
-    """A panel a figure: real and real with synthetic over the number of real people, synthetic alone across."""
-    made = []
+    """One panel per figure: real, and real + synthetic, over the number of real people; synthetic alone is level."""
+    curves = []
     for name, (label, _) in LINES.items():
         series = []
         for system in (REAL, BOTH, SYNTHETIC):
@@ -110,8 +110,8 @@ def panels(found: Study) -> list[FewShot]:
                     )
                 )
         if series:
-            made.append(FewShot(label, series, found.constant.get(name)))
-    return made
+            curves.append(FewShot(label, series, found.constant.get(name)))
+    return curves
 
 
 def _as_json(point: Point) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from palsykit.cli.table import table
-
 
 def test_parts_in_the_order_of_the_interfaces_then_what_is_broken(palsykit: Callable[..., Any]) -> None:
     done = palsykit("plugins")
@@ -24,7 +22,3 @@ def test_parts_in_the_order_of_the_interfaces_then_what_is_broken(palsykit: Call
         "",
         "disabled by PALSYKIT_DISABLE: warp",
     ]
-
-
-def test_a_table_without_rows() -> None:
-    assert table(("a", "bb"), []) == "a  bb\n-  --"

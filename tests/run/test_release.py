@@ -119,7 +119,7 @@ def test_a_refusal_loses_nothing_and_says_what_to_do(
     assert kept.code == 0, kept.err
     assert pictures(dest / "images") == made
     assert listed(dest / "images") == set(made)
-    assert "2 pictures were let out all the same, on the maker's decision" in (dest / "privacy.md").read_text()
+    assert "2 pictures were released all the same, by the maker's decision" in (dest / "privacy.md").read_text()
 
     audited = palsykit("audit", run, dest, "--photographs", 0, "--gate")
     assert audited.code == 2, "the gate sees what the release saw"
@@ -190,7 +190,7 @@ def test_the_audit_of_a_run(finished: RunFolder, palsykit: Callable[..., Any], t
     done = palsykit("audit", run, "--photographs", 12, "--trained-on", Path(__file__).with_name("tiny.yaml"))
     assert done.code == 0, done.err
     assert "Membership AUC" in done.out
-    assert f"so not to be passed on: {run / 'audit.html'}" in done.out
+    assert f"Compare the closest pairs in {run / 'audit.html'}" in done.out
     written = json.loads((run / "audit.json").read_text())
     assert written["pictures"] == 16
     assert written["training_people"] == 8, "four of the run's and the same four of the recipe named beside it"

@@ -13,11 +13,12 @@ import torch
 from palsykit.errors import PalsykitError
 from palsykit.recipe.schema import ConditionBlock, FitBlock, PartBlock
 from palsykit.run.folder import RunFolder
+from palsykit_audit.audit import Audit
 from palsykit_audit.faces import Synthesis, of_run, populations
 from palsykit_audit.findings import findings
 from palsykit_audit.measures import Membership, Reader, membership, reader, resemblance
 from palsykit_audit.release import card
-from palsykit_audit.writing import Audit, write
+from palsykit_audit.writing import write
 
 Made = Callable[..., Synthesis]
 
@@ -117,7 +118,7 @@ def test_everything_is_written(
 def test_what_goes_out_with_a_data_set_names_nobody(audited: Callable[..., Audit], synthesis: Made) -> None:
     audit = audited(synthesis("test0", "train3", 1), synthesis("train4", "train4", 9))
     text = card(audit, "keep", 0)
-    assert "1 pictures were let out all the same, on the maker's decision" in text
+    assert "1 pictures were released all the same, by the maker's decision" in text
     assert not any(person in text for person in ("train3", "train4", "test0"))
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palsykit.interfaces import MetricCard
-from palsykit_audit.ranks import auc, caught, two_groups
+from palsykit_audit.ranks import auc, tpr_at_fpr, two_groups
 
 CARD = MetricCard("a", "a", "", "lower", "")
 scores = st.lists(st.integers(-5, 5), min_size=1, max_size=12)
@@ -25,8 +25,8 @@ def test_nobody_to_compare_with_is_not_defined() -> None:
 
 def test_the_share_caught_allows_so_many_alarms() -> None:
     others = np.arange(100.0)
-    assert caught(np.array([98.5, 99.5, 50.0, 200.0]), others, 0.01) == 0.75
-    assert np.isnan(caught(np.array([1.0]), others[:50], 0.01)), "half a photograph cannot be an alarm"
+    assert tpr_at_fpr(np.array([98.5, 99.5, 50.0, 200.0]), others, 0.01) == 0.75
+    assert np.isnan(tpr_at_fpr(np.array([1.0]), others[:50], 0.01)), "half a photograph cannot be an alarm"
 
 
 def test_the_interval_is_over_people_and_covers_chance_as_often_as_it_says() -> None:

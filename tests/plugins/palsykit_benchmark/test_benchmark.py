@@ -133,7 +133,7 @@ def test_a_stopped_benchmark_goes_on(small: Path, palsykit: Run, darker: Any) ->
     darker.stops_after = 5
     stopped = palsykit("benchmark", small, *UNTRAINED)
     assert stopped.code == 130
-    assert "go on with: palsykit benchmark small.yaml --system darker --system copy" in stopped.err
+    assert "resume with: palsykit benchmark small.yaml --system darker --system copy" in stopped.err
     assert darker.made == 5, "a batch"
     darker.stops_after = None
     done = palsykit("benchmark", small, *UNTRAINED)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from palsykit_benchmark.inference import FEWEST, bootstrapped, holm, sign_flip, smallest
+from palsykit_benchmark.inference import FEWEST, bootstrap_test, holm, sign_flip_test, smallest_p
 
 
 def test_holm_by_hand() -> None:
@@ -39,7 +39,7 @@ def test_the_sign_flip_test_of_few_people_is_exact(people: int) -> None:
     rng = np.random.default_rng(people)
     differences = rng.normal(0.5, 1, (people, 3))
     names = np.repeat([f"s{i}" for i in range(people)], 3)
-    found = sign_flip(differences.ravel().tolist(), names.tolist(), 0)
+    found = sign_flip_test(differences.ravel().tolist(), names.tolist(), 0)
     assert found is not None
     assert found.p == pytest.approx(enumerated(differences.sum(1)))
 
@@ -51,7 +51,7 @@ def test_it_is_scipys_paired_permutation_test() -> None:
     expected = stats.permutation_test(
         (one, other), lambda x, y: np.mean(x) - np.mean(y), permutation_type="samples", n_resamples=np.inf
     )
-    found = sign_flip((one - other).tolist(), [str(i) for i in range(8)], 0)
+    found = sign_flip_test((one - other).tolist(), [str(i) for i in range(8)], 0)
     assert found is not None
     assert found.p == pytest.approx(expected.pvalue)
 
@@ -59,7 +59,7 @@ def test_it_is_scipys_paired_permutation_test() -> None:
 def test_many_people_are_sampled_and_the_same_again() -> None:
     rng = np.random.default_rng(1)
     values, names = rng.normal(0.6, 1, 24).tolist(), [str(i) for i in range(24)]
-    found, again = sign_flip(values, names, 3), sign_flip(values, names, 3)
+    found, again = sign_flip_test(values, names, 3), sign_flip_test(values, names, 3)
     assert found == again
     assert found is not None
     assert found.p == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=0.01), "near the t test for normal data"
@@ -67,26 +67,26 @@ def test_many_people_are_sampled_and_the_same_again() -> None:
 
 def test_rows_that_are_not_defined_are_left_out() -> None:
     nan = math.nan
-    found = sign_flip([1.0, nan, 2.0, 3.0, nan], ["a", "a", "b", "c", "d"], 0)
-    assert found == sign_flip([1.0, 2.0, 3.0], ["a", "b", "c"], 0)
-    assert sign_flip([1.0, nan], ["a", "b"], 0) is None
-    equal = sign_flip([0.0] * 4, list("abcd"), 0)
+    found = sign_flip_test([1.0, nan, 2.0, 3.0, nan], ["a", "a", "b", "c", "d"], 0)
+    assert found == sign_flip_test([1.0, 2.0, 3.0], ["a", "b", "c"], 0)
+    assert sign_flip_test([1.0, nan], ["a", "b"], 0) is None
+    equal = sign_flip_test([0.0] * 4, list("abcd"), 0)
     assert equal is not None
     assert equal.p == 1
 
 
 def test_the_bootstrap_test() -> None:
     drawn = np.array([-1.0] * 4 + [1.0] * 95)
-    found = bootstrapped(drawn, FEWEST)
+    found = bootstrap_test(drawn, FEWEST)
     assert found is not None
     assert found.p == pytest.approx(2 * 5 / 100)
-    assert bootstrapped(drawn, FEWEST - 1) is None
-    assert bootstrapped(np.array([math.nan]), FEWEST) is None
-    zero = bootstrapped(np.zeros(50), FEWEST)
+    assert bootstrap_test(drawn, FEWEST - 1) is None
+    assert bootstrap_test(np.array([math.nan]), FEWEST) is None
+    zero = bootstrap_test(np.zeros(50), FEWEST)
     assert zero is not None
     assert zero.p == 1
 
 
 def test_the_smallest_p_that_there_can_be() -> None:
-    p = [sign_flip([1.0 + i for i in range(6)], [str(i) for i in range(6)], 0)] * 3
-    assert min(holm([test.p for test in p if test is not None])) == pytest.approx(smallest(6, 3))
+    p = [sign_flip_test([1.0 + i for i in range(6)], [str(i) for i in range(6)], 0)] * 3
+    assert min(holm([test.p for test in p if test is not None])) == pytest.approx(smallest_p(6, 3))

@@ -20,7 +20,7 @@ from palsykit.measure.statistics import mean_of
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.registry import Entry, registry
 from palsykit_usefulness.command import numbers
-from palsykit_usefulness.sets import Joined, balanced, few
+from palsykit_usefulness.sets import Joined, balance, draw_people
 from palsykit_usefulness.study import BOTH, REAL, SYNTHETIC, Bench, study, trainings
 from palsykit_usefulness.writing import panels, tables, write
 
@@ -170,7 +170,7 @@ def test_a_point_is_the_mean_over_the_seeds_that_could_be_trained(
         value = one.seed + 10 * (one.system == BOTH)
         return {"expression_accuracy": mean_of(card, [float(value)] * len(bench.subjects))}
 
-    monkeypatch.setattr(bench, "tested", tested)
+    monkeypatch.setattr(bench, "test", tested)
     found = study(bench, [2], [0, 1, 2])
     assert found.failed == {"real-2-seed2": "RuntimeError: out of memory"}
     assert "out of memory" in (tmp_path / "work" / "errors" / "real-2-seed2.txt").read_text()
@@ -206,18 +206,18 @@ def test_the_tables_and_the_curves(studied: tuple[Any, Path], tmp_path: Path) ->
 def test_more_people_begin_with_the_same_and_sets_are_met_equally_often(tmp_path: Path) -> None:
     real, other = Bars(16, tmp_path), Bars(16, tmp_path, train=1)
     train = [r for r in real.records if r.split == "train"]
-    few_people, more = (few(train, count, 3) for count in (2, 4))
+    few_people, more = (draw_people(train, count, 3) for count in (2, 4))
     assert {r.labels.subject for r in few_people} < {r.labels.subject for r in more}
     assert len(few_people) == 2 * 8
     joined = Joined({"real": (real, train), "synthetic": (other, other.records[:8])})
-    pairs = balanced(joined, 0)
+    pairs = balance(joined, 0)
     kinds = [one.record.key.split(":")[0] for one in pairs]
     assert kinds.count("real") == kinds.count("synthetic") == 48
     assert all(one.identity.labels.subject == one.record.labels.subject for one in pairs)
     assert len({r.key for r in joined.records}) == 56, "the same names in both sets are different people"
     assert np.array_equal(joined.image(joined.records[0]), real.image(train[0]))
     with pytest.raises(PalsykitError, match="9 real people to train on, and there are 6"):
-        few(train, 9, 0)
+        draw_people(train, 9, 0)
     with pytest.raises(ValueError, match=r"image sizes .*expected one"):
         Joined({"real": (real, train), "synthetic": (Bars(32, tmp_path), train)})
 
@@ -235,7 +235,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PalsykitError, match="nowhere"):
         Bench(recipe_of(), tmp_path / "nowhere", tmp_path / "work")
     good = written(tmp_path / "good", GOOD[:2])
-    with pytest.raises(PalsykitError, match="nobody in the split 'test'"):
+    with pytest.raises(PalsykitError, match="no people in the split 'test'"):
         Bench(recipe_of("data.test=0"), good, tmp_path / "work")
     renamed = ["networks={other: {use: ir, heads: {expression: 8}}, classifier: null}", "metrics=null"]
     with pytest.raises(PalsykitError, match="no network 'classifier' that is fitted"):
@@ -262,5 +262,5 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
 
 @pytest.mark.parametrize("text", ["", "5,", "5 20", "-1", "five"])
 def test_numbers_that_are_none(text: str) -> None:
-    with pytest.raises(PalsykitError, match=r"--seeds .*expected whole numbers apart by commas"):
+    with pytest.raises(PalsykitError, match=r"--seeds .*expected whole numbers separated by commas"):
         numbers("--seeds", text)
