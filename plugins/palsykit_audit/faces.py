@@ -1,4 +1,4 @@
-"""The faces that an audit compares: training people, held-out people, and what was generated of whom."""
+"""The faces that an audit compares: training people, held-out people, and generated pictures."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -100,13 +100,13 @@ def _unseen_training(parts: Parts) -> list[str]:
     blocks = [*s.conditions.values(), *(block for block in (s.trainer,) if block is not None)]
     used = {str(value) for block in blocks for value in block.parameters.values()}
     shipped = [n for n, block in s.networks.items() if n in used and block.parameters.get("weights") is not None]
-    found = [f"the model went on from {s.train.start}"] if s.train.start is not None else []
-    found += [f"networks that condition or train it came with weights ({', '.join(shipped)})"] if shipped else []
+    found = [f"the model started from {s.train.start}"] if s.train.start is not None else []
+    found += [f"networks that condition or train it have shipped weights ({', '.join(shipped)})"] if shipped else []
     if not found:
         return []
     return [
-        f"{' and '.join(found)}: whom those were trained on is not in this run's data and is not audited; name their "
-        "recipe with --trained-on where you have it"
+        f"{' and '.join(found)}: the people these were trained on are not in this run's data, so they are not audited; "
+        "name their recipe with --trained-on if you have it"
     ]
 
 
@@ -159,7 +159,7 @@ def _reader(path: Path, size: int) -> Callable[[], Picture]:
             picture = read_png(path)
         except OSError as error:
             raise PalsykitError(
-                f"{path}: cannot be read ({error}); the command that made the folder makes it again"
+                f"{path}: cannot be read ({error}); the command that made the folder makes the file again"
             ) from error
         if picture.shape[:2] != (size, size):
             raise PalsykitError(

@@ -1,4 +1,4 @@
-"""What an audit found, in sentences for people who decide what goes out."""
+"""An audit's findings, in sentences for people who decide what to release."""
 
 from collections.abc import Sequence
 
@@ -9,26 +9,27 @@ from palsykit_audit.measures import Membership, Resemblance
 from palsykit_audit.yardstick import TELLS_APART, Yardstick
 
 WEAK = 0.6
-"""An attack whose interval ends below this AUC is said to fail."""
+"""An attack whose interval ends below this AUC counts as failed."""
 TWINS = 5
-"""Pairs of people that are named."""
+"""Number of look-alike pairs to name."""
 
 
 def findings(found: Resemblance, attacked: Membership | None, cautions: Sequence[str]) -> list[Finding]:
-    """Everything that was found, the worst first."""
-    said = [*_likeness(found), *_asked(found), *_people(found.yardstick), *(_attack(attacked) if attacked else [])]
-    said += [Finding("look", f"{text[0].upper()}{text[1:]}.") for text in cautions]
+    """Every finding, the worst first."""
+    sentences = [*_likeness(found), *_requests(found), *_people(found.yardstick)]
+    sentences += _attack(attacked) if attacked else []
+    sentences += [Finding("look", f"{text[0].upper()}{text[1:]}.") for text in cautions]
     order = {"bad": 0, "look": 1, "good": 2}
-    return sorted(said, key=lambda one: order[one.level])
+    return sorted(sentences, key=lambda one: order[one.level])
 
 
 def _likeness(found: Resemblance) -> list[Finding]:
     count, flagged, limit = len(found.made), found.flagged, found.yardstick.threshold
-    said = []
+    sentences = []
     copies = [one for one in flagged if one.flag == "copy"]
     alike = [one for one in flagged if one.flag == "resembles"]
     if copies:
-        said.append(
+        sentences.append(
             Finding(
                 "bad",
                 f"{len(copies)} of {count} generated pictures copy a training photograph, pixel by pixel: "
@@ -36,7 +37,7 @@ def _likeness(found: Resemblance) -> list[Finding]:
             )
         )
     if alike:
-        said.append(
+        sentences.append(
             Finding(
                 "bad",
                 f"{len(alike)} of {count} generated faces are nearer to a training person than held-out people are to "
@@ -45,87 +46,87 @@ def _likeness(found: Resemblance) -> list[Finding]:
             )
         )
     if not flagged:
-        said.append(
+        sentences.append(
             Finding(
                 "good",
                 f"None of {count} generated faces is nearer to a training person than held-out people are to others "
-                f"(cosine above {limit:.3f}), but for those that were asked to be, and none copies a training "
+                f"(cosine above {limit:.3f}), except where that likeness was asked for; none copies a training "
                 "photograph.",
             )
         )
     drawn = found.figures["nearest is a training person"]
     if drawn.low is not None and drawn.low > 0.5:
-        said.append(
+        sentences.append(
             Finding(
                 "look",
-                "Faces lean towards the training people: among equally many training and held-out people the nearest "
-                f"is a training person with a chance of {drawn.value:.2f} ({drawn.low:.2f} to {drawn.high:.2f}), "
-                "where 0.5 is chance.",
+                "Faces are drawn towards the training people: among equally many training and held-out people, the "
+                f"nearest is a training person with probability {drawn.value:.2f} ({drawn.low:.2f} to "
+                f"{drawn.high:.2f}); 0.5 is chance.",
             )
         )
-    return said
+    return sentences
 
 
-def _asked(found: Resemblance) -> list[Finding]:
+def _requests(found: Resemblance) -> list[Finding]:
     count = len(found.made)
-    said = []
+    sentences = []
     if asked := [one for one in found.made if one.flag == "asked"]:
         people = names(list(dict.fromkeys(one.synthesis.person for one in asked)))
-        said.append(
+        sentences.append(
             Finding(
                 "look",
                 f"{len(asked)} of {count} generated faces look like a training person because the photograph they were "
-                f"made from does ({people}): it shows that person, or somebody alike. They were asked for and are not "
-                "held back; whether they may go out is for those people's consent to say.",
+                f"made from does ({people}): it shows that person or one alike. They were asked for and are not held "
+                "back; release them only with the consent of these people.",
             )
         )
     if unknown := {one.synthesis.person for one in found.made if one.synthesis.asked is None}:
-        said.append(
+        sentences.append(
             Finding(
                 "look",
                 f"The identity photographs of {len(unknown)} people are not known ({names(sorted(unknown))}), so every "
-                "likeness counts as the model's; name the identities as they were named to palsykit synthesize.",
+                "likeness counts as the model's; give the same --identities and --data as to palsykit synthesize.",
             )
         )
-    return said
+    return sentences
 
 
 def _people(found: Yardstick) -> list[Finding]:
-    said = []
+    sentences = []
     if not found.tells_apart:
-        said.append(
+        sentences.append(
             Finding(
                 "look",
-                f"The recognition network tells held-out people apart with an AUC of {found.separation:.2f} only "
-                f"(expected {TELLS_APART:g} or more): its cosines say little about likeness; use another with "
+                f"The recognition network tells held-out people apart with an AUC of only {found.separation:.2f} "
+                f"(expected {TELLS_APART:g} or more), so its cosines say little about likeness; choose another with "
                 "--network or --judges.",
             )
         )
     for pair in found.twins[:TWINS]:
         where = "training" if pair.trained_on else "held-out"
-        said.append(
+        sentences.append(
             Finding(
                 "look",
                 f"Held-out person {pair.held_out.person} and {where} person {pair.other.person} look like one "
-                f"(cosine {pair.cosine:.3f}): see that nobody stands under two names; the pair does not count in the "
-                "threshold.",
+                f"(cosine {pair.cosine:.3f}). Check that they are not one person under two names; the pair does not "
+                "count for the threshold.",
             )
         )
-    return said
+    return sentences
 
 
 def _attack(found: Membership) -> list[Finding]:
     auc, blind = found.attack.auc, found.blind.auc
-    said = []
+    sentences = []
     how = "the model's loss" if found.attack.name == "loss" else "the distance to a synthesis"
     sure = auc.low is not None and auc.low > 0.5
-    text = f"a training photograph is told from a held-out one by {how} with an AUC of {cell(auc, 2)}"
+    text = f"{how} tells a training photograph from a held-out one with an AUC of {cell(auc, 2)}"
     if sure:
-        said.append(Finding("bad", f"The model gives away who it was trained on: {text}; 0.5 is chance."))
+        sentences.append(Finding("bad", f"The model gives away who it was trained on: {text}; 0.5 is chance."))
     elif auc.high is not None and auc.high <= WEAK:
-        said.append(Finding("good", f"This attack does not tell who was trained on: {text}; 0.5 is chance."))
+        sentences.append(Finding("good", f"This attack does not tell who was trained on: {text}; 0.5 is chance."))
     else:
-        said.append(
+        sentences.append(
             Finding(
                 "look",
                 f"Undecided whether the model gives away who it was trained on: {text}; 0.5 is chance, and "
@@ -133,11 +134,11 @@ def _attack(found: Membership) -> list[Finding]:
             )
         )
     if blind.low is not None and blind.low > 0.5:
-        said.append(
+        sentences.append(
             Finding(
                 "look",
-                "Training and held-out photographs differ in themselves: somebody who never asks the model tells them "
-                f"apart with an AUC of {cell(blind, 2)}, so the attack's figure is not the model's alone.",
+                "Training and held-out photographs differ in themselves: an attack that never queries the model tells "
+                f"them apart with an AUC of {cell(blind, 2)}, so the attack's figure is not due to the model alone.",
             )
         )
-    return said
+    return sentences

@@ -108,8 +108,8 @@ def _own_judge(parts: Parts, network: str) -> list[str]:
         return []
     why = "conditions or trains the model" if used else "was fitted on this run's own people"
     return [
-        f"the network {network!r} that compares faces {why}, so it judges its own work; better one that did not: "
-        "--judges RECIPE"
+        f"the network {network!r} that compares faces {why}, so it judges its own work; choose one that did not "
+        "with --judges RECIPE"
     ]
 
 
@@ -209,18 +209,18 @@ CARDS = {
     "held back": _share("Held back", "that resemble or copy a training person who was not asked for"),
     "resembles": _share(
         "Resembles a training person",
-        "nearer to a training person than held-out people are to others, where the identity photograph is not",
+        "nearer to a training person than held-out people are to others, while the identity photograph is not",
     ),
     "copies": _share(
         "Copies of training photographs",
         "whose pixels are less than half as far from a training photograph as from the 50 nearest other people, and "
-        "relatively nearer than any held-out photograph's",
+        "whose ratio is lower than any held-out photograph's",
     ),
     "asked for": _share(
         "Likeness asked for",
-        "above the threshold to a training person whom the identity photograph itself looks like",
+        "above the threshold to a training person that the identity photograph itself looks like",
         better="",
-        note="training people who were asked for, or people alike; not the model's doing",
+        note="training people who were asked for, or people alike; not caused by the model",
     ),
     "above threshold": _share(
         "Above the threshold", "nearer to a training person than held-out people are to others, asked for or not"
@@ -231,7 +231,7 @@ CARDS = {
         "0 to 1",
         "lower",
         "",
-        "above 0.5 where the model draws faces towards whom it was trained on",
+        "above 0.5 if the model draws faces towards the people it was trained on",
     ),
     "cosine with the person asked for": MetricCard(
         "Cosine with the person asked for", "with the identity photograph", "-1 to 1", "higher", ""

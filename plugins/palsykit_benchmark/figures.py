@@ -123,7 +123,7 @@ def tables(plan: Plan, results: Results) -> list[Table]:
 
 
 def _table(plan: Plan, results: Results, place: Place) -> Table:
-    # what was measured, of whom
+    # people, systems and figures that were measured
     settings, subjects = plan.settings, results.subjects[place]
     sample = _Sample(subjects, plan.judges[place[0]].settings.seed, settings)
     measured = {name: results.found[place][name] for name in plan.systems if name in results.found[place]}

@@ -14,11 +14,11 @@ from palsykit_benchmark.plan import TRUTH, Plan
 
 LEGEND = (
     "A figure is the mean over a system's seeds, with its 95 % bootstrap interval over people. **Bold**: the best, "
-    "where its interval overlaps with no other system's. ✓: what should be reached is reached. `truth` is what the "
-    "judges say of the true pictures, the ceiling; distances between sets (FID, KID) compare it with itself."
+    "where its interval overlaps with no other system's. ✓: the aim is reached. `truth` is the judges' figure of the "
+    "true pictures, the ceiling; distances between sets (FID, KID) compare them with themselves."
 )
 VERDICTS = (
-    f"`better` and `worse`: the interval of the paired difference leaves out 0, p < {LEVEL:g} after Holm's correction "
+    f"`better` and `worse`: the interval of the paired difference excludes 0, p < {LEVEL:g} after Holm's correction "
     "over the systems of the table, and every seed has the same sign."
 )
 COLUMNS, HEAD = 5, 17

@@ -79,6 +79,6 @@ def refuse_known(test: Sequence[FaceRecord], synthetic: Sequence[FaceRecord]) ->
     """
     if both := shared_subjects(test, synthetic):
         raise PalsykitError(
-            f"{len(both)} people are tested on and synthesised ({', '.join(both[:5])}); expected people that nobody "
-            "has seen: test on others (--set data.seed=3 for a face space), or synthesise other identities"
+            f"{len(both)} people are tested on and synthesised ({', '.join(both[:5])}); expected unseen "
+            "people: test on others (--set data.seed=3 for a face space), or synthesise other identities"
         )

@@ -59,9 +59,9 @@ def tables(found: Study, command: str, facts: Mapping[str, str], about: str) -> 
         " ".join(about.split()),
         f"    {command}",
         f"Made of: {said}.",
-        "A classifier learns from real people, from synthetic ones, or from both, always for as many steps, and is "
-        f"tested on {photographs} photographs of {people} real people whom nobody has seen. Means over seeds; 95 % "
-        "bootstrap intervals over the people tested on. `best constant` is the one answer that is best on all of them.",
+        "A classifier is trained on real people, on synthetic ones, or on both, always for the same number of steps, "
+        f"and tested on {photographs} photographs of {people} real people that it has not seen. Means over seeds; 95 % "
+        "bootstrap intervals over the test people. `best constant` is the one answer that is best for all of them.",
         markdown(["trained on", "pictures", *labels], [*rows, ["best constant", "", *best]]),
     ]
     if gains := [point for point in _ordered(found) if point.gain]:
@@ -69,7 +69,7 @@ def tables(found: Study, command: str, facts: Mapping[str, str], about: str) -> 
             [f"{point.people}", *(cell(point.gain.get(name), LINES[name][1], signed=True) for name in names)]
             for point in gains
         ]
-        parts.append("What synthetic faces add to as many real people, paired over people:")
+        parts.append("What synthetic faces add to the same number of real people, paired over people:")
         parts.append(markdown(["real people", *labels], rows))
     if found.failed:
         parts.append("\n".join(["Not in the tables:", "", *(f"- {name}: {why}" for name, why in found.failed.items())]))
