@@ -77,9 +77,8 @@ def _differences(table: Table) -> list[str]:
         for line in table.lines
     ]
     claims = "\n".join(claim(table, system) for system in table.against)
-    intro = (
-        f"Less {table.reference}, paired over people (p after Holm's correction). {VERDICTS} {table.too_few}".strip()
-    )
+    what = f"Differences from {table.reference}, paired over people (p after Holm's correction)."
+    intro = f"{what} {VERDICTS} {table.too_few}".strip()
     return [intro, markdown(["", *table.against], rows), claims]
 
 

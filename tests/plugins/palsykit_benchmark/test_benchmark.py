@@ -232,7 +232,7 @@ def test_another_benchmark_shares_its_runs_and_pictures(small: Path, palsykit: R
     assert [f["value"] for f in ours] == pytest.approx([f["value"] for f in theirs], rel=1e-3, nan_ok=True)
     again = palsykit("benchmark", small, "--runs", "nowhere")
     assert again.code == 2
-    assert "--runs nowhere: no folder, expected that of another benchmark" in again.err
+    assert "--runs nowhere: not a folder, expected that of another benchmark" in again.err
 
 
 def test_what_asks_for_a_second_synthesis_may_be_left_to_one_protocol(small: Path, palsykit: Run, darker: Any) -> None:
