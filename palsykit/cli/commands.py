@@ -3,12 +3,12 @@
 from difflib import get_close_matches
 from typing import Any
 
-import typer
 from typer.core import TyperCommand, TyperGroup
 
+from palsykit.commands import typer_command
 from palsykit.errors import PalsykitError
 from palsykit.hookspecs import COMMANDS
-from palsykit.registry import Entry, registry
+from palsykit.registry import registry
 
 
 class CommandLine(TyperGroup):
@@ -38,7 +38,7 @@ class CommandLine(TyperGroup):
         if super().get_command(ctx, name) is None and not name.startswith("-"):
             known = registry()
             if name in known.commands:
-                return name, loaded(known.commands[name]), args[1:]
+                return name, typer_command(known.commands[name]), args[1:]
             if (COMMANDS, name) in known.clashes:
                 raise PalsykitError(f"command {name!r}: {known.advice(COMMANDS, name)}")
             close = get_close_matches(name, self.list_commands(ctx))
@@ -48,20 +48,3 @@ class CommandLine(TyperGroup):
                 raise PalsykitError(words, known.broken)
             ctx.fail(f"No such command {name!r}.{hint}")
         return super().resolve_command(ctx, args)
-
-
-def loaded(entry: Entry) -> Any:
-    """A plugin's command as typer runs it.
-
-    Raises:
-        PalsykitError: its module cannot be imported, or typer cannot read the function's parameters.
-    """
-    command = entry.load()
-    try:
-        if isinstance(command, typer.Typer):
-            return typer.main.get_command(command)
-        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-        app.command(entry.name)(command)
-        return typer.main.get_command(app)
-    except Exception as error:  # a plugin's function may have any annotations
-        raise PalsykitError(f"{entry} cannot be read by typer: {type(error).__name__}: {error}") from error

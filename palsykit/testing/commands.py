@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from palsykit.cli.commands import loaded
+from palsykit.commands import typer_command
 from palsykit.hookspecs import GROUP
 from palsykit.registry import Entry
 from palsykit.testing.result import Check, NotChecked, Unmet
@@ -25,7 +25,7 @@ def command_checks(entry: Entry) -> list[Check]:
     return [
         ("registering it imports nothing heavy", lambda: registers_lightly(entry)),
         ("is loaded", lambda: loads(entry)),
-        ("typer reads its parameters", lambda: loaded(entry)),
+        ("typer reads its parameters", lambda: typer_command(entry)),
         ("has help", lambda: has_help(entry)),
         ("--help works and imports nothing heavy", lambda: shows_help(entry)),
     ]
@@ -59,7 +59,7 @@ def loads(entry: Entry) -> None:
 
 def has_help(entry: Entry) -> None:
     """The command says what it does, and so does each of its parameters."""
-    command: Any = loaded(entry)
+    command: Any = typer_command(entry)
     commands = [command, *getattr(command, "commands", {}).values()]
     if silent := [str(each.name) for each in commands if not each.help]:
         raise Unmet("a docstring, which --help shows", f"none for {', '.join(silent)}", "add one to the function")

@@ -96,10 +96,16 @@ def test_everything_is_written(
     attacked = membership(parts_of(patterns), read, model_of().eval(), 8)
     pictures = [synthesis("test0", "train3", 1), *(synthesis(f"test{i}", f"test{i}", 9) for i in range(6))]
     audit = audited(*pictures, synthesis("x", "stranger", 2, known=False), attacked=attacked)
+    assert audit.membership is not None
     page = write(audit, tmp_path)
     text = page.read_text()
     assert "Audit &lt;of&gt; tests" in text
     assert "HELD BACK: copies a training photograph" in text
+    words = " ".join(text.split())
+    assert f"nearest stranger, {audit.resemblance.yardstick.threshold:.3f}." in words
+    assert f"A ratio below {audit.resemblance.copy_limit:.2f} is a copy." in words
+    steps = ", ".join(f"{step} {value:.2f}" for step, value in audit.membership.attack.by_step.items())
+    assert f"arXiv:2302.03262); AUC by step: {steps}. The attack knows" in words
     seen = Pictures()
     seen.feed(text)
     assert seen.elsewhere == []
