@@ -71,6 +71,20 @@ def test_it_keeps_its_contract(entry: Entry, request: pytest.FixtureRequest) -> 
         assert all("cannot run here" in r.expected or "only shapes are known" in r.expected for r in unmade), unmade
 
 
+@pytest.mark.parametrize("name", sorted(registry().commands))
+def test_a_command_keeps_its_contract(name: str) -> None:
+    assert {str(result): result.state for result in examine(registry().commands[name])} == dict.fromkeys(
+        (
+            "registering it imports nothing heavy",
+            "is loaded",
+            "typer reads its parameters",
+            "has help",
+            "--help works and imports nothing heavy",
+        ),
+        "passed",
+    )
+
+
 def test_there_are_parts_of_every_interface() -> None:
     from palsykit.hookspecs import INTERFACES
 
