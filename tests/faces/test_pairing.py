@@ -2,7 +2,7 @@ import pytest
 
 from palsykit.faces.pairing import grid, pair
 from palsykit.faces.records import FaceRecord
-from palsykit.faces.splits import split_records
+from palsykit.faces.splits import shared_subjects, split_records
 from palsykit.faces.vocabulary import FaceLabels
 
 
@@ -72,3 +72,9 @@ def test_prescribed_splits_are_kept_and_checked():
         split_records([*good, record("a", "smile_full", split="test")], 0)
     with pytest.raises(ValueError, match="expected train, validation, test"):
         split_records([*good, record("c", "rest", split="dev")], 0)
+
+
+def test_subjects_in_two_groups_are_found():
+    ones = [record("b", "rest"), record("a", "rest"), record("c", "rest")]
+    assert shared_subjects(ones, [record("c", "smile_full"), record("a", "rest")]) == ["a", "c"]
+    assert shared_subjects(ones, [record("d", "rest")]) == []

@@ -45,3 +45,9 @@ def test_an_interval_needs_both_ends() -> None:
 )
 def test_a_caption_says_what_is_known_and_no_more(side: str | None, severity: float | None, written: str) -> None:
     assert words.palsy(side, severity) == written
+
+
+def test_a_long_list_of_names_is_cut() -> None:
+    assert words.names([]) == ""
+    assert words.names(["a", "b"]) == "a, b"
+    assert words.names(["a", "b", "c", "d"], most=2) == "a, b and 2 more"
