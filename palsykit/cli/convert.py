@@ -39,7 +39,7 @@ def weights(
     if target.exists() and not force:
         raise PalsykitError(f"{target}: already exists; choose another name, or overwrite it with --force")
 
-    from palsykit.conversion.convert import convert_weights
+    from palsykit.foreign.convert import convert_weights
 
     result = convert_weights(source, target, layout)
     dropped = ", ".join(result.dropped) or "nothing"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
+from palsykit.conversion.pickled import Storage, StoredTensor, read_data
 from torch import Tensor
 
-from palsykit.conversion.pickled import Storage, StoredTensor, read_data
 from palsykit.files import weights
 
 DTYPES = {

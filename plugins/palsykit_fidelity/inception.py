@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from palsykit.conversion.layout import Layout, State
 from palsykit.errors import PalsykitError
 from palsykit.files.weights import load_exact
+from palsykit.foreign.layout import Layout, State
 from palsykit.interfaces import NetworkOutput
 from palsykit_fidelity.library import unloaded
 

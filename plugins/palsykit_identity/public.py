@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from palsykit.conversion.layout import Layout, State
+from palsykit.foreign.layout import Layout, State
 
 DEPTHS = {8: 18, 16: 34, 24: 50, 49: 101}
 """Residual units in ``body`` -> which of the family."""

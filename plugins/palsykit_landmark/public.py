@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from palsykit.conversion.layout import Layout, State
+from palsykit.foreign.layout import Layout, State
 
 STEM = 64
 STRIDE = 16

@@ -7,10 +7,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from palsykit.conversion.checkpoint import read_tensors
 from palsykit.errors import PalsykitError
 from palsykit.files.hashes import sha256
 from palsykit.files.weights import misfits
+from palsykit.foreign.checkpoint import read_tensors
 from palsykit.interfaces import FaceBatch, Images, MetricCard
 from palsykit.metrics import to_8_bit
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from palsykit.errors import PalsykitError
 from palsykit.files.weights import load, misfits
-from palsykit.pretrained.card import say_licence
+from palsykit.foreign.licence import say_licence
 
 INSTALL = "pip install 'palsykit[clip]'"
 CONFIG = "open_clip_config.json"

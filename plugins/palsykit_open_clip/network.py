@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from palsykit.foreign.preprocessing import Crop, Preprocessing
 from palsykit.interfaces import NetworkOutput
-from palsykit.pretrained.preprocessing import Crop, Preprocessing
 from palsykit_open_clip.loading import tower
 
 

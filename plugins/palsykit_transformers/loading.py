@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from palsykit.errors import PalsykitError
-from palsykit.pretrained.card import say_licence
+from palsykit.foreign.licence import say_licence
 
 INSTALL = "pip install 'palsykit[transformers]'"
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")

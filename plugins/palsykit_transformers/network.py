@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from palsykit.faces.classes import EXPRESSION_CLASSES
 from palsykit.faces.vocabulary import canonical_expression
+from palsykit.foreign.preprocessing import Crop
 from palsykit.interfaces import NetworkOutput
-from palsykit.pretrained.preprocessing import Crop
 from palsykit_transformers.loading import load
 from palsykit_transformers.processor import preprocessing
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from palsykit.pretrained.preprocessing import Crop, Interpolation, Preprocessing
+from palsykit.foreign.preprocessing import Crop, Interpolation, Preprocessing
 
 FILTERS: dict[int, Interpolation] = {0: "nearest", 2: "bilinear", 3: "bicubic", 4: "box"}
 """Pillow's numbers of its filters."""

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from palsykit.conversion.convert import convert_weights
+from palsykit import weights
 from palsykit.errors import PalsykitError
 from palsykit.files import weights
+from palsykit.foreign.convert import convert_weights
 from palsykit.interfaces import FaceBatch, FaceView, Images
 from palsykit.measure.statistics import gather
 from palsykit.networks import SharedNetwork

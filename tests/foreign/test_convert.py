@@ -16,8 +16,8 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from palsykit.cli import main
-from palsykit.conversion.convert import convert_weights, layouts
 from palsykit.errors import PalsykitError
+from palsykit.foreign.convert import convert_weights, layouts
 from palsykit.recipe import build_part
 from palsykit.recipe.schema import PartBlock
 from palsykit_identity.ir import InsightResNet

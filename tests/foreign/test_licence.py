@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from palsykit.pretrained.card import UNKNOWN, licence, say_licence
+from palsykit.foreign.licence import UNKNOWN, licence, say_licence
 
 
 def test_the_model_cards_licence_comes_first(tmp_path: Path) -> None:

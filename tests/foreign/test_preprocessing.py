@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from palsykit.faces.alignment import ARCFACE_CROP
-from palsykit.pretrained.preprocessing import Preprocessing
+from palsykit.foreign.preprocessing import Preprocessing
 
 MEAN, STD = (0.48, 0.46, 0.41), (0.27, 0.26, 0.28)
 FILTERS = {

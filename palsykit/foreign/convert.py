@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from palsykit import __version__
+from palsykit import __version__, weights
 from palsykit.conversion.checkpoint import read_tensors
-from palsykit.conversion.layout import Layout, without_prefix
 from palsykit.errors import PalsykitError
 from palsykit.files import weights
 from palsykit.files.atomic import write_text
 from palsykit.files.hashes import sha256
+from palsykit.foreign.checkpoint import read_tensors
+from palsykit.foreign.layout import Layout, without_prefix
 from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import PartBlock
 from palsykit.recipe.yaml_rules import dump
