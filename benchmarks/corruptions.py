@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from palsykit.data.rejections import printable
 from palsykit.errors import PalsykitError
 from palsykit.faces.alignment import FRAME
 from palsykit.recipe.build import build_part
@@ -257,11 +258,6 @@ def _move(path: Path, name: bytes) -> Path:
     return path.rename(target)
 
 
-def text_of(path: Path) -> str:
-    """A path as the data sets write it."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
 def unaccounted(tree: GoodTree, dataset: Any, now: dict[Path, Path]) -> list[str]:
     """Photographs that are neither used nor listed, and files beside them that are not listed and have none.
 
@@ -271,8 +267,8 @@ def unaccounted(tree: GoodTree, dataset: Any, now: dict[Path, Path]) -> list[str
         now: where the damaged files are.
     """
     listed = {rejected.path for rejected in dataset.rejected}
-    known = listed | {f"{text_of(tree.root)}/{record.key}" for record in dataset.records}
-    places = {path: text_of(now.get(path, path)) for path in tree.files}
+    known = listed | {f"{printable(tree.root)}/{record.key}" for record in dataset.records}
+    places = {path: printable(now.get(path, path)) for path in tree.files}
     pictures = [place for path, place in places.items() if path.suffix in FORMATS]
     lost = [place for place in pictures if place not in known]
     stems = {os.path.splitext(place)[0] for place in pictures}  # noqa: PTH122 (text, not paths)

@@ -73,7 +73,7 @@ ORDINARY = {
 """Names of registered parts that are ordinary words of the kernel, and what they mean there."""
 
 OWN = {
-    ("data/folder.py", "imagefolder"): "the format's name, once, beside its writer",
+    ("data/imagefolder.py", "imagefolder"): "the format's name, once, beside its writer",
 }
 """(file, name): a literal that is a part's name on purpose."""
 

@@ -111,7 +111,8 @@ def check(
 
 def _folder(folder: Path, overrides: list[str]) -> tuple[dict[str, Any], int, int]:
     """A folder as an imagefolder: a prepared one by what its data.json says."""
-    from palsykit.data.folder import IMAGEFOLDER, read_marker
+    from palsykit.data.folder import read_marker
+    from palsykit.data.imagefolder import IMAGEFOLDER
     from palsykit.data.part import resolve
 
     marker = read_marker(folder)

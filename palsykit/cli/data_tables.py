@@ -17,11 +17,11 @@ LISTED = 20
 
 def closing(dest: Path, prepared: "Prepared") -> str:
     """Kept, rejected and why; who serves as their own identity image; how a recipe reads the folder."""
-    from palsykit.data.folder import IMAGEFOLDER
-    from palsykit.data.rejections import shown
+    from palsykit.data.imagefolder import IMAGEFOLDER
+    from palsykit.data.rejections import printable
     from palsykit.report.words import names
 
-    folder = shown(str(dest))
+    folder = printable(str(dest))
     count = sum(prepared.rejected.values())
     why = "; ".join(f"{number} {reason}" for reason, number in prepared.rejected.items())
     splits = ", ".join(f"{number} {split}" for split, number in prepared.subjects.items())

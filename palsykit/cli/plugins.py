@@ -70,9 +70,9 @@ def new(
     ] = None,
 ) -> None:
     """Write a complete, installable plugin: entry point, module, test, recipe and README."""
-    from palsykit.scaffold import write
+    from palsykit.scaffold import package_name, write
 
-    name = name.replace("-", "_")  # acme-film, as a distribution is called, holds the package acme_film
+    name = package_name(name)
     folder = Path(name) if dest is None else dest
     for path in write(name, interface.value, folder):
         print(path)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from palsykit.data.rejections import kinds, shown
+from palsykit.data.rejections import kinds, printable
 from palsykit.faces.pairing import by_subject, identity_photograph
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.splits import split_records
@@ -62,14 +62,14 @@ def examine(dataset: FaceDataset, seed: int) -> Findings:
 
 
 def _subject(record: FaceRecord) -> str:
-    return shown(str(record.labels.subject)) if record.labels.subject is not None else UNKNOWN
+    return printable(str(record.labels.subject)) if record.labels.subject is not None else UNKNOWN
 
 
 def _faults(records: Sequence[FaceRecord]) -> list[str]:
     if not records:
         return ["no photograph can be used; rejected.csv of a prepared folder, or the list below, says why"]
     faults = []
-    if nameless := [shown(record.key) for record in records if record.labels.subject is None]:
+    if nameless := [printable(record.key) for record in records if record.labels.subject is None]:
         faults.append(f"{_some('photographs without a subject', nameless)}: splits go by subject, so name it")
     places: dict[str, set[str | None]] = {}
     for record in records:
@@ -77,7 +77,7 @@ def _faults(records: Sequence[FaceRecord]) -> list[str]:
     if torn := [subject for subject, found in places.items() if len(found) > 1 and subject != UNKNOWN]:
         faults.append(f"{_some('subjects in two splits', torn)}: a person belongs into one, so correct it")
     words = {record.split for record in records}
-    if strange := sorted(shown(word) for word in words - {None, *SPLITS} if word is not None):
+    if strange := sorted(printable(word) for word in words - {None, *SPLITS} if word is not None):
         faults.append(f"found splits {', '.join(strange)}, expected {', '.join(SPLITS)}; rename them")
     if None in words and len(words) > 1:
         without = sum(record.split is None for record in records)
@@ -91,7 +91,7 @@ def _by_split(records: Sequence[FaceRecord], seed: int, faulty: bool) -> dict[st
         return split_records(records, seed)
     found: dict[str, list[FaceRecord]] = {split: [] for split in SPLITS}
     for record in records:
-        found.setdefault(UNKNOWN if record.split is None else shown(record.split), []).append(record)
+        found.setdefault(UNKNOWN if record.split is None else printable(record.split), []).append(record)
     return found
 
 
@@ -110,7 +110,7 @@ def _rank(word: str, order: Sequence[str]) -> int:
 
 
 def _word(value: object) -> str:
-    return UNKNOWN if value is None else f"{value:g}" if isinstance(value, float) else shown(str(value))
+    return UNKNOWN if value is None else f"{value:g}" if isinstance(value, float) else printable(str(value))
 
 
 def _cells(records: Sequence[FaceRecord]) -> dict[str, dict[str, int]]:
@@ -132,15 +132,15 @@ def _lacks(records: Sequence[FaceRecord], splits: dict[str, list[FaceRecord]]) -
         )
         if records and not splits.get(split)
     ]
-    if restless := [shown(s) for s, group in people.items() if identity_photograph(group) is None]:
+    if restless := [printable(s) for s, group in people.items() if identity_photograph(group) is None]:
         lines.append(f"{_some('subjects without a photograph at rest', restless)}: another one says who they are")
-    if alone := [shown(s) for s, group in people.items() if len(group) == 1]:
+    if alone := [printable(s) for s, group in people.items() if len(group) == 1]:
         lines.append(f"{_some('subjects with one photograph', alone)}: it is their own identity image")
     for name, label in LABELS.items():
         if count := sum(label(record) is None for record in records):
             lines.append(f"photographs of unknown {name}: {count} of {len(records)}")
     if own := sorted({str(r.labels.expression) for r in records} - {"None", *EXPRESSIONS}):
-        lines.append(_some("expressions that are none of the eight", [shown(word) for word in own]))
+        lines.append(_some("expressions that are none of the eight", [printable(word) for word in own]))
     if count := sum(record.landmarks is None for record in records):
         lines.append(f"photographs without landmarks: {count} of {len(records)}; a points network has to predict them")
     return lines
@@ -163,7 +163,7 @@ def _empty_cells(cells: dict[str, dict[str, int]]) -> list[str]:
 
 
 def _contradictions(records: Sequence[FaceRecord]) -> list[str]:
-    odd = [shown(r.key) for r in records if r.labels.side is Side.NONE and (r.labels.severity or 1.0) > 1]
+    odd = [printable(r.key) for r in records if r.labels.side is Side.NONE and (r.labels.severity or 1.0) > 1]
     what = "photographs with side none and a House-Brackmann grade above 1"
     return [f"{_some(what, odd)}: one of the two is wrong"] if odd else []
 

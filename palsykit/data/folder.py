@@ -1,12 +1,11 @@
-"""A prepared folder: what it was made of, whether it may be gone on with, and the names in it."""
+"""A prepared folder: what it was made of, and whether preparation may resume in it."""
 
 import hashlib
 import json
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from palsykit.data.part import origins
@@ -14,13 +13,7 @@ from palsykit.errors import PalsykitError
 from palsykit.files.atomic import write_text
 from palsykit.files.claims import Claim, difference
 
-MARKER, METADATA, PICTURES = "data.json", "metadata.jsonl", "images"
-
-IMAGEFOLDER = "imagefolder"
-"""The data set that reads a prepared folder. The format is Hugging Face's, so the reader is registered by its name."""
-
-_SPLIT_WORD = re.compile("(?<![a-z])(train|training|validation|valid|val|dev|test|testing|eval|evaluation)(?![a-z])")
-"""What Hugging Face's datasets takes for a split in a file's name; it then reads such files alone, without labels."""
+MARKER = "data.json"
 
 
 @dataclass(frozen=True)
@@ -122,31 +115,3 @@ def read_marker(folder: Path) -> dict[str, Any]:
 def write_marker(folder: Path, marker: Mapping[str, Any]) -> None:
     """FOLDER/data.json."""
     write_text(folder / MARKER, json.dumps(marker, indent=1) + "\n")
-
-
-def picture_names(keys: Sequence[str]) -> dict[str, str]:
-    """Key of a record -> ``images/NAME.png``; the same key always gives the same name.
-
-    A key of lower-case letters, digits and dashes is the name itself; any other is made so and gets a piece of its
-    hash, because keys that differ in case or in signs would meet on some file systems.
-
-    Raises:
-        PalsykitError: two records have one name.
-    """
-    names: dict[str, str] = {}
-    taken: dict[str, str] = {}
-    for key in keys:
-        name = f"{PICTURES}/{_slug(key)}.png"
-        if name in taken:
-            raise PalsykitError(f"records {taken[name]!r} and {key!r} of the data set would both be {name}; rename one")
-        names[key], taken[name] = name, key
-    return names
-
-
-def _slug(key: str) -> str:
-    if re.fullmatch("[a-z0-9][a-z0-9-]{0,79}", key) and not _SPLIT_WORD.search(key):
-        return key
-    path = PurePosixPath(key)
-    words = re.sub("[^a-z0-9]+", "-", str(path.with_suffix("")).lower() if path.name else "").strip("-")[-64:]
-    words = _SPLIT_WORD.sub(r"\1x", words)
-    return f"{words.strip('-') or 'picture'}-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"

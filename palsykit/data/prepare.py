@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from palsykit import __version__
-from palsykit.data.folder import IMAGEFOLDER, METADATA, PICTURES, Plan, claim, picture_names, read_marker, write_marker
+from palsykit.data.folder import Plan, claim, read_marker, write_marker
+from palsykit.data.imagefolder import IMAGEFOLDER, METADATA, PICTURES, SUFFIXES, picture_names
 from palsykit.data.part import build
-from palsykit.data.rejections import kinds, listed, shown, write_rejected
+from palsykit.data.rejections import kinds, listed, printable, write_rejected
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
 from palsykit.faces.splits import split_records
@@ -26,8 +27,6 @@ from palsykit.files.hashes import sha256
 from palsykit.files.pictures import save_png
 from palsykit.files.provenance import provenance
 from palsykit.progress import say, track
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
 
 
 @dataclass(frozen=True)
@@ -154,8 +153,8 @@ def _row(record: FaceRecord, name: str, split: str, root: str | None) -> dict[st
     source = None if root is None else _source(root, record.key)
     return {
         "file_name": name,
-        "subject": shown(str(labels.subject)),
-        "expression": None if labels.expression is None else shown(labels.expression),
+        "subject": printable(str(labels.subject)),
+        "expression": None if labels.expression is None else printable(labels.expression),
         "side": None if labels.side is None else labels.side.value,
         "severity": labels.severity,
         "group": None if labels.group is None else labels.group.value,
@@ -164,8 +163,8 @@ def _row(record: FaceRecord, name: str, split: str, root: str | None) -> dict[st
         "split": split,
         "landmarks": None if points is None else [[round(float(x), 4) for x in point] for point in points],
         "landmarks_source": record.landmarks_source if points is not None else None,
-        "key": shown(record.key),
-        "source": None if source is None else shown(source),
+        "key": printable(record.key),
+        "source": None if source is None else printable(source),
     }
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,13 +18,17 @@ NAME = "rejected.csv"
 _SPECIFIC = re.compile(r"[\d/\\'\"]|\w\.\w")
 """A word with one of these is about one photograph: a number, a path, a file's name, a quotation."""
 
+_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's control characters, surrogates, and separators of lines and paragraphs."""
+
 _TELLING = 3
 """Words that say what kind of reason it is, where one photograph's own follow."""
 
 
-def shown(text: str) -> str:
-    r"""Text that is UTF-8 and stays on its line: a file name's odd bytes as ``\xff``, control characters as ``\n``."""
-    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+def printable(text: str | Path) -> str:
+    r"""Text that is UTF-8 and stays on its line: a file name's odd bytes as ``\xff``, line breaks as ``\n``."""
+    plain = text.as_posix() if isinstance(text, Path) else text
+    return "".join(_escaped(c) if unicodedata.category(c) in _UNPRINTABLE else c for c in plain)
 
 
 def _escaped(character: str) -> str:
@@ -44,7 +49,7 @@ def kind(reason: str) -> str:
 
 def kinds(rejected: Sequence[Rejected]) -> dict[str, int]:
     """How many were rejected for each kind of reason, the most frequent first."""
-    return dict(Counter(shown(kind(r.reason)) for r in rejected).most_common())
+    return dict(Counter(printable(kind(r.reason)) for r in rejected).most_common())
 
 
 @contextmanager
@@ -69,5 +74,5 @@ def write_rejected(folder: Path, rejected: Sequence[Rejected]) -> None:
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(["path", "reason"])
-    writer.writerows((shown(r.path), shown(r.reason)) for r in rejected)
+    writer.writerows((printable(r.path), printable(r.reason)) for r in rejected)
     write_text(folder / NAME, table.getvalue())

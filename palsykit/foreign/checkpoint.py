@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from palsykit import weights
+from palsykit.files import weights
 
 STATE_DICTS = ("state_dict", "model_state_dict", "model", "net")
 """Where checkpoints keep the weights, beside what else they hold; the first that is there."""
@@ -38,16 +38,17 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ) from error
 
 
-def _stand_ins(path: Path) -> list[tuple[Callable[..., Any], str]]:
-    """Harmless classes for every name in the file's pickle, so that PyTorch's safe reader goes on past them.
+def _stand_ins(path: Path) -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
+    """Harmless classes for every name in the file's pickle, so that PyTorch's safe reader reads past them.
 
     A checkpoint may name any class beside the weights (``argparse.Namespace``, Lightning's ``AttributeDict``), or any
     function. PyTorch's own names come first; every other name gets a stand-in, and none of them is imported. Not read
     are files that name the modules os and sys, that were written with pickle protocol 4 or 5, or that hold objects
-    whose state is a tuple (``functools.partial``, ``__slots__``) or that are lists of a class of their own.
+    whose state is a tuple (``functools.partial``, ``__slots__``) or that are lists of a class of their own, and whole
+    modules in files before PyTorch 1.6.
     """
     names = {str(argument) for code, argument, _ in _instructions(path) if code.name == "GLOBAL"}
-    stand_ins: list[tuple[Callable[..., Any], str]] = []
+    stand_ins: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = []
     for module, name in (tuple(text.split(" ", 1)) for text in sorted(names)):
         # PyTorch writes a pickle protocol of Python 2, and so Python 2's names of modules and functions
         module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
@@ -102,4 +103,4 @@ def _reason(error: Exception) -> str:
     """What PyTorch found, without its advice to load the file unsafely."""
     found = str(error).partition("\n\nCheck the documentation")[0].rpartition("WeightsUnpickler error:")[2]
     line = found.strip().rpartition("\n\n")[2].strip().partition("\n")[0].partition(" Please use")[0]
-    return line or type(error).__name__
+    return line.rstrip(".") or type(error).__name__

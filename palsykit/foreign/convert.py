@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from palsykit import __version__, weights
-from palsykit.conversion.checkpoint import read_tensors
+from palsykit import __version__
 from palsykit.errors import PalsykitError
 from palsykit.files import weights
 from palsykit.files.atomic import write_text

@@ -11,6 +11,7 @@ from pathlib import Path
 from palsykit import API_VERSION, __version__
 from palsykit.errors import PalsykitError
 from palsykit.hookspecs import COMMANDS
+from palsykit.recipe.yaml_rules import dump
 from palsykit.registry import CORE_COMMANDS, registry
 
 
@@ -83,19 +84,47 @@ KINDS = {
 }
 
 
+LONGEST = 60
+"""Letters of a name; files of the package are named by it."""
+
+
+def package_name(name: str) -> str:
+    """``name`` as a package is imported: a distribution's ``acme-film`` is ``acme_film``.
+
+    Raises:
+        PalsykitError: it cannot be the name of a package, of a distribution and of a part in a recipe.
+    """
+    plain = name.replace("-", "_")
+    if len(plain) > LONGEST:
+        raise PalsykitError(f"a name of {len(plain)} letters, expected at most {LONGEST}: {name[:20]}...")
+    if not re.fullmatch("[a-z]([a-z0-9_]*[a-z0-9])?", plain) or _means_something_else(plain):
+        near = re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
+        usable = re.fullmatch("[a-z][a-z0-9_]*", near) and not _means_something_else(near)
+        hint = f", such as {near}" if usable else ""
+        raise PalsykitError(
+            f"{name!r} cannot be a package's name; expected lower-case letters, digits and _ between them{hint}"
+        )
+    return plain
+
+
+def _means_something_else(name: str) -> bool:
+    """Whether Python or YAML read the name as one of their own words, such as class, null or true."""
+    return keyword.iskeyword(name) or dump(name)[0] in "'\""
+
+
 def write(name: str, interface: str, folder: Path) -> list[Path]:
     """Write the package ``name`` with one part for ``interface``; return the files.
 
     Args:
-        name: of the package, the entry point and the part or command.
+        name: of the package, the entry point and the part or command, as ``package_name`` reads it.
         interface: one of ``KINDS``.
         folder: new or empty; becomes the project's root.
 
     Raises:
         PalsykitError: the name is not valid or already used, or the folder is not empty.
     """
-    kind = KINDS[interface]
-    _check_name(name, kind)
+    kind, name = KINDS[interface], package_name(name)
+    _refuse_taken(name, kind)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PalsykitError(f"{folder}: not empty, expected a new or an empty folder; choose one with --dest")
     written = []
@@ -111,12 +140,8 @@ def write(name: str, interface: str, folder: Path) -> list[Path]:
     return sorted(written)
 
 
-def _check_name(name: str, kind: Kind) -> None:
-    """Refuse a name that is not valid, or that a part, a plugin or an importable package has."""
-    if not re.fullmatch("[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
-        plain = re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
-        hint = f", such as {plain}" if re.fullmatch("[a-z][a-z0-9_]*", plain) and not keyword.iskeyword(plain) else ""
-        raise PalsykitError(f"{name!r} cannot be a package's name; expected lower-case letters, digits and _{hint}")
+def _refuse_taken(name: str, kind: Kind) -> None:
+    """Refuse a name that a part, a command, a plugin or an importable package has."""
     known = registry()
     if (owner := known.find(kind.group, name)) is not None:
         raise PalsykitError(

@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from palsykit.data.folder import IMAGEFOLDER
+from palsykit.data.imagefolder import IMAGEFOLDER, SUFFIXES, TABLES
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import by_subject
 from palsykit.faces.records import FaceDataset, FaceRecord
@@ -22,9 +22,6 @@ from palsykit.recipe.schema import PartBlock
 from palsykit.run.parts import Data, Parts, cache_folder
 from palsykit.seeds import derive
 from palsykit.synthesis.front import face_crop
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-METADATA = ("metadata.jsonl", "metadata.csv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +102,7 @@ def in_folder(parts: Parts, folder: Path) -> People:
     """
     if not folder.is_dir():
         raise PalsykitError(f"--identities {folder}: no folder; expected a number, or a folder of face crops")
-    if any((folder / name).is_file() for name in METADATA):
+    if any((folder / name).is_file() for name in TABLES):
         block = PartBlock(use=IMAGEFOLDER, parameters={"root": str(folder.resolve())})
         dataset = parts.build("datasets", block, parts.settings.image_size, cache_folder())
         people, left_out = _with_photograph(dataset, dataset.records)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from palsykit.data.imagefolder import METADATA
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.files.pictures import read_png
@@ -19,7 +20,6 @@ from palsykit.run.parts import Data, Parts, cache_folder
 from palsykit.synthesis.people import People
 
 Picture = NDArray[np.uint8]
-METADATA = "metadata.jsonl"
 
 
 @dataclass(frozen=True, eq=False)

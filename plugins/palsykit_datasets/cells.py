@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from palsykit.data.rejections import printable
 from palsykit.faces.alignment import five_points
 from palsykit.faces.landmarks import COUNT
 from palsykit.faces.vocabulary import SPLITS, FaceLabels, Group, Side
 from palsykit_datasets.expressions import Words
-from palsykit_datasets.files import shown
 
 LABELS = ("subject", "expression", "side", "severity", "group", "sunnybrook", "eface")
 COLUMNS = (*LABELS, "split", "landmarks", "landmarks_source", "points5")
@@ -108,7 +108,7 @@ def _filled(value: Any) -> Any:
 def read_name(where: str, column: str, value: Any) -> str | None:
     """Text that UTF-8 can hold, or a whole number as text."""
     if value is None or isinstance(value, str):
-        return None if value is None else shown(value)
+        return None if value is None else printable(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise ValueError(f"{where}: found {column} {short(value)}, expected text; put it in quotes")

@@ -1,15 +1,14 @@
 """The files below a folder: every one is found once, and what cannot be a photograph has a reason."""
 
 import stat
-import unicodedata
 from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from palsykit.data.imagefolder import SUFFIXES
+from palsykit.data.rejections import printable
 from palsykit.faces.records import Rejected
-
-PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 DOCUMENTS = frozenset(
     {".htm", ".html", ".jsonl", ".log", ".md", ".rst", ".tsv", ".txt", ".xml", ".yaml", ".yml"}
@@ -41,15 +40,6 @@ class Files:
     rejected: list[Rejected] = field(default_factory=list)
 
 
-def shown(path: Path | str) -> str:
-    r"""A path, or words about one, as text that UTF-8 can hold: bytes that are no text become ``\xff``."""
-    text = path.as_posix() if isinstance(path, Path) else path
-    try:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # a lone surrogate that stands for no byte, as JSON can spell it
-        return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def legible(path: Path) -> str:
     """A path that is to say who, or which expression, as text.
 
@@ -57,9 +47,9 @@ def legible(path: Path) -> str:
         ValueError: where it holds bytes that are no UTF-8 text, or a line break: half a name could be somebody else's.
     """
     text = path.as_posix()
-    if shown(path) != text or any(unicodedata.category(character) == "Cc" for character in text):
+    if printable(text) != text:
         raise ValueError(
-            f"the name {shown(path)!r} holds bytes that are no UTF-8 text, or a line break, and cannot say who it "
+            f"the name {printable(path)!r} holds bytes that are no UTF-8 text, or a line break, and cannot say who it "
             f"shows; rename it"
         )
     return text
@@ -67,7 +57,7 @@ def legible(path: Path) -> str:
 
 def reject(path: Path, reason: object) -> Rejected:
     """The entry of a data set's ``rejected``, which can be written as UTF-8 whatever the file is called."""
-    return Rejected(shown(path), shown(str(reason)))
+    return Rejected(printable(path), printable(str(reason)))
 
 
 def files_below(root: Path) -> Files:
@@ -119,7 +109,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 def is_picture(path: Path) -> bool:
     """Whether the extension is a picture's; what is inside is seen when it is opened."""
-    return path.suffix.lower() in PICTURES
+    return path.suffix.lower() in SUFFIXES
 
 
 def strays(paths: Iterable[Path], read: Collection[Path], root: Path | None = None) -> list[Rejected]:
@@ -138,7 +128,7 @@ def strays(paths: Iterable[Path], read: Collection[Path], root: Path | None = No
 def _no_picture(path: Path, tables: bool) -> str | None:
     """Why a file without a picture's extension is not read; None for a document, which nobody takes for one."""
     suffix = path.suffix.lower()
-    words = f"found extension {suffix!r}, expected one of {', '.join(sorted(PICTURES))}"
+    words = f"found extension {suffix!r}, expected one of {', '.join(sorted(SUFFIXES))}"
     try:
         with path.open("rb") as file:
             head = file.read(4096)

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from palsykit.data.rejections import printable
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit_datasets.aligned import AlignedPhotographs, Frame
 from palsykit_datasets.cells import Said, merged
 from palsykit_datasets.entries import Entry, Listing, existing, with_splits
 from palsykit_datasets.expressions import UnknownExpression, Words, words_of
-from palsykit_datasets.files import reject, shown
+from palsykit_datasets.files import reject
 from palsykit_datasets.metadata import read_metadata
 from palsykit_datasets.tree import Tree
 
@@ -75,9 +76,9 @@ def read_layout(root: Path, labels: Path | None, words: Words) -> Listing:
             raise
         except (ValueError, OSError) as error:
             listing.rejected.append(reject(path, error))
-    known = {shown(path) for path in tree.files} | {listed.path for listed in tree.rejected}
+    known = {printable(path) for path in tree.files} | {listed.path for listed in tree.rejected}
     for path, said in rows.items():
-        if shown(path) not in known:
+        if printable(path) not in known:
             listing.rejected.append(reject(path, f"there is no such file; {said.where} names it"))
     return listing
 
@@ -86,6 +87,6 @@ def _entry(root: Path, path: Path, said: Said) -> Entry:
     below = path.relative_to(root)
     if len(below.parts) < 2:
         raise ValueError("lies in no subject's folder; expected ROOT/SUBJECT/NAME.jpg; move it into one")
-    subject = shown(below.parts[0])
+    subject = printable(below.parts[0])
     said = merged(said, Said(f"the folder's name {subject!r}", FaceLabels(subject=subject)))
-    return Entry(path, shown(below), said.labels, said.split, said.points, said.where)
+    return Entry(path, printable(below), said.labels, said.split, said.points, said.where)

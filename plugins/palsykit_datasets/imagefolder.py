@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+from palsykit.data.imagefolder import METADATA
+from palsykit.data.rejections import printable
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.records import Rejected
 from palsykit_datasets.aligned import SMALLEST, AlignedPhotographs, Frame
 from palsykit_datasets.entries import Entry, Listing, existing, with_splits
 from palsykit_datasets.expressions import Words, words_of
-from palsykit_datasets.files import files_below, is_picture, reject, shown, strays
-from palsykit_datasets.metadata import NAMES, Row, find_metadata, read_metadata
+from palsykit_datasets.files import files_below, is_picture, reject, strays
+from palsykit_datasets.metadata import Row, find_metadata, read_metadata
 
 
 def imagefolder(
@@ -47,7 +49,7 @@ def imagefolder(
     Raises:
         ValueError: for malformed metadata, with file and line, and for a folder without a usable picture.
     """
-    listing = read_layout(existing("imagefolder", root, f"with {NAMES[0]}"), words_of("imagefolder", expressions))
+    listing = read_layout(existing("imagefolder", root, f"with {METADATA}"), words_of("imagefolder", expressions))
     return AlignedPhotographs(
         image_size,
         cache,
@@ -84,12 +86,12 @@ def _entry(root: Path, row: Row) -> Entry:
         raise ValueError(
             f"{said.where}: found no subject, expected one for every picture (splits go by subject); add it"
         )
-    return Entry(root / row.name, shown(row.name), said.labels, said.split, said.points, said.where)
+    return Entry(root / row.name, printable(row.name), said.labels, said.split, said.points, said.where)
 
 
 def _without_row(root: Path, named: set[Path], table: Path) -> list[Rejected]:
     """What is below the folder, hidden files aside, and no row names."""
-    files, known = files_below(root), {shown(path) for path in named}
+    files, known = files_below(root), {printable(path) for path in named}
     others = [path for path in files.paths if path not in named]
     unreached = [listed for listed in files.rejected if listed.path not in known]
     words = "the metadata has no row for it; add one with file_name and subject"

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from palsykit.data.rejections import printable
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.vocabulary import FaceLabels, Group
 from palsykit.progress import say
 from palsykit_datasets.aligned import AlignedPhotographs, Frame
 from palsykit_datasets.entries import Listing, existing, with_splits
 from palsykit_datasets.expressions import Words, words_of
-from palsykit_datasets.files import reject, shown
+from palsykit_datasets.files import reject
 from palsykit_datasets.named import Named, check_words, described, pattern_of, read_names
 from palsykit_datasets.people import People, read_people
 from palsykit_datasets.tree import Tree
@@ -133,7 +134,7 @@ def _folders(root: Path, named: Mapping[str, str]) -> dict[str, Path]:
     paths = {archive: root / named.get(archive, archive) for archive in ARCHIVES}
     there = {archive: path for archive, path in paths.items() if path.is_dir()}
     if not there or set(named) - set(there):
-        found = sorted(shown(path.name) for path in root.iterdir() if path.is_dir())
+        found = sorted(printable(path.name) for path in root.iterdir() if path.is_dir())
         raise ValueError(
             f"meei: {root} holds the folders {found}, expected {', '.join(path.name for path in paths.values())}; "
             f"unpack the archives there, or say with folders: {{flaccid: NAME}} what they are called"
@@ -142,7 +143,9 @@ def _folders(root: Path, named: Mapping[str, str]) -> dict[str, Path]:
 
 
 def _ask_for_pattern(root: Path, folders: Mapping[str, Path], inside: Mapping[str, list[Path]]) -> str:
-    examples = [shown(path.relative_to(folders[archive])) for archive, paths in inside.items() for path in paths[:2]]
+    examples = [
+        printable(path.relative_to(folders[archive])) for archive, paths in inside.items() for path in paths[:2]
+    ]
     return (
         f"meei: no key pattern, and how the files are called is not guessed. Found in {root}, below "
         f"the archives' folders, such as {examples}; expected a regular expression of the whole path with the groups "

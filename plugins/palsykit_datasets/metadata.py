@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from palsykit.data.imagefolder import TABLES
 from palsykit_datasets.cells import COLUMNS, Said, read_cells, short
 from palsykit_datasets.expressions import Words
 from palsykit_datasets.files import read_text
-
-NAMES = ("metadata.jsonl", "metadata.csv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +28,12 @@ def find_metadata(root: Path) -> Path:
     Raises:
         ValueError: where there is neither, or both.
     """
-    found = [root / name for name in NAMES if (root / name).is_file()]
+    found = [root / name for name in TABLES if (root / name).is_file()]
     if len(found) != 1:
         what = "both" if found else "neither"
-        raise ValueError(f"{root}: found {what} of {' and '.join(NAMES)}, expected one; it names file_name and subject")
+        raise ValueError(
+            f"{root}: found {what} of {' and '.join(TABLES)}, expected one; it names file_name and subject"
+        )
     return found[0]
 
 

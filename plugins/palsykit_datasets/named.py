@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from palsykit.data.rejections import printable
 from palsykit.faces.records import Rejected
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit_datasets.cells import Said, merged
 from palsykit_datasets.entries import Entry
 from palsykit_datasets.expressions import UnknownExpression, Words, check_all
-from palsykit_datasets.files import legible, reject, shown
+from palsykit_datasets.files import legible, reject
 from palsykit_datasets.tree import Tree
 
 
@@ -74,7 +75,7 @@ def check_words(layout: str, named: Sequence[Named], words: Words, step: str) ->
     """Stops at expressions that nobody has explained, all of them in one message; ``step`` says how to."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for photograph in named:
-        found[photograph.expression].append(shown(photograph.path.name))
+        found[photograph.expression].append(printable(photograph.path.name))
     check_all(layout, found, words, step)
 
 
@@ -89,7 +90,7 @@ def described(
         except ValueError as error:
             rejected.append(reject(photograph.path, error))
             continue
-        key = shown(photograph.path.relative_to(root))
+        key = printable(photograph.path.relative_to(root))
         entries.append(Entry(photograph.path, key, said.labels, said.split, said.points, said.where))
     return entries, rejected
 

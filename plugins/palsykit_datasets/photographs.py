@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
-"""What is looked for, whatever a file is called; Pillow's other readers, of which some run programs, stay shut."""
+from palsykit.data.imagefolder import FORMATS
 
 
 def decode(data: bytes) -> Image.Image:
@@ -24,7 +23,8 @@ def decode(data: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of doubtful metadata and of pictures that are merely large
-            with Image.open(BytesIO(data), formats=FORMATS) as opened:
+            # whatever the file is called; Pillow's other readers, of which some run programs, stay shut
+            with Image.open(BytesIO(data), formats=tuple(FORMATS)) as opened:
                 picture = ImageOps.exif_transpose(opened)
                 picture.load()
     except UnidentifiedImageError:

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from palsykit.data.rejections import printable
 from palsykit.faces.alignment import to_frame
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.vocabulary import FaceLabels, canonical_expression
 from palsykit_datasets.aligned import AlignedPhotographs
 from palsykit_datasets.cells import Points
 from palsykit_datasets.entries import Entry, Listing, existing, with_splits
-from palsykit_datasets.files import files_below, is_picture, legible, reject, shown, strays
+from palsykit_datasets.files import files_below, is_picture, legible, reject, strays
 from palsykit_datasets.finding import Finder
 from palsykit_datasets.landmark_files import read_points
 from palsykit_datasets.photographs import decode, warp
@@ -123,7 +124,7 @@ def _word(name: str) -> str:
     try:
         return canonical_expression(name)
     except ValueError:
-        return shown(name)
+        return printable(name)
 
 
 def _pattern(subject: str) -> re.Pattern[str]:
@@ -150,7 +151,7 @@ def _photograph(path: Path, root: Path, folders: Mapping[str, str], pattern: re.
         raise ValueError(f"the name does not say the subject: it does not start with {pattern.pattern!r}")
     template = path.with_suffix(".tem")
     points = read_points(template) if template.exists() else None
-    return Photograph(path, shown(below), FaceLabels(subject=match[1], expression=folders[below.parts[0]]), points)
+    return Photograph(path, printable(below), FaceLabels(subject=match[1], expression=folders[below.parts[0]]), points)
 
 
 def _borrowed(photograph: Photograph, found: Sequence[Photograph]) -> list[Finder]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from palsykit.data.folder import IMAGEFOLDER
+from palsykit.data.imagefolder import IMAGEFOLDER, TABLES
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.faces.records import FaceDataset
@@ -32,7 +32,6 @@ from palsykit.run.model_folder import load_into, save_network
 from palsykit.run.parts import Data, Parts
 from palsykit.run.runner import be_deterministic
 from palsykit.run.train import fit_network
-from palsykit.synthesis.people import METADATA
 from palsykit.training.batches import PairedFaces
 from palsykit.training.loop import Job
 from palsykit_usefulness.sets import Joined, balance, draw_people, refuse_known
@@ -239,7 +238,7 @@ def _fit_of(parts: Parts) -> FitBlock:
 
 def _digest(folder: Path) -> str:
     """SHA-256 of an imagefolder's metadata, which says what each synthetic picture was made from."""
-    files = [folder / name for name in METADATA if (folder / name).is_file()]
+    files = [folder / name for name in TABLES if (folder / name).is_file()]
     return sha256(*files)
 
 

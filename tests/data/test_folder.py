@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palsykit.data import folder
-from palsykit.data.folder import Plan, picture_names
+from palsykit.data.folder import Plan
+from palsykit.data.imagefolder import picture_names
 from palsykit.errors import PalsykitError
 
 

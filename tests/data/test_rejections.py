@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palsykit.data.rejections import kind, kinds, listed, shown, write_rejected
+from palsykit.data.rejections import kind, kinds, listed, printable, write_rejected
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import NothingUsable, Rejected
 
@@ -20,17 +20,20 @@ from palsykit.faces.records import NothingUsable, Rejected
         ("odd\udcff\udc80.jpg", "odd\\xff\\x80.jpg"),
         ("two\nlines\t.jpg", "two\\nlines\\t.jpg"),
         ("lone\ud800", "lone\\ud800"),
+        ("\u2028", "\\u2028"),
+        ("no\xa0break \u0645\u06cc\u200c", "no\xa0break \u0645\u06cc\u200c"),
     ],
 )
-def test_what_is_shown(text: str, expected: str) -> None:
-    assert shown(text) == expected
+def test_what_is_printable(text: str, expected: str) -> None:
+    assert printable(text) == expected
 
 
 @given(st.text(st.characters(codec=None)))
-def test_what_is_shown_can_be_printed_and_written(text: str) -> None:
-    assert shown(text).isprintable()
-    assert shown(text).encode().decode() == shown(text)
-    assert shown(shown(text)) == shown(text)
+def test_what_is_printable_stays_on_its_line_and_can_be_written(text: str) -> None:
+    assert len(printable(text).splitlines()) <= 1
+    assert "\x1b" not in printable(text)
+    assert printable(text).encode().decode() == printable(text)
+    assert printable(printable(text)) == printable(text)
 
 
 @pytest.mark.parametrize(

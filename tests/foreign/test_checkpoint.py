@@ -16,8 +16,6 @@ import pytest
 import torch
 from torch import nn
 
-from palsykit import weights
-from palsykit.conversion.checkpoint import read_tensors
 from palsykit.files import weights
 from palsykit.foreign.checkpoint import read_tensors
 

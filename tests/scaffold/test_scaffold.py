@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -177,6 +178,13 @@ def test_the_example_faces_are_told_apart(tmp_path: Path) -> None:
             "'Acme-Film' cannot be a package's name; expected lower-case .* such as acme_f",
         ),
         ("class", "'class' cannot be"),
+        ("null", "'null' cannot be"),
+        ("true", "'true' cannot be"),
+        ("false", "'false' cannot be"),
+        ("no", "'no' cannot be"),
+        ("acme_", "'acme_' cannot be a package's name; .* between them, such as acme"),
+        ("a" * 61, "a name of 61 letters, expected at most 60: aaaaa"),
+        ("a" * 300, "a name of 300 letters"),
         ("json", "a package or plugin 'json' already exists"),
         ("unet", "choose another name, such as acme_unet"),
         ("cross", "fusion 'cross' of plugin cross_fusion .* already has this name"),
@@ -191,13 +199,20 @@ def test_a_name_that_cannot_be_is_refused(name: str, message: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("audit", "command 'audit' of plugin audit .* has this name already"),
+        ("audit", "command 'audit' of plugin audit .* already has this name"),
         ("show", "'show' is a command of palsykit's own; choose another name, as in acme_show"),
     ],
 )
 def test_a_command_needs_a_name_of_its_own(name: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(PalsykitError, match=message):
         write(name, "command", tmp_path / "new")
+
+
+def test_a_distributions_name_is_taken_as_the_packages(tmp_path: Path) -> None:
+    write("acme-film", "fusion", tmp_path / "new")
+    assert (tmp_path / "new" / "acme_film" / "__init__.py").is_file()
+    project = tomllib.loads((tmp_path / "new" / "pyproject.toml").read_text())["project"]
+    assert (project["name"], project["entry-points"]["palsykit"]) == ("acme-film", {"acme_film": "acme_film"})
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from palsykit_datasets.files import files_below, legible, shown, strays
+from palsykit.data.rejections import printable
+from palsykit_datasets.files import files_below, legible, strays
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
@@ -80,9 +81,9 @@ def test_documents_are_left_alone(tmp_path):
 
 def test_odd_names_can_be_written_as_text():
     raw = Path(os.fsdecode(b"a\xff\n.jpg"))
-    assert shown(raw) == "a\\xff\n.jpg"
-    assert shown("\ud800") == "\\ud800"
-    assert shown("Zoë/ü.jpg") == "Zoë/ü.jpg"
+    assert printable(raw) == "a\\xff\\n.jpg"
+    assert printable("\ud800") == "\\ud800"
+    assert printable("Zoë/ü.jpg") == "Zoë/ü.jpg"
     for path in (raw, Path("a\nb.jpg"), Path("a\x1b.jpg")):
         with pytest.raises(ValueError, match="cannot say who it shows"):
             legible(path)
@@ -92,4 +93,4 @@ def test_odd_names_can_be_written_as_text():
 def test_a_folder_may_hold_names_that_are_no_text():
     with tempfile.TemporaryDirectory() as root:
         put(Path(root) / os.fsdecode(b"\xff") / os.fsdecode(b"\xfe.png"))
-        assert [shown(path.relative_to(root)) for path in files_below(Path(root)).paths] == ["\\xff/\\xfe.png"]
+        assert [printable(path.relative_to(root)) for path in files_below(Path(root)).paths] == ["\\xff/\\xfe.png"]

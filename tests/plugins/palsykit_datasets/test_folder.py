@@ -166,7 +166,7 @@ def test_names_that_are_no_text_become_text(tmp_path, drawn):
     five = drawn.save(path)
     path.with_suffix(".json").write_text(json.dumps(five.tolist()))
     (face,) = dataset(tmp_path / "clinic").records
-    assert (face.key, face.labels.subject) == ("Z\\xff/a\nb.png", "Z\\xff")
+    assert (face.key, face.labels.subject) == ("Z\\xff/a\\nb.png", "Z\\xff")
 
 
 def test_aligned_crops_are_taken_as_they_are(tmp_path):

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import nn
 
-from palsykit import weights
 from palsykit.errors import PalsykitError
 from palsykit.files import weights
 from palsykit.foreign.convert import convert_weights
