@@ -63,17 +63,17 @@ def prepare(
     if detector is not None:
         given["detector"] = (f"--detector {detector}", {"use": detector})
 
-    from palsykit.data.part import resolve
+    from palsykit.data.dataset import resolve
 
     part = resolve(layout, given, overrides or [])
 
     from palsykit.cli.data_tables import closing
-    from palsykit.data import prepare as writing
     from palsykit.data.folder import Plan
+    from palsykit.data.writer import write_imagefolder
     from palsykit.run.parts import cache_folder
 
     try:
-        prepared = writing.prepare(dest, Plan(part, size, seed), cache_folder())
+        prepared = write_imagefolder(dest, Plan(part, size, seed), cache_folder())
     except KeyboardInterrupt:
         print(f"\nStopped. It goes on with: {shlex.join(['palsykit', *sys.argv[1:]])}", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -92,18 +92,18 @@ def check(
     every_subject: Annotated[bool, typer.Option("--subjects", help="List every subject, however many.")] = False,
 ) -> None:
     """Count what a data set holds and say what is missing. Exit code 2 where it cannot be trained on."""
-    from palsykit.data.part import build
+    from palsykit.data.dataset import build
     from palsykit.run.parts import cache_folder
 
     block, size, seed = _folder(data, overrides or []) if data.is_dir() else _recipe(data, overrides or [])
 
     from palsykit.cli.data_tables import report
-    from palsykit.data.check import examine
-    from palsykit.data.prepare import changed
+    from palsykit.data.inventory import take_inventory
+    from palsykit.data.writer import changes_since
 
     dataset = build(block, size, cache_folder())
-    findings = examine(dataset, seed)
-    findings.lacks += changed(data) if data.is_dir() else []
+    findings = take_inventory(dataset, seed)
+    findings.lacks += changes_since(data) if data.is_dir() else []
     print(report(findings, every_subject))
     if findings.faults:
         raise typer.Exit(2)
@@ -111,9 +111,9 @@ def check(
 
 def _folder(folder: Path, overrides: list[str]) -> tuple[dict[str, Any], int, int]:
     """A folder as an imagefolder: a prepared one by what its data.json says."""
+    from palsykit.data.dataset import resolve
     from palsykit.data.folder import read_marker
     from palsykit.data.imagefolder import IMAGEFOLDER
-    from palsykit.data.part import resolve
 
     marker = read_marker(folder)
     if marker and not marker.get("finished"):

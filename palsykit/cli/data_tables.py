@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from palsykit.cli.table import table
 
 if TYPE_CHECKING:
-    from palsykit.data.check import Findings
-    from palsykit.data.prepare import Prepared
+    from palsykit.data.inventory import Inventory
+    from palsykit.data.writer import Summary
 
 LISTED = 20
 """Subjects that are listed one by one; of more, how many have how many photographs."""
 
 
-def closing(dest: Path, prepared: "Prepared") -> str:
+def closing(dest: Path, prepared: "Summary") -> str:
     """Kept, rejected and why; who serves as their own identity image; how a recipe reads the folder."""
     from palsykit.data.imagefolder import IMAGEFOLDER
     from palsykit.data.rejections import printable
@@ -43,7 +43,7 @@ def _flow(block: Mapping[str, Any]) -> str:
     return yaml.safe_dump(dict(block), default_flow_style=True, sort_keys=False, width=10_000).strip()
 
 
-def report(findings: "Findings", every_subject: bool) -> str:
+def report(findings: "Inventory", every_subject: bool) -> str:
     """Tables by split, subject, expression, side and severity; what is missing; what forbids training."""
     splits = list(findings.photographs)
     rows = [(s, str(len(findings.subjects[s])), str(findings.photographs[s])) for s in splits]
@@ -61,7 +61,7 @@ def report(findings: "Findings", every_subject: bool) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
-def _subjects(findings: "Findings", every: bool) -> str:
+def _subjects(findings: "Inventory", every: bool) -> str:
     rows = [(subject, split, count) for split, by in findings.subjects.items() for subject, count in by.items()]
     if every or len(rows) <= LISTED:
         return table(("subject", "split", "photographs"), [(s, split, str(count)) for s, split, count in rows])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from palsykit.data.part import origins
+from palsykit.data.dataset import origins
 from palsykit.errors import PalsykitError
 from palsykit.files.atomic import write_text
 from palsykit.files.claims import Claim, difference

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from palsykit.data.check import examine
+from palsykit.data.inventory import take_inventory
 from palsykit.faces.interfaces import Detection
 from palsykit.faces.records import Rejected
 from palsykit.faces.views import to_pictures
@@ -259,7 +259,7 @@ def usable(dataset: Any) -> None:
     keys = [record.key for record in dataset.records]
     if len(set(keys)) < len(keys):
         raise Unmet("a different key for every record", "two with one key", "name the file in the key")
-    if faults := examine(dataset, 0).faults:
+    if faults := take_inventory(dataset, 0).faults:
         raise Unmet("records that a recipe can train on", "; ".join(faults), "correct the records' labels and splits")
     if not isinstance(dataset.attribution, str) or not all(isinstance(item, Rejected) for item in dataset.rejected):
         raise Unmet("attribution (text) and rejected (Rejected records)", repr(dataset.attribution)[:60], "set both")

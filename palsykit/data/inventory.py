@@ -21,7 +21,7 @@ LABELS: dict[str, Callable[[FaceRecord], object]] = {
 
 
 @dataclass
-class Findings:
+class Inventory:
     """What is in a data set.
 
     Attributes:
@@ -41,12 +41,12 @@ class Findings:
     lacks: list[str] = field(default_factory=list)
 
 
-def examine(dataset: FaceDataset, seed: int) -> Findings:
+def take_inventory(dataset: FaceDataset, seed: int) -> Inventory:
     """Counts everything and judges it; ``seed`` draws the splits where the data set prescribes none."""
     records = list(dataset.records)
     faults = _faults(records)
     splits = _by_split(records, seed, bool(faults))
-    found = Findings(
+    found = Inventory(
         photographs={split: len(group) for split, group in splits.items()},
         subjects={split: dict(Counter(_subject(r) for r in group)) for split, group in splits.items()},
         labels={name: _counted(splits, label) for name, label in LABELS.items()},

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from palsykit.cli.data_tables import report
-from palsykit.data.check import examine, names
+from palsykit.data.inventory import take_inventory
 from palsykit.faces.records import FaceRecord, Rejected
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
+from palsykit.report.words import names
 
 
 class Records:
@@ -41,7 +42,7 @@ GOOD = (
 
 
 def test_counts() -> None:
-    found = examine(Records(*GOOD), 0)
+    found = take_inventory(Records(*GOOD), 0)
     assert found.faults == []
     assert found.photographs == {"train": 2, "validation": 2, "test": 2}
     assert found.subjects == {"train": {"anna": 2}, "validation": {"cora": 2}, "test": {"bert": 2}}
@@ -64,9 +65,9 @@ def test_counts() -> None:
 
 def test_splits_are_drawn_where_none_is_prescribed() -> None:
     records = [record(f"{i}-{k}", f"s{i}", None, **REST) for i in range(10) for k in range(2)]
-    found = examine(Records(*records), 0)
+    found = take_inventory(Records(*records), 0)
     assert found.photographs == {"train": 14, "validation": 2, "test": 4}
-    assert found.subjects != examine(Records(*records), 1).subjects
+    assert found.subjects != take_inventory(Records(*records), 1).subjects
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_splits_are_drawn_where_none_is_prescribed() -> None:
     ],
 )
 def test_what_cannot_be_trained_on(records: list[FaceRecord], fault: str) -> None:
-    found = examine(Records(*records), 0)
+    found = take_inventory(Records(*records), 0)
     assert len(found.faults) == 1
     assert found.faults[0].startswith(fault)
     assert f"cannot be trained on:\n  {fault}" in report(found, False)
@@ -100,7 +101,7 @@ def test_what_cannot_be_trained_on(records: list[FaceRecord], fault: str) -> Non
     ],
 )
 def test_what_is_missing(records: list[FaceRecord], line: str) -> None:
-    found = examine(Records(*records), 0)
+    found = take_inventory(Records(*records), 0)
     assert found.faults == []
     assert any(lack.startswith(line) for lack in found.lacks), found.lacks
 
@@ -109,19 +110,19 @@ def test_rejected_photographs_are_counted_by_reason() -> None:
     rejected = (Rejected("a", "no face"), Rejected("b", "too small: 3 px"), Rejected("c", "too small: 4 px"))
     assert (
         "photographs that are not used: 3 (2 too small; 1 no face)"
-        in examine(Records(*GOOD, rejected=rejected), 0).lacks
+        in take_inventory(Records(*GOOD, rejected=rejected), 0).lacks
     )
 
 
 def test_unknown_sides_are_no_empty_cells() -> None:
-    found = examine(Records(*GOOD, record("x", expression="lip_pucker")), 0)
+    found = take_inventory(Records(*GOOD, record("x", expression="lip_pucker")), 0)
     assert found.cells["lip_pucker"] == {"none": 0, "left": 0, "right": 0, "unknown": 1}
     assert not any(line.startswith("lip_pucker is shown") for line in found.lacks)
 
 
 def test_many_subjects_are_counted_unless_every_one_is_asked_for() -> None:
     records = [record(f"{i}-{k}", f"s{i:02d}", "train", **REST) for i in range(30) for k in range(1 + i % 2)]
-    found = examine(Records(*records), 0)
+    found = take_inventory(Records(*records), 0)
     short, long = report(found, False), report(found, True)
     assert "photographs a subject  subjects\n---------------------  --------\n1                      15\n2  " in short
     assert "s07" not in short.split("missing or odd")[0]

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from palsykit import __version__
+from palsykit.data.dataset import build
 from palsykit.data.folder import Plan, claim, read_marker, write_marker
 from palsykit.data.imagefolder import IMAGEFOLDER, METADATA, PICTURES, SUFFIXES, picture_names
-from palsykit.data.part import build
 from palsykit.data.rejections import kinds, listed, printable, write_rejected
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
@@ -30,7 +30,7 @@ from palsykit.progress import say, track
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Summary:
     """What a prepared folder holds.
 
     Attributes:
@@ -48,7 +48,7 @@ class Prepared:
     data: dict[str, Any]
 
 
-def prepare(dest: Path, plan: Plan, cache: Path) -> Prepared:
+def write_imagefolder(dest: Path, plan: Plan, cache: Path) -> Summary:
     """Makes DEST, or goes on with it where an earlier sitting was stopped.
 
     A picture that is there whole is kept; where the data changed since it was written, only if its pixels are the same.
@@ -82,7 +82,7 @@ def prepare(dest: Path, plan: Plan, cache: Path) -> Prepared:
     write_marker(dest, {**begun, "finished": True, "state": state, **about})
     if not kept:
         raise PalsykitError(f"{dest}: none of {len(rejected)} photographs can be used; its rejected.csv says why")
-    return Prepared(len(kept), about["subjects"], about["rejected"], about["single_photograph_subjects"], about["data"])
+    return Summary(len(kept), about["subjects"], about["rejected"], about["single_photograph_subjects"], about["data"])
 
 
 def _sweep(dest: Path, names: set[str]) -> None:
@@ -218,7 +218,7 @@ def hashes(folder: Path, names: Sequence[str]) -> dict[str, str]:
     return {METADATA: sha256(folder / METADATA), PICTURES: pictures.hexdigest()}
 
 
-def changed(folder: Path) -> list[str]:
+def changes_since(folder: Path) -> list[str]:
     """What of a prepared folder is no longer as it was written, a line each; nothing of a folder that is none."""
     marker = read_marker(folder)
     if not marker.get("finished"):
