@@ -75,7 +75,7 @@ def prepare(
     try:
         prepared = write_imagefolder(dest, Plan(part, size, seed), cache_folder())
     except KeyboardInterrupt:
-        print(f"\nStopped. It goes on with: {shlex.join(['palsykit', *sys.argv[1:]])}", file=sys.stderr)
+        print(f"\nStopped. Resume with: {shlex.join(['palsykit', *sys.argv[1:]])}", file=sys.stderr)
         raise typer.Exit(130) from None
     print(closing(dest, prepared))
 
@@ -89,9 +89,9 @@ def check(
         ),
     ],
     overrides: Overrides = None,
-    every_subject: Annotated[bool, typer.Option("--subjects", help="List every subject, however many.")] = False,
+    every_subject: Annotated[bool, typer.Option("--subjects", help="List every subject.")] = False,
 ) -> None:
-    """Count what a data set holds and say what is missing. Exit code 2 where it cannot be trained on."""
+    """Count what a data set holds and report what is missing. Exit code 2 if no model can be trained on it."""
     from palsykit.data.dataset import build
     from palsykit.run.parts import cache_folder
 
@@ -110,14 +110,14 @@ def check(
 
 
 def _folder(folder: Path, overrides: list[str]) -> tuple[dict[str, Any], int, int]:
-    """A folder as an imagefolder: a prepared one by what its data.json says."""
+    """A folder as an imagefolder; of a prepared one, with the keys in its data.json."""
     from palsykit.data.dataset import resolve
     from palsykit.data.folder import read_marker
     from palsykit.data.imagefolder import IMAGEFOLDER
 
     marker = read_marker(folder)
     if marker and not marker.get("finished"):
-        raise PalsykitError(f"{folder}: is not finished; go on with the command that began it, then check it")
+        raise PalsykitError(f"{folder}: is not finished; resume it with the command that began it, then check it")
     about = {key: ("data.json", value) for key, value in marker.get("data", {}).items() if key != "use"}
     root = {"root": (str(folder), os.path.abspath(folder))}  # noqa: PTH100
     settings = marker.get("settings", {})
@@ -125,7 +125,7 @@ def _folder(folder: Path, overrides: list[str]) -> tuple[dict[str, Any], int, in
 
 
 def _recipe(path: Path, overrides: list[str]) -> tuple[dict[str, Any], int, int]:
-    """A recipe's data."""
+    """The data of a recipe."""
     from palsykit.recipe import load_recipe
 
     if not path.exists():

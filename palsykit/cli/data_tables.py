@@ -1,4 +1,4 @@
-"""What ``palsykit data`` prints: a closing line, and tables of what a data set holds."""
+"""What ``palsykit data`` prints: a closing line, and tables of a data set's contents."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from palsykit.data.writer import Summary
 
 LISTED = 20
-"""Subjects that are listed one by one; of more, how many have how many photographs."""
+"""More subjects than this are not listed one by one, but counted by their number of photographs."""
 
 
 def closing(dest: Path, prepared: "Summary") -> str:
-    """Kept, rejected and why; who serves as their own identity image; how a recipe reads the folder."""
+    """Photographs kept and rejected, subjects with one photograph, and the block by which a recipe reads the folder."""
     from palsykit.data.imagefolder import IMAGEFOLDER
     from palsykit.data.rejections import printable
     from palsykit.report.words import names
@@ -29,7 +29,7 @@ def closing(dest: Path, prepared: "Summary") -> str:
     if prepared.alone:
         alone = f"{len(prepared.alone)} {'subject has' if len(prepared.alone) == 1 else 'subjects have'}"
         lines.append(f"{alone} one photograph, which is its own identity image: {names(prepared.alone)}")
-    lines.append(f"A recipe reads it so: data: {_flow({'use': IMAGEFOLDER, 'root': folder, **prepared.data})}")
+    lines.append(f"In a recipe: data: {_flow({'use': IMAGEFOLDER, 'root': folder, **prepared.data})}")
     lines.append(
         f"{folder}: kept {prepared.kept} photographs ({splits} subjects), rejected {count}"
         + (f": {why} ({folder}/rejected.csv lists them)" if count else "")
@@ -44,7 +44,7 @@ def _flow(block: Mapping[str, Any]) -> str:
 
 
 def report(findings: "Inventory", every_subject: bool) -> str:
-    """Tables by split, subject, expression, side and severity; what is missing; what forbids training."""
+    """Tables by split, subject, expression, side and severity; what is missing; what prevents training."""
     splits = list(findings.photographs)
     rows = [(s, str(len(findings.subjects[s])), str(findings.photographs[s])) for s in splits]
     blocks = [table(("split", "subjects", "photographs"), rows), _subjects(findings, every_subject)]
@@ -66,7 +66,7 @@ def _subjects(findings: "Inventory", every: bool) -> str:
     if every or len(rows) <= LISTED:
         return table(("subject", "split", "photographs"), [(s, split, str(count)) for s, split, count in rows])
     sizes = sorted(Counter(count for _, _, count in rows).items())
-    head = ("photographs a subject", "subjects")
+    head = ("photographs per subject", "subjects")
     return table(head, [(str(size), str(number)) for size, number in sizes]) + "\n(--subjects lists every one)"
 
 

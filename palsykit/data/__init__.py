@@ -1,1 +1,1 @@
-"""Photographs into data sets: any registered data set written as a Hugging Face imagefolder, and what one lacks."""
+"""Data preparation: writes any registered data set as an imagefolder, and takes an inventory of one."""

@@ -17,15 +17,15 @@ from palsykit.registry import registry
 
 
 def resolve(layout: str, given: Mapping[str, tuple[str, Any]], overrides: Sequence[str]) -> dict[str, Any]:
-    """The data set ``layout`` as a resolved recipe keeps it: ``use`` and every key, defaults filled in, paths absolute.
+    """The data set ``layout`` as a resolved recipe holds it: ``use`` and every key, with defaults and absolute paths.
 
     Args:
         layout: the name of a registered data set.
         given: key -> (the option that gives it, for messages; its value).
-        overrides: ``key=VALUE`` on top, as in a recipe.
+        overrides: ``key=VALUE``, applied last, as in a recipe.
 
     Raises:
-        PalsykitError: with everything that is wrong, each problem with its option.
+        PalsykitError: lists every problem with its option.
     """
     here = Path.cwd()
     places: dict[KeyPath, str] = {(): f"--layout {layout}", ("use",): f"--layout {layout}"}
@@ -66,7 +66,7 @@ def build(resolved: Mapping[str, Any], image_size: int, cache: Path) -> FaceData
 
 
 def origins(resolved: Mapping[str, Any]) -> dict[str, str]:
-    """``distribution version`` of the data set and of the detector in it, where there is one."""
+    """``distribution version`` of the data set and of its detector, if it has one."""
     known = registry()
     detector = resolved.get("detector")
     parts = [("datasets", resolved["use"])]

@@ -18,12 +18,12 @@ MARKER = "data.json"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a prepared folder is made of.
+    """The settings of a prepared folder.
 
     Attributes:
         part: the data set, resolved.
         image_size: px.
-        seed: of the splits, where the data set prescribes none.
+        seed: of the splits, if the data set prescribes none.
     """
 
     part: dict[str, Any]
@@ -40,13 +40,13 @@ class Plan:
         return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
 
     def sources(self) -> list[Path]:
-        """Every file and folder that a key names."""
+        """Every existing file and folder that a key names."""
         return sorted({Path(text) for text in _texts(self.part) if Path(text).is_absolute() and os.path.exists(text)})  # noqa: PTH110
 
     def state(self) -> str:
-        """SHA-256 of the settings, of the plugins' versions and of name, size and time of every file in the sources.
+        """SHA-256 of the settings, the plugins' versions, and name, size and time of every file in the sources.
 
-        While it stays, so do the pictures.
+        While it is the same, so are the pictures.
         """
         digest = hashlib.sha256(json.dumps([self.hash, origins(self.part)]).encode())
         for source in self.sources():
@@ -68,7 +68,7 @@ def _listing(source: Path) -> Iterator[tuple[str, int, int]]:
     names = [str(source)] if source.is_file() else []
     for folder, folders, files in os.walk(source):
         folders.sort()
-        names += [os.path.join(folder, name) for name in sorted(files)]  # noqa: PTH118 (names may be no UTF-8)
+        names += [os.path.join(folder, name) for name in sorted(files)]  # noqa: PTH118 (names need not be UTF-8)
     for name in names:
         try:
             about = os.stat(name)  # noqa: PTH116
@@ -79,10 +79,10 @@ def _listing(source: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def claim(dest: Path, plan: Plan) -> dict[str, Any]:
-    """What DEST/data.json says, or {} where there is nothing yet.
+    """The content of DEST/data.json; {} for a new or empty folder.
 
     Raises:
-        PalsykitError: DEST is a file, holds something else or pictures of other settings, or lies within the data.
+        PalsykitError: DEST is a file, holds other files or pictures of other settings, or lies inside the data.
     """
     for source in plan.sources():
         if dest.resolve().is_relative_to(source.resolve()):
@@ -97,7 +97,7 @@ def claim(dest: Path, plan: Plan) -> dict[str, Any]:
 
 
 def read_marker(folder: Path) -> dict[str, Any]:
-    """FOLDER/data.json, or {} where there is none of ours.
+    """The content of FOLDER/data.json; {} if there is none, or if it is not ours.
 
     Raises:
         PalsykitError: it cannot be read.
@@ -108,10 +108,10 @@ def read_marker(folder: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise PalsykitError(f"{path}: cannot be read ({error}); remove the folder and make it anew") from None
+        raise PalsykitError(f"{path}: cannot be read ({error}); remove the folder and prepare it again") from None
     return value if isinstance(value, dict) and "settings_hash" in value else {}
 
 
 def write_marker(folder: Path, marker: Mapping[str, Any]) -> None:
-    """FOLDER/data.json."""
+    """Writes FOLDER/data.json."""
     write_text(folder / MARKER, json.dumps(marker, indent=1) + "\n")

@@ -28,14 +28,14 @@ FORMATS = {
 SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 
 _SPLIT_WORD = re.compile("(?<![a-z])(train|training|validation|valid|val|dev|test|testing|eval|evaluation)(?![a-z])")
-"""What Hugging Face's datasets takes for a split in a file's name; it then reads such files alone, without labels."""
+"""Words in a file name that Hugging Face's datasets takes for a split; it then reads only such files, unlabelled."""
 
 
 def picture_names(keys: Sequence[str]) -> dict[str, str]:
     """Key of a record -> ``images/NAME.png``; the same key always gives the same name.
 
-    A key of lower-case letters, digits and dashes is the name itself; any other is made so and gets a piece of its
-    hash, because keys that differ in case or in signs would meet on some file systems.
+    A key of lower-case letters, digits and dashes is the name itself. Any other key is reduced to these and gets a part
+    of its hash, because keys that differ only in case or punctuation would collide on some file systems.
 
     Raises:
         PalsykitError: two records have one name.

@@ -1,4 +1,4 @@
-"""What a data set holds and what it lacks: counts of its labels, and whether a model can be trained on it."""
+"""An inventory of a data set: counts of its labels, what is missing, and whether a model can be trained on it."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,15 +22,15 @@ LABELS: dict[str, Callable[[FaceRecord], object]] = {
 
 @dataclass
 class Inventory:
-    """What is in a data set.
+    """The contents of a data set.
 
     Attributes:
-        photographs: split -> how many.
-        subjects: split -> subject -> how many photographs.
-        labels: "expression", "side" and "severity" -> value -> split -> how many; unknown is "unknown".
-        cells: expression -> side -> how many.
-        faults: why it cannot be trained on.
-        lacks: what is missing or odd, and what follows from it.
+        photographs: split -> number.
+        subjects: split -> subject -> number of photographs.
+        labels: "expression", "side" and "severity" -> value -> split -> number; unknown is "unknown".
+        cells: expression -> side -> number.
+        faults: reasons why no model can be trained on it.
+        lacks: what is missing or odd, and its consequence.
     """
 
     photographs: dict[str, int]
@@ -42,7 +42,7 @@ class Inventory:
 
 
 def take_inventory(dataset: FaceDataset, seed: int) -> Inventory:
-    """Counts everything and judges it; ``seed`` draws the splits where the data set prescribes none."""
+    """Counts and checks everything; ``seed`` draws the splits if the data set prescribes none."""
     records = list(dataset.records)
     faults = _faults(records)
     splits = _by_split(records, seed, bool(faults))
@@ -70,12 +70,12 @@ def _faults(records: Sequence[FaceRecord]) -> list[str]:
         return ["no photograph can be used; rejected.csv of a prepared folder, or the list below, says why"]
     faults = []
     if nameless := [printable(record.key) for record in records if record.labels.subject is None]:
-        faults.append(f"{_some('photographs without a subject', nameless)}: splits go by subject, so name it")
+        faults.append(f"{_some('photographs without a subject', nameless)}: splits are by subject, so give one")
     places: dict[str, set[str | None]] = {}
     for record in records:
         places.setdefault(_subject(record), set()).add(record.split)
     if torn := [subject for subject, found in places.items() if len(found) > 1 and subject != UNKNOWN]:
-        faults.append(f"{_some('subjects in two splits', torn)}: a person belongs into one, so correct it")
+        faults.append(f"{_some('subjects in two splits', torn)}: a person belongs in one, so correct it")
     words = {record.split for record in records}
     if strange := sorted(printable(word) for word in words - {None, *SPLITS} if word is not None):
         faults.append(f"found splits {', '.join(strange)}, expected {', '.join(SPLITS)}; rename them")
@@ -86,7 +86,7 @@ def _faults(records: Sequence[FaceRecord]) -> list[str]:
 
 
 def _by_split(records: Sequence[FaceRecord], seed: int, faulty: bool) -> dict[str, list[FaceRecord]]:
-    """As a recipe would split them; as they are written where it would refuse."""
+    """Split as a recipe would; by the records' own words if a recipe would refuse them."""
     if not faulty:
         return split_records(records, seed)
     found: dict[str, list[FaceRecord]] = {split: [] for split in SPLITS}
@@ -114,7 +114,7 @@ def _word(value: object) -> str:
 
 
 def _cells(records: Sequence[FaceRecord]) -> dict[str, dict[str, int]]:
-    """Every expression that is met, with the healthy and both one-sided columns even where they are empty."""
+    """Every expression that occurs; the columns none, left and right are there even if they are empty."""
     sides = [Side.NONE, Side.LEFT, Side.RIGHT]
     met = Counter((_word(r.labels.expression), _word(r.labels.side)) for r in records)
     columns = [*(s.value for s in sides), *sorted({side for _, side in met} - {s.value for s in sides})]
@@ -133,14 +133,14 @@ def _lacks(records: Sequence[FaceRecord], splits: dict[str, list[FaceRecord]]) -
         if records and not splits.get(split)
     ]
     if restless := [printable(s) for s, group in people.items() if identity_photograph(group) is None]:
-        lines.append(f"{_some('subjects without a photograph at rest', restless)}: another one says who they are")
+        lines.append(f"{_some('subjects without a photograph at rest', restless)}: another one shows their identity")
     if alone := [printable(s) for s, group in people.items() if len(group) == 1]:
         lines.append(f"{_some('subjects with one photograph', alone)}: it is their own identity image")
     for name, label in LABELS.items():
         if count := sum(label(record) is None for record in records):
             lines.append(f"photographs of unknown {name}: {count} of {len(records)}")
     if own := sorted({str(r.labels.expression) for r in records} - {"None", *EXPRESSIONS}):
-        lines.append(_some("expressions that are none of the eight", [printable(word) for word in own]))
+        lines.append(_some("expressions outside the vocabulary", [printable(word) for word in own]))
     if count := sum(record.landmarks is None for record in records):
         lines.append(f"photographs without landmarks: {count} of {len(records)}; a points network has to predict them")
     return lines
@@ -151,14 +151,14 @@ def _some(what: str, items: Sequence[str]) -> str:
 
 
 def _empty_cells(cells: dict[str, dict[str, int]]) -> list[str]:
-    """Expressions of the eight that nobody shows, and combinations of an expression and a side."""
+    """Expressions of the vocabulary without a photograph, and combinations of expression and side without one."""
     absent = [expression for expression in EXPRESSIONS if expression not in cells]
-    lines = [f"nobody shows {', '.join(absent)}"] if cells and absent else []
+    lines = [f"no photograph shows {', '.join(absent)}"] if cells and absent else []
     for expression, sides in cells.items():
         empty = [side.value for side in (Side.NONE, Side.LEFT, Side.RIGHT) if not sides[side.value]]
         known = sum(count for side, count in sides.items() if side != UNKNOWN)
         if empty and known and expression != UNKNOWN:
-            lines.append(f"{expression} is shown by nobody with side {' or '.join(empty)}")
+            lines.append(f"{expression} is never shown with side {' or '.join(empty)}")
     return lines
 
 

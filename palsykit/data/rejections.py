@@ -1,4 +1,4 @@
-"""What could not be used, listed so that any file name can be read, and counted by kind of reason."""
+"""Lists rejected photographs, with file names that any program can print, and counts them by kind of reason."""
 
 import csv
 import io
@@ -16,13 +16,13 @@ from palsykit.files.atomic import write_text
 NAME = "rejected.csv"
 
 _SPECIFIC = re.compile(r"[\d/\\'\"]|\w\.\w")
-"""A word with one of these is about one photograph: a number, a path, a file's name, a quotation."""
+"""A word with one of these belongs to one photograph: a number, a path, a file name, a quotation."""
 
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's control characters, surrogates, and separators of lines and paragraphs."""
 
 _TELLING = 3
-"""Words that say what kind of reason it is, where one photograph's own follow."""
+"""Number of leading words that give the kind of a reason, before words that belong to one photograph."""
 
 
 def printable(text: str | Path) -> str:
@@ -32,7 +32,7 @@ def printable(text: str | Path) -> str:
 
 
 def _escaped(character: str) -> str:
-    """Python keeps a byte that is no UTF-8 as a lone surrogate, U+DC80 to U+DCFF."""
+    """Python represents a byte that is not UTF-8 as a lone surrogate, U+DC80 to U+DCFF."""
     if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")
@@ -48,16 +48,16 @@ def kind(reason: str) -> str:
 
 
 def kinds(rejected: Sequence[Rejected]) -> dict[str, int]:
-    """How many were rejected for each kind of reason, the most frequent first."""
+    """Number of rejected photographs per kind of reason, the most frequent first."""
     return dict(Counter(printable(kind(r.reason)) for r in rejected).most_common())
 
 
 @contextmanager
 def listed(folder: Path) -> Iterator[None]:
-    """Around the building of a data set: where it can use nothing, what it rejected is listed in FOLDER all the same.
+    """Wraps the building of a data set: if no photograph can be used, the rejected ones are still listed in FOLDER.
 
     Raises:
-        PalsykitError: what building raises; where nothing can be used it says where the list is.
+        PalsykitError: whatever building raises; if no photograph can be used, with the place of the list.
     """
     try:
         yield
@@ -70,7 +70,7 @@ def listed(folder: Path) -> Iterator[None]:
 
 
 def write_rejected(folder: Path, rejected: Sequence[Rejected]) -> None:
-    """FOLDER/rejected.csv: path and reason of each, UTF-8; a heading alone where nothing was rejected."""
+    """FOLDER/rejected.csv: path and reason of each, UTF-8; only the heading if nothing was rejected."""
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(["path", "reason"])

@@ -1,4 +1,4 @@
-"""Writes a data set as a Hugging Face imagefolder: PNG files, metadata.jsonl, rejected.csv and what they come from."""
+"""Writes a data set as a Hugging Face imagefolder: PNG files, metadata.jsonl, rejected.csv and data.json."""
 
 import hashlib
 import json
@@ -31,13 +31,13 @@ from palsykit.progress import say, track
 
 @dataclass(frozen=True)
 class Summary:
-    """What a prepared folder holds.
+    """The contents of a prepared folder.
 
     Attributes:
         kept: photographs.
-        subjects: split -> how many.
-        rejected: kind of reason -> how many.
-        alone: subjects with one photograph, which serves as their own identity image.
+        subjects: split -> number.
+        rejected: kind of reason -> number of photographs.
+        alone: subjects with one photograph, which is their own identity image.
         data: the block with which a recipe reads the folder.
     """
 
@@ -49,13 +49,14 @@ class Summary:
 
 
 def write_imagefolder(dest: Path, plan: Plan, cache: Path) -> Summary:
-    """Makes DEST, or goes on with it where an earlier sitting was stopped.
+    """Writes DEST, or resumes an interrupted preparation.
 
-    A picture that is there whole is kept; where the data changed since it was written, only if its pixels are the same.
+    Existing complete pictures are kept. If the data changed since, they are rendered again and replaced if they differ.
 
     Raises:
-        PalsykitError: DEST is in use for something else, the data set cannot be built, or nothing in it can be used.
+        PalsykitError: DEST holds something else, the data set cannot be built, or none of its photographs can be used.
     """
+    # Claim the folder, build the data set, split it.
     marker, state = claim(dest, plan), plan.state()
     with listed(dest):
         dataset = build(plan.part, plan.image_size, cache)
@@ -65,11 +66,13 @@ def write_imagefolder(dest: Path, plan: Plan, cache: Path) -> Summary:
         raise PalsykitError(f"the data set {plan.part['use']}: {error}") from error
     unchanged = not marker or marker.get("state") == state
     begun = {"palsykit": __version__, "finished": False, "settings": plan.settings, "settings_hash": plan.hash}
-    # an older sitting's pictures may be of other photographs until this one has been through all of them
+    # Mark the folder as begun. Earlier pictures may show changed photographs until every one has been compared.
     write_marker(dest, {**begun, "state": state if unchanged else None})
+    # Pictures: remove those whose photograph is gone, write those that are missing.
     names = picture_names([record.key for record in dataset.records])
     _sweep(dest, set(names.values()))
     failed = _write_pictures(dest, dataset, names, unchanged)
+    # Labels of the pictures that could be written, and the list of the others.
     lost = {rejected.path for rejected in failed}
     where = {r.key: split for split, records in splits.items() for r in records if r.key not in lost}
     kept = [record for record in dataset.records if record.key in where]
@@ -78,6 +81,7 @@ def write_imagefolder(dest: Path, plan: Plan, cache: Path) -> Summary:
     write_text(dest / METADATA, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))
     rejected = [*dataset.rejected, *failed]
     write_rejected(dest, rejected)
+    # Mark the folder as finished.
     about = _about(dest, plan, dataset, rows, rejected)
     write_marker(dest, {**begun, "finished": True, "state": state, **about})
     if not kept:
@@ -86,7 +90,7 @@ def write_imagefolder(dest: Path, plan: Plan, cache: Path) -> Summary:
 
 
 def _sweep(dest: Path, names: set[str]) -> None:
-    """Removes what an interrupted write left, and pictures whose photograph is no longer in the data."""
+    """Removes remains of an interrupted write, and pictures whose photograph is no longer in the data."""
     there = [path for path in (dest / PICTURES).glob("*.png") if f"{PICTURES}/{path.name}" not in names]
     for path in there:
         path.unlink()
@@ -95,7 +99,7 @@ def _sweep(dest: Path, names: set[str]) -> None:
 
 
 def _write_pictures(dest: Path, dataset: FaceDataset, names: Mapping[str, str], unchanged: bool) -> list[Rejected]:
-    """Writes what is not there yet; gives back the records, by key, whose picture the data set fails to give."""
+    """Writes the missing pictures; returns, by key, the records whose picture the data set cannot give."""
     size = dataset.image_size
     there = {key for key, name in names.items() if unchanged and _whole(dest / name, size)}
     failed = []
@@ -115,7 +119,7 @@ def _write_pictures(dest: Path, dataset: FaceDataset, names: Mapping[str, str], 
 
 
 def _whole(path: Path, size: int) -> bool:
-    """Whether there is a PNG of this size with every byte of it (its checksums agree)."""
+    """Whether there is a complete PNG of this size (its checksums agree)."""
     try:
         with Image.open(path) as picture:
             fits = picture.size == (size, size) and picture.mode == "RGB" and picture.format == "PNG"
@@ -129,7 +133,7 @@ def _checked(picture: NDArray[Any], size: int, record: FaceRecord) -> NDArray[np
     if picture.shape != (size, size, 3) or picture.dtype != np.uint8:
         raise PalsykitError(
             f"the data set gives {picture.dtype} {picture.shape} for {record.key!r}, expected uint8 "
-            f"{(size, size, 3)}; its plugin needs mending"
+            f"{(size, size, 3)}; this is a fault in its plugin"
         )
     return picture
 
@@ -149,7 +153,7 @@ def _row(record: FaceRecord, name: str, split: str, root: str | None) -> dict[st
     """A line of metadata.jsonl; unknown is null."""
     labels, points = record.labels, record.landmarks
     if points is not None and not np.isfinite(points).all():
-        raise PalsykitError(f"the landmarks of {record.key!r} are not finite, expected px; the data set needs mending")
+        raise PalsykitError(f"the landmarks of {record.key!r} are not finite, expected px; correct the data set")
     source = None if root is None else _source(root, record.key)
     return {
         "file_name": name,
@@ -169,7 +173,7 @@ def _row(record: FaceRecord, name: str, split: str, root: str | None) -> dict[st
 
 
 def _source(root: str, key: str) -> str | None:
-    """The photograph's path below the data's root where the record's key is it, with or without its suffix."""
+    """The photograph's path below the data's root, if the record's key is that path, with or without its suffix."""
     for path in (key, *(key + suffix for ending in SUFFIXES for suffix in (ending, ending.upper()))):
         if os.path.isfile(os.path.join(root, path)):  # noqa: PTH113, PTH118 (a key may be any text)
             return path
@@ -177,7 +181,7 @@ def _source(root: str, key: str) -> str | None:
 
 
 def _say_who_moved(dest: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Splits are drawn from all subjects: where some came or went, others may have another split than before."""
+    """Warns of subjects whose split changed: splits are drawn from all subjects, so new ones may move others."""
     if not (dest / METADATA).is_file():
         return
     lines = (dest / METADATA).read_text(encoding="utf-8").splitlines()
@@ -190,7 +194,7 @@ def _say_who_moved(dest: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def _about(
     dest: Path, plan: Plan, dataset: FaceDataset, rows: Sequence[Mapping[str, Any]], rejected: Sequence[Rejected]
 ) -> dict[str, Any]:
-    """What data.json says of a finished folder."""
+    """What data.json holds about a finished folder."""
     subjects = {row["subject"]: row["split"] for row in rows}
     alone = [subject for subject, count in Counter(row["subject"] for row in rows).items() if count == 1]
     own = sorted({row["expression"] for row in rows} - {None, *EXPRESSIONS})
@@ -219,7 +223,7 @@ def hashes(folder: Path, names: Sequence[str]) -> dict[str, str]:
 
 
 def changes_since(folder: Path) -> list[str]:
-    """What of a prepared folder is no longer as it was written, a line each; nothing of a folder that is none."""
+    """A line for each part of a prepared folder that changed since it was written; none for any other folder."""
     marker = read_marker(folder)
     if not marker.get("finished"):
         return []

@@ -1,4 +1,4 @@
-"""The face frame: where eyes and mouth lie in every picture that palsykit reads, renders or makes.
+"""The face frame: where eyes and mouth are in every picture that palsykit reads, renders or generates.
 
 The frame is the ArcFace five-point frame (Deng et al., CVPR 2019; insightface's 112 px template) seen from a little
 further away, so that brow, chin and hairline are in it: the template, divided by its 112 px, is shrunk by ``ZOOM``

@@ -1,4 +1,4 @@
-"""Expressions, sides and grades as they are asked for, made labels; what does not go together is refused."""
+"""Labels from the expressions, sides and grades that a user requests; contradictions are refused."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -13,12 +13,12 @@ RANGE = ".."
 
 
 def asked(expression: str, side: str | None = None, severity: float | None = None) -> FaceLabels:
-    """The labels of an expression asked for by name; without side and grade the face moves as a healthy one.
+    """The labels of an expression requested by name; without side and grade the face is healthy.
 
-    Grade 1 is a healthy face, so its side is none, whatever side was asked for.
+    Grade 1 is a healthy face, so its side is none, whatever side was requested.
 
     Raises:
-        PalsykitError: an unknown word, a side without a grade or the other way round, a grade above 1 of no side.
+        PalsykitError: an unknown word, a side or a grade without the other, or a grade above 1 with side none.
     """
     return _labels(_expression(expression), side if side is None else _side(side), severity)
 
@@ -38,9 +38,9 @@ def _labels(expression: str, side: Side | None, severity: float | None) -> FaceL
 
 
 def cells(expressions: Sequence[str], sides: Sequence[Side], grades: Sequence[float]) -> list[FaceLabels]:
-    """Every combination, each once, in the order asked for: expressions, then sides, then grades.
+    """Every combination once, in the given order: expressions, then sides, then grades.
 
-    Side none has grade 1 alone, and grade 1 of any side is that same healthy face.
+    Side none has only grade 1, and grade 1 of any side is the same healthy face.
     """
     found: dict[FaceLabels, None] = {}
     for expression, side in product(expressions, sides):
@@ -50,19 +50,19 @@ def cells(expressions: Sequence[str], sides: Sequence[Side], grades: Sequence[fl
 
 
 def expressions_of(text: str) -> list[str]:
-    """``all``, or names and aliases apart by commas -> canonical names, each once.
+    """``all``, or names and aliases separated by commas -> canonical names, each once.
 
     Raises:
-        PalsykitError: for a word that is none.
+        PalsykitError: for any other word.
     """
     return list(EXPRESSIONS) if text.strip() == "all" else _once([_expression(word) for word in _words(text)])
 
 
 def sides_of(text: str) -> list[Side]:
-    """``left,right,bilateral,none`` in part or whole -> sides, each once.
+    """Some or all of ``left,right,bilateral,none`` -> sides, each once.
 
     Raises:
-        PalsykitError: for a word that is none.
+        PalsykitError: for any other word.
     """
     return _once([_side(word) for word in _words(text)])
 
@@ -71,7 +71,7 @@ def grades_of(text: str) -> list[float]:
     """``4``, ``1,3,6`` or ``1..6`` (every whole grade between) -> grades in the order written, each once.
 
     Raises:
-        PalsykitError: for what is no grade.
+        PalsykitError: for anything that is not a grade.
     """
     grades: list[float] = []
     for word in _words(text):
@@ -110,7 +110,7 @@ def _side(word: str) -> Side:
 def _words(text: str) -> list[str]:
     words = [word.strip() for word in text.split(",")]
     if not all(words):
-        raise PalsykitError(f"found {text!r}: expected words apart by commas")
+        raise PalsykitError(f"found {text!r}: expected words separated by commas")
     return words
 
 

@@ -1,4 +1,4 @@
-"""The order of the classes in supervised heads, so that who trains a head and who reads it mean the same.
+"""The order of the classes in supervised heads, shared by the trainers of a head and the metrics that read it.
 
 Heads are entries of ``NetworkOutput.logits``: "expression" [B, 8] in the order of ``EXPRESSION_CLASSES``, "side" [B, 3]
 or [B, 4] in the order of ``SIDE_CLASSES`` (three leave out bilateral), "severity" [B, 1], the House-Brackmann grade
@@ -11,7 +11,7 @@ EXPRESSION_CLASSES: tuple[str, ...] = tuple(EXPRESSIONS)
 SIDE_CLASSES: tuple[Side, ...] = (Side.NONE, Side.LEFT, Side.RIGHT, Side.BILATERAL)
 
 UNKNOWN = -100
-"""The class of what is not known; PyTorch's ``cross_entropy`` ignores it by default."""
+"""The class of an unknown label; PyTorch's ``cross_entropy`` ignores it by default."""
 
 
 def expression_class(labels: FaceLabels) -> int:

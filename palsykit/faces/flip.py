@@ -1,17 +1,17 @@
 """Laterality: what a horizontal flip does to a photograph. Picture, landmarks and labels flip together, or not at all.
 
 A flipped palsy is a palsy of the other side. A toolkit that flips pictures alone, as augmentation libraries do, teaches
-its model the wrong side; so ``Face.mirrored`` is the only place of palsykit that flips a photograph, and a test of the
-source proves it.
+its model the wrong side; so ``Face.mirrored`` is the only place in palsykit that flips a photograph; a test reads the
+source for others.
 
 A flip is refused where the labels cannot follow it:
 
-- the affected side is not known, unless the face is known to be normal (House-Brackmann I, or the group of the normal):
-  what is later said of the photograph's side would be wrong of its mirror image;
-- the expression is none of the vocabulary's: a data set's own word may name a side ("left wink", "links"), and no list
-  of words in no matter what language would find every one that does. The eight are asked of both halves of a face.
+- the affected side is unknown, unless the face is known to be normal (House-Brackmann I, or group normal): a side that
+  is later given to the photograph would be wrong for its mirror image;
+- the expression is not in the vocabulary: a data set's own word may name a side ("left wink", "links"), and no list of
+  words finds every such word in every language. The eight of the vocabulary involve both halves of a face.
 
-Everything else that is said of a face today (subject, severity, group, scores of whole scales) is the same after it.
+All other labels (subject, severity, group, scores of whole scales) are the same after a flip.
 """
 
 from dataclasses import dataclass, replace
@@ -25,14 +25,14 @@ from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group
 
 
 class FlipRefused(ValueError):
-    """A flip that would make a label wrong, or nobody knows which."""
+    """A flip that would make a label wrong, or whose effect on the labels is unknown."""
 
 
 def refusal(labels: FaceLabels) -> str | None:
     """Why a photograph with these labels must not be flipped, in one line; None where it may."""
     if labels.side is None and labels.severity != 1 and labels.group is not Group.NORMAL:
         return (
-            "the affected side is unknown, so nothing would say which it is after a flip; expected left, right, "
+            "the affected side is unknown, so the side after a flip is unknown as well; expected left, right, "
             "bilateral or none, or severity 1, or group normal"
         )
     if labels.expression is not None and labels.expression not in EXPRESSIONS:
@@ -44,7 +44,7 @@ def refusal(labels: FaceLabels) -> str | None:
 
 
 def mirrored_labels(labels: FaceLabels) -> FaceLabels:
-    """What is known of the photograph once it is flipped.
+    """The labels of the flipped photograph.
 
     Raises:
         FlipRefused: the labels cannot follow; says why.
@@ -56,7 +56,7 @@ def mirrored_labels(labels: FaceLabels) -> FaceLabels:
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """A photograph with everything that says where its left and its right are.
+    """A photograph with everything that depends on left and right.
 
     Attributes:
         picture: [H, W, 3] RGB.
@@ -74,9 +74,9 @@ class Face:
         return cls(dataset.image(record), record.landmarks, record.labels)
 
     def mirrored(self) -> "Face":
-        """The face in a mirror: columns reversed, landmarks swapped by the iBUG table, left for right in the labels.
+        """The mirrored face: columns reversed, landmarks swapped by the iBUG table, sides swapped in the labels.
 
-        Twice is once not at all: to the bit for picture and labels, to float rounding for landmarks.
+        Mirroring twice restores the face: exactly for picture and labels, to float rounding for landmarks.
 
         Raises:
             FlipRefused: the labels cannot follow; says why.

@@ -1,4 +1,4 @@
-"""Interfaces of the face domain: what finds faces in photographs, and what makes a person make a face."""
+"""Interfaces of the face domain: detectors find faces in photographs, posers give a face an expression and a palsy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ class Detection:
 
 
 class Detector(Protocol):
-    """Finds faces in a photograph that nobody has marked: ``factory(*, ...)``."""
+    """Finds faces in a photograph that has no landmarks: ``factory(*, ...)``."""
 
     version: str
     """Names everything that its results depend on (model files by hash); part of the names of cached pictures."""
 
     def detect(self, photograph: NDArray[np.uint8]) -> Sequence[Detection]:
-        """Every face in an upright photograph [H, W, 3] RGB, the surest first; empty where there is none."""
+        """Every face in an upright photograph [H, W, 3] RGB, the most confident first; empty if there is none."""
         ...
 
 
@@ -48,10 +48,10 @@ class Poser(Protocol):
         Args:
             photograph: [H, H, 3] RGB in the face frame, the person at rest and without a palsy.
             landmarks: [68, 2] px (iBUG 68) of it.
-            labels: expression, side and severity asked for; an unknown expression is rest, an unknown side none.
+            labels: expression, side and severity to show; an unknown expression means rest, an unknown side none.
             strength: of the movement on a healthy side, 0 to 1.
 
         Raises:
-            ValueError: for a severity that does not go with the side, or an expression that it does not know.
+            ValueError: for a severity that contradicts the side, or an unknown expression.
         """
         ...

@@ -1,9 +1,9 @@
-"""Which photograph says who: every photograph is paired with another one of the same person.
+"""Pairs every photograph with an identity photograph: another one of the same person.
 
 The rule: a subject's identity photograph is the one at rest, the least affected first, then in the data set's order.
 Every other photograph of the subject is paired with it. It is itself paired with a seeded choice among the
-others, as is every photograph of a subject that has none at rest. A subject with one photograph serves as its own
-identity image, and is reported.
+others, as is every photograph of a subject that has none at rest. If a subject has only one photograph, that is its
+own identity image, and the subject is reported.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from palsykit.seeds import derive
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A photograph and the identity photograph that goes with it."""
+    """A photograph and its identity photograph."""
 
     identity: FaceRecord
     record: FaceRecord
@@ -24,7 +24,7 @@ class Pair:
 
 @dataclass
 class Pairing:
-    """Pairs in the records' order, and the subjects that had to serve as their own identity image."""
+    """Pairs in the records' order, and the subjects whose only photograph is their own identity image."""
 
     pairs: list[Pair]
     alone: list[str]
@@ -68,6 +68,6 @@ def pair(records: Sequence[FaceRecord], seed: int) -> Pairing:
 
 
 def grid(records: Sequence[FaceRecord], seed: int) -> list[Pair]:
-    """What a figure asks for: every photograph of each subject but the one that says who, unless it is the only one."""
+    """The pairs that a figure shows: every photograph of a subject but the identity photograph, if there are others."""
     own = {s: identity_photograph(g) for s, g in by_subject(records).items() if len(g) > 1}
     return [p for p in pair(records, seed).pairs if own.get(p.record.labels.subject or "") is not p.record]

@@ -1,4 +1,4 @@
-"""A data set as core sees it: records with labels, pictures on demand, and what could not be used."""
+"""A data set as core sees it: records with labels, pictures on demand, and rejected photographs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ class FaceRecord:
     """One photograph of a data set.
 
     Attributes:
-        key: unique within the data set and the same in every run; it seeds what is drawn for this photograph.
-        labels: what is known; ``labels.subject`` is required, for splits go by subject.
+        key: unique within the data set and the same in every run; random draws for this photograph are seeded by it.
+        labels: what is known; ``labels.subject`` is required, because splits are by subject.
         landmarks: [68, 2] float32 px (iBUG 68) of the picture at the data set's image size, or None.
         landmarks_source: "given" or "predicted"; None without landmarks.
-        split: "train", "validation" or "test" where the data set prescribes it, else None and core splits.
+        split: "train", "validation" or "test" if the data set prescribes it; None leaves it to core.
     """
 
     key: str
@@ -31,14 +31,14 @@ class FaceRecord:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A photograph that could not be used; it stays where it is and is listed with its reason."""
+    """A photograph that cannot be used, with the reason; the file itself is left alone."""
 
     path: str
     reason: str
 
 
 class NothingUsable(ValueError):
-    """Not one photograph of a data set can be used; a data set raises it with what it rejected, to be listed."""
+    """No photograph of a data set can be used; raised with the rejected ones, which core lists."""
 
     def __init__(self, message: str, rejected: Sequence[Rejected]) -> None:
         super().__init__(message)
@@ -48,8 +48,8 @@ class NothingUsable(ValueError):
 class FaceDataset(Protocol):
     """What a dataset plugin's factory returns: ``factory(image_size, cache, *, ...)``.
 
-    ``image_size`` is the side of every picture in px; ``cache`` a folder (pathlib.Path) in which the plugin may keep
-    what it computes, under names that depend on everything the result depends on.
+    ``image_size`` is the side of every picture in px; ``cache`` is a folder (pathlib.Path) in which the plugin
+    may keep results, under names that depend on everything that the result depends on.
     """
 
     image_size: int

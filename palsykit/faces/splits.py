@@ -1,4 +1,4 @@
-"""Train, validation and test by subject: as the data set prescribes, else drawn from a seed."""
+"""Splits a data set by subject into train, validation and test: as it prescribes, else at random from a seed."""
 
 from collections.abc import Sequence
 
@@ -15,8 +15,8 @@ def split_records(records: Sequence[FaceRecord], seed: int) -> dict[str, list[Fa
     """Records by split; no subject is in two of them.
 
     Raises:
-        ValueError: where a data set puts a subject into two splits, prescribes splits for some records only or uses
-            another word than train, validation and test.
+        ValueError: for a subject in two splits, records with and without a split, or a split that is none of train,
+            validation and test.
     """
     prescribed = {record.split for record in records}
     if prescribed == {None}:

@@ -1,4 +1,4 @@
-"""Transfer: one person's photograph, another person's expression; and data sets that know what should come of it."""
+"""Expression transfer: one person's photograph, another person's expression; data sets that know the true result."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -17,10 +17,10 @@ from palsykit.seeds import derive
 
 @runtime_checkable
 class KnowsTruth(Protocol):
-    """A data set that can show anybody in it making anybody else's expression, because it computes its faces."""
+    """A data set that renders its faces, and so can show any of its people with the expression of any other."""
 
     def truth(self, identity: FaceRecord, driver: FaceRecord) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """The person of ``identity`` with the expression and palsy of ``driver``, by the camera of ``identity``.
+        """The person of ``identity`` with the expression and palsy of ``driver``, seen by the camera of ``identity``.
 
         Light, background, hair and noise are those of the photograph ``identity``. Both records are of this data set.
 
@@ -34,11 +34,11 @@ class KnowsTruth(Protocol):
 
 
 def transfer_pairs(records: Sequence[FaceRecord], seed: int) -> list[Pair]:
-    """Everybody's identity photograph with another person's photograph of each expression that they make themselves.
+    """Each person's identity photograph, with another person's photograph for every expression that they show as well.
 
-    Within an expression the people are rotated by a seeded step, so that where everybody makes it once, each photograph
-    drives exactly one synthesis. In the order of the records; a person without a photograph at rest is left out, as is
-    an expression that nobody else makes.
+    Within an expression the people are rotated by a seeded step: if each shows it once, each photograph drives exactly
+    one synthesis. In the order of the records. People without a photograph at rest are left out, and expressions that
+    only one person shows.
     """
     people = by_subject(records)
     own = {subject: identity_photograph(group) for subject, group in people.items()}
@@ -55,7 +55,7 @@ def transfer_pairs(records: Sequence[FaceRecord], seed: int) -> list[Pair]:
 
 
 def _rotated(expression: str, made: Sequence[FaceRecord], seed: int) -> dict[str, FaceRecord]:
-    """Photograph key -> the photograph of somebody else that drives in its place."""
+    """Photograph key -> another person's photograph, which drives in its place."""
     if len(made) < 2:
         return {}
     step = 1 + derive("transfer", seed, expression) % (len(made) - 1)
@@ -72,12 +72,12 @@ def transfer_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
     """Identity from the pair's identity photograph, driver from the other person's; the target is the data set's truth.
 
     Raises:
-        ValueError: for a data set that does not know the truth.
+        ValueError: for a data set that cannot give the true result.
     """
     if not isinstance(dataset, KnowsTruth):
         raise ValueError(
-            f"the data ({type(dataset).__name__}) does not know what transfer should give; expected a data set with a "
-            "method truth, as one that renders its faces has"
+            f"the data ({type(dataset).__name__}) does not know the true result of a transfer; expected a data set "
+            "with a method truth, as one that renders its faces has"
         )
     known = [dataset.truth(pair.identity, pair.record) for pair in pairs]
     target = FaceView(
@@ -90,10 +90,10 @@ def transfer_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
 
 
 def asked_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
-    """Identity and driver of the pairs, and the drivers' people at rest; nothing to compare with.
+    """Identity, driver and rest of the pairs, without a target.
 
-    A driver's person counts as known at rest where a photograph says that it is healthy: what a palsy does at rest
-    already is no movement, and would be lost. For other drivers it is the identity photograph: nothing to subtract.
+    ``rest`` shows the driver's person at rest, but only if a photograph at rest is labelled as healthy: the asymmetry
+    of a palsy at rest is not a movement, and subtracting it would lose it. Otherwise it is the identity photograph.
     """
     identity, driver = ([pair.identity for pair in pairs], [pair.record for pair in pairs])
     people = by_subject(dataset.records)
@@ -107,6 +107,6 @@ def _healthy_at_rest(photographs: Sequence[FaceRecord]) -> FaceRecord | None:
 
 
 def _asked(pair: Pair) -> FaceLabels:
-    """What the synthesis should show: this person, with the driver's expression and palsy."""
+    """The labels of the synthesis: this person, with the driver's expression and palsy."""
     driver = pair.record.labels
     return FaceLabels(pair.identity.labels.subject, driver.expression, driver.side, driver.severity, driver.group)

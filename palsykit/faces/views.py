@@ -95,12 +95,12 @@ def view(dataset: FaceDataset, records: Sequence[FaceRecord], mirror: Sequence[b
     """The view of B records; unknown landmarks are NaN.
 
     Args:
-        dataset: whose records they are.
-        records: B of them.
-        mirror: which of them to flip, B flags; None flips none.
+        dataset: the records' data set.
+        records: B records.
+        mirror: a flag for each record that is to be flipped; None flips none.
 
     Raises:
-        FlipRefused: a record to be flipped whose labels cannot follow.
+        FlipRefused: the labels of a record do not allow a flip.
     """
     flags = [False] * len(records) if mirror is None else mirror
     faces = [Face.of(dataset, record) for record in records]
@@ -114,7 +114,7 @@ def view(dataset: FaceDataset, records: Sequence[FaceRecord], mirror: Sequence[b
 def batch(dataset: FaceDataset, pairs: Sequence[Pair], mirror: Sequence[bool] | None = None) -> FaceBatch:
     """Identity and rest from the pair's identity photograph; driver and target are the photograph itself.
 
-    A pair is flipped whole: the person in it has one face, whose own asymmetries must be the same in both photographs.
+    Both photographs of a pair are flipped, or neither: the person's own asymmetries must agree in them.
     """
     own = view(dataset, [pair.record for pair in pairs], mirror)
     identity = view(dataset, [pair.identity for pair in pairs], mirror)

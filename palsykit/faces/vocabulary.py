@@ -1,4 +1,4 @@
-"""The domain's words: sides, expressions, severity; unknown is None and nothing is inferred.
+"""The clinical words: sides, expressions, severity. Unknown is None, and nothing is inferred.
 
 Sides are the SUBJECT'S: the image's left half shows the subject's right side. Severity is the House-Brackmann grade
 (House and Brackmann, Otolaryngol Head Neck Surg 1985), 1 (normal) to 6 (total paralysis). The expressions are the
@@ -43,7 +43,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "lip_pucker": ("PuckeringLips", "ooooo"),
     "lower_lip_depression": ("DentalShow", "eeeek", "lower teeth"),
 }
-"""Canonical expression -> the aliases met in the wild."""
+"""Canonical expression -> aliases in published data sets."""
 
 
 def _plain(name: str) -> str:
@@ -70,13 +70,13 @@ class FaceLabels:
     """What is known of one photograph. None means unknown.
 
     Attributes:
-        subject: who, unique within the data set.
-        expression: a canonical name, or the data set's own word where it is none of the eight.
+        subject: the person, unique within the data set.
+        expression: a canonical name, or the data set's own word for any other expression.
         side: the affected side, the subject's.
         severity: House-Brackmann grade, 1.0 to 6.0.
         group: the kind of palsy.
-        sunnybrook: composite score of the Sunnybrook scale, 0 to 100 (normal); carried, not read.
-        eface: total score of the eFACE scale, 0 to 100 (normal); carried, not read.
+        sunnybrook: composite score of the Sunnybrook scale, 0 to 100 (normal); kept, not used.
+        eface: total score of the eFACE scale, 0 to 100 (normal); kept, not used.
     """
 
     subject: str | None = None

@@ -1,4 +1,4 @@
-"""A picture bent until its landmarks lie somewhere else: batched, and differentiable in picture and landmarks."""
+"""Warps pictures so that landmarks move to given places: batched, differentiable in picture and landmarks."""
 
 import torch
 import torch.nn.functional as F
@@ -7,19 +7,19 @@ from torch import Tensor
 from palsykit.faces.landmarks import COUNT, JAW, NOSE_BASE, NOSE_BRIDGE
 
 RIGID = (*NOSE_BRIDGE, *NOSE_BASE, 36, 39, 42, 45)
-"""Nose and corners of the eyes, which an expression moves little."""
+"""Nose and corners of the eyes, which hardly move with an expression."""
 _EDGE = (0.0, 0.25, 0.5, 0.75, 1.0)
 BORDER = tuple((x, y) for x in _EDGE for y in _EDGE if x in (0, 1) or y in (0, 1))
-"""16 control points (x, y) around the picture, in image sides, which nothing moves."""
+"""16 fixed control points (x, y) around the picture, in image sides."""
 
 
 def retargeted(driver: Tensor, identity: Tensor, rest: Tensor | None = None) -> Tensor:
-    """Where the identity people's landmarks [B, 68, 2] go, the jaw left as it is.
+    """Target positions of the identity people's landmarks [B, 68, 2]; the jaw stays.
 
     The driver's are laid on the identity's by the least-squares similarity transform between nose and corners of the
-    eyes (Umeyama 1991). Then the driver's own proportions come along, for one photograph does not tell them from its
-    expression; with ``rest``, the driver's person at rest, they do not: the identity's landmarks move as the driver's
-    have moved. What is amiss at rest already, such as a drooping corner, is then no movement and stays behind.
+    eyes (Umeyama 1991). This takes over the driver's proportions as well, because one photograph does not separate them
+    from its expression. With ``rest``, the driver's person at rest, it does not: the identity's landmarks move as the
+    driver's moved from rest. An asymmetry at rest, such as a drooping corner, is then not a movement and not copied.
     """
     laid = _laid(driver, identity)
     return laid if rest is None else identity.double() + laid - _laid(rest, identity)
@@ -40,14 +40,14 @@ def _laid(driver: Tensor, identity: Tensor) -> Tensor:
 
 
 def warp(image: Tensor, source: Tensor, target: Tensor, smoothing: float = 1e-4) -> Tensor:
-    """Pictures [B, 3, H, W] with what lies at ``source`` [B, 68, 2] px moved to ``target`` [B, 68, 2] px.
+    """Pictures [B, 3, H, W] whose content at ``source`` [B, 68, 2] px is moved to ``target`` [B, 68, 2] px.
 
-    A smoothed thin-plate spline (Bookstein, IEEE PAMI 1989; Wahba 1990) from target to source, so that every pixel says
-    where to read; bilinear, the edge repeated, the picture's border held. Coordinates are computed in double precision
-    outside autocast, and by row, so that a picture does not depend on those beside it.
+    A smoothed thin-plate spline (Bookstein, IEEE PAMI 1989; Wahba 1990) from target to source, so that every pixel has
+    a place to read from; bilinear, the edge repeated, the picture's border fixed. Coordinates are computed in double
+    precision outside autocast, and for one row at a time, so that a picture does not depend on others in its batch.
 
     Args:
-        smoothing: in squared image sides; 0 goes through every landmark and may fold shut lids over.
+        smoothing: in squared image sides; 0 interpolates every landmark exactly, which may fold closed lids over.
 
     Raises:
         ValueError: for landmarks of another shape.
@@ -61,7 +61,7 @@ def warp(image: Tensor, source: Tensor, target: Tensor, smoothing: float = 1e-4)
         border = torch.tensor(BORDER, device=image.device, dtype=torch.float64).expand(len(image), -1, -1)
         here = torch.cat([target.double() / sides, border], 1)
         there = torch.cat([source.double() / sides, border], 1)
-        # one at a time: the batched solver of some CPU builds fails once the number of threads was set
+        # one at a time: the batched solver of some CPU builds fails after the number of threads was set
         spline = torch.stack([_spline(*row, smoothing) for row in zip(here, there, strict=True)])
         grid = 2 * _evaluated(spline.float(), here.float(), height, width) - 1
         return F.grid_sample(

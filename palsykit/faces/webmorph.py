@@ -1,7 +1,7 @@
-"""Webmorph templates: 189 points on a frontal face (.tem files), and what iBUG 68 makes of them.
+"""Webmorph templates: 189 points on a frontal face (.tem files), and their conversion to iBUG 68.
 
 The template is the one of the Face Research Lab London Set (DeBruine and Jones 2017, doi 10.6084/m9.figshare.5047666):
-first line the number of points, then one ``x<TAB>y`` line a point in px of the photograph, then contours as lists of
+first line the number of points, then one ``x<TAB>y`` line per point in px of the photograph, then contours as lists of
 point numbers, which are not read here. Image-left is the subject's right.
 
     pupils 0, 1; irises 2-9, 10-17; upper lids 18-22, 23-27; lower lids 28-30, 31-33; lid creases 34-38, 39-43;
@@ -74,8 +74,8 @@ def read_template(path: Path) -> NDArray[np.float64]:
     """The points [189, 2] of a .tem file, in px of its photograph.
 
     Raises:
-        ValueError: where the file is no 189-point template, with path, line, what was found and what was expected.
-        OSError: where the file cannot be read.
+        ValueError: if the file is not a 189-point template; gives path, line, what was found and what was expected.
+        OSError: if the file cannot be read.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

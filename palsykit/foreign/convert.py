@@ -20,18 +20,18 @@ from palsykit.recipe.yaml_rules import dump
 from palsykit.registry import registry
 
 ANY_SIZE = 64
-"""Of images in px, for a network that takes any and still wants to be told one."""
+"""Image size in px for building a network that takes any size."""
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What was written.
+    """The written file.
 
     Attributes:
-        network: the recipe's block that loads it, but for ``weights``.
+        network: the recipe's block that loads it, without ``weights``.
         image_size: the recipe's ``image_size`` that it needs, px; None for any.
-        tensors: how many were written.
-        dropped: keys that the layout leaves out.
+        tensors: number of tensors.
+        dropped: keys of the file that the layout leaves out.
         card: the Markdown file beside the weights.
         layout: the layout.
     """
@@ -51,7 +51,7 @@ class Converted:
 
 
 def layouts() -> dict[str, tuple[str, Layout]]:
-    """Every layout that a network offers: name -> (network, layout); a network that cannot be loaded offers none."""
+    """Every layout that a network offers: name -> (network, layout); networks that cannot be loaded are left out."""
     found: dict[str, tuple[str, Layout]] = {}
     for network in registry().names("networks"):
         try:
@@ -68,10 +68,10 @@ def layouts() -> dict[str, tuple[str, Layout]]:
 
 
 def convert_weights(source: Path, target: Path, layout_name: str) -> Converted:
-    """Reads tensors only, checks every key and shape, and writes ``target`` and its card.
+    """Reads the tensors, checks every key and shape, and writes ``target`` and its card.
 
     Raises:
-        PalsykitError: an unknown layout, a file that cannot be read, or keys and shapes that are not the layout's.
+        PalsykitError: an unknown layout, an unreadable file, or keys and shapes that do not fit the layout.
     """
     known = layouts()
     if layout_name not in known:
@@ -110,18 +110,18 @@ def _settings(source: Path, state: dict[str, Tensor], layout: Layout) -> tuple[i
 def _fitting(
     source: Path, state: dict[str, Tensor], layout: Layout, network: str, image_size: int | None, keys: dict[str, Any]
 ) -> dict[str, Tensor]:
-    """The state dict under the network's own keys, all of which it has, and no other."""
+    """The state dict with exactly the network's own keys."""
     with torch.device("meta"):  # shapes alone
         module: nn.Module = build_part("networks", PartBlock(use=network, parameters=keys), image_size or ANY_SIZE)
     try:
         rewritten = layout.rewrite(state)
     except KeyError as error:
-        raise PalsykitError(f"{source}: not whole in the layout {layout.name}: missing: {error.args[0]}") from error
+        raise PalsykitError(f"{source}: incomplete in the layout {layout.name}: missing: {error.args[0]}") from error
     if problems := weights.misfits(module.state_dict(), rewritten):
         described = dump({"use": network, **keys}).strip().replace("\n", ", ")
         raise PalsykitError(
             f"{source}: not in the layout {layout.name} of {network} ({described}): {'; '.join(problems)}. "
-            "Expected the whole state dict of this architecture; squeeze-and-excitation variants, for one, are another"
+            "Expected the whole state dict of this architecture; variants with squeeze-and-excitation are another"
         )
     return rewritten
 
@@ -137,7 +137,7 @@ def _card(made: Converted, source: Path, target: Path, digest: str) -> str:
             f"# {target.stem}",
             "",
             f"- converted by: `palsykit convert weights {source.name} {target.name} --layout {layout.name}`, "
-            f"palsykit {__version__}; {made.tensors} tensors, read without running anything of the file",
+            f"palsykit {__version__}; {made.tensors} tensors, read without running code from the file",
             f"- source: {source.name}, SHA-256 {digest}",
             f"- layout: {layout.name}; {layout.source}",
             f"- left out: {', '.join(made.dropped) or 'nothing'}",

@@ -1,4 +1,4 @@
-"""What a public layout of weights is: how its keys become a network's, and how pictures were prepared for them.
+"""A public layout of weights: how its keys become a network's, and how pictures were prepared for it.
 
 A network's factory may carry ``layouts``, a tuple of these; ``palsykit convert weights`` finds them there.
 """
@@ -25,12 +25,12 @@ class Layout:
         name: what ``--layout`` says.
         settings: from the state dict, its prefix gone, to (image_size in px, None for any; the network's recipe keys).
             Raises KeyError for a key that it needs and does not find.
-        prefixes: of every key of the network's, where a trainer put one; heads beside them have none.
-        dropped: keys, by full name, that the files hold beside the network and that are left out.
+        prefixes: that a trainer put before every key of the network; heads beside it have none.
+        dropped: keys, by full name, that the files hold beside the network and that are not converted.
         rewrite: from the public keys to the network's.
         images: how pictures were prepared for these weights.
         source: where the layout is written down.
-        licence: what is known of the weights' terms.
+        licence: known terms of the weights.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a folder of published weights says of its licence, shown once."""
+"""Finds the licence of a folder of published weights and prints it once."""
 
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ UNKNOWN = "not stated in its folder: see where the weights came from before usin
 
 
 def licence(folder: Path) -> str:
-    """The licence of the weights in ``folder``: its model card's, else the first line of a licence file."""
+    """The licence of the weights in ``folder``: from its model card, else the first line of a licence file."""
     card = folder / "README.md"
     if card.is_file() and (stated := _stated(card.read_text(encoding="utf-8", errors="replace"))):
         return f"{stated} (README.md)"

@@ -1,4 +1,4 @@
-"""palsykit's pictures as another library's network was trained to see them."""
+"""Prepares palsykit's pictures as another library's network expects them."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -11,7 +11,7 @@ from palsykit.faces.alignment import ARCFACE_CROP
 from palsykit.faces.cropping import cropped
 
 Crop = Literal["config", "frame", "arcface"]
-"""Which part of a picture a network sees: as its own preprocessing crops, the whole frame, or the ArcFace crop."""
+"""The part of a picture that a network sees: its own preprocessing's crop, the whole frame, or the ArcFace crop."""
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "box"]
 
@@ -23,19 +23,19 @@ class Preprocessing:
     """Resize, centre crop, rescale and normalise, as a model's configuration says; differentiable in the picture.
 
     Pillow's resampling is reproduced on tensors (with antialiasing, bicubic with a = -0.5), without its rounding to
-    8 bits; a test holds the two together. Pictures in palsykit are square, so no aspect ratio is to be kept.
+    8 bits; a test holds the two together. Pictures in palsykit are square, so there is no aspect ratio to keep.
 
     Attributes:
         side: px that the network reads.
         resized: px that the picture is resized to before the centre crop to ``side``.
         interpolation: Pillow's name of the filter.
         mean: of each channel, subtracted from values that are multiplied by ``scale``.
-        std: of each channel, by which the difference is divided.
+        std: of each channel, divides the difference.
         scale: of 8-bit values; 1/255 for values from 0 to 1.
         crop: "config" for this; "frame" and "arcface" resize the whole picture or its ArcFace crop to ``side``.
 
     Raises:
-        ValueError: for sizes or a filter that cannot be.
+        ValueError: for impossible sizes or an unknown filter.
     """
 
     side: int

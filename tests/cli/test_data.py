@@ -187,7 +187,7 @@ def test_the_closing_lines_say_what_was_kept_and_why_not_the_rest(run: Run, sour
     lines = run(*PREPARE).out.splitlines()
     assert lines == [
         "2 subjects have one photograph, which is its own identity image: bert, cora",
-        "A recipe reads it so: data: {use: imagefolder, root: out, frame: aligned, expressions: {kiss: kiss}}",
+        "In a recipe: data: {use: imagefolder, root: out, frame: aligned, expressions: {kiss: kiss}}",
         "out: kept 5 photographs (1 train, 1 validation, 1 test subjects), rejected 3: 2 too small; "
         "1 cannot be read as a picture (out/rejected.csv lists them)",
     ]
@@ -248,12 +248,12 @@ def test_a_stopped_sitting_is_gone_on_with(run: Run, source: Path, monkeypatch: 
     monkeypatch.setattr(Drawn, "image", stopped)
     done = run(*PREPARE)
     assert done.code == 130
-    assert done.err.rstrip().endswith("It goes on with: palsykit data prepare photographs out --layout drawn --size 32")
+    assert done.err.rstrip().endswith("Resume with: palsykit data prepare photographs out --layout drawn --size 32")
     assert json.loads(Path("out/data.json").read_text(encoding="utf-8"))["finished"] is False
     assert not Path("out/metadata.jsonl").exists()
     first = {path: path.stat().st_mtime_ns for path in Path("out/images").iterdir()}
     assert len(first) == 3
-    assert "is not finished; go on with the command" in run("data", "check", "out").err
+    assert "is not finished; resume it with the command" in run("data", "check", "out").err
     cut = sorted(first)[0]
     cut.write_bytes(cut.read_bytes()[:-20])
     (cut.parent / ".anna-rest-x.png").write_bytes(b"half")

@@ -57,9 +57,9 @@ def test_counts() -> None:
         "smile_full": {"none": 0, "left": 2, "right": 1},
     }
     assert found.lacks == [
-        f"nobody shows {', '.join(name for name in EXPRESSIONS if name not in ('rest', 'smile_full'))}",
-        "rest is shown by nobody with side left or right",
-        "smile_full is shown by nobody with side none",
+        f"no photograph shows {', '.join(name for name in EXPRESSIONS if name not in ('rest', 'smile_full'))}",
+        "rest is never shown with side left or right",
+        "smile_full is never shown with side none",
     ]
 
 
@@ -75,7 +75,7 @@ def test_splits_are_drawn_where_none_is_prescribed() -> None:
     [
         ([], "no photograph can be used"),
         ([*GOOD, record("x", None, **REST)], "photographs without a subject: 1 (x)"),
-        ([*GOOD, record("x", "anna", "test")], "subjects in two splits: 1 (anna): a person belongs into one"),
+        ([*GOOD, record("x", "anna", "test")], "subjects in two splits: 1 (anna): a person belongs in one"),
         ([*GOOD, record("x", "dora", "eval")], "found splits eval, expected train, validation, test; rename them"),
         ([*GOOD, record("x", "dora", None)], "photographs without a split: 1, where others have one"),
         ([replace(r, split="test") for r in GOOD], "no subject is in the split train"),
@@ -95,7 +95,7 @@ def test_what_cannot_be_trained_on(records: list[FaceRecord], fault: str) -> Non
         ([*GOOD, record("x", "dora", **PALSY)], "subjects without a photograph at rest: 1 (dora)"),
         ([*GOOD, record("x", "dora", **REST)], "subjects with one photograph: 1 (dora)"),
         ([*GOOD, record("x", expression="rest")], "photographs of unknown severity: 1 of 7"),
-        ([*GOOD, record("x", **(PALSY | {"expression": "kiss"}))], "expressions that are none of the eight: 1 (kiss)"),
+        ([*GOOD, record("x", **(PALSY | {"expression": "kiss"}))], "expressions outside the vocabulary: 1 (kiss)"),
         ([*GOOD[:-1], replace(GOOD[-1], landmarks=None)], "photographs without landmarks: 1 of 6"),
         ([*GOOD, record("x", **(REST | {"severity": 3.0}))], "photographs with side none and a House-Brackmann grade"),
     ],
@@ -124,7 +124,10 @@ def test_many_subjects_are_counted_unless_every_one_is_asked_for() -> None:
     records = [record(f"{i}-{k}", f"s{i:02d}", "train", **REST) for i in range(30) for k in range(1 + i % 2)]
     found = take_inventory(Records(*records), 0)
     short, long = report(found, False), report(found, True)
-    assert "photographs a subject  subjects\n---------------------  --------\n1                      15\n2  " in short
+    assert (
+        "photographs per subject  subjects\n-----------------------  --------\n1                        15\n2  "
+        in short
+    )
     assert "s07" not in short.split("missing or odd")[0]
     assert "s07      train  2" in long
 
