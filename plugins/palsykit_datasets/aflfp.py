@@ -11,8 +11,8 @@ from palsykit_datasets.named import check_words, described, pattern_of, read_nam
 from palsykit_datasets.tree import Tree
 
 PATTERN = r"(?P<subject>[^/]+)/[^/_]*_(?P<expression>[^/]+)_\d+_face\.\w+"
-"""The two names that are attested, with their stray blanks: ``<number>/s11_brow raise_1_face.jpg`` and
-``10 _brow raise_17_face.jpg``. What the numbers at the start and before "face" count is not public: they are not read.
+"""Fits the two published examples, stray blanks included: ``<number>/s11_brow raise_1_face.jpg`` and
+``10 _brow raise_17_face.jpg``. What the numbers at the start and before "face" mean is not public: they are ignored.
 """
 
 
@@ -30,14 +30,14 @@ def aflfp(
 ) -> AlignedPhotographs:
     """``ROOT/SUBJECT/s11_EXPRESSION_1_face.jpg``; landmarks in files beside the photographs, or by a detector.
 
-    The names of the 16 expressions are not public. Those that the vocabulary has ("brow raise") mean what it says; all
-    others have to be explained in ``expressions``, and the adapter stops with the list of those that are not. That the
-    folder is the subject is how we read the attested names; ``pattern`` says otherwise where it is not so. Of side and
-    severity the names say nothing: both stay unknown unless ``NAME.json`` beside a photograph gives them.
+    The names of the 16 expressions are not public. Names in the vocabulary ("brow raise") have its meaning; all others
+    must be explained in ``expressions``, and the adapter stops with a list of those that are not. We take the folder as
+    the subject; if that is wrong, set ``pattern``. The names do not give side and severity: both stay unknown unless
+    ``NAME.json`` beside a photograph gives them.
 
     Args:
         image_size: side of every picture in px.
-        cache: folder for aligned pictures and found faces.
+        cache: folder for aligned pictures and detected faces.
         root: the folder that holds a folder for every subject.
         pattern: of the whole path below ROOT, a regular expression with the groups subject and expression.
         expressions: the files' own word -> a name or alias of the vocabulary, or the same word to keep it. Blanks and
@@ -59,11 +59,11 @@ def aflfp(
 
 
 def read_layout(root: Path, pattern: str, words: Words, tables: list[Path]) -> Listing:
-    """What names say.
+    """The entries, as file names describe them.
 
     Raises:
-        UnknownExpression: for words that nobody has explained, all of them in one message.
-        ValueError: for a pattern that is none.
+        UnknownExpression: lists all unexplained words in one message.
+        ValueError: if the pattern is not a regular expression.
     """
     tree = Tree(root, tables)
     named, rejected = read_names(tree, tree.pictures, root, pattern_of("aflfp", pattern), words)

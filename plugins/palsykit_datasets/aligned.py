@@ -1,4 +1,4 @@
-"""Aligned photographs: every entry of a layout is opened, aligned to the face frame and kept, or it is listed."""
+"""Opens every entry of a layout and aligns it to the face frame; lists the entries that cannot be used."""
 
 import hashlib
 from functools import cached_property
@@ -21,40 +21,39 @@ from palsykit_datasets.finding import by_detector, find_face
 from palsykit_datasets.photographs import decode, warp
 
 VERSION = 2
-"""Raise it when the same file would give another aligned picture: cached ones are then made anew."""
+"""Increase it when the same file would give another aligned picture, so that cached pictures are replaced."""
 
 SMALLEST = 16
-"""px; a picture, or the face frame in it, with a shorter side shows no face."""
+"""px; no face can be seen in a picture, or in a face frame, with a shorter side."""
 
 MOST_ENLARGED = 2.0
-"""A face that would have to be enlarged by more is too small, where a layout does not say otherwise."""
+"""Largest factor by which a face may be enlarged, unless a layout sets another limit."""
 
 Frame = Literal["auto", "points", "aligned"]
-"""How a photograph comes into the face frame.
+"""How a photograph is brought into the face frame.
 
-"points": by its points, given or found; "aligned": it is a square crop in the face frame already, and points are used
-only as landmarks; "auto": by points where there are some or a detector is set, and square pictures without are in the
-face frame already.
+"points": by its points, given or detected; "aligned": it already is a square crop in the face frame, and points are
+used only as landmarks; "auto": by points if it has some or a detector is set, else as a square crop in the face frame.
 """
 
 
 class AlignedPhotographs:
-    """The data set that a layout's entries make, aligned at once; what cannot be used is in ``rejected``.
+    """A data set of a layout's entries, aligned when it is built; unusable photographs are in ``rejected``.
 
-    Pictures and found faces are kept in ``cache`` by the hash of file, points, frame, size, finder and version, so that
-    a reading that was interrupted goes on.
+    Pictures and detected faces are cached under the hash of file, points, frame, size, finder and version, so that an
+    interrupted reading resumes.
 
     Args:
         image_size: side of every picture in px.
-        cache: folder for aligned pictures and found faces.
-        listing: what the layout says.
-        frame: how a photograph comes into the face frame.
+        cache: folder for aligned pictures and detected faces.
+        listing: the layout's entries.
+        frame: how a photograph is brought into the face frame.
         detector: finds the face in photographs without points; its landmarks count as predicted.
-        smallest: px a face frame must have in the photograph; None: half of ``image_size``.
+        smallest: px that a face frame must have in the photograph; None: half of ``image_size``.
         attribution: of the photographs.
 
     Raises:
-        NothingUsable: where not one photograph can be used, with the first reasons.
+        NothingUsable: if no photograph can be used, with the first reasons.
     """
 
     def __init__(
@@ -96,11 +95,11 @@ class AlignedPhotographs:
             return np.asarray(picture, dtype=np.uint8)
 
     def _record(self, entry: Entry, seen: dict[str, Entry]) -> FaceRecord:
-        """Aligns the photograph unless its aligned one is cached; ``seen`` has the usable ones by their content.
+        """Aligns the photograph unless it is cached; ``seen`` holds the usable ones by their content.
 
         Raises:
-            ValueError: where it cannot be used.
-            OSError: where the file cannot be read.
+            ValueError: if it cannot be used.
+            OSError: if the file cannot be read.
         """
         if entry.key in self._aligned:
             raise ValueError(f"another file's name reads {entry.key!r} as well; rename one")
@@ -127,10 +126,10 @@ class AlignedPhotographs:
         )
 
     def _points(self, entry: Entry, photograph: "_Photograph") -> tuple[Points | None, str]:
-        """Given points, else found ones, else None; and where they come from.
+        """Given points, else detected ones, else None; and their source.
 
         Raises:
-            ValueError: where points are needed, and none are given or found.
+            ValueError: if points are needed, and none are given or detected.
         """
         if entry.points is not None or self._frame == "aligned":
             return entry.points, "given" if entry.points is None else entry.points.source
@@ -144,10 +143,10 @@ class AlignedPhotographs:
     def _to_frame(
         self, photograph: "_Photograph", five: NDArray[np.float64] | None, cached: bool, landmarks: bool
     ) -> NDArray[np.float64] | None:
-        """The transform [2, 3] from the photograph to the face frame; None where it is cached and moves no landmarks.
+        """The transform [2, 3] from the photograph to the face frame; None if it is cached and moves no landmarks.
 
         Raises:
-            ValueError: where the picture is too small, or its points or its shape do not say where the face is.
+            ValueError: if the picture is too small, or neither points nor shape give the place of the face.
         """
         if cached and five is not None:
             return to_frame(five, self.image_size)  # it was checked before it was cached

@@ -1,4 +1,4 @@
-"""What a table's row or a sidecar file says of one photograph, cell by cell, checked."""
+"""Reads and checks what a table row or a sidecar file says about a photograph, cell by cell."""
 
 import json
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ from palsykit_datasets.expressions import Words
 
 LABELS = ("subject", "expression", "side", "severity", "group", "sunnybrook", "eface")
 COLUMNS = (*LABELS, "split", "landmarks", "landmarks_source", "points5")
-"""The columns that are read; others are left alone."""
+"""The columns that are read; others are ignored."""
 
 SOURCES = ("given", "predicted", "unknown")
-"""What a run's own metadata says in ``landmarks``: where its driver's came from. The picture's are then unknown."""
+"""In a run's own metadata ``landmarks`` gives the source of the driver's; those of the picture are unknown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Points:
     Attributes:
         five: [5, 2]: image-left eye, image-right eye, nose tip, image-left and image-right mouth corner.
         landmarks: [68, 2] (iBUG 68), or None.
-        source: "given", or "predicted" where a network found them.
+        source: "given", or "predicted" if a network found them.
     """
 
     five: NDArray[np.float64]
@@ -39,7 +39,7 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class Said:
-    """What a row or a sidecar says; ``where`` is its file and line, and None is what it does not say."""
+    """The content of a row or a sidecar; ``where`` is its file and line; None is unknown."""
 
     where: str
     labels: FaceLabels = field(default_factory=FaceLabels)
@@ -52,7 +52,7 @@ def read_cells(where: str, cells: Mapping[str, Any], words: Words) -> Said:
 
     Raises:
         UnknownExpression: for an expression that neither the vocabulary nor ``words`` has.
-        ValueError: for any other value that is not what the column holds, with file, line and what was expected.
+        ValueError: for any other wrong value, with file, line and what was expected.
     """
     values = {column: _filled(cells.get(column)) for column in COLUMNS}
     subject, expression, side, group, split, source = (
@@ -77,10 +77,10 @@ def read_cells(where: str, cells: Mapping[str, Any], words: Words) -> Said:
 
 
 def merged(first: Said, second: Said) -> Said:
-    """What two sources say together.
+    """Merges what two sources say.
 
     Raises:
-        ValueError: where they differ, or both give points.
+        ValueError: if they differ, or both give points.
     """
     labels = first.labels
     for name in LABELS:
@@ -99,7 +99,7 @@ def _same(where: str, elsewhere: str, name: str, one: Any, other: Any) -> Any:
 
 
 def _filled(value: Any) -> Any:
-    """None for what is empty."""
+    """None for an empty cell."""
     if isinstance(value, str):
         return value.strip() or None
     return value
@@ -115,7 +115,7 @@ def read_name(where: str, column: str, value: Any) -> str | None:
 
 
 def one_of(where: str, column: str, value: str, words: Any) -> str:
-    """The value, which has to be one of ``words``."""
+    """The value, which must be one of ``words``."""
     if value not in words:
         raise ValueError(
             f"{where}: found {column} {value!r}, expected one of {', '.join(words)}, or nothing if unknown"
@@ -173,7 +173,7 @@ def read_pairs(where: str, column: str, value: Any, count: int) -> NDArray[np.fl
 
 
 def checked(where: str, points: NDArray[np.floating] | None) -> Points:
-    """Five points or 68 landmarks in the right order: another would turn the face, and the affected side, unseen.
+    """Checks that five points or 68 landmarks are in order: another order would silently flip the face and its side.
 
     Raises:
         ValueError: for another number of points, one place for all of them, or a mirrored face.

@@ -1,4 +1,4 @@
-"""What a layout says of the photographs below a folder, before any of them is opened."""
+"""What a layout knows about the photographs below a folder, before any of them is opened."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,11 +18,11 @@ class Entry:
     Attributes:
         path: the file.
         key: its path below the data set's folder, as text that UTF-8 can hold.
-        labels: what is known; the subject is.
-        split: where the layout prescribes one.
-        points: where the face is, if that is given.
-        where: the file and line that say so, or "" where names and folders do.
-        finders: what looks for a face without points, in this order, before the data set's detector.
+        labels: what is known; the subject always is.
+        split: if the layout prescribes one.
+        points: the place of the face, if given.
+        where: the file and line that describe it, or "" if names and folders do.
+        finders: tried in this order on a photograph without points, before the data set's detector.
     """
 
     path: Path
@@ -36,13 +36,13 @@ class Entry:
 
 @dataclass
 class Listing:
-    """Every photograph that a layout describes, and what it cannot describe.
+    """Every photograph that a layout describes, and the rejected ones.
 
     Attributes:
         layout: the adapter's registered name.
         root: the data set's folder.
-        expected: what to do where nothing can be used.
-        nothing: the reason where there is not even something to list.
+        expected: what to do if nothing can be used.
+        nothing: the reason if there is nothing to list.
         unmarked: why a photograph without points, and without a detector, is not used; ``{subject}`` is filled in.
     """
 
@@ -56,10 +56,10 @@ class Listing:
 
 
 def existing(layout: str, root: Path, holds: str) -> Path:
-    """The data set's folder, which has to be one.
+    """The data set's folder, checked.
 
     Raises:
-        ValueError: where it is none; ``holds`` says what should be in it.
+        ValueError: if it is not a folder; ``holds`` says what should be in it.
     """
     if not root.is_dir():
         raise ValueError(f"{layout}: {root} is no folder; set the key root to the folder {holds}")
@@ -87,7 +87,7 @@ def with_splits(listing: Listing, path: Path | None) -> Listing:
 
 
 def _agree(entries: Sequence[Entry]) -> None:
-    """A subject is in one split, and a split is given for all photographs or for none."""
+    """Checks that each subject is in one split, and that all photographs have a split, or none."""
     splits: dict[str | None, str | None] = {}
     for entry in entries:
         where = entry.where or entry.key

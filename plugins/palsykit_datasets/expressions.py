@@ -7,21 +7,21 @@ from palsykit.faces.vocabulary import EXPRESSIONS, canonical_expression
 
 
 class UnknownExpression(ValueError):
-    """A word that nobody has explained; it stops the reading, since a photograph without it would mean another."""
+    """An unexplained word. It stops the reading, because to leave out its photographs would change the data set."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """The words of a data set beyond the vocabulary's own, by case and blanks alike.
+    """A data set's own words, beside the vocabulary's; case and blanks do not count.
 
     Attributes:
-        meanings: word -> canonical expression, or the word itself where it is kept.
+        meanings: word -> canonical expression, or the word itself if it is kept.
     """
 
     meanings: Mapping[str, str]
 
     def canonical(self, where: str, word: str) -> str:
-        """The canonical expression, or the data set's own word where it is kept.
+        """The canonical expression, or the data set's own word if it is kept.
 
         Raises:
             UnknownExpression: for a word that is neither; the message lists the vocabulary and how to add a word.
@@ -50,7 +50,7 @@ def words_of(layout: str, expressions: Mapping[str, str] | None) -> Words:
     """The key ``expressions`` of a data set: own word -> a name or alias of the vocabulary, or the same word again.
 
     Raises:
-        ValueError: for a meaning that is neither, or a word with two of them.
+        ValueError: for any other meaning, or a word with two meanings.
     """
     return Words(meanings_of(f"{layout}: expressions", expressions or {}))
 
@@ -72,16 +72,16 @@ def meanings_of(where: str, words: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_all(layout: str, found: Mapping[str, Iterable[str]], words: Words, step: str) -> None:
-    """Stops at words that nobody has explained, all of them in one message.
+    """Refuses unexplained words, all of them in one message.
 
     Args:
         layout: the data set's kind.
         found: word -> the photographs whose names have it.
-        words: what is explained.
+        words: the explained words.
         step: how to explain the rest.
 
     Raises:
-        UnknownExpression: naming each word with its number of photographs and the first, and the vocabulary.
+        UnknownExpression: gives each word with its number of photographs and the first of them, and the vocabulary.
     """
     unknown = {word: sorted(keys) for word, keys in found.items() if not words.knows(word)}
     if not unknown:

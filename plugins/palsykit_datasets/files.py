@@ -1,4 +1,4 @@
-"""The files below a folder: every one is found once, and what cannot be a photograph has a reason."""
+"""Finds the files below a folder, each once, and gives a reason for each file that cannot be a photograph."""
 
 import stat
 from collections import deque
@@ -14,15 +14,15 @@ DOCUMENTS = frozenset(
     {".htm", ".html", ".jsonl", ".log", ".md", ".rst", ".tsv", ".txt", ".xml", ".yaml", ".yml"}
     | {".doc", ".docx", ".numbers", ".odt", ".ods", ".pdf", ".rtf", ".xls", ".xlsx", ".zip"}
 )
-"""What stands beside photographs without being one; such a file is left alone unless it is a picture inside."""
+"""Suffixes of documents beside photographs. They are ignored, unless their content is a picture."""
 
 TABLES = frozenset({"", ".csv", ".json", ".pts", ".tem"})
-"""Documents in the data set's own folder; beside photographs they are landmarks that have lost theirs."""
+"""Suffixes of documents in the data set's top folder; elsewhere such files are landmarks without a photograph."""
 
 LEFT_BY_SYSTEMS = frozenset({"thumbs.db", "desktop.ini"})
 
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")
-"""How pictures begin, among them GIF, which is not read."""
+"""First bytes of pictures, among them GIF, which is not read."""
 
 CONTROL = frozenset(range(32)) - frozenset(b"\t\n\f\r")
 
@@ -34,17 +34,17 @@ MOST_TEXT_BYTES = 2**26
 
 @dataclass
 class Files:
-    """Files in the order of their paths, links followed, hidden ones aside, and what could not be reached."""
+    """Files in the order of their paths, links followed, without hidden ones; and paths that could not be reached."""
 
     paths: list[Path] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
 
 
 def legible(path: Path) -> str:
-    """A path that is to say who, or which expression, as text.
+    """A path that gives a subject or an expression, as text.
 
     Raises:
-        ValueError: where it holds bytes that are no UTF-8 text, or a line break: half a name could be somebody else's.
+        ValueError: if it holds bytes that are not UTF-8 text, or a line break: half a name could be another person's.
     """
     text = path.as_posix()
     if printable(text) != text:
@@ -56,15 +56,15 @@ def legible(path: Path) -> str:
 
 
 def reject(path: Path, reason: object) -> Rejected:
-    """The entry of a data set's ``rejected``, which can be written as UTF-8 whatever the file is called."""
+    """The entry of a data set's ``rejected``, which can be written as UTF-8 whatever the file's name is."""
     return Rejected(printable(path), printable(str(reason)))
 
 
 def files_below(root: Path) -> Files:
-    """Every file below a folder; a folder that links reach in two ways is read once.
+    """Every file below a folder; a folder that can be reached twice by links is read once.
 
-    Links are followed after everything that is really there, so that a folder is found in its own place; a link to a
-    folder that is read already, or that contains ``root``, is listed.
+    Links are followed last, so that a folder is found in its own place. A link to a folder that was read already, or
+    that contains ``root``, is listed.
     """
     found, seen = Files(), set[tuple[int, int]]()
     above = {_identity(folder) for folder in root.resolve().parents}
@@ -108,17 +108,17 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether the extension is a picture's; what is inside is seen when it is opened."""
+    """Whether the extension is a picture's; the content is checked when it is opened."""
     return path.suffix.lower() in SUFFIXES
 
 
 def strays(paths: Iterable[Path], read: Collection[Path], root: Path | None = None) -> list[Rejected]:
-    """A reason for each file that is no picture by its extension, no document, and not among those ``read``.
+    """A reason for each file that is neither a picture by its extension, nor a document, nor among those ``read``.
 
     Args:
         paths: the files.
-        read: those that are read although they are no pictures.
-        root: the folder outside which TABLES are no documents; None: they are everywhere.
+        read: files that are read although they are not pictures.
+        root: the folder in which TABLES are documents; None: they are everywhere.
     """
     others = (path for path in paths if not is_picture(path) and path not in read)
     reasons = ((path, _no_picture(path, root in (None, path.parent))) for path in others)
@@ -126,7 +126,7 @@ def strays(paths: Iterable[Path], read: Collection[Path], root: Path | None = No
 
 
 def _no_picture(path: Path, tables: bool) -> str | None:
-    """Why a file without a picture's extension is not read; None for a document, which nobody takes for one."""
+    """Why a file without a picture's extension is not read; None for a document."""
     suffix = path.suffix.lower()
     words = f"found extension {suffix!r}, expected one of {', '.join(sorted(SUFFIXES))}"
     try:
@@ -150,7 +150,7 @@ def read_text(path: Path) -> str:
     """The text of a UTF-8 file, with or without a byte order mark.
 
     Raises:
-        ValueError: for bytes that are no text, with the line, or far too many, and where it cannot be read.
+        ValueError: for bytes that are not text, with the line, for too many bytes, and if it cannot be read.
     """
     try:
         data = _read(path, MOST_TEXT_BYTES)
@@ -169,8 +169,8 @@ def read_photograph(path: Path) -> bytes:
     """The bytes of a photograph's file.
 
     Raises:
-        ValueError: for no file, no regular file, an empty one or one of more than a gigabyte.
-        OSError: where it cannot be read.
+        ValueError: for a missing, irregular or empty file, or one of more than a gigabyte.
+        OSError: if it cannot be read.
     """
     try:
         data = _read(path, MOST_BYTES)

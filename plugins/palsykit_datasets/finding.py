@@ -1,4 +1,4 @@
-"""Faces that nobody marked: what finds them in a photograph, asked once a photograph and remembered."""
+"""Finds the face in photographs without points, once per photograph; the results are cached."""
 
 import hashlib
 import json
@@ -19,8 +19,8 @@ class Finder:
     """Finds where the one face in an upright photograph is.
 
     Attributes:
-        version: names everything that the answer depends on besides the photograph.
-        find: five points and, where it finds them, landmarks; a ValueError says why there are none.
+        version: identifies everything that the result depends on besides the photograph.
+        find: returns five points and landmarks, if it finds them; raises ValueError with the reason if not.
     """
 
     version: str
@@ -45,16 +45,16 @@ def by_detector(detector: Detector) -> Finder:
 
 
 def find_face(finders: Sequence[Finder], cache: Path, content: str, picture: Callable[[], Image.Image]) -> Points:
-    """The first finder's answer; what was found, and that nothing was, is kept in ``cache``.
+    """The first finder's result; successes and failures are cached in ``cache``.
 
     Args:
-        finders: in the order in which they are asked.
-        cache: folder for answers, named by photograph and finder.
+        finders: tried in this order.
+        cache: folder for results, named by photograph and finder.
         content: hash of the photograph's file.
         picture: opens the photograph, upright.
 
     Raises:
-        ValueError: where no finder finds one face, with every reason, or the photograph cannot be opened.
+        ValueError: if no finder finds exactly one face, with every reason, or the photograph cannot be opened.
     """
     reasons = []
     for finder in finders:
@@ -67,7 +67,7 @@ def find_face(finders: Sequence[Finder], cache: Path, content: str, picture: Cal
 
 
 def _answer(kept: Path, finder: Finder, picture: Callable[[], Image.Image]) -> Points | str:
-    """Points, or why there are none."""
+    """Points, or the reason why there are none."""
     if kept.exists():
         facts = json.loads(kept.read_text(encoding="utf-8"))
         if "reason" in facts:

@@ -1,4 +1,4 @@
-"""One's own photographs, a folder a subject, with what is known in files beside them or in one table."""
+"""Your own photographs, one folder per subject, with labels in files beside them or in one table."""
 
 from pathlib import Path
 
@@ -28,22 +28,22 @@ def folder(
     detector: Detector | None = None,
     attribution: str = "",
 ) -> AlignedPhotographs:
-    """``ROOT/SUBJECT/NAME.jpg``, at any depth below the subject's folder, which is all that is read out of a path.
+    """``ROOT/SUBJECT/NAME.jpg``, at any depth below the subject's folder. Of a path only the subject is read.
 
-    Labels and landmarks stand beside the photograph, in ``NAME.json`` (an object with any of an imagefolder's
+    Labels and landmarks are beside the photograph, in ``NAME.json`` (an object with any of an imagefolder's
     columns but file_name), or in one table, ``ROOT/labels.csv`` (file_name, the path below ROOT, and the
-    same columns); landmarks alone also in ``NAME.pts``, ``NAME.tem`` or ``NAME.csv`` (landmark_files.py). What neither
-    says is unknown. Where both speak they have to agree, and so has a column ``subject`` with the folder's name.
+    same columns); landmarks alone also in ``NAME.pts``, ``NAME.tem`` or ``NAME.csv`` (landmark_files.py). What
+    neither gives is unknown. If both give a label, they must agree; a column ``subject`` must agree with the folder.
 
     Args:
         image_size: side of every picture in px.
-        cache: folder for aligned pictures and found faces.
-        root: the folder that holds a folder a subject.
-        labels: the table, CSV or .jsonl, if it lies elsewhere; None: ROOT/labels.csv where there is one.
+        cache: folder for aligned pictures and detected faces.
+        root: the folder that holds one folder per subject.
+        labels: the table, CSV or .jsonl, if it is elsewhere; None: ROOT/labels.csv, if it exists.
         expressions: own word -> a name or alias of the vocabulary, or the same word to keep it.
         frame: "points": photographs are aligned by given points, else by the detector's; "aligned": they are square
-            crops in the face frame already; "auto": the latter for square ones without points and detector.
-        splits: CSV with the columns subject and split, in place of labels that say it.
+            crops in the face frame already; "auto": the latter for square ones without points or detector.
+        splits: CSV with the columns subject and split, in place of a split in the labels.
         detector: finds the face in photographs without points; None: such photographs are rejected.
         attribution: of the photographs, for reports and cards.
 
@@ -58,10 +58,10 @@ def folder(
 
 
 def read_layout(root: Path, labels: Path | None, words: Words) -> Listing:
-    """What folders, sidecar files and the table say.
+    """The entries, as folders, sidecar files and the table describe them.
 
     Raises:
-        UnknownExpression: for an expression that nobody has explained.
+        UnknownExpression: for an unexplained expression.
         ValueError: for a malformed table.
     """
     table = labels or (root / TABLE if (root / TABLE).is_file() else None)

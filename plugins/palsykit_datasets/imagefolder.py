@@ -1,4 +1,4 @@
-"""One's own photographs: a Hugging Face imagefolder, a folder with metadata.jsonl or metadata.csv."""
+"""Your own photographs as a Hugging Face imagefolder: a folder with metadata.jsonl or metadata.csv."""
 
 from pathlib import Path
 
@@ -24,26 +24,26 @@ def imagefolder(
     detector: Detector | None = None,
     attribution: str = "",
 ) -> AlignedPhotographs:
-    """``ROOT/metadata.jsonl`` or ``.csv`` with a row a picture: file_name, subject and what else is known.
+    """``ROOT/metadata.jsonl`` or ``.csv`` with one row per picture: file_name, subject and what else is known.
 
     Further columns: expression, side (the subject's), severity, group, sunnybrook, eface, split, and ``landmarks``
     (68 x [x, y]) or ``points5`` (image-left eye, image-right eye, nose tip, image-left and image-right mouth corner),
-    in px of the upright picture; with both, landmarks count. A picture with points is aligned to the face frame by
+    in px of the upright picture; landmarks take precedence. A picture with points is aligned to the face frame by
     them, and landmarks move with it, "given" unless the column landmarks_source says "predicted". What the metadata
-    leaves out stays unknown; nothing is read out of names or folders. A picture that cannot be used, or has no row, or
-    is another one's copy is in ``rejected`` with its reason. What a run writes to its images/ can be read, and so can
-    what ``palsykit data`` writes: their pictures are in the face frame.
+    leaves out is unknown; nothing is read from names or folders. Pictures that cannot be used, have no row or are
+    copies of others are in ``rejected`` with a reason. The images/ of a run and folders that ``palsykit data`` wrote
+    can be read as well: their pictures are in the face frame.
 
     Args:
         image_size: side of every picture in px.
-        cache: folder for aligned pictures and found faces.
+        cache: folder for aligned pictures and detected faces.
         root: the folder.
         frame: "points": every picture is aligned by its points; "aligned": every picture is a square crop in the
-            face frame already, and points are used only as landmarks; "auto": by points where there are some or a
-            detector is set, and square pictures without are in the face frame already.
+            face frame already, and points are used only as landmarks; "auto": by points if there are some or a
+            detector is set, else as a square crop in the face frame.
         expressions: the folder's own word -> a name or alias of the vocabulary, or the same word to keep it.
         splits: CSV with the columns subject and split, in place of the metadata's column.
-        detector: finds the face in pictures without points; None: they are not looked for.
+        detector: finds the face in pictures without points; None: no detection.
         attribution: of the photographs, for reports and cards.
 
     Raises:
@@ -62,7 +62,7 @@ def imagefolder(
 
 
 def read_layout(root: Path, words: Words) -> Listing:
-    """What the folder's metadata says.
+    """The entries, as the metadata describes them.
 
     Raises:
         ValueError: for malformed metadata, with file and line.
@@ -90,7 +90,7 @@ def _entry(root: Path, row: Row) -> Entry:
 
 
 def _without_row(root: Path, named: set[Path], table: Path) -> list[Rejected]:
-    """What is below the folder, hidden files aside, and no row names."""
+    """Files below the folder, apart from hidden ones, that no row names."""
     files, known = files_below(root), {printable(path) for path in named}
     others = [path for path in files.paths if path not in named]
     unreached = [listed for listed in files.rejected if listed.path not in known]

@@ -1,9 +1,9 @@
-"""Landmarks in a file beside the photograph: five points or 68, as .pts, .tem, CSV or JSON.
+"""Reads landmarks in a file beside the photograph: five points or 68, as .pts, .tem, CSV or JSON.
 
 Coordinates are px of the upright picture. In .pts files the first pixel is (1, 1), as in the annotations of 300-W
 ("saved in the matlab convention of 1 being the first index", Sagonas et al., ICCV-W 2013) and as menpo writes them. In
-palsykit's measure the centre of the first pixel is (0.5, 0.5), so half a pixel is taken off. The other forms are
-taken as they are. Five points are image-left eye, image-right eye, nose tip, image-left and image-right mouth corner.
+palsykit the centre of the first pixel is (0.5, 0.5), so 0.5 px are subtracted. The other formats are taken as they
+are. Five points are image-left eye, image-right eye, nose tip, image-left and image-right mouth corner.
 """
 
 import csv
@@ -28,14 +28,14 @@ FIRST_PIXEL = 0.5
 
 
 def read_sidecar(path: Path, words: Words) -> Said:
-    """What the file beside a photograph says: points, and labels too where it is a JSON object.
+    """The content of the file beside a photograph: points, and labels too if it is a JSON object.
 
     A JSON object may have the keys of COLUMNS, as a row of an imagefolder's metadata has them.
 
     Raises:
-        UnknownExpression: for an expression that nobody has explained.
-        ValueError: for anything else that is not the form, with file, line, what was found and what was expected.
-        OSError: where the file cannot be read.
+        UnknownExpression: for an unexplained expression.
+        ValueError: for any other format, with file, line, what was found and what was expected.
+        OSError: if the file cannot be read.
     """
     if path.suffix.lower() == ".json":
         return _read_json(path, words)
@@ -46,8 +46,8 @@ def read_points(path: Path) -> Points:
     """The points of a .pts, .tem or CSV file.
 
     Raises:
-        ValueError: for another form, with file and line.
-        OSError: where the file cannot be read.
+        ValueError: for another format, with file and line.
+        OSError: if the file cannot be read.
     """
     suffix = path.suffix.lower()
     if suffix == ".tem":
@@ -57,7 +57,7 @@ def read_points(path: Path) -> Points:
 
 
 def _read_pts(path: Path, lines: Sequence[str]) -> Points:
-    """``version: 1``, ``n_points: 68``, then one "x y" a line between braces."""
+    """``version: 1``, ``n_points: 68``, then one "x y" per line between braces."""
     numbered = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
     opening = [i for i, (_, line) in enumerate(numbered) if line == "{"]
     closing = [i for i, (_, line) in enumerate(numbered) if line == "}"]
@@ -75,7 +75,7 @@ def _read_pts(path: Path, lines: Sequence[str]) -> Points:
 
 
 def _read_csv(path: Path, lines: Sequence[str]) -> Points:
-    """``x,y`` a line, the header line ``x,y`` if there is one."""
+    """``x,y`` per line, the header line ``x,y`` if there is one."""
     try:
         rows = [(number, row) for number, row in enumerate(csv.reader(lines, strict=True), start=1) if row]
     except csv.Error as error:

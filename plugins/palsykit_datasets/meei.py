@@ -1,9 +1,9 @@
 """The MEEI facial palsy photo standard set: 60 people, 8 expressions, in archives by the kind of palsy.
 
-Greene et al., Laryngoscope 2020, doi 10.1002/lary.27986. Known here of its layout are the archives ``flaccid``,
+Greene et al., Laryngoscope 2020, doi 10.1002/lary.27986. Of its layout we know the archives ``flaccid``,
 ``synkinetic`` and ``normal``, the 480 photographs (60 people x 8 expressions), and that a spreadsheet describes 51 of
-the people. How files are called inside the archives, and the spreadsheet's headings and words, the user says through
-the keys ``pattern``, ``expressions``, ``columns`` and ``values``; nothing is guessed.
+the people. The user gives the file names inside the archives, and the spreadsheet's headings and words, by the keys
+``pattern``, ``expressions``, ``columns`` and ``values``; nothing is guessed.
 """
 
 from collections.abc import Mapping
@@ -43,23 +43,22 @@ def meei(
 ) -> AlignedPhotographs:
     """The unpacked archives, ``ROOT/flaccid``, ``ROOT/synkinetic`` and ``ROOT/normal`` or some of them.
 
-    A subject is called by archive and name ("flaccid/12"), since nothing public says that a name means one person in
-    all archives. The archive is the group; side, severity and scores are the spreadsheet's, and of people whom it does
-    not describe, nine of the 60, they stay unknown. Landmarks come from files beside the photographs
-    (landmark_files.py), or from a detector.
+    A subject is named by archive and name ("flaccid/12"), because the same name in two archives may mean two people.
+    The archive is the group. Side, severity and scores come from the spreadsheet; of the nine people that it does not
+    describe they are unknown. Landmarks come from files beside the photographs (landmark_files.py), or from a detector.
 
     Args:
         image_size: side of every picture in px.
-        cache: folder for aligned pictures and found faces.
+        cache: folder for aligned pictures and detected faces.
         root: the folder that holds the unpacked archives.
         pattern: of the whole path below an archive's folder, a regular expression with the groups subject and
             expression, as ``(?P<subject>[^/]+)/(?P<expression>[^/]+)[.]jpg``. None: the adapter stops and shows
             what the files are called.
-        folders: archive -> its folder below ROOT, where it is not called by its archive's name.
+        folders: archive -> its folder below ROOT, if its name is not the archive's.
         expressions: the files' own word or number -> a name or alias of the vocabulary, or the same word to keep it.
-        metadata: the spreadsheet, saved as CSV. None: what it would say is unknown.
+        metadata: the spreadsheet, saved as CSV. None: its labels are unknown.
         columns: subject, group, side, severity, sunnybrook, eface -> the spreadsheet's heading. ``subject`` is needed;
-            ``group`` where two archives use the same name for a subject.
+            ``group`` if two archives use the same name for a subject.
         values: a word of ``columns`` -> {the spreadsheet's word: ours}, as {side: {L: left}, severity: {III: 3}}; a
             word that means unknown is given as "".
         frame: as for the data set "folder".
@@ -88,7 +87,7 @@ def read_layout(
     words: Words,
     people: People,
 ) -> Listing:
-    """What archives, names and the spreadsheet say.
+    """The entries, as archives, names and the spreadsheet describe them.
 
     Raises:
         ValueError: for a missing pattern, unknown expressions, all of them in one message, or people mixed up.
@@ -124,10 +123,10 @@ def read_layout(
 
 
 def _folders(root: Path, named: Mapping[str, str]) -> dict[str, Path]:
-    """{archive: folder} of those that are there.
+    """{archive: folder} of the existing ones.
 
     Raises:
-        ValueError: for another archive, a folder that is named and not there, or none at all.
+        ValueError: for an unknown archive, a missing folder that a key names, or no folder at all.
     """
     if unknown := sorted(set(named) - set(ARCHIVES)):
         raise ValueError(f"meei: folders names {', '.join(unknown)}, expected {', '.join(ARCHIVES)}")

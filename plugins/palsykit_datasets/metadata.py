@@ -1,4 +1,4 @@
-"""A table of photographs: metadata.jsonl, metadata.csv or another CSV file, read into checked rows."""
+"""Reads a table of photographs (metadata.jsonl, metadata.csv or another CSV file) into checked rows."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from palsykit_datasets.files import read_text
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """What a table says of the picture ``name``, a path below the table's folder, with "/"."""
+    """What a table says about the picture ``name``, a path below the table's folder, with "/"."""
 
     name: str
     said: Said
@@ -26,7 +26,7 @@ def find_metadata(root: Path) -> Path:
     """ROOT/metadata.jsonl or ROOT/metadata.csv.
 
     Raises:
-        ValueError: where there is neither, or both.
+        ValueError: if there is neither, or both.
     """
     found = [root / name for name in TABLES if (root / name).is_file()]
     if len(found) != 1:
@@ -70,7 +70,7 @@ def read_csv(path: Path, check: Callable[[str, list[str]], None]) -> Iterator[tu
     """(file and line, cells by column) of a CSV file; ``check`` sees its columns first.
 
     Raises:
-        ValueError: for what is no CSV, or a row with more or fewer cells than columns, with file and line.
+        ValueError: for a file that is not CSV, or a row with more or fewer cells than columns, with file and line.
     """
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
@@ -90,7 +90,7 @@ def read_csv(path: Path, check: Callable[[str, list[str]], None]) -> Iterator[tu
 
 
 def _check_columns(where: str, columns: list[str]) -> None:
-    """A column that is one of ours but for case or blanks, or is there twice, would otherwise be lost."""
+    """Refuses a repeated column, and one that differs from ours only in case or blanks: it would be ignored."""
     for column in columns:
         plain = column.strip().lower().replace(" ", "_")
         if plain in ("file_name", *COLUMNS) and (column != plain or columns.count(column) > 1):

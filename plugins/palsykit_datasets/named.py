@@ -1,4 +1,4 @@
-"""Photographs whose paths say who and which expression, by a pattern that the user or a publication gives."""
+"""Photographs whose paths give subject and expression, by a pattern of the user or of a publication."""
 
 import re
 from collections import defaultdict
@@ -18,7 +18,7 @@ from palsykit_datasets.tree import Tree
 
 @dataclass(frozen=True)
 class Named:
-    """A photograph with what its path says, in the data set's own words, and what a file beside it says."""
+    """A photograph with the subject and expression of its path, in the data set's own words, and the file beside it."""
 
     path: Path
     subject: str
@@ -30,7 +30,7 @@ def pattern_of(layout: str, pattern: str) -> re.Pattern[str]:
     """The key ``pattern``: a regular expression with the groups subject and expression.
 
     Raises:
-        ValueError: where it is none, or lacks a group.
+        ValueError: if it is not a regular expression, or lacks a group.
     """
     example = "(?P<subject>[^/]+)/(?P<expression>[^/]+)[.]jpg"
     try:
@@ -47,7 +47,7 @@ def pattern_of(layout: str, pattern: str) -> re.Pattern[str]:
 def read_names(
     tree: Tree, pictures: Sequence[Path], base: Path, pattern: re.Pattern[str], words: Words
 ) -> tuple[list[Named], list[Rejected]]:
-    """Photographs whose whole path below ``base`` is the pattern's; blanks around and within words count once.
+    """Photographs whose whole path below ``base`` fits the pattern; repeated blanks count once.
 
     Raises:
         UnknownExpression: for a file beside a photograph with an expression that nobody has explained.
@@ -72,7 +72,7 @@ def read_names(
 
 
 def check_words(layout: str, named: Sequence[Named], words: Words, step: str) -> None:
-    """Stops at expressions that nobody has explained, all of them in one message; ``step`` says how to."""
+    """Refuses unexplained expressions, all of them in one message; ``step`` says how to explain them."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for photograph in named:
         found[photograph.expression].append(printable(photograph.path.name))
@@ -82,7 +82,7 @@ def check_words(layout: str, named: Sequence[Named], words: Words, step: str) ->
 def described(
     root: Path, named: Sequence[Named], labels_of: Callable[[Named], FaceLabels]
 ) -> tuple[list[Entry], list[Rejected]]:
-    """Photographs with what their path and the files beside them say; those where these differ are rejected."""
+    """Merges what paths and the files beside photographs say; photographs for which they differ are rejected."""
     entries, rejected = [], []
     for photograph in named:
         try:

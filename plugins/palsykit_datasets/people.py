@@ -1,4 +1,4 @@
-"""A spreadsheet about people, saved as CSV, with its own headings and words: side and severity of each."""
+"""Reads a spreadsheet about people, saved as CSV, with its own headings and words: side and severity of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from palsykit_datasets.cells import one_of, read_score, read_severity
 from palsykit_datasets.metadata import read_csv
 
 COLUMNS = ("subject", "group", "side", "severity", "sunnybrook", "eface")
-"""What a heading can stand for."""
+"""Possible meanings of a heading."""
 
 Person = tuple[str | None, str]
-"""Group, where the spreadsheet says it, and subject."""
+"""Group, if the spreadsheet gives it, and subject."""
 
 
 @dataclass
 class People:
-    """What the spreadsheet says of whom, and the line that says so."""
+    """What the spreadsheet says about a person, and its line."""
 
     known: dict[Person, FaceLabels] = field(default_factory=dict)
     where: dict[Person, str] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class People:
         """{(group, subject): labels} of the described ones among ``subjects``, the people of each group.
 
         Raises:
-            ValueError: where a row could be of two people, or no row is of any.
+            ValueError: if a row could describe two people, or no row describes any.
         """
         found: dict[tuple[str, str], FaceLabels] = {}
         for (group, subject), labels in self.known.items():
@@ -65,7 +65,7 @@ def read_people(
         values: one of COLUMNS -> {the spreadsheet's word: ours}; "" is unknown.
 
     Raises:
-        ValueError: for headings that are not there, a word that is neither ours nor explained, or a person twice.
+        ValueError: for missing headings, an unexplained word, or a person in two rows.
     """
     for key, said in (("columns", columns), ("values", values)):
         if unknown := sorted(set(said) - set(COLUMNS)):
@@ -108,10 +108,10 @@ class _Row:
         return str(meaning).strip() or None
 
     def labels(self) -> FaceLabels:
-        """What the row says of the person.
+        """What the row says about the person.
 
         Raises:
-            ValueError: for a word or number that is neither ours nor explained.
+            ValueError: for an unexplained word or number.
         """
         side = self.ours("side")
         if side is not None:

@@ -18,7 +18,7 @@ def decode(data: bytes) -> Image.Image:
     holds: a file that declares more is refused before anything is allocated.
 
     Raises:
-        ValueError: where the bytes are no picture, are cut short, or have no known range of values.
+        ValueError: if the bytes are not a picture, are cut short, or have an unknown range of values.
     """
     try:
         with warnings.catch_warnings():
@@ -43,7 +43,7 @@ def decode(data: bytes) -> Image.Image:
 
 
 def _srgb(picture: Image.Image) -> Image.Image:
-    """By the embedded profile of an RGB or CMYK picture; as Pillow converts where there is none that can be read."""
+    """By the embedded profile of an RGB or CMYK picture; as Pillow converts without a readable one."""
     profile = picture.info.get("icc_profile")
     if profile and picture.mode in ("RGB", "CMYK"):
         try:
@@ -57,10 +57,10 @@ def _srgb(picture: Image.Image) -> Image.Image:
 
 
 def warp(picture: Image.Image, matrix: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
-    """The picture under a similarity transform [2, 3] (px to px), [size, size, 3]; beyond its edge the edge goes on.
+    """The picture under a similarity transform [2, 3] (px to px), [size, size, 3]; the edge is repeated beyond it.
 
-    First at about the photograph's own resolution with a bicubic kernel, then down to ``size`` with Lanczos' filter as
-    wide as the reduction asks, so that fine structure does not alias.
+    First sampled at about the photograph's own resolution with a bicubic kernel, then reduced to ``size`` with a
+    Lanczos filter of the reduction's width, so that fine structure does not alias.
     """
     scale = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
     factor = max(1, math.ceil(1 / scale))

@@ -1,4 +1,4 @@
-"""Where the eyes of one photograph are in another one of the same person."""
+"""Finds the eyes of one photograph in another one of the same person."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,17 +9,17 @@ SIDE = 128
 """px of the aligned pictures that are compared."""
 
 BAND = slice(42, 67), slice(36, 92)
-"""Rows and columns of the face frame at SIDE with both eyes and the root of the nose: what expressions move least."""
+"""Rows and columns of the face frame at SIDE with both eyes and the root of the nose, which expressions move least."""
 
 REACH = 22
-"""Largest shift looked for, in px at SIDE."""
+"""Largest shift that is searched, in px at SIDE."""
 
 
 def eye_shift(reference: NDArray[np.uint8], picture: NDArray[np.uint8]) -> tuple[NDArray[np.int64], float]:
     """How far right and down (px) the eyes of ``picture`` are from those of ``reference``, and their likeness.
 
     The likeness is the normalised cross-correlation of the reference's eye band with the picture at its best shift,
-    at most 1. Both are [SIDE, SIDE, 3], roughly in the face frame; scale and tilt are taken to be the same.
+    at most 1. Both are [SIDE, SIDE, 3], roughly in the face frame, of the same scale and tilt.
     """
     grey, other = (gaussian_filter(p.astype(np.float64).mean(axis=-1), 1.0) for p in (reference, picture))
     rows, columns = BAND

@@ -1,4 +1,4 @@
-"""A file that says which subject is in which split."""
+"""Reads a file with the split of each subject."""
 
 import csv
 from pathlib import Path

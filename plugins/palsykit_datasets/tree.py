@@ -1,4 +1,4 @@
-"""A data set's folder by what its files are for: photographs, ``NAME.json`` beside ``NAME.jpg``, and the rest."""
+"""Sorts the files of a data set's folder: photographs, ``NAME.json`` beside ``NAME.jpg``, and the rest."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ class Tree:
         tables: files that describe many photographs and belong to none.
 
     Attributes:
-        files: all that can be reached, in the order of their paths.
+        files: all reachable files, in the order of their paths.
         pictures: those with a picture's extension.
-        rejected: what cannot be reached, is a picture by another extension, or has landmarks of no photograph.
+        rejected: unreachable files, pictures with another extension, and landmarks without a photograph.
     """
 
     def __init__(self, root: Path, tables: Sequence[Path] = ()):
@@ -36,7 +36,10 @@ class Tree:
                 continue
             if (path.parent, path.stem) in named:
                 self._beside[path.parent, path.stem].append(path)
-            elif path.parent != root or path.suffix.lower() not in (".csv", ".json"):  # there, it is somebody's notes
+            elif path.parent != root or path.suffix.lower() not in (
+                ".csv",
+                ".json",
+            ):  # a document at the top
                 orphans.append(path)
         read = {*tables, *orphans, *(path for paths in self._beside.values() for path in paths)}
         words = "no photograph of this name lies beside it; rename one of them, or remove it"
@@ -47,11 +50,11 @@ class Tree:
         ]
 
     def said_beside(self, picture: Path, words: Words) -> Said:
-        """What the file beside a photograph says; nothing where there is none.
+        """The content of the file beside a photograph; empty without one.
 
         Raises:
-            UnknownExpression: for an expression that nobody has explained.
-            ValueError: for two files, or one that is not of its form.
+            UnknownExpression: for an unexplained expression.
+            ValueError: for two files, or a malformed one.
         """
         found = self._beside.get((picture.parent, picture.stem), [])
         if len(found) > 1:

@@ -25,15 +25,15 @@ from palsykit_datasets.photographs import decode, warp
 from palsykit_datasets.registration import SIDE, eye_shift
 
 VERSION = 1
-"""Raise it when a borrowed template would be moved elsewhere: places that are remembered are then found anew."""
+"""Increase it when a borrowed template would be moved elsewhere, so that cached results are replaced."""
 
 LEAST_ALIKE = 0.6
-"""Correlation of the eye bands below which two photographs are not taken to show the same pose."""
+"""Correlation of the eye bands below which two photographs do not count as the same pose."""
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """A file, what its place and name say, and the points of its template or None."""
+    """A file, the labels of its folder and name, and the points of its template or None."""
 
     path: Path
     key: str
@@ -56,13 +56,13 @@ def webmorph(
 
     A photograph with a template is aligned to the face frame by it and gets its landmarks ("given"). One without takes
     the template of another photograph of the same subject, the first in the order of paths, as a first guess (one
-    sitting, one camera set-up) and is then moved so that the eyes correlate best: size and tilt stay the guess's. Its
-    landmarks stay unknown. Where that fails, the detector looks for the face if there is one. What cannot be used is in
-    ``rejected`` with its reason. Of side and severity the layout says nothing: both stay unknown.
+    sitting, one camera set-up) and is then moved so that the eyes correlate best: size and tilt are those of the guess.
+    Its landmarks are unknown. If that fails, the detector, if set, finds the face. Unusable photographs are in
+    ``rejected`` with a reason. The layout does not give side and severity: both are unknown.
 
     Args:
         image_size: side of every picture in px.
-        cache: folder for aligned pictures and found faces.
+        cache: folder for aligned pictures and detected faces.
         root: the folder.
         splits: CSV with the columns subject and split; it must name every subject. None: core splits.
         expressions: subfolder -> expression; only these are read. None: every subfolder, by its own name. A name or
@@ -80,7 +80,7 @@ def webmorph(
 
 
 def read_layout(root: Path, folders: Mapping[str, str], pattern: re.Pattern[str]) -> Listing:
-    """What folders, names and templates say; photographs that are not directly in a folder are listed."""
+    """The entries, as folders, names and templates describe them; photographs deeper in a folder are listed."""
     listing = Listing("webmorph", root)
     listing.expected = "expected ROOT/EXPRESSION/NAME.jpg with NAME.tem; check the keys root, expressions and subject"
     listing.unmarked = "no template, and no other photograph of subject {subject} has one; add one, or set detector"
@@ -120,7 +120,7 @@ def _folders(root: Path, expressions: dict[str, str] | None) -> dict[str, str]:
 
 
 def _word(name: str) -> str:
-    """The canonical expression, or the data set's own word where it is none of the vocabulary's."""
+    """The canonical expression, or the data set's own word if the vocabulary lacks it."""
     try:
         return canonical_expression(name)
     except ValueError:
@@ -138,7 +138,7 @@ def _pattern(subject: str) -> re.Pattern[str]:
 
 
 def _is_read(below: Path, folders: Mapping[str, str]) -> bool:
-    """Everything in the chosen folders, and what lies beside them."""
+    """Whether a file is in a chosen folder, or beside these folders."""
     return len(below.parts) == 1 or below.parts[0] in folders
 
 
@@ -166,10 +166,10 @@ def _borrowed(photograph: Photograph, found: Sequence[Photograph]) -> list[Finde
 
 
 def _registered(data: bytes, lender: str, five: NDArray[np.float64], picture: Image.Image) -> Points:
-    """The lender's five points, moved by what the eyes have moved from the lender's photograph to this one.
+    """The lender's five points, moved by the shift of the eyes from the lender's photograph to this one.
 
     Raises:
-        ValueError: where the sizes are no multiples of each other, or the lender's eyes are not found again.
+        ValueError: if one size is not a multiple of the other, or the lender's eyes are not found.
     """
     reference = decode(data)
     (width, height), ratio = reference.size, picture.width / reference.width

@@ -20,15 +20,15 @@ class Camera:
     """Light, framing and sensor of one photograph.
 
     Attributes:
-        gain: of each colour channel.
+        gain: factor of each colour channel.
         gradient: change of light from the middle to the right and to the bottom edge, as a fraction.
         background: grey of the background at the top, and its change to the bottom.
         roll: degrees, clockwise in the picture.
-        zoom: of the face.
+        zoom: scale of the face.
         shift: right and down, as fractions of the side.
         noise: standard deviation of the sensor's noise in mid grey, of 255; it grows with the root of the light.
-        noise_seed: of the noise.
-        jpeg: quality of the JPEG file that the picture went through, 1 to 95; None for no loss.
+        noise_seed: seed of the noise.
+        jpeg: JPEG quality of the picture, 1 to 95; None for no loss.
     """
 
     gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -54,7 +54,7 @@ def landmarks(points: NDArray[np.float64], camera: Camera, image_size: int) -> N
 
 
 def photographed(picture: Tensor, cameras: Sequence[Camera], image_size: int) -> NDArray[np.uint8]:
-    """What the cameras make of upright pictures [B, 3, S, S] in [0, 1]: [B, image_size, image_size, 3] RGB."""
+    """Photographs upright pictures [B, 3, S, S] in [0, 1]: [B, image_size, image_size, 3] RGB."""
     steps = picture.shape[-1]
     at = (torch.arange(steps) + 0.5) / steps * 2 - 1
     gain = torch.tensor([c.gain for c in cameras])[..., None, None]
@@ -72,7 +72,7 @@ def photographed(picture: Tensor, cameras: Sequence[Camera], image_size: int) ->
 
 
 def _read_out(image: NDArray[np.float32], camera: Camera) -> NDArray[np.uint8]:
-    """The sensor's noise and the file's loss: [H, W, 3] in [0, 1] -> 8 bits."""
+    """Adds the sensor's noise and the JPEG loss: [H, W, 3] in [0, 1] -> 8 bits."""
     if camera.noise:
         rng = np.random.default_rng(camera.noise_seed)
         grain = rng.standard_normal(image.shape, dtype=np.float32)

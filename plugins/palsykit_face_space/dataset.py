@@ -18,31 +18,30 @@ from palsykit_face_space.render import Scene, poses, render
 from palsykit_face_space.rendered import Rendered, batches
 
 RENDERER = 7
-"""Counts changes of what is drawn for the same parameters; part of the cache's name."""
+"""Increase it when the same parameters would give other pictures; part of the cache's name."""
 
 
 class FaceSpace:
-    """Random points of a statistical face model, photographed making the eight expressions.
+    """People at random points of a statistical face model, photographed with the eight expressions.
 
     Train and validation people have ``renders`` photographs each: the first at rest and healthy, the others with an
     expression, side (none 1/5, left 2/5, right 2/5), grade (II to VI), kind of palsy, strength (0.7 to 1) and camera
-    drawn anew. Test people have nine: healthy at rest, then all eight expressions with one palsy of grade III to VI, by
-    one camera, so that what a model makes of them can be compared with the truth; ``render`` gives the truth of any
-    other combination. Pictures are rendered once, into one file under ``cache``, which is made again where it is
-    damaged.
+    drawn at random. Test people have nine: healthy at rest, then all eight expressions with one palsy of grade III to
+    VI, by one camera, so that a synthesis can be compared with the truth; ``render`` gives the truth of any other
+    combination. Pictures are rendered once, into one file under ``cache``; a damaged file is rendered again.
 
     Args:
         identities: number of people in ``train``.
         validation: number of people in ``validation``.
         test: number of people in ``test``.
         renders: photographs of each train and validation person.
-        seed: of everything that is drawn; a person's looks depend on it and on their number alone.
+        seed: of all random draws; a person's looks depend only on it and their number.
         vary: what varies: light, background, framing (roll, zoom, shift), sensor noise, JPEG loss and strength from
             photograph to photograph, skin from person to person, evenly over the range of the photographed people.
-            What is left out leaves all other draws as they are.
+            Leaving one out does not change the other draws.
         synkinetic: share of the palsies of grade II to V that are synkinetic; the others are flaccid.
         visits: sittings that a train or validation person's photographs come from; light and background are a
-            sitting's, so with 1 the identity photograph shares them with the others. null: a sitting a photograph.
+            sitting's, so with 1 the identity photograph shares them with the others. null: one sitting per photograph.
 
     Raises:
         ValueError: for a count or size out of range, or a damaged asset.
@@ -104,7 +103,7 @@ class FaceSpace:
         """Any combination: picture [image_size, image_size, 3] and landmarks [68, 2] px of person ``identity``.
 
         Raises:
-            ValueError: for an unknown expression or split, or a severity that does not go with the side.
+            ValueError: for an unknown expression or split, or a severity that contradicts the side.
         """
         if split not in FIRST or identity < 0:
             raise ValueError(f"person {identity} of split {split!r}; expected 0 or more of {', '.join(FIRST)}")
@@ -114,7 +113,7 @@ class FaceSpace:
         return picture, landmarks(poses(people, scenes).points[0], scenes[0].camera, self.image_size)
 
     def truth(self, identity: FaceRecord, driver: FaceRecord) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """The person of ``identity`` doing what ``driver`` shows, by the camera of ``identity``: picture and landmarks.
+        """The person of ``identity`` with the expression and palsy of ``driver``, seen by the camera of ``identity``.
 
         Raises:
             ValueError: for a record of another data set.
@@ -153,7 +152,7 @@ class FaceSpace:
 def _check(
     image_size: int, people: dict[str, int], renders: int, seed: int, synkinetic: float, visits: int | None
 ) -> None:
-    """Raises ValueError, with a sentence, for numbers that make no data set."""
+    """Raises ValueError for numbers that are out of range."""
     if not 0 <= synkinetic <= 1:
         raise ValueError(f"face_space: synkinetic is {synkinetic}; expected a share of the palsies, 0 to 1")
     least = {"identities": (people["train"], 1), "validation": (people["validation"], 0), "test": (people["test"], 0),

@@ -1,6 +1,6 @@
-"""What a warp of one photograph cannot show: shut lids, an open mouth with teeth, folds and wrinkles.
+"""Draws what a warp of one photograph cannot show: shut lids, an open mouth with teeth, folds and wrinkles.
 
-All of it is drawn in the upright frame, from the moved template points; B faces at a time. Coordinates and lengths
+Everything is drawn in the upright frame, from the moved template points; B faces at a time. Coordinates and lengths
 are px of the 128 px frame, whatever the side S of the pictures.
 """
 
@@ -18,7 +18,7 @@ UPPER_INNER = [87, 94, 95, 96, 97, 98, 93]
 LOWER_INNER = [87, 99, 100, 101, 102, 103, 93]
 FOLDS = [158, 159, 160], [161, 162, 163]
 TEETH = {"smile_full": (0.82, 0.0), "lower_lip_depression": (0.42, 1.0)}
-"""Expression -> how much of the opening the upper row fills, and whether the lower row shows below it."""
+"""Expression -> share of the opening that the upper teeth fill, and whether the lower teeth show below it."""
 
 _LASHES = 2.0  # px about the lid margins that a shut eye's skin must not show
 _ROLLED = 1.15  # iris radii that an eye turns up at most
@@ -79,9 +79,9 @@ def sealed(colours: Tensor, shape: Tensor) -> Tensor:
 
 
 def draw_eyes(skin: Tensor, open_eyes: Tensor, points: Tensor, closure: Tensor) -> Tensor:
-    """Puts the eyeballs into what the lids leave open, and lashes along upper lids that close.
+    """Draws the eyeballs where the lids are open, and lashes along closing upper lids.
 
-    skin, open_eyes [B, 3, S, S]; points [B, 189, 2] with the lids where they are; closure [B, 2] (right, left).
+    skin, open_eyes [B, 3, S, S]; points [B, 189, 2] with the lids in place; closure [B, 2] (right, left).
     """
     steps = skin.shape[-1]
     _, y = axes(steps)
@@ -98,7 +98,7 @@ def draw_eyes(skin: Tensor, open_eyes: Tensor, points: Tensor, closure: Tensor) 
 
 
 def roll_eyes(open_eyes: Tensor, points: Tensor, gaze_up: Tensor, sclera: Tensor) -> Tensor:
-    """Turns eyeballs up: white where the iris was, the iris higher, most of it behind the upper lid.
+    """Turns eyeballs up: white in place of the iris, the iris higher, mostly behind the upper lid.
 
     open_eyes [B, 3, S, S]; points [B, 189, 2]; gaze_up [B, 2], 0 to 1; sclera [B, 2, 3] colours.
     """
@@ -135,7 +135,7 @@ def _moved_down(picture: Tensor, by: Tensor) -> Tensor:
 def draw_mouth(picture: Tensor, points: Tensor, teeth: Tensor, sclera: Tensor) -> Tensor:
     """Darkness and teeth between lips that stand apart; teeth [B, 2] as in ``TEETH``.
 
-    The white of the eyes, sclera [B, 2, 3], says how light the teeth are: skin would make them dark with it.
+    The white of the eyes, sclera [B, 2, 3], sets the brightness of the teeth: from the skin's they would be too dark.
     """
     steps = picture.shape[-1]
     x, y = axes(steps)

@@ -1,4 +1,4 @@
-"""The shipped face space: a random point of shape and of appearance is a person who does not exist."""
+"""The shipped face space: random points of shape and appearance are people who do not exist."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from palsykit_face_space.layers import sealed
 ASSET = Path(__file__).parent / "assets/face_space.safetensors"
 
 UNUSED = frozenset([*range(18), *range(145, 158), 183, 184])
-"""Template points that carry no texture along: irises (inside lids that close), hair and neck (too loose)."""
+"""Template points that do not move the texture: irises (inside lids that close), hair and neck (too loose)."""
 CONTROLS = [i for i in range(189) if i not in UNUSED]
 
 OUTLINE_PX, OUTLINE_SCALE = 12.0, 0.5
 """The outline's signed distance in px is clipped and scaled to weigh about as much as a colour in the appearance."""
 
 SPREAD, LIMIT = 0.8, 2.0
-"""Standard deviations of the drawn coefficients (prototype's choice: 1.0 gives caricatures) and where they are cut."""
+"""Standard deviations of the random coefficients (chosen by eye: 1.0 gives caricatures) and their limit."""
 
 SKIN = (0.22, 0.66)
-"""Mean of the cheeks' red, green and blue in the photographs of the people the space is made of, darkest and lightest.
+"""Mean of the cheeks' red, green and blue in the photographs behind the space: darkest and lightest.
 
-Random draws crowd in the middle of it: of 300, one in twenty has less than 0.36, where one in ten people has.
+Random draws cluster in the middle: of 300, one in twenty is below 0.36, but one in ten of the photographs.
 """
 _CHEEKS = [164, 165, 166, 167, 168, 169]
 _CHEEK_PX = 2
@@ -47,11 +47,11 @@ class FaceModel:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody at rest and without a palsy.
+    """A person at rest and without a palsy.
 
     Attributes:
         shape: [189, 2] template points, px of the upright 128 px frame.
-        texture: [3, H, W] in [0, 1], square, its side as long as the frame's; where ``texture_shape`` says.
+        texture: [3, H, W] in [0, 1], square, covering the frame; its points are ``texture_shape``.
         texture_shape: [189, 2] template points on the texture, px of the frame.
         outline: [H, W] signed distance to the outline on the texture, px, positive inside.
         shut: the texture with both eyes covered by lid skin.
@@ -67,7 +67,7 @@ class Person:
 
 
 def person(shape: Tensor, texture: Tensor, texture_shape: Tensor, outline: Tensor) -> Person:
-    """A person with what the renderer derives from the texture; arguments as ``Person`` has them."""
+    """A person with everything that the renderer derives from the texture; arguments as of ``Person``."""
     shut = sealed(texture[None], texture_shape)[0]
     return Person(shape, texture, texture_shape, outline, shut, _sclera(texture, texture_shape))
 
@@ -89,7 +89,7 @@ def load_model(path: Path = ASSET) -> FaceModel:
     """The face space from its asset.
 
     Raises:
-        ValueError: where the file is missing or no face space.
+        ValueError: if the file is missing or not a face space.
     """
     try:
         content = path.read_bytes()
@@ -114,8 +114,8 @@ def _cheeks(model: FaceModel, appearance: Tensor) -> Tensor:
 def draw(model: FaceModel, rng: np.random.Generator, skin: bool = True) -> Person:
     """A person at a random point of both spaces.
 
-    With ``skin`` the person's brightness of skin is drawn evenly over ``SKIN`` and the appearance moved there by the
-    shortest way, so that what goes with it (lips, hair, shading) goes along as it does among the people.
+    With ``skin`` the brightness of the skin is drawn uniformly over ``SKIN``, and the appearance is moved there by the
+    shortest way, so that lips, hair and shading change with it as they do among the photographed people.
     """
     looks = len(model.appearance_basis)
     codes = np.clip(rng.normal(size=looks + len(model.shape_basis)), -LIMIT, LIMIT) * SPREAD

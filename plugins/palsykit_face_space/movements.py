@@ -1,6 +1,6 @@
-"""What a healthy half face does in each of the eight expressions.
+"""The movement of a healthy half face in each of the eight expressions.
 
-Lengths are fractions of the distance between the pupils, chosen to be seen in small pictures, not measured.
+Lengths are fractions of the distance between the pupils, chosen to be visible in small pictures, not measured.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Movement:
     protrude: float = 0.0
     fold: float = 0.0
     wrinkle: float = 0.0
-    pull: float = 0.0  # of the whole mouth to this side, where the other does not hold against it
+    pull: float = 0.0  # of the whole mouth to this side, unless the other side resists
 
 
 MOVEMENTS: dict[str, Movement] = {
@@ -46,4 +46,4 @@ MOVEMENTS: dict[str, Movement] = {
         corner_out=0.10, corner_up=-0.07, lower_lip_down=0.24, upper_lip_up=0.03, fold=0.2, pull=0.05
     ),
 }  # fmt: skip
-"""Expression -> what a healthy half face does."""
+"""Expression -> the movement of a healthy half face."""

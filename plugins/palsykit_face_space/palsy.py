@@ -1,16 +1,16 @@
-"""What an expression does to a face's points, and what a palsy takes away from it or adds to it.
+"""Moves a face's points by an expression, and by what a palsy takes from it or adds to it.
 
 The eight expressions are those of palsykit.faces.vocabulary, the grades House and Brackmann's (1985), the signs those
-that clinical descriptions list; p = (grade - 1) / 5. In movement the affected side does (1 - p) of the healthy side's.
+that clinical descriptions list; p = (grade - 1) / 5. The affected side makes (1 - p) of the healthy side's movement.
 
 Flaccid: at rest the affected side's brow sits lower, the lower lid sags and the eye stands wider open, the mouth
 corner droops, mouth and philtrum are pulled to the healthy side and the nasolabial fold flattens, in proportion to p.
-Synkinetic (after aberrant regeneration): t = 4 p (1 - p) of tone is misdirected, none where nothing is wrong and none
-where nothing moves. It takes the droop's place: at rest the eye is narrower and the fold deeper; the eye narrows when
+Synkinetic (after aberrant regeneration): t = 4 p (1 - p) of tone is misdirected: none in a healthy face, and none
+in a fully paralysed one. It replaces the droop: at rest the eye is narrower and the fold deeper; the eye narrows when
 the mouth moves, and the corner is drawn up when the eye closes or the brow rises. At grade VI both kinds are the same.
-An eye that a palsy keeps from closing rolls up while its owner tries (Bell's phenomenon).
+An eye that cannot close rolls up during the attempt (Bell's phenomenon).
 
-Lengths are fractions of the distance between the pupils; they are chosen to be seen in small pictures, not measured
+Lengths are fractions of the distance between the pupils; they are chosen to be visible in small pictures, not measured
 from patients. Points are the webmorph template's (faces/webmorph.py); ``right`` and ``left`` are the SUBJECT'S, so the
 right side is at the image's left. B faces are moved at a time.
 """
@@ -46,7 +46,7 @@ _PULLED = {170: 0.6, 171: 0.9, 172: 0.6, 173: 0.9, 174: 0.5, 175: 0.35, 176: 0.6
 _BROW_DROP, _LID_SAG, _LID_RETRACTION = 0.13, 0.045, 0.015
 _CORNER_DROP, _CHEEK_DROP, _MOUTH_PULL, _FOLD_LOSS = 0.19, 0.06, 0.10, 0.8
 _NARROWED, _FOLD_GAINED = 0.22, 0.6  # at rest, where all tone is misdirected
-_EYE_WITH_MOUTH, _CORNER_WITH_EYE, _FOLD_WITH_EYE = 0.5, (0.06, 0.07), 0.6  # in movement; the corner's: up, out
+_EYE_WITH_MOUTH, _CORNER_WITH_EYE, _FOLD_WITH_EYE = 0.5, (0.06, 0.07), 0.6  # in movement; of the corner: up, out
 _LIDS_MEET = 0.08  # above the lower lid's resting line, share of the fissure
 _SHUT_FROM = 0.7  # strength
 
@@ -59,7 +59,7 @@ _UPPER_FACE_MOVES = np.array([expression.startswith(("brow", "eye")) for express
 
 @dataclass(frozen=True)
 class Action:
-    """What somebody's face does.
+    """An expression with a palsy.
 
     Attributes:
         expression: canonical name.
@@ -69,7 +69,7 @@ class Action:
         group: the kind of palsy; "normal" goes with grade 1 only. None is flaccid.
 
     Raises:
-        ValueError: for an unknown expression, a severity or a group that does not go with the side.
+        ValueError: for an unknown expression, or a severity or group that contradicts the side.
     """
 
     expression: str
@@ -87,15 +87,15 @@ class Action:
 
 @dataclass(frozen=True)
 class Pose:
-    """Faces that make expressions; of one face without the leading B.
+    """Faces with expressions; of one face without the leading B.
 
     Attributes:
-        points: [B, 189, 2], where the landmarks are.
-        open_points: the same before the lids close over the eyes; what a picture's skin follows.
+        points: [B, 189, 2] after the movement.
+        open_points: the same before the lids close over the eyes; the skin in a picture follows these.
         closure: [B, 2] (right, left) share of the fissure that the upper lid covers, 0 to 1.
         fold: [B, 2] depth of the nasolabial fold against the face at rest, about -1 to 1.
         wrinkle: [B, 2] of the forehead, 0 to 1.
-        gaze_up: [B, 2] how far the eye has rolled up, 0 to 1.
+        gaze_up: [B, 2] upward roll of the eye, 0 to 1.
     """
 
     points: Points
@@ -127,15 +127,15 @@ def affected(side: Side, severity: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class _Half:
-    """What the nerves do to one half of B faces; each [B].
+    """The nerves' effect on one half of B faces; each [B].
 
     Attributes:
         move: {name of a ``Movement``: full strength}.
-        act: share of the movement that is done.
+        act: share of the movement that is made.
         limp: share of the flaccid signs at rest.
         tone: misdirected tone.
-        stray_eye: with it, how far the mouth's movement closes the eye.
-        stray_mouth: with it, how far the upper face's movement draws the corner.
+        stray_eye: with it, the closure of the eye by the mouth's movement.
+        stray_mouth: with it, the pull at the corner by the upper face's movement.
         palsy: degree.
     """
 
@@ -198,7 +198,7 @@ class _Faces:
         return np.asarray((from_middle @ self.across[..., None])[..., 0] / self.half_mouth(side)[:, None])
 
     def share(self, indices: list[int], side: int) -> Values:
-        """The side's say in moving points about the mouth: 1/2 on the midline, 1 from half-way to its corner."""
+        """The side's weight in moving points about the mouth: 1/2 on the midline, 1 from half-way to its corner."""
         return np.clip(0.5 + self.lateral(indices, side), 0, 1)
 
     def move(self, indices: list[int], side: int, *, up: Values | float = 0.0, out: Values | float = 0.0) -> None:
@@ -261,7 +261,7 @@ def _pull_mouth(face: _Faces, right: _Half, left: _Half) -> None:
 
 
 def _close(points: Points, side: int, closure: Values) -> None:
-    """Brings the upper lid down (and the lower one up a little) to where it covers ``closure`` of the fissure."""
+    """Lowers the upper lid (and raises the lower one a little) until it covers ``closure`` of the fissure."""
     upper, lower = _UPPER_LID[side][1:4], _LOWER_LID[side][1:4]
     step = closure[:, None, None] * (points[:, lower] - points[:, upper])
     points[:, upper] += (1 - _LIDS_MEET) * step
@@ -271,7 +271,7 @@ def _close(points: Points, side: int, closure: Values) -> None:
 def _closure(h: _Half, strength: Values) -> Values:
     """Share of the fissure that is covered.
 
-    People shut their eyes wholly whatever their effort: from _SHUT_FROM on, a healthy closure is complete.
+    Healthy eyes close completely even with little effort: from _SHUT_FROM on, the closure is 1.
     """
     voluntary = h.move["close"] * np.minimum(1.0, strength / _SHUT_FROM) * (1 - h.palsy)
     return np.clip(voluntary + _NARROWED * h.tone + _EYE_WITH_MOUTH * h.stray_eye, 0, 1)

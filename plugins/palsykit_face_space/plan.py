@@ -1,4 +1,4 @@
-"""Which photographs the face space takes of whom: every draw follows from (seed, person, render) alone."""
+"""Plans the face space's photographs of each person; every random draw depends only on (seed, person, render)."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from palsykit_face_space.palsy import Action
 from palsykit_face_space.render import Scene
 
 FIRST = {"train": 0, "validation": 800_000, "test": 900_000}
-"""The number of each split's first person, so that how many people one split has moves nobody in another."""
+"""The number of each split's first person, so that the size of one split does not change people in another."""
 
 Variation = Literal["skin", "strength", "light", "background", "framing", "noise", "jpeg"]
 VARIATIONS: tuple[Variation, ...] = get_args(Variation)
@@ -20,7 +20,7 @@ VARIATIONS: tuple[Variation, ...] = get_args(Variation)
 _PALSY_SHARE = 0.8  # of renders; a fifth stays healthy
 _GRADES = (2, 3, 4, 5, 6)
 _TEST_GRADES = (3, 4, 5, 6)
-_SYNKINETIC_GRADES = (2, 3, 4, 5)  # where nothing moves there is no synkinesis
+_SYNKINETIC_GRADES = (2, 3, 4, 5)  # without movement there is no synkinesis
 _WEAKEST = 0.7  # strength of a movement
 _NOISE, _JPEG = 4.0, (75, 95)
 
@@ -31,7 +31,7 @@ _FIXED: dict[Variation, tuple[str, ...]] = {
     "noise": ("noise",),
     "jpeg": ("jpeg",),
 }
-"""Variation -> the camera's fields that keep their defaults where it is off."""
+"""Variation -> the camera's fields that keep their defaults if it is off."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Shot:
     """One photograph to take.
 
     Attributes:
-        person: their number, which with the seed says who it is.
+        person: their number; with the seed it determines their looks.
         render: its number among the person's photographs.
     """
 
@@ -49,19 +49,19 @@ class Shot:
     scene: Scene
 
     def key(self, seed: int) -> str:
-        """Names the photograph, for ever."""
+        """The photograph's name, the same in every version."""
         return f"fs{seed}-{self.person:06d}-{self.render:02d}"
 
 
 @dataclass(frozen=True)
 class Habits:
-    """How the face space photographs; what is switched off leaves every other draw as it is.
+    """How the face space photographs; switching one variation off does not change other draws.
 
     Attributes:
         vary: what varies ("skin" from person to person, "strength" and the camera's from photograph to photograph).
         synkinetic: share of the palsies up to grade V that are synkinetic.
-        visits: how many sittings a train or validation person's photographs come from; one sitting has one light, one
-            background and one framing, as of a head before a camera on its stand. None: as many as photographs.
+        visits: number of sittings that a train or validation person's photographs come from; one sitting has one light,
+            one background and one framing, as with a camera on a stand. None: one per photograph.
     """
 
     vary: Collection[Variation] = VARIATIONS

@@ -1,4 +1,4 @@
-"""Pictures of people: warp, layers, background, then the camera; a batch at a time."""
+"""Renders pictures of people in batches: warp, layers, background, then the camera."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -29,27 +29,27 @@ FIELD_STEPS, COARSE_STEPS = 64, 48
 
 _UPPER_LIP, _LOWER_LIP = {*range(88, 93), *range(94, 99)}, {*range(99, 109)}
 _RING = [*range(len(CONTROLS), len(CONTROLS) + len(BORDER))]
-_ABOVE = [k for k, i in enumerate(CONTROLS) if i not in _LOWER_LIP] + _RING  # two splines: lips that part tear nothing
+_ABOVE = [k for k, i in enumerate(CONTROLS) if i not in _LOWER_LIP] + _RING  # two splines: parting lips tear nothing
 _BELOW = [k for k, i in enumerate(CONTROLS) if i not in _UPPER_LIP] + _RING
 _BROWS = [71, 72, 73, 74, 75], [78, 79, 80, 81, 82]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Who does what, and how it is photographed."""
+    """A person, their action, and the camera."""
 
     action: Action
     camera: Camera = Camera()  # noqa: RUF009 (it is frozen)
 
 
 def poses(people: Sequence[Person], scenes: Sequence[Scene]) -> Pose:
-    """Everybody's points in their scene, px of the upright 128 px frame."""
+    """Points of each person in their scene, px of the upright 128 px frame."""
     shapes = np.stack([person.shape.numpy() for person in people]).astype(np.float64)
     return displace_all(shapes, [scene.action for scene in scenes])
 
 
 def _fields(there: Tensor, points: Tensor, grid: int, steps: int) -> Tensor:
-    """Where each of ``steps`` x ``steps`` pixels of the upright frame is read in the texture: [B, 2, steps, steps]."""
+    """Texture coordinates of each of ``steps`` x ``steps`` pixels of the upright frame: [B, 2, steps, steps]."""
     border = BORDER.expand(len(points), -1, -1)
     here, there = (torch.cat([which[:, CONTROLS], border], 1) for which in (points, there))
     above, below = (upsample(field, steps) for field in splines(here, there, (_ABOVE, _BELOW), grid))
@@ -64,7 +64,7 @@ def _tensors(pose: Pose) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def render(people: Sequence[Person], scenes: Sequence[Scene], image_size: int) -> NDArray[np.uint8]:
-    """One picture a person and scene: [B, image_size, image_size, 3] RGB."""
+    """One picture per person and scene: [B, image_size, image_size, 3] RGB."""
     steps = max(SIZE, image_size)
     p = _tensors(poses(people, scenes))
     points, skin_points = p["points"], p["open_points"]

@@ -1,4 +1,4 @@
-"""Pictures that are rendered once, side by side, and kept in one file."""
+"""Renders pictures once, in parallel, and caches them in one file."""
 
 import contextlib
 import os
@@ -22,13 +22,13 @@ Shot = TypeVar("Shot")
 
 
 class Rendered(Generic[Shot]):
-    """Pictures [N, image_size, image_size, 3] of N shots; the first one asked for renders or reads them all.
+    """Pictures [N, image_size, image_size, 3] of N shots; the first access renders or reads them all.
 
     Args:
-        file: where they are kept; its name depends on everything that they depend on. A damaged one is made again.
+        file: the cache; its name depends on everything that the pictures depend on. A damaged file is rendered again.
         shots: what to render.
         render: some shots -> their pictures [n, image_size, image_size, 3] uint8; called in several threads.
-        what: is rendered, for the progress bar.
+        what: the name of the pictures in the progress bar.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Rendered(Generic[Shot]):
         return pictures
 
     def _read(self) -> NDArray[np.uint8] | None:
-        """The kept pictures, or None where the file is damaged or of another make."""
+        """The cached pictures, or None if the file is damaged or has another format."""
         try:
             pictures = load_file(self._file).get("pictures")
         except (OSError, SafetensorError):
@@ -75,13 +75,13 @@ class Rendered(Generic[Shot]):
 
 
 def batches(shots: Sequence[Shot]) -> list[Sequence[Shot]]:
-    """Shots in the portions in which they are rendered."""
+    """Shots in the batches in which they are rendered."""
     return [shots[start : start + BATCH] for start in range(0, len(shots), BATCH)]
 
 
 @contextlib.contextmanager
 def _single_threaded() -> Iterator[None]:
-    """One thread an operation while batches run side by side; sharing such small ones costs more than it saves."""
+    """One thread per operation while batches run in parallel: sharing small operations costs more than it saves."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

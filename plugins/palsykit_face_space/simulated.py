@@ -1,4 +1,4 @@
-"""Real people at rest, shown with expressions and palsies that they do not have: a photograph, warped and drawn on."""
+"""Real people at rest, shown with simulated expressions and palsies: the photograph is warped and drawn on."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ from palsykit_face_space.warp import SIZE
 def photographed_person(photograph: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Person:
     """The person on a photograph [H, H, 3] in the face frame, at rest, with landmarks [68, 2] px of it.
 
-    The whole picture is taken for the person: its background bends with the head a little.
+    The whole picture counts as the person: its background is warped a little with the head.
     """
     texture = torch.tensor(photograph).permute(2, 0, 1).float() / 255
     shape = torch.tensor(template_points(landmarks * (SIZE / photograph.shape[0])), dtype=torch.float32)
@@ -36,7 +36,7 @@ def photographed_person(photograph: NDArray[np.uint8], landmarks: NDArray[np.flo
 
 def _moved(landmarks: NDArray[np.floating], before: Person, after: NDArray[np.float64],
            size: int) -> NDArray[np.float32]:  # fmt: skip
-    """Landmarks [68, 2] px moved as the template's do, so that at rest they stay what they were."""
+    """Landmarks [68, 2] px moved as the template's are, so that at rest they do not change."""
     step = to_ibug68(after) - to_ibug68(before.shape.numpy().astype(np.float64))
     return np.asarray(landmarks + step * (size / SIZE), dtype=np.float32)
 
@@ -44,8 +44,8 @@ def _moved(landmarks: NDArray[np.floating], before: Person, after: NDArray[np.fl
 class SimulatedPoser:
     """A person's own photograph, warped and drawn on by the displacement model that the face space uses.
 
-    Skin, hair, light and background stay the photograph's. It starts from a face at rest: what mouth and lids do on
-    the photograph already is kept and added to.
+    Skin, hair, light and background stay the photograph's. It starts from a face at rest: an expression in
+    the photograph is kept and added to.
     """
 
     def pose(
@@ -54,8 +54,8 @@ class SimulatedPoser:
         """The picture [H, H, 3] and its landmarks [68, 2] px; see ``palsykit.faces.interfaces.Poser``.
 
         Raises:
-            ValueError: for an expression it does not know, a severity that does not go with the side, or a photograph
-                that is not square or comes without landmarks.
+            ValueError: for an unknown expression, a severity that contradicts the side, or a photograph that is not
+                square or has no landmarks.
         """
         if photograph.ndim != 3 or photograph.shape[0] != photograph.shape[1]:
             raise ValueError(f"found a photograph of shape {photograph.shape}, expected a square one in the face frame")
@@ -87,23 +87,22 @@ class _Shot:
 
 
 class Simulated:
-    """A data set of real people who get expressions and palsies that they do not have.
+    """A data set of real people with simulated expressions and palsies.
 
-    Every photograph of ``source`` that shows somebody at rest, without a palsy and with landmarks is kept as it is, as
-    the healthy person at rest, and comes again in the actions that the face space's people do: ``renders`` - 1 drawn
-    ones of train and validation people, all eight expressions with one palsy of test people. Whose affected side
-    ``source`` does not know is taken to be healthy: give it healthy people only. Light and framing stay the
-    photograph's; splits are those of ``source``, and where it prescribes none everybody gets drawn actions. What cannot
-    be used is in ``rejected`` with its reason.
+    Every photograph of ``source`` that shows a person at rest, without a palsy and with landmarks, is the healthy
+    person at rest. It is repeated with the actions of the face space's people: ``renders`` - 1 random ones of train and
+    validation people, all eight expressions with one palsy of test people. An unknown affected side counts as healthy:
+    give healthy people only. Light and framing are the photograph's. Splits are those of ``source``; without splits
+    everyone gets random actions. Unusable photographs are in ``rejected`` with a reason.
 
     Args:
-        source: where the photographs come from.
+        source: the data set of the photographs.
         renders: photographs of each, itself included.
-        seed: of the drawn actions.
+        seed: of the random actions.
         synkinetic: share of the palsies of grade II to V that are synkinetic.
 
     Raises:
-        NothingUsable: where no photograph can be used.
+        NothingUsable: if no photograph can be used.
     """
 
     def __init__(
@@ -154,7 +153,7 @@ class Simulated:
         return self._pictures[self._rows[record.key]]
 
     def truth(self, identity: FaceRecord, driver: FaceRecord) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """The photograph of ``identity`` with what ``driver`` shows, simulated on it: picture and landmarks.
+        """The photograph of ``identity`` with the expression and palsy of ``driver``: picture and landmarks.
 
         Raises:
             ValueError: for a record of another data set.

@@ -1,4 +1,4 @@
-"""The 189 template points of a face of which only the 68 landmarks are known."""
+"""Estimates the 189 template points of a face from its 68 landmarks."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ SMOOTHING = 0.5
 
 
 def template_points(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The mean face's template points [189, 2] carried along as its 68 landmarks go to ``landmarks`` [68, 2].
+    """The mean face's template points [189, 2], moved as its 68 landmarks move to ``landmarks`` [68, 2].
 
-    Both in px of the 128 px frame; between the landmarks a thin-plate spline says where (Bookstein, PAMI 1989).
+    Both in px of the 128 px frame; a thin-plate spline interpolates between the landmarks (Bookstein, PAMI 1989).
     """
     mean = load_model().shape_mean.numpy().astype(np.float64)
     spline = RBFInterpolator(to_ibug68(mean), landmarks, kernel="thin_plate_spline", smoothing=SMOOTHING)

@@ -14,7 +14,7 @@ SMOOTHING = 1.0
 
 _RING = torch.linspace(-0.15, 1.15, 5)
 BORDER = torch.tensor([(x, y) for x in _RING.tolist() for y in _RING.tolist() if not 0 < x < 1 or not 0 < y < 1]) * SIZE
-"""Control points [16, 2] around the square, which nothing moves, so that hair and background do not smear."""
+"""Control points [16, 2] around the square that stay fixed, so that hair and background do not smear."""
 
 
 def _kernel(a: Tensor, b: Tensor) -> Tensor:
@@ -45,10 +45,10 @@ def _solve(at: Tensor, there: Tensor, smoothing: float) -> Tensor:
 
 
 def splines(here: Tensor, there: Tensor, parts: Sequence[list[int]], steps: int) -> Tensor:
-    """For each cell of a grid over the frame, where to read: [P, B, 2, steps, steps] in the units of ``there``.
+    """The place to read for each cell of a grid over the frame: [P, B, 2, steps, steps] in the units of ``there``.
 
-    ``here`` [B, N, 2] are control points in px of the frame, ``there`` [B, N, 2] what they correspond to; each of the P
-    ``parts`` names the points that one spline uses. The kernel on the grid is shared, for it is most of the work.
+    ``here`` [B, N, 2] are control points in px of the frame, ``there`` [B, N, 2] their counterparts; each of the P
+    ``parts`` names the points that one spline uses. The kernel on the grid is shared, because it is most of the work.
     """
     at, where = here / SIZE, (pixel_centres(steps) / SIZE).expand(len(here), -1, -1)
     kernel = _kernel(where, at)
@@ -80,6 +80,6 @@ def upsample(field: Tensor, size: int) -> Tensor:
 
 
 def read(image: Tensor, field: Tensor, extent: float) -> Tensor:
-    """Reads image [B, C, h, w], whose side is ``extent``, where field [B, 2, H, W] says: [B, C, H, W]."""
+    """Reads image [B, C, h, w], whose side is ``extent``, at the places in field [B, 2, H, W]: [B, C, H, W]."""
     where = field.permute(0, 2, 3, 1) / extent * 2 - 1
     return F.grid_sample(image, where, mode="bilinear", padding_mode="border", align_corners=False)
