@@ -2,7 +2,7 @@
 
 Good trees in the shape of each layout are damaged: files are cut, bit-flipped, renamed, emptied, given another
 extension or a header of 60,000 x 60,000 px, replaced by a link to themselves, or given names with line breaks or with
-bytes that are no text. A tree is read through its recipe's part, as a run reads it. No reading may end in a traceback,
+bytes that are not text. A tree is read through its recipe's part, as a run reads it. No reading may end in a traceback,
 and every file has to be used or listed; a damaged table may stop the reading with a message.
 """
 

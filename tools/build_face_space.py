@@ -96,7 +96,7 @@ def quantised(basis: NDArray[np.float64]) -> tuple[NDArray[np.int8], NDArray[np.
 def imputed(looks: NDArray[np.float64], rank: int = _IMPUTATION_RANK) -> NDArray[np.float64]:
     """Appearances [N, 4, SIZE, SIZE] whose colours outside the outline are the low-rank guess from what is inside.
 
-    Hair that somebody does not have must still have a colour, or blends of long and short hair turn grey: the missing
+    Hair that a person does not have must still have a colour, or blends of long and short hair turn grey: the missing
     values of the PCA are estimated by iterating it (Kiers, Psychometrika 1997), from the mean of those who show the
     place; the more components, the nearer to that mean the guess stays.
     """

@@ -54,7 +54,7 @@ def _write(run: Path, folder: Path, name: str, state: dict[str, Any], training: 
 
 
 def _start(training: dict[str, Any]) -> str:
-    """A file by its name alone: where it lay is nobody's business."""
+    """The file name without its folder, which is a path of one machine."""
     start = training.get("start")
     return "random weights" if start is None else Path(start).name
 

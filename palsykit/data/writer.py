@@ -188,7 +188,7 @@ def _say_who_moved(dest: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     before = {row["subject"]: row["split"] for row in map(json.loads, lines)}
     moved = sorted({row["subject"] for row in rows if before.get(row["subject"], row["split"]) != row["split"]})
     if moved:
-        say(f"{len(moved)} subjects have another split than before ({', '.join(moved[:8])}); train models on it anew")
+        say(f"{len(moved)} subjects have another split than before ({', '.join(moved[:8])}); train models on it again")
 
 
 def _about(

@@ -73,18 +73,21 @@ def convert_weights(source: Path, target: Path, layout_name: str) -> Converted:
     Raises:
         PalsykitError: an unknown layout, an unreadable file, or keys and shapes that do not fit the layout.
     """
+    # Find the layout and its network.
     known = layouts()
     if layout_name not in known:
         raise PalsykitError(
             f"--layout {layout_name}: unknown; expected one of {', '.join(known) or 'none (no network)'}"
         )
     network, layout = known[layout_name]
+    # Read the tensors and check them against the network that they configure.
     try:
         state, dropped = without_prefix(read_tensors(source), layout)
     except (OSError, ValueError) as error:
         raise PalsykitError(f"convert: {error}") from error
     image_size, keys = _settings(source, state, layout)
     state = _fitting(source, state, layout, network, image_size, keys)
+    # Write the weights and their card.
     digest = sha256(source)
     facts = {"layout": layout.name, "source": source.name, "source_sha256": digest, "palsykit": __version__}
     weights.save({name: _single(value) for name, value in state.items()}, target, facts)

@@ -101,15 +101,18 @@ class AlignedPhotographs:
             ValueError: if it cannot be used.
             OSError: if the file cannot be read.
         """
+        # Refuse repeated names and repeated pictures.
         if entry.key in self._aligned:
             raise ValueError(f"another file's name reads {entry.key!r} as well; rename one")
         photograph = _Photograph(_bytes(entry))
         if first := seen.get(photograph.content):
             repeats = f"; {entry.where} repeats it" if entry.where else ""
             raise ValueError(f"the same picture as {first.key} of subject {first.labels.subject}{repeats}")
+        # Find the points, and with them the name of the aligned picture in the cache.
         points, source = self._points(entry, photograph)
         five = None if self._frame == "aligned" or points is None else points.five
         aligned = self.cache / f"{self._digest(photograph.content, five)}.png"
+        # Align the picture if it is not cached, and move the landmarks with it.
         landmarks = None if points is None else points.landmarks
         matrix = self._to_frame(photograph, five, aligned.exists(), landmarks is not None)
         if not aligned.exists() and matrix is not None:

@@ -62,7 +62,7 @@ def existing(layout: str, root: Path, holds: str) -> Path:
         ValueError: if it is not a folder; ``holds`` says what should be in it.
     """
     if not root.is_dir():
-        raise ValueError(f"{layout}: {root} is no folder; set the key root to the folder {holds}")
+        raise ValueError(f"{layout}: {root} is not a folder; set the key root to the folder {holds}")
     return root
 
 

@@ -59,7 +59,7 @@ def meanings_of(where: str, words: Mapping[str, str]) -> dict[str, str]:
     """{word, without regard to case and blanks: canonical expression or the word itself}.
 
     Raises:
-        ValueError: for a meaning that is no expression, or a word with two meanings, with ``where``.
+        ValueError: for a meaning that is not an expression, or a word with two meanings, with ``where``.
     """
     meanings: dict[str, str] = {}
     for word, meaning in words.items():

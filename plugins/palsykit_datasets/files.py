@@ -26,7 +26,7 @@ SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b
 
 CONTROL = frozenset(range(32)) - frozenset(b"\t\n\f\r")
 
-NO_FILE = "no regular file but a folder, a device, a pipe or a socket"
+NO_FILE = "not a regular file but a folder, a device, a pipe or a socket"
 
 MOST_BYTES = 2**30
 MOST_TEXT_BYTES = 2**26
@@ -49,7 +49,7 @@ def legible(path: Path) -> str:
     text = path.as_posix()
     if printable(text) != text:
         raise ValueError(
-            f"the name {printable(path)!r} holds bytes that are no UTF-8 text, or a line break, and cannot say who it "
+            f"the name {printable(path)!r} holds bytes that are not UTF-8 text, or a line break, and cannot say who it "
             f"shows; rename it"
         )
     return text
@@ -161,7 +161,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ValueError(
-            f"{path}:{line}: found bytes that are no text, expected UTF-8; save the file as UTF-8"
+            f"{path}:{line}: found bytes that are not text, expected UTF-8; save the file as UTF-8"
         ) from None
 
 

@@ -37,7 +37,7 @@ def pattern_of(layout: str, pattern: str) -> re.Pattern[str]:
         compiled = re.compile(pattern)
     except re.error as error:
         raise ValueError(
-            f"{layout}: pattern {pattern!r} is no regular expression: {error}; such as {example}"
+            f"{layout}: pattern {pattern!r} is not a regular expression: {error}; such as {example}"
         ) from None
     if lacking := [group for group in ("subject", "expression") if group not in compiled.groupindex]:
         raise ValueError(f"{layout}: pattern {pattern!r} has no group {' and none '.join(lacking)}; such as {example}")
@@ -50,7 +50,7 @@ def read_names(
     """Photographs whose whole path below ``base`` fits the pattern; repeated blanks count once.
 
     Raises:
-        UnknownExpression: for a file beside a photograph with an expression that nobody has explained.
+        UnknownExpression: for an unexplained expression in a file beside a photograph.
     """
     named, rejected = [], []
     for path in pictures:

@@ -39,7 +39,7 @@ class People:
             homes = [g for g, names in subjects.items() if subject in names and group in (None, g)]
             if len(homes) > 1:
                 raise ValueError(
-                    f"{self.where[group, subject]}: found subject {subject!r}, of whom there is one in "
+                    f"{self.where[group, subject]}: found subject {subject!r}, who is in "
                     f"{' and '.join(homes)}; say with columns: {{group: HEADING}} which of them is meant"
                 )
             found |= {(home, subject): labels for home in homes}

@@ -131,7 +131,7 @@ def _pattern(subject: str) -> re.Pattern[str]:
     try:
         pattern = re.compile(subject)
     except re.error as error:
-        raise ValueError(f"webmorph: subject {subject!r} is no regular expression: {error}") from None
+        raise ValueError(f"webmorph: subject {subject!r} is not a regular expression: {error}") from None
     if pattern.groups < 1:
         raise ValueError(rf"webmorph: subject {subject!r} has no group; expected one around the subject, as (\d+)")
     return pattern

@@ -109,7 +109,7 @@ class Pose:
 def palsy_degree(severity: float) -> float:
     """House-Brackmann 1 (normal) to 6 (total) as 0 to 1; ValueError outside."""
     if not 1 <= severity <= 6:
-        raise ValueError(f"severity {severity!r} is no House-Brackmann grade; expected 1 (normal) to 6 (total)")
+        raise ValueError(f"severity {severity!r} is not a House-Brackmann grade; expected 1 (normal) to 6 (total)")
     return (severity - 1) / 5
 
 

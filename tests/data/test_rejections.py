@@ -1,4 +1,4 @@
-"""Names that are no text stay readable; reasons are counted by kind."""
+"""Names that are not text stay readable; reasons are counted by kind."""
 
 import csv
 from pathlib import Path

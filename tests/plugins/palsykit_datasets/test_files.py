@@ -40,7 +40,7 @@ def test_links_are_followed_once_and_never_up(tmp_path):
 def test_pipes_are_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.png")
     (rejected,) = files_below(tmp_path).rejected
-    assert "no regular file" in rejected.reason
+    assert "not a regular file" in rejected.reason
 
 
 def test_hidden_files_and_those_of_systems_are_not_there(tmp_path):

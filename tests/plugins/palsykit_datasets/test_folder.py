@@ -182,7 +182,7 @@ def test_aligned_crops_are_taken_as_they_are(tmp_path):
 
 def test_folders_that_cannot_serve_say_what_is_expected(tmp_path):
     with pytest.raises(
-        ValueError, match=r"folder: .* is no folder; set the key root to the folder that holds a folder"
+        ValueError, match=r"folder: .* is not a folder; set the key root to the folder that holds a folder"
     ):
         dataset(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()

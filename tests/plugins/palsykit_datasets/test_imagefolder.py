@@ -263,7 +263,7 @@ def test_malformed_metadata_stops_with_file_and_line(tmp_path, cells, message):
         ("metadata.jsonl", b'{"file_name": "a.png"', "jsonl:1: found no JSON"),
         ("metadata.jsonl", b"[]", "jsonl:1: found .*, expected an object"),
         ("metadata.jsonl", b'\n{"subject": "A"}', "jsonl:2: found columns .'subject'., expected file_name"),
-        ("metadata.jsonl", b'{}\n"\xff"', "jsonl:2: found bytes that are no text"),
+        ("metadata.jsonl", b'{}\n"\xff"', "jsonl:2: found bytes that are not text"),
         ("metadata.csv", b"file_name,subject\na.png,A,left\n", "csv:2: found another number of cells"),
         ("metadata.csv", b"file_name,subject\na.png\n", "csv:2: found another number of cells"),
         ("metadata.csv", b"path,subject\na.png,A\n", "csv:1: found columns"),
@@ -282,7 +282,7 @@ def test_files_that_are_no_metadata_stop(tmp_path, name, content, message):
 
 
 def test_folders_that_cannot_serve_say_what_is_expected(tmp_path):
-    with pytest.raises(ValueError, match="is no folder; set the key root"):
+    with pytest.raises(ValueError, match="is not a folder; set the key root"):
         dataset(tmp_path / "nowhere")
     root = two(tmp_path / "own")
     (root / "metadata.csv").write_text("file_name,subject\n")

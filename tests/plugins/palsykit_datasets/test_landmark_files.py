@@ -82,7 +82,7 @@ PTS = "version: 1\nn_points: 5\n{\n1 1\n41 1\n21 21\n1 41\n41 41\n}\n"
         ("a.csv", "1,1\n2,2\n", "found 2 points, expected 5"),
         ("a.csv", "x,y\n1,1,1\n", r"a\.csv:2: found '1 1 1', expected two finite numbers"),
         ("a.csv", '"1,1\n', "found no CSV"),
-        ("a.csv", b"1,\xff\n", r"a\.csv:1: found bytes that are no text"),
+        ("a.csv", b"1,\xff\n", r"a\.csv:1: found bytes that are not text"),
         ("a.csv", "", "found 0 points"),
         ("a.json", "[[1, 2", "found no JSON"),
         ("a.json", "[" * 100_000, "found no JSON"),

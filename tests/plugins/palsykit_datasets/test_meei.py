@@ -110,9 +110,7 @@ def test_photographs_that_say_nothing_are_listed(tree, drawn):
 def test_one_name_in_two_archives_is_two_people(tree):
     (tree / "normal" / "6").rename(tree / "normal" / "1")
     assert {r.labels.subject for r in dataset(tree).records} >= {"flaccid/1", "normal/1"}
-    with pytest.raises(
-        ValueError, match=r"people\.csv:2: found subject '1', of whom there is one in flaccid and normal"
-    ):
+    with pytest.raises(ValueError, match=r"people\.csv:2: found subject '1', who is in flaccid and normal"):
         described(tree)
     headings = ("Patient", "Kind", "Affected side")
     sheet(tree, [("1", "F", "L"), ("1", "normal", "n/a"), ("4", "Nonflaccid", "R")], headings)
@@ -136,7 +134,7 @@ def test_one_name_in_two_archives_is_two_people(tree):
         ({"values": VALUES | {"hb": {}}}, "values names hb, expected some of subject"),
         ({"metadata": None}, "columns and values explain a spreadsheet; set the key metadata"),
         ({"pattern": "[0-9]+"}, "pattern .* has no group subject and none expression"),
-        ({"pattern": "("}, "is no regular expression"),
+        ({"pattern": "("}, "is not a regular expression"),
         ({"expressions": {"1": "sneer"}}, r"meei: expressions: \{1: sneer\}: unknown expression 'sneer'"),
     ],
 )

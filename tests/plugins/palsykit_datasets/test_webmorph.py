@@ -175,7 +175,7 @@ def test_aligned_pictures_are_cached_by_content(tree):
 
 
 def test_folders_that_cannot_serve_say_what_is_expected(tree, tmp_path):
-    with pytest.raises(ValueError, match="is no folder; set the key root"):
+    with pytest.raises(ValueError, match="is not a folder; set the key root"):
         dataset(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"expected ROOT/EXPRESSION/NAME\.jpg with NAME\.tem"):
@@ -184,7 +184,7 @@ def test_folders_that_cannot_serve_say_what_is_expected(tree, tmp_path):
         dataset(tree, expressions={"frown": "rest"})
     with pytest.raises(ValueError, match="has no group"):
         dataset(tree, subject=r"\d+")
-    with pytest.raises(ValueError, match="is no regular expression"):
+    with pytest.raises(ValueError, match="is not a regular expression"):
         dataset(tree, subject=r"(\d+")
 
 
