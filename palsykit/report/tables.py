@@ -9,6 +9,14 @@ from typing import Protocol
 
 from palsykit.files.atomic import write_text
 
+UNDEFINED = "-"
+TITLE = """# Results
+
+Written section by section, each by the command that it names; not edited by hand. A figure has its
+95 % bootstrap interval over people, all of a person's pictures together, in brackets. The metrics' definitions are on
+the cards in every report.
+"""
+
 
 class WithInterval(Protocol):
     """A value with the bounds of its interval; None where it has none."""
@@ -21,14 +29,24 @@ class WithInterval(Protocol):
     def high(self) -> float | None: ...
 
 
-def cell(figure: WithInterval | None, digits: int = 3, signed: bool = False) -> str:
-    """A figure as people write it: 0.953 (0.940 to 0.965); a dash where it is not defined."""
+def value_and_interval(figure: WithInterval | None, digits: int = 3, signed: bool = False) -> tuple[str, str]:
+    """("0.953", "0.940 to 0.965"): a dash for a value that is not defined, "" without an interval."""
     if figure is None or math.isnan(figure.value):
-        return "-"
+        return UNDEFINED, ""
     value = fixed(figure.value, digits, signed)
     if figure.low is None or figure.high is None:
-        return value
-    return f"{value} ({fixed(figure.low, digits, signed)} to {fixed(figure.high, digits, signed)})"
+        return value, ""
+    return value, f"{fixed(figure.low, digits, signed)} to {fixed(figure.high, digits, signed)}"
+
+
+def with_interval(value: str, interval: str) -> str:
+    """0.953 (0.940 to 0.965), or the value alone."""
+    return f"{value} ({interval})" if interval else value
+
+
+def cell(figure: WithInterval | None, digits: int = 3, signed: bool = False) -> str:
+    """A figure as people write it: 0.953 (0.940 to 0.965); a dash where it is not defined."""
+    return with_interval(*value_and_interval(figure, digits, signed))
 
 
 def fixed(value: float, digits: int, signed: bool = False) -> str:
@@ -81,7 +99,7 @@ def _stacked(text: str, wide: int | None) -> str:
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "≥": r"$\geq$", "≤": r"$\leq$",
-    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "|": r"$|$",
+    "\u202f": r"\,", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "|": r"$|$",
 }  # fmt: skip
 
 
@@ -95,16 +113,15 @@ def _check_widths(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         raise ValueError(f"rows of {sorted({len(row) for row in rows})} cells under a head of {len(head)}")
 
 
-def put_section(page: Path, name: str, text: str, title: str) -> None:
+def put_section(page: Path, name: str, text: str) -> None:
     """Writes one section of a page, between its marks, in the place of the one of this name; new ones go to the end.
 
     Args:
-        page: the Markdown file; where there is none it begins with ``title``.
+        page: the Markdown file; a new one begins with ``TITLE``.
         name: of the section.
         text: what stands in it.
-        title: the page's first lines.
     """
-    old = page.read_text(encoding="utf-8") if page.exists() else f"{title.strip()}\n"
+    old = page.read_text(encoding="utf-8") if page.exists() else TITLE
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
     section = f"{begin}\n{text.strip()}\n{end}"
     found = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)

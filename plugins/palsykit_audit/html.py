@@ -1,7 +1,5 @@
 """The page of an audit: one self-contained HTML file, a pure function of plain data."""
 
-import base64
-import io
 from dataclasses import dataclass, field
 
 from PIL import Image
@@ -9,7 +7,8 @@ from PIL import Image
 from palsykit.report import words
 from palsykit.report.contents import NOT_FOR, MetricRow
 from palsykit.report.contents import Picture as Pixels
-from palsykit.report.html import Picture, paragraphs
+from palsykit.report.faces import png
+from palsykit.report.html import Picture, address, paragraphs
 from palsykit.report.plots import Distribution, distributions_in_words, distributions_svg
 from palsykit.report.templates import environment
 
@@ -119,18 +118,15 @@ def _addressed(strips: list[Strip]) -> list[dict[str, object]]:
         {
             "heading": strip.heading,
             "flagged": strip.flagged,
-            "tiles": [Picture(_png(tile.picture), "", tile.name, tile.caption) for tile in strip.tiles],
+            "tiles": [
+                Picture(address("image/png", png(Image.fromarray(tile.picture))), "", tile.name, tile.caption)
+                for tile in strip.tiles
+            ],
         }
         for strip in strips
     ]
 
 
-def _png(picture: Pixels) -> str:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, format="PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
 def _plot(plot: Distribution) -> Picture:
-    address = f"data:image/svg+xml;base64,{base64.b64encode(distributions_svg(plot).encode()).decode()}"
-    return Picture(address, f"{plot.title}: {distributions_in_words(plot)}", plot.title, distributions_in_words(plot))
+    spoken, svg = distributions_in_words(plot), distributions_svg(plot).encode()
+    return Picture(address("image/svg+xml", svg), f"{plot.title}: {spoken}", plot.title, spoken)

@@ -89,14 +89,11 @@ def _run(recipe: Path, overrides: list[str], systems: list[str], data: list[str]
 
 
 def _show(written: "Written") -> bool:
-    """Print the tables and the failures; True if there is any."""
-    from rich.console import Console
+    """Print the tables and the failures; True if there are any failures."""
+    from palsykit_benchmark.tables import section
 
-    from palsykit_benchmark.tables import terminal_table
-
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     for table in written.tables:
-        console.print(terminal_table(table, written.results))
+        print(section(table, written.results), end="\n\n")
     for failure in written.results.failed:
         print(f"FAILED {failure.what}: {failure.error}\n  traceback: {failure.trace}")
     print(f"Report: {written.report} (beside it results.jsonl, tables.md, tables.tex, tables.csv)")

@@ -1,12 +1,10 @@
 """The page: one HTML file with every table, plot and picture, without scripts or links to other files."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from palsykit.files.provenance import weights_of
 from palsykit.interfaces import MetricCard
-from palsykit.measure.statistics import Figure
 from palsykit.recipe.yaml_rules import dump
 from palsykit.report import words
 from palsykit.report.contents import NOT_FOR
@@ -19,26 +17,7 @@ from palsykit_benchmark.inference import TESTS
 from palsykit_benchmark.jobs import Results
 from palsykit_benchmark.pictures import side_by_side
 from palsykit_benchmark.plan import TRUTH, Plan
-from palsykit_benchmark.tables import COSTS, VERDICTS, caption, claim, costs, p_value
-
-
-@dataclass(frozen=True)
-class Number:
-    """A table cell: value, interval, note, and its style (``kind``)."""
-
-    value: str
-    interval: str = ""
-    note: str = ""
-    kind: str = ""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of a table on the page."""
-
-    label: str
-    note: str
-    cells: list[Number]
+from palsykit_benchmark.tables import COSTS, VERDICTS, Row, caption, claim, costs, differences, measured, taken
 
 
 @dataclass(frozen=True)
@@ -46,15 +25,11 @@ class Section:
     """One data set under one protocol, as text and pictures."""
 
     anchor: str
-    title: str
-    short: str
+    table: Table
     protocol: str
-    heads: list[str]
     rows: list[Row]
-    reference: str | None
     differences: list[Row]
     claims: list[str]
-    too_few: str
     plots: list[Picture]
     pictures: Picture | None
 
@@ -105,6 +80,7 @@ def render(plan: Plan, tables: Sequence[Table], results: Results, command: str, 
             facts=facts,
             not_for=NOT_FOR,
             words=words,
+            truth=TRUTH,
         )
     )
 
@@ -123,72 +99,29 @@ def _systems(plan: Plan, results: Results) -> list[SystemRow]:
 
 
 def _section(number: int, table: Table, results: Results) -> Section:
-    rows = [_row(table, line) for line in table.lines]
-    taken = [costs(results, table.data, system) for system in table.systems]
-    for place, name in enumerate(COSTS):
-        rows.append(Row(name, "", [Number(""), *(Number(cost[place], kind="cost") for cost in taken)]))
     sheet = side_by_side(table, results)
     alt = f"Pictures of {', '.join(table.systems)} beside the truth, a row each; a column is an expression."
     return Section(
         anchor=f"table-{number}",
-        title=table.title,
-        short=table.title if len(table.title) < 40 else table.title[:37] + "...",
+        table=table,
         protocol=caption(table),
-        heads=[TRUTH, *table.systems],
-        rows=rows,
-        reference=table.reference,
-        differences=[_difference(table, line) for line in table.lines] if table.against else [],
+        rows=[*measured(table), *taken(table, results)],
+        differences=differences(table),
         claims=[claim(table, system).removeprefix("- ") for system in table.against],
-        too_few=table.too_few,
         plots=[_plot(table, line) for line in table.lines],
         pictures=None if sheet is None else Picture(address("image/png", sheet), alt),
     )
 
 
-def _row(table: Table, line: Line) -> Row:
-    arrow = "↓ lower is better" if line.lower else "↑ higher is better"
-    aim = f"; aim {line.aim.words()}" if line.aim.words() else ""
-    cells = [_number(table.truth.get(line.figure), line.digits, kind="truth")]
-    for system in table.systems:
-        kind = "best" if table.bold.get(line.figure) == system else ""
-        reached = table.reached(line, system)
-        note = "" if reached is None else "aim reached" if reached else "aim not reached"
-        cells.append(_number(table.values[system][line.figure], line.digits, note, kind))
-    return Row(line.label, f"{arrow}{aim}", cells)
-
-
-def _number(figure: Figure | None, digits: int, note: str = "", kind: str = "", signed: bool = False) -> Number:
-    if figure is None or math.isnan(figure.value):
-        return Number("-", kind=kind)
-    bounds = ""
-    if figure.low is not None and figure.high is not None:
-        bounds = f"{fixed(figure.low, digits, signed)} to {fixed(figure.high, digits, signed)}"
-    return Number(fixed(figure.value, digits, signed), bounds, note, kind)
-
-
-def _difference(table: Table, line: Line) -> Row:
-    cells = []
-    for of in table.against.values():
-        against = of.get(line.figure)
-        if against is None or math.isnan(against.figure.value):
-            cells.append(Number("-"))
-            continue
-        p = "" if against.p_holm is None else f"p {p_value(against.p_holm)}"
-        note = f"{p} {against.verdict}".strip()
-        cells.append(_number(against.figure, line.digits, note, against.verdict, signed=True))
-    kinds = dict.fromkeys(a.test.kind for of in table.against.values() if (a := of.get(line.figure)) and a.test)
-    return Row(line.label, ", ".join(kinds), cells)
-
-
 def _plot(table: Table, line: Line) -> Picture:
-    measured = []
+    systems = []
     for system in table.systems:
         figure = table.values[system][line.figure]
         seeds = tuple(found[line.figure] for found in table.by_seed[system].values() if line.figure in found)
-        measured.append(Measured(system, figure.value, figure.low, figure.high, seeds, system == table.reference))
+        systems.append(Measured(system, figure.value, figure.low, figure.high, seeds, system == table.reference))
     truth = table.truth.get(line.figure)
-    svg = forest_svg(measured, None if truth is None else truth.value, line.lower)
-    spoken = "; ".join(f"{m.name} {fixed(m.value, line.digits)}" for m in measured)
+    svg = forest_svg(systems, None if truth is None else truth.value, line.lower)
+    spoken = "; ".join(f"{m.name} {fixed(m.value, line.digits)}" for m in systems)
     return Picture(address("image/svg+xml", svg.encode()), f"{line.label} by system: {spoken}.", line.label)
 
 

@@ -1,14 +1,13 @@
-"""A benchmark's tables as text: Markdown for a page, LaTeX for a paper, plain columns for a terminal."""
+"""A benchmark's tables as text: rows of cells, set as Markdown and LaTeX here and as HTML by the page."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
 
-from rich.table import Table as Columns
-
-from palsykit.measure.statistics import Figure
 from palsykit.report import words
-from palsykit.report.tables import cell, escape, fixed, latex, markdown, stacked
-from palsykit_benchmark.figures import LEVEL, Comparison, Line, Table
+from palsykit.report.tables import UNDEFINED, escape, fixed, latex, markdown, stacked, value_and_interval, with_interval
+from palsykit_benchmark.figures import LEVEL, Line, Table
 from palsykit_benchmark.jobs import Results
 from palsykit_benchmark.plan import TRUTH, Plan
 
@@ -22,7 +21,87 @@ VERDICTS = (
     "over the systems of the table, and every seed has the same sign."
 )
 COLUMNS, HEAD = 5, 17
-"""LaTeX: figures per table (which has one system per row), and characters per line of a column's head."""
+"""Figures in a LaTeX table, which has a system a row, and characters in a line of their heads."""
+COSTS = ("training images", "training, s", "synthesis, s a picture")
+REACHED, MISSED = "aim reached", "aim not reached"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure of one system, as text.
+
+    Attributes:
+        interval: "" where it has none.
+        note: whether an aim is reached, or a difference's p and verdict.
+        kind: "best", "truth", "cost", "better", "worse" or "".
+        differs: whether a system's figure differs from the reference's.
+    """
+
+    value: str
+    interval: str = ""
+    note: str = ""
+    kind: str = ""
+    differs: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of a table.
+
+    Attributes:
+        note: its direction, or the kinds of its tests.
+        aim: what it should reach, "" for none.
+        cells: the truth and every system; of differences, every system but the reference.
+    """
+
+    label: str
+    note: str
+    cells: list[Cell]
+    aim: str = ""
+
+
+def measured(table: Table) -> list[Row]:
+    """One row per figure: the truth and every system."""
+    rows = []
+    for line in table.lines:
+        cells = [Cell(*value_and_interval(table.truth.get(line.figure), line.digits), kind="truth")]
+        for system in table.systems:
+            value, interval = value_and_interval(table.values[system][line.figure], line.digits)
+            reached = None if value == UNDEFINED else table.reached(line, system)
+            note = "" if reached is None else REACHED if reached else MISSED
+            kind = "best" if table.bold.get(line.figure) == system else ""
+            against = table.against.get(system, {}).get(line.figure)
+            cells.append(Cell(value, interval, note, kind, against is not None and bool(against.verdict)))
+        direction = "↓ lower is better" if line.lower else "↑ higher is better"
+        rows.append(Row(line.label, direction, cells, line.aim.words()))
+    return rows
+
+
+def taken(table: Table, results: Results) -> list[Row]:
+    """One row per cost, as ``measured``; the truth costs nothing."""
+    found = [costs(results, table.data, system) for system in table.systems]
+    return [
+        Row(name, "", [Cell(""), *(Cell(cost[place], kind="cost") for cost in found)])
+        for place, name in enumerate(COSTS)
+    ]
+
+
+def differences(table: Table) -> list[Row]:
+    """One row per figure: every system less the reference; empty where nothing is compared."""
+    return [_difference(table, line) for line in table.lines] if table.against else []
+
+
+def _difference(table: Table, line: Line) -> Row:
+    cells, kinds = [], []
+    for against in (of.get(line.figure) for of in table.against.values()):
+        if against is None or math.isnan(against.figure.value):
+            cells.append(Cell(UNDEFINED))
+            continue
+        p = "" if against.p_holm is None else f"p {p_value(against.p_holm)}"
+        kinds += [against.test.kind] if against.test else []
+        shown = value_and_interval(against.figure, line.digits, signed=True)
+        cells.append(Cell(*shown, f"{p} {against.verdict}".strip(), against.verdict))
+    return Row(line.label, ", ".join(dict.fromkeys(kinds)), cells)
 
 
 def caption(table: Table) -> str:
@@ -37,56 +116,43 @@ def costs(results: Results, data: str, system: str) -> tuple[str, str, str]:
         return "-", "-", "-"
     each = [s for cost in found for place, s in cost.synthesis.items() if place[0] == data and s is not None]
     return (
-        words.whole(round(_mean([cost.images for cost in found]))),
-        words.number(_mean([cost.training for cost in found])),
-        words.number(_mean(each)) if each else "-",
+        words.whole(round(fmean(cost.images for cost in found))),
+        words.number(fmean(cost.training for cost in found)),
+        words.number(fmean(each)) if each else "-",
     )
 
 
-COSTS = ("training images", "training, s", "synthesis, s a picture")
-
-
 def markdown_table(table: Table, results: Results) -> str:
-    """Figures and costs per system, the paired differences, and figures per seed."""
-    aims = any(line.aim.words() for line in table.lines)
+    """Figures by system, what each system took, the paired differences and the figures seed by seed."""
+    rows = [*measured(table), *taken(table, results)]
+    aims = any(row.aim for row in rows)
     head = ["", *(["aim"] if aims else []), TRUTH, *table.systems]
-    rows = []
-    for line in table.lines:
-        own = [_value_cell(table, line, system, "**{}**") for system in table.systems]
-        rows.append(
-            [line.label, *([line.aim.words()] if aims else []), cell(table.truth.get(line.figure), line.digits), *own]
-        )
-    taken = [costs(results, table.data, system) for system in table.systems]
-    for row, name in enumerate(COSTS):
-        rows.append([name, *([""] if aims else []), "", *(cost[row] for cost in taken)])
-    parts = [markdown(head, rows), *_differences(table), _by_seed(table)]
+    lines = [[row.label, *([row.aim] if aims else []), *map(_measured_text, row.cells)] for row in rows]
+    parts = [markdown(head, lines), *_differences(table), _by_seed(table)]
     return "\n\n".join(part for part in parts if part)
 
 
-def _value_cell(table: Table, line: Line, system: str, bold: str) -> str:
-    text = cell(table.values[system][line.figure], line.digits)
-    text = bold.format(text) if table.bold.get(line.figure) == system else text
-    return f"{text} ✓" if table.reached(line, system) else text
+def section(table: Table, results: Results) -> str:
+    """A table in Markdown under its heading."""
+    return f"### {table.title}\n\n{caption(table)}\n\n{markdown_table(table, results)}"
+
+
+def _measured_text(cell: Cell) -> str:
+    text = with_interval(cell.value, cell.interval)
+    return f"{f'**{text}**' if cell.kind == 'best' else text}{' ✓' if cell.note == REACHED else ''}"
 
 
 def _differences(table: Table) -> list[str]:
     if not table.against:
         return []
     rows = [
-        [line.label, *(_difference_cell(of.get(line.figure), line) for of in table.against.values())]
-        for line in table.lines
+        [row.label, *(", ".join(filter(None, (with_interval(c.value, c.interval), c.note))) for c in row.cells)]
+        for row in differences(table)
     ]
     claims = "\n".join(claim(table, system) for system in table.against)
     what = f"Differences from {table.reference}, paired over people (p after Holm's correction)."
     intro = f"{what} {VERDICTS} {table.too_few}".strip()
     return [intro, markdown(["", *table.against], rows), claims]
-
-
-def _difference_cell(found: Comparison | None, line: Line) -> str:
-    if found is None or math.isnan(found.figure.value):
-        return "-"
-    p = "" if found.p_holm is None else f", p {p_value(found.p_holm)}"
-    return f"{cell(found.figure, line.digits, signed=True)}{p} {found.verdict}".strip()
 
 
 def p_value(p: float) -> str:
@@ -120,21 +186,19 @@ def latex_tables(plan: Plan, tables: Sequence[Table], results: Results) -> str:
     """Every table, one system per row, at most COLUMNS figures wide; needs the packages booktabs and array."""
     parts = [f"% {plan.name}: written by palsykit benchmark; needs the packages booktabs and array."]
     for table in tables:
-        blocks = [table.lines[start : start + COLUMNS] for start in range(0, len(table.lines), COLUMNS)]
-        bodies = [_latex(table, lines) for lines in blocks] + [_latex_costs(table, results)]
+        rows = measured(table)
+        blocks = [rows[start : start + COLUMNS] for start in range(0, len(rows), COLUMNS)]
+        bodies = [*(_latex(table, block, HEAD) for block in blocks), _latex(table, taken(table, results))]
         for number, body in enumerate(bodies):
             caption = f"{table.title}, continued" if number else _latex_caption(table)
-            parts.append(
-                "\n".join(
-                    [
-                        r"\begin{table}[p]",
-                        r"\centering\footnotesize\setlength{\extrarowheight}{4pt}\setlength{\tabcolsep}{4pt}",
-                        rf"\caption{{{escape(caption)}.}}",
-                        body,
-                        r"\end{table}",
-                    ]
-                )
-            )
+            lines = [
+                r"\begin{table}[p]",
+                r"\centering\footnotesize\setlength{\extrarowheight}{4pt}\setlength{\tabcolsep}{4pt}",
+                rf"\caption{{{escape(caption)}.}}",
+                body,
+                r"\end{table}",
+            ]
+            parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
@@ -146,59 +210,21 @@ def _latex_caption(table: Table) -> str:
     return text
 
 
-def _latex(table: Table, lines: Sequence[Line]) -> str:
-    """One table. Intervals are below the values, because beside them five figures do not fit the page."""
-    head = ["", *(f"{line.label} {'↓' if line.lower else '↑'}" for line in lines)]
-    rows = [[TRUTH, *(_latex_cell(table.truth.get(line.figure), line) for line in lines)]]
-    for system in table.systems:
-        cells = []
-        for line in lines:
-            against = table.against.get(system, {}).get(line.figure)
-            mark = r"$^{*}$" if against is not None and against.verdict else ""
-            bold = table.bold.get(line.figure) == system
-            cells.append(_latex_cell(table.values[system][line.figure], line, bold, mark))
-        rows.append([system, *cells])
-    return latex(head, rows, escaped=1, wide=HEAD)
-
-
-def _latex_cell(figure: Figure | None, line: Line, bold: bool = False, mark: str = "") -> str:
-    value, *interval = escape(cell(figure, line.digits)).rstrip(")").split(" (")
-    value = (rf"\textbf{{{value}}}" if bold else value) + mark
-    room = r"\rule{0pt}{3ex}"  # space above; a stack of two lines fills a row of array completely
-    return stacked([room + value, *(rf"\scriptsize {text}" for text in interval)])
-
-
-def _latex_costs(table: Table, results: Results) -> str:
-    rows = [
-        [system, *(cost.replace("\u202f", r"\,") for cost in costs(results, table.data, system))]
-        for system in table.systems
+def _latex(table: Table, rows: Sequence[Row], wide: int | None = None) -> str:
+    """A system a row; values with their intervals below them: beside them five figures do not fit a page's width."""
+    head = ["", *(f"{row.label} {row.note[:1]}".strip() for row in rows)]
+    body = [
+        [system, *(_latex_cell(row.cells[place]) for row in rows)]
+        for place, system in enumerate((TRUTH, *table.systems))
+        if any(row.cells[place].value for row in rows)
     ]
-    return latex(["", *COSTS], rows, escaped=1)
+    return latex(head, body, escaped=1, wide=wide)
 
 
-def terminal_table(table: Table, results: Results) -> Columns:
-    """The values without intervals."""
-    shown = Columns(
-        title=f"{table.title}\n{caption(table)}", title_justify="left", title_style="", caption_justify="left"
-    )
-    shown.add_column("")
-    for name in (TRUTH, *table.systems):
-        shown.add_column(name, justify="right", overflow="fold")
-    for line in table.lines:
-        truth = table.truth.get(line.figure)
-        values = [_short(truth, line), *(_short(table.values[s][line.figure], line) for s in table.systems)]
-        starred = ["", *(s if table.bold.get(line.figure) == s else "" for s in table.systems)]
-        styled = [f"[bold]{text}[/bold]" if star else text for text, star in zip(values, starred, strict=True)]
-        shown.add_row(f"{line.label} {'↓' if line.lower else '↑'}".replace("[", r"\["), *styled)
-    taken: Mapping[str, tuple[str, str, str]] = {s: costs(results, table.data, s) for s in table.systems}
-    for row, name in enumerate(COSTS):
-        shown.add_row(name, "", *(taken[system][row] for system in table.systems))
-    return shown
-
-
-def _short(figure: Figure | None, line: Line) -> str:
-    return "-" if figure is None or math.isnan(figure.value) else fixed(figure.value, line.digits)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _latex_cell(cell: Cell) -> str:
+    value = rf"\textbf{{{escape(cell.value)}}}" if cell.kind == "best" else escape(cell.value)
+    value += r"$^{*}$" if cell.differs else ""
+    if cell.kind == "cost":
+        return value
+    room = r"\rule{0pt}{3ex}"  # above: a stack of two lines is as high as what array leaves a row
+    return stacked([room + value, *([rf"\scriptsize {escape(cell.interval)}"] if cell.interval else [])])

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from palsykit.files.atomic import write_text
 from palsykit.recipe.yaml_rules import dump
-from palsykit.report.results import TITLE
 from palsykit.report.tables import put_section
 from palsykit_benchmark.facts import facts_of
 from palsykit_benchmark.figures import Table, tables
@@ -15,7 +14,7 @@ from palsykit_benchmark.jobs import Results, work_through
 from palsykit_benchmark.lines import csv_text, json_lines
 from palsykit_benchmark.page import render
 from palsykit_benchmark.plan import Plan
-from palsykit_benchmark.tables import LEGEND, caption, latex_tables, markdown_table
+from palsykit_benchmark.tables import LEGEND, latex_tables, section
 
 
 @dataclass(frozen=True)
@@ -54,18 +53,20 @@ def run_benchmark(
     write_text(folder / "benchmark.yaml", dump(plan.text))
     results = work_through(plan, folder, kept or folder, measure_only)
     found, facts = tables(plan, results), facts_of(plan)
-    text = section(plan, found, results, command, facts)
+    text = section_of_page(plan, found, results, command, facts)
     write_text(folder / "results.jsonl", json_lines(plan, found, results))
     write_text(folder / "tables.csv", csv_text(found))
     write_text(folder / "tables.tex", latex_tables(plan, found, results))
     write_text(folder / "tables.md", text + "\n")
     write_text(folder / "report.html", render(plan, found, results, command, facts))
     if page is not None and found:
-        put_section(page, plan.name, text, TITLE)
+        put_section(page, plan.name, text)
     return Written(folder / "report.html", found, results)
 
 
-def section(plan: Plan, found: Sequence[Table], results: Results, command: str, facts: Mapping[str, str]) -> str:
+def section_of_page(
+    plan: Plan, found: Sequence[Table], results: Results, command: str, facts: Mapping[str, str]
+) -> str:
     """The tables as a section of a page."""
     provenance = "; ".join(f"{name} {value}" for name, value in facts.items())
     parts = [f"## {plan.name}", " ".join(plan.settings.about.split()), f"    {command}", f"Made of: {provenance}."]
@@ -73,6 +74,5 @@ def section(plan: Plan, found: Sequence[Table], results: Results, command: str, 
     if results.failed:
         lines = [f"- {failure.what}: {failure.error}" for failure in results.failed]
         parts.append("\n".join(["Failed, and not in the tables:", "", *lines]))
-    for table in found:
-        parts.append(f"### {table.title}\n\n{caption(table)}\n\n{markdown_table(table, results)}")
+    parts += [section(table, results) for table in found]
     return "\n\n".join(part for part in parts if part)

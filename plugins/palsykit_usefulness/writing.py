@@ -8,7 +8,6 @@ from typing import Any
 from palsykit.files.atomic import write_text
 from palsykit.report.figures import as_json
 from palsykit.report.plots import FewShot, Series, few_shot_svg
-from palsykit.report.results import TITLE
 from palsykit.report.tables import cell, markdown, put_section
 from palsykit_usefulness.study import BOTH, REAL, SYNTHETIC, Point, Study
 
@@ -35,7 +34,7 @@ def write(
     """
     text = tables(found, command, facts, about)
     if page is not None:
-        put_section(page, "usefulness", text, TITLE)
+        put_section(page, "usefulness", text)
     lines = [json.dumps({**_as_json(point), "command": command, **facts}) for point in found.points]
     write_text(folder / "usefulness.jsonl", "\n".join(lines) + "\n")
     write_text(folder / "usefulness.md", text + "\n")

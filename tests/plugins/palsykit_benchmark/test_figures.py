@@ -1,5 +1,6 @@
 """What may be bold, who is better, and what depends on seeds: tables of figures that are made up."""
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from palsykit.interfaces import MetricCard
 from palsykit.measure.statistics import Statistic
-from palsykit_benchmark.figures import Table, _digits, tables
+from palsykit_benchmark.figures import Aim, Table, _digits, tables
 from palsykit_benchmark.jobs import Results
 from palsykit_benchmark.schema import Benchmark, FigureBlock
 
@@ -150,3 +151,21 @@ def test_too_few_people_are_said() -> None:
 def test_digits() -> None:
     assert [_digits([v]) for v in (25.13, 412.0, 0.81, 1.0, 0.0012, 0.0, 4.2)] == [1, 0, 3, 3, 5, 3, 2]
     assert _digits([float("nan")]) == 3
+
+
+def test_aims() -> None:
+    aims = (Aim(least=0.9), Aim(least=0.91), Aim(most=0.9), Aim(most=0.89))
+    assert [aim.reached(0.9, 0.8) for aim in aims] == [True, False, True, False]
+    above, below = Aim(above="copy"), Aim(above="copy", lower=True)
+    assert (above.reached(0.9, 0.8), above.reached(0.8, 0.9), above.reached(0.9, 0.9)) == (True, False, False)
+    assert (below.reached(0.9, 0.8), below.reached(0.8, 0.9)) == (False, True)
+    assert above.reached(0.9) is None
+    assert Aim().reached(0.9, 0.8) is None
+    assert Aim(least=0.5).reached(math.nan) is False
+    assert [a.words() for a in (Aim(), Aim(least=0.5), Aim(least=0.5, most=4), above, below)] == [
+        "",
+        "≥ 0.5",
+        "≥ 0.5 and ≤ 4",
+        "> copy",
+        "< copy",
+    ]
