@@ -1,1 +1,1 @@
-"""What a run shows its reader: a figure, an HTML page and a model card, each a pure function of plain data."""
+"""Reports: HTML pages, model cards, tables, plots and sheets of faces, each a pure function of plain data."""

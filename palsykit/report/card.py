@@ -12,5 +12,5 @@ def render_card(contents: CardContents) -> str:
 
 
 def _cell(text: str) -> str:
-    """``text`` inside a Markdown table: one line, and a bar that ends no cell."""
+    """``text`` for a cell of a Markdown table: on one line, with bars escaped."""
     return " ".join(text.split()).replace("|", "\\|")

@@ -1,6 +1,6 @@
-"""What a report and a model card are made of: plain data, no runs, no models.
+"""The contents of a report and of a model card, as plain data.
 
-Pictures are uint8 RGB arrays [H, W, 3], all of one report the same size.
+Pictures are uint8 RGB arrays [H, W, 3]; all pictures of a report have the same size.
 """
 
 from dataclasses import dataclass, field
@@ -10,42 +10,42 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
 CountTable = dict[str, dict[str, int]]
-"""Row -> column -> how many, such as ``{"rest": {"train": 120, "test": 16}}``."""
+"""Row -> column -> count, such as ``{"rest": {"train": 120, "test": 16}}``."""
 
 NOT_FOR = (
     (
         "No diagnosis, no clinical decision.",
-        "Nothing here examines a patient. A synthesised face is no evidence of how a person looks, moves or will "
-        "recover.",
+        "Nothing here examines a patient. A synthesised face is not evidence of how a person looks, moves or "
+        "will recover.",
     ),
     (
         "No grading of patients.",
-        "Sides and House-Brackmann grades are labels that were asked of the model or that came with its data; "
-        "they are not measurements, and no figure here validates a grading method.",
+        "Sides and House-Brackmann grades are labels that the model was given or that came with its data. They are "
+        "not measurements, and no figure here validates a grading method.",
     ),
     (
         "No identification.",
-        "The recognition features serve to compare pictures with each other. They must not be used to recognise, find "
-        "or track people.",
+        "The recognition features are for comparing pictures with each other. They must not be used to recognise, "
+        "find or track people.",
     ),
     (
-        "No passing off.",
-        "Every synthesis is computer-made. Whoever shows one says so, and nobody's likeness is synthesised without "
-        "consent.",
+        "No deception.",
+        "Every synthesis is computer-made: say so wherever you show one. Do not synthesise a person's likeness "
+        "without consent.",
     ),
 )
-"""What the models are not for: (in a word, why), printed in every report and model card."""
+"""What the models are not for: (short form, reason), printed in every report and model card."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One synthesis beside its truth.
+    """One synthesis and the photograph that it is compared with.
 
     Attributes:
         expression: a canonical name or the data set's own word.
         side: the affected side, the subject's own ("left", "right", "bilateral", "none"); None if unknown.
         severity: House-Brackmann grade, 1 to 6; None if unknown.
-        truth: the photograph that the synthesis is compared with, or None.
+        truth: that photograph, or None.
         generated: the synthesis.
     """
 
@@ -58,7 +58,7 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class FigureRow:
-    """One identity: who, the photograph given to the model, and what was synthesised from it."""
+    """One person: the identity photograph that the model was given, and the syntheses made from it."""
 
     subject: str
     identity: Picture
@@ -67,7 +67,7 @@ class FigureRow:
 
 @dataclass(frozen=True)
 class Curve:
-    """One term over a training's steps; NaN where it was not measured."""
+    """One term of the loss over the steps of a training; NaN where it was not measured."""
 
     name: str
     steps: list[int]
@@ -76,13 +76,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class MetricRow:
-    """One figure as it is printed.
+    """One figure of a table of metrics.
 
     Attributes:
         low, high: 95 % interval; None for a figure that has none.
         count: pictures (or pairs) it is computed from.
         better: "higher" or "lower".
-        note: what to beware of, such as "not comparable with Inception's".
+        note: a warning, such as "not comparable with Inception's".
     """
 
     name: str
@@ -105,11 +105,11 @@ class ReportContents:
         about: what was run, in plain words; blank lines separate paragraphs.
         curves: training ("fit recognition", "train") -> its terms.
         recipe_yaml: the recipe as resolved.
-        facts: provenance, name -> value (seconds a stage, images a second, parameters, versions, machine).
-        data: what was used, table ("split", "expression", "side") -> counts.
+        facts: provenance, name -> value (recipe hash, versions, machine, parameters, seconds per stage).
+        data: table ("split", "expression", "side") -> counts of the photographs used.
         rejected: (path, reason) of every photograph that could not be used.
-        notes: what a reader must know of this very run (a subject with one photograph, predicted landmarks).
-        attribution: whose data and weights these are, as their licences ask; blank lines separate paragraphs.
+        notes: what a reader must know about this run (a subject with one photograph, predicted landmarks).
+        attribution: of data and weights, as their licences require; blank lines separate paragraphs.
         licence: of the pictures and weights of this run.
         intervals: how the 95 % intervals were computed, one sentence.
     """
@@ -138,12 +138,12 @@ class CardContents:
         image_size: side in px.
         parameters: trained weights of the main model.
         training: how it was trained, one line each (steps, batch, objective, time).
-        training_data: what it learnt from, in plain words; simulated or not, how many people and pictures.
-        evaluation_data: whom ``metrics`` were computed on.
-        limits: what else is known to go wrong, one line each.
-        load: the folder to give ``palsykit.load``.
+        training_data: in plain words: simulated or not, how many people and pictures.
+        evaluation_data: the people that ``metrics`` were computed on.
+        limits: other known limits, one line each.
+        load: the folder that ``palsykit.load`` opens.
         recipe_hash: SHA-256 of the resolved recipe.
-        provenance: what it was made with, name -> value.
+        provenance: versions, machine and plugins, name -> value.
         sha256: file below ``load`` -> digest.
     """
 

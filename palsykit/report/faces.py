@@ -230,12 +230,12 @@ def draw_figure(rows: Sequence[FigureRow]) -> Image.Image:
 
 
 def figure_alt(rows: Sequence[FigureRow]) -> str:
-    """The figure in words, for those who cannot see it."""
+    """The alternative text of the figure."""
     expressions = ", ".join(words.expression(name) for name, _ in figure_columns(rows))
     people = "; ".join(f"{row.subject}: {_cells_in_words(row.cells)}" for row in rows)
     return (
-        f"{len(rows)} identities, a row each, under {expressions}. Each row begins with the identity photograph; each "
-        f"expression shows the truth and its synthesis. {people}."
+        f"{len(rows)} identities, one per row; the columns are {expressions}. Each row begins with the identity "
+        f"photograph; for each expression it shows the truth and its synthesis. {people}."
     )
 
 

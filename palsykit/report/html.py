@@ -1,4 +1,4 @@
-"""The report: one HTML file that holds everything it shows, without scripts and without other addresses."""
+"""The report: one HTML file, complete in itself, without scripts."""
 
 import base64
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from palsykit.report.templates import environment
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the page: its data address, its alternative text and, for curves, its name and words below it."""
+    """A picture of the page: its data URL, its alternative text and, for plots, its name and caption."""
 
     address: str
     alt: str
@@ -21,7 +21,7 @@ class Picture:
 
 
 def render_html(contents: ReportContents) -> str:
-    """The whole report as one valid HTML document; equal contents give equal text."""
+    """The report as a valid HTML document; equal contents give equal text."""
     template = environment().get_template("report.html")
     return template.render(
         contents=contents,
@@ -56,5 +56,5 @@ def _columns(table: dict[str, dict[str, int]]) -> list[str]:
 
 
 def address(kind: str, content: bytes) -> str:
-    """A file as an address that holds it."""
+    """A file as a data URL."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

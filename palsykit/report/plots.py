@@ -72,7 +72,7 @@ def curve_svg(curve: Curve) -> str:
 
 
 def curve_in_words(curve: Curve) -> str:
-    """Where a term began and ended: "1.02 to 0.0731 over steps 1 to 60"."""
+    """The first and last values of a term: "1.02 to 0.0731 over steps 1 to 60"."""
     steps, values = _measured(curve)
     if not len(values):
         return "not measured"
@@ -180,9 +180,9 @@ def forest_svg(measured: Sequence[Measured], truth: float | None, lower: bool) -
     """A forest plot: one line per system with its value and interval, the truth as a dashed line.
 
     Args:
-        measured: systems from top to bottom; one whose value is not defined has an empty line.
-        truth: what the truth has, None or NaN where that is not defined.
-        lower: whether less is better, which the axis says.
+        measured: systems from top to bottom; a system without a defined value has an empty line.
+        truth: the figure of the true pictures; None or NaN where it is not defined.
+        lower: whether lower is better; the axis says so.
     """
     figure = _canvas(4.3, 0.55 + 0.23 * len(measured))
     axes = figure.add_subplot()
@@ -219,7 +219,7 @@ class Series:
 
 @dataclass(frozen=True)
 class FewShot:
-    """One figure over the number of people trained on; ``constant`` is what the best constant answer reaches."""
+    """One figure over the number of people trained on; ``constant`` is the value of the best constant answer."""
 
     label: str
     series: list[Series]

@@ -1,4 +1,4 @@
-"""Tables of figures with their intervals, and a Markdown page whose sections commands write: pure functions of data."""
+"""Tables in Markdown and LaTeX, and a Markdown page whose sections are written by commands."""
 
 import math
 import re
@@ -12,9 +12,8 @@ from palsykit.files.atomic import write_text
 UNDEFINED = "-"
 TITLE = """# Results
 
-Written section by section, each by the command that it names; not edited by hand. A figure has its
-95 % bootstrap interval over people, all of a person's pictures together, in brackets. The metrics' definitions are on
-the cards in every report.
+Each section is written by the command that it names; do not edit it by hand. Brackets hold 95 % bootstrap intervals
+over people: all pictures of a person are drawn together. Every report defines its metrics.
 """
 
 
@@ -30,7 +29,7 @@ class WithInterval(Protocol):
 
 
 def value_and_interval(figure: WithInterval | None, digits: int = 3, signed: bool = False) -> tuple[str, str]:
-    """("0.953", "0.940 to 0.965"): a dash for a value that is not defined, "" without an interval."""
+    """("0.953", "0.940 to 0.965"); a dash for a value that is not defined, "" for no interval."""
     if figure is None or math.isnan(figure.value):
         return UNDEFINED, ""
     value = fixed(figure.value, digits, signed)
@@ -45,12 +44,12 @@ def with_interval(value: str, interval: str) -> str:
 
 
 def cell(figure: WithInterval | None, digits: int = 3, signed: bool = False) -> str:
-    """A figure as people write it: 0.953 (0.940 to 0.965); a dash where it is not defined."""
+    """A figure as text: 0.953 (0.940 to 0.965); a dash where it is not defined."""
     return with_interval(*value_and_interval(figure, digits, signed))
 
 
 def fixed(value: float, digits: int, signed: bool = False) -> str:
-    """A number with so many decimal places; nothing is "-0"."""
+    """A number with ``digits`` decimal places, never "-0"."""
     return f"{round(value, digits) + 0.0:{'+' if signed else ''}.{digits}f}"
 
 
@@ -68,12 +67,12 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def latex(
     head: Sequence[str], rows: Sequence[Sequence[str]], escaped: int | None = None, wide: int | None = None
 ) -> str:
-    """A LaTeX tabular (package booktabs), the first column to the left and the others to the right.
+    """A LaTeX tabular (package booktabs), the first column aligned left, the others right.
 
     Args:
-        head: of the columns, as plain text.
-        rows: their cells, as plain text in the first ``escaped`` columns, as LaTeX in the others; all plain if None.
-        wide: characters of a head at most, beyond which it goes on below; null leaves heads as they are.
+        head: headings of the columns, as plain text.
+        rows: cells; plain text in the first ``escaped`` columns and LaTeX in the others, or all plain if None.
+        wide: longest line of a heading, in characters; longer headings are wrapped. None wraps none.
 
     Raises:
         ValueError: for a row of another length than the head.
@@ -88,7 +87,7 @@ def latex(
 
 
 def stacked(lines: Sequence[str]) -> str:
-    """LaTeX lines above each other in one cell."""
+    """Lines of LaTeX, one above the other in a cell."""
     return lines[0] if len(lines) == 1 else rf"\shortstack[r]{{{(chr(92) * 2).join(lines)}}}"
 
 
@@ -104,7 +103,7 @@ _LATEX = {
 
 
 def escape(text: str) -> str:
-    """Plain text as LaTeX sets it."""
+    """Plain text with LaTeX's special characters escaped."""
     return "".join(_LATEX.get(letter, letter) for letter in text)
 
 
@@ -114,12 +113,12 @@ def _check_widths(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def put_section(page: Path, name: str, text: str) -> None:
-    """Writes one section of a page, between its marks, in the place of the one of this name; new ones go to the end.
+    """Writes a section of a page, between its marks: replaces the section of this name, or appends a new one.
 
     Args:
         page: the Markdown file; a new one begins with ``TITLE``.
         name: of the section.
-        text: what stands in it.
+        text: its Markdown.
     """
     old = page.read_text(encoding="utf-8") if page.exists() else TITLE
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"

@@ -8,7 +8,7 @@ _ROMAN = ("I", "II", "III", "IV", "V", "VI")
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """``value`` to ``digits`` significant digits, whole numbers in full; NaN is "not defined", None a dash."""
+    """``value`` to ``digits`` significant digits, its whole part in full; NaN is "not defined", None a dash."""
     if value is None:
         return "—"
     if math.isnan(value):
@@ -24,19 +24,19 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def whole(value: int) -> str:
-    """A count, its thousands apart: 5700000 -> "5 700 000" (narrow spaces)."""
+    """A count with its thousands separated: 5700000 -> "5 700 000" (narrow spaces)."""
     return f"{value:,}".replace(",", "\u202f")
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """A 95 % interval, or a dash where there is none."""
+    """A 95 % interval, or a dash for none."""
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return "—"
     return f"{number(low)} to {number(high)}"
 
 
 def expression(name: str) -> str:
-    """``lower_lip_depression`` as it is read: "lower lip depression"."""
+    """An expression's name in words: lower_lip_depression -> "lower lip depression"."""
     return name.replace("_", " ")
 
 
@@ -48,7 +48,7 @@ def grade(severity: float) -> str:
 
 
 def palsy(side: str | None, severity: float | None) -> str:
-    """Side and grade in a caption; what is unknown is left out, and said where both are."""
+    """Side and grade for a caption; what is unknown is left out, unless both are unknown."""
     known = [_SIDES.get(side, side)] if side is not None else []
     if severity is not None:
         known.append(grade(severity))

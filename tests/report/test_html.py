@@ -112,7 +112,7 @@ def test_a_run_with_next_to_nothing_still_gives_a_page(contents: ReportContents)
     text = render_html(bare)
     page = Page(text)
     assert page.problems == []
-    assert "asks for no metrics" in page.text
+    assert "has no metrics" in page.text
     assert "Nothing was trained" in page.text
     assert "Every photograph of the data set could be used." in page.text
     assert 'href="#figure"' not in text

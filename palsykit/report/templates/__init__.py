@@ -1,4 +1,4 @@
-"""The templates beside this file, and those of a plugin that include them."""
+"""Jinja templates: those in this folder, and those of plugins, which may include them."""
 
 from functools import cache
 
@@ -7,10 +7,10 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 @cache
 def environment(package: str | None = None) -> Environment:
-    """Escapes everything in ``.html`` templates; a name that a template does not find is an error.
+    """The templates' environment; ``.html`` templates are escaped, and an undefined name is an error.
 
     Args:
-        package: whose folder ``templates`` is looked in first; its pages can include closing.html and metrics.html.
+        package: a plugin whose folder ``templates`` comes first; its pages can include closing.html and metrics.html.
     """
     own = PackageLoader("palsykit.report", "templates")
     return Environment(
