@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
+from palsykit.files.provenance import files_sha256
+
 ROOT = Path(__file__).parents[2]
 TINY = (
     "data={use: face_space, identities: 2, validation: 0, test: 1, renders: 2}",
@@ -84,6 +86,12 @@ def test_a_third_partys_wheel_trains_beside_palsykits(clean: Any, say: Say, tmp_
     run = tmp_path / "work" / "run"
     assert "psnr" in json.loads((run / "metrics.json").read_text())["metrics"]
     assert "fusion: acme_film" in (run / "MODEL_CARD.md").read_text()
+    (entry,) = json.loads((run / "provenance.json").read_text())
+    film, unet = entry["plugins"]["acme_film"], entry["plugins"]["unet"]
+    assert (film["distribution"], film["version"], len(film["sha256"])) == ("acme-film", "0.1.0", 64)
+    assert unet["sha256"] == files_sha256(ROOT / "plugins" / "palsykit_unet"), "a wheel has the hash of its clone"
+    assert entry["palsykit"]["sha256"] == files_sha256(ROOT / "palsykit")
+    assert entry["palsykit"]["commit"] == "unknown"
     with safe_open(run / "model" / "conditioning.safetensors", "pt") as file:
         assert [name for name in file.keys() if name.startswith("fusion.")] != []  # noqa: SIM118 (no mapping)
 
