@@ -1,4 +1,4 @@
-"""torch-fidelity's Inception v3, whose features published FID figures are of; extra ``fidelity``."""
+"""torch-fidelity's Inception v3, the features behind published FID figures; extra ``fidelity``."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register

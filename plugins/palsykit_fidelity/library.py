@@ -1,4 +1,4 @@
-"""torch-fidelity's network without the weights that it would download or unpickle while it is built."""
+"""torch-fidelity's network, built without the weights that it would download or unpickle."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ INSTALL = "pip install 'palsykit[fidelity]'"
 
 
 def unloaded() -> nn.Module:
-    """FID's Inception that gives the 2,048 features, its weights at random.
+    """FID's Inception with its 2,048 features and random weights.
 
     Raises:
         PalsykitError: torch-fidelity is missing.
@@ -24,7 +24,7 @@ def unloaded() -> nn.Module:
         raise PalsykitError(f"network inception: {error}; {INSTALL}") from error
 
     class Unloaded(theirs.FeatureExtractorInceptionV3):  # type: ignore[misc]
-        # its constructor loads what _nothing_loaded hands it: nothing, which a strict load would refuse
+        # The constructor loads the empty dict from _nothing_loaded; a strict load would refuse it.
         def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
             return super().load_state_dict(state_dict, strict=strict and bool(state_dict), assign=assign)
 
@@ -35,7 +35,7 @@ def unloaded() -> nn.Module:
 
 @contextmanager
 def _nothing_loaded(theirs: ModuleType) -> Iterator[None]:
-    """Its constructor takes weights from a URL or by ``torch.load(weights_only=False)``, and there is no third way."""
+    """Make the constructor load nothing. It only knows a URL or ``torch.load(weights_only=False)``."""
     download = theirs.load_state_dict_from_url
     theirs.load_state_dict_from_url = lambda url, **_: {}
     try:

@@ -1,4 +1,4 @@
-"""The improved residual network of face recognition, with heads for supervised classification where asked for."""
+"""The improved residual network (IR) of face recognition, with optional heads for classification."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -13,12 +13,12 @@ from palsykit.interfaces import NetworkOutput
 from palsykit_identity.public import ADAFACE, ARCFACE
 
 UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3), 101: (3, 13, 30, 3)}
-"""Residual units in each of the four stages; 100 and 101 are two names of one network."""
+"""Depth -> residual units in each of the four stages; 100 and 101 are the same network."""
 STAGES = (64, 128, 256, 512)
 
 
 class ResidualUnit(nn.Module):
-    """BN - conv - BN - PReLU - strided conv - BN beside a shortcut (ArcFace, arXiv:1801.07698).
+    """BN - conv - BN - PReLU - strided conv - BN, with a shortcut (ArcFace, arXiv:1801.07698).
 
     [B, inputs, h, w] -> [B, outputs, ceil(h / stride), ceil(w / stride)].
     """
@@ -47,19 +47,19 @@ class ResidualUnit(nn.Module):
 class InsightResNet(nn.Module):
     """IR-18 to IR-101 (ArcFace, arXiv:1801.07698; AdaFace, arXiv:2204.00964): a face -> feature map and embedding.
 
-    Four stages, each halving the side (rounded up): 112 px give a 7 x 7 map, 64 px a 4 x 4 one. At 112 px, width 1
-    and without heads the parameters have the names and shapes of AdaFace's public IR-50 and IR-101, which want
-    ``colours: bgr`` and ``crop: arcface``; ``palsykit convert weights --layout adaface`` (or ``arcface``) makes the
-    file and says the keys. We differ in ``dropout``, 0.4 there.
+    Each of the four stages halves the side (rounded up): 112 px give a 7 x 7 map, 64 px a 4 x 4 map. At 112 px, with
+    width 1 and without heads, the parameters have the names and shapes of AdaFace's public IR-50 and IR-101, which need
+    ``colours: bgr`` and ``crop: arcface``. ``palsykit convert weights --layout adaface`` (or ``arcface``) writes the
+    file and prints the keys. Difference: their dropout is 0.4.
 
     Args:
         image_size: side of the images in px.
-        depth: which of the family.
+        depth: number in the network's name, as in IR-50.
         width: multiplies the channels of every stage (64, 128, 256, 512).
         embedding: width of the embedding.
-        heads: outputs of linear heads on the embedding, by name: {"expression": 8, "side": 3, "severity": 1}; their
-            classes are in ``palsykit.faces.classes``.
-        dropout: before the embedding, in training; drawn from PyTorch's global generator.
+        heads: name -> number of outputs of linear heads on the embedding: {"expression": 8, "side": 3, "severity": 1};
+            the classes are in ``palsykit.faces.classes``.
+        dropout: before the embedding, in training; uses PyTorch's global generator.
         colours: the order of channels that the weights expect.
         crop: the part of the picture that the network sees: palsykit's frame, or the ArcFace crop inside it,
             enlarged to ``image_size`` again.
@@ -129,7 +129,7 @@ def _channels(width: float) -> list[int]:
 
 
 def _stages(channels: list[int], units: tuple[int, ...]) -> list[ResidualUnit]:
-    """All residual units in a row; the first of a stage changes the channels and halves the side."""
+    """All residual units in order; the first of each stage changes the channels and halves the side."""
     return [
         ResidualUnit(inputs if unit == 0 else outputs, outputs, stride=2 if unit == 0 else 1)
         for (inputs, outputs), count in zip(pairwise(channels), units, strict=True)

@@ -1,4 +1,4 @@
-"""insightface's detectors and ArcFace embeddings, read from a model pack on this machine; extra ``insightface``."""
+"""insightface's detectors and ArcFace embeddings, from a local model pack; extra ``insightface``."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register

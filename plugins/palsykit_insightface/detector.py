@@ -1,4 +1,4 @@
-"""SCRFD, the detector of insightface's model packs, as a palsykit detector."""
+"""A palsykit detector from SCRFD, the detector of insightface's model packs."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ from palsykit_insightface.pack import Pack, find
 
 
 class InsightFaceDetector:
-    """Faces with five points, and 68 landmarks if asked for, found by the models of an insightface pack.
+    """Find faces with five points, optionally with 68 landmarks, using the models of an insightface pack.
 
-    SCRFD (Guo et al., arXiv:2105.04714) looks at the photograph scaled into squares of several sizes: the large one
-    finds small faces, the small one faces that fill the photograph. The landmarks are the last 68 of 1k3d68's 1,103
-    points in 3D, seen from the front (x and y). Everything is read from this machine; nothing is ever downloaded.
+    SCRFD (Guo et al., arXiv:2105.04714) reads the photograph scaled into squares of several sizes: the large one finds
+    small faces, the small one finds faces that fill the photograph. The landmarks are x and y of the last 68 of the
+    1,103 3D points of 1k3d68. All files are local; nothing is downloaded.
 
     Args:
-        pack: folder of an unpacked pack (buffalo_l, antelopev2 ...), or its detector's ONNX file.
-        landmarks: whether the pack's 68-point model is used as well.
-        threshold: least confidence of a face.
-        sizes: sides in px, multiples of 32, of the squares that the detector looks at.
+        pack: folder of an unpacked pack (buffalo_l, antelopev2 ...), or the ONNX file of its detector.
+        landmarks: also use the pack's 68-point model.
+        threshold: lowest confidence of a face.
+        sizes: sides in px, multiples of 32, of the squares that the detector reads.
 
     Raises:
-        PalsykitError: the extra is missing, the pack lacks a model, or a model is no such model.
+        PalsykitError: the extra is missing, the pack lacks a model, or a model is of another kind.
     """
 
     def __init__(
@@ -42,20 +42,20 @@ class InsightFaceDetector:
         sizes: tuple[Annotated[int, Field(ge=32, multiple_of=32)], ...] = (128, 640),
     ):
         if not sizes:
-            raise ValueError("sizes: found none, expected one at least, as [128, 640]")
+            raise ValueError("sizes: found none, expected at least one, for example [128, 640]")
         files = find(pack, landmarks)
         self._slimmest = min(sizes)
         self._detector = load(files.detector)
         self._detector.prepare(-1, det_thresh=threshold, input_size=[(size, size) for size in sizes])
         self._landmarks = None if files.landmarks is None else load(files.landmarks)
         self.version = _version(files, threshold, sizes)
-        self._prove(files)
+        self._try(files)
 
     def detect(self, photograph: NDArray[np.uint8]) -> Sequence[Detection]:
-        """Every face in an upright photograph [H, W, 3] RGB, the surest first; empty where there is none."""
+        """All faces in an upright photograph [H, W, 3] RGB, the highest score first; empty if there is none."""
         height, width = photograph.shape[:2]
         if max(height, width) >= self._slimmest * min(height, width):
-            return []  # scaled into the square, the photograph would have no width left
+            return []  # too narrow: scaled into the square, it would have no width
         picture = np.ascontiguousarray(photograph[..., ::-1])  # insightface reads BGR, as OpenCV does
         boxes, points = self._detector.detect(picture)
         return [
@@ -75,16 +75,16 @@ class InsightFaceDetector:
         face = Face(bbox=box[:4], kps=five, det_score=box[4])
         return np.asarray(self._landmarks.get(picture, face), np.float64)[:, :2]
 
-    def _prove(self, files: Pack) -> None:
-        """Runs the models once, because what only looks like SCRFD would otherwise fail at the first photograph."""
+    def _try(self, files: Pack) -> None:
+        """Run the models once: a model that only looks like SCRFD would otherwise fail at the first photograph."""
         grey = np.full((64, 64, 3), 128, np.uint8)
         try:
             self.detect(grey)
             self._points(grey, np.array([8.0, 8.0, 56.0, 56.0, 1.0]), np.full((5, 2), 32.0))
-        except Exception as error:  # whatever insightface, OpenCV and onnxruntime raise for outputs of other shapes
+        except Exception as error:  # insightface, OpenCV and onnxruntime may raise anything for other shapes
             raise PalsykitError(
-                f"{files.detector.parent}: its models do not run as insightface's do, expected the files of a pack as "
-                f"they were published ({type(error).__name__}: {error})"
+                f"{files.detector.parent}: its models do not run as insightface's do, expected the unchanged files of "
+                f"a published pack ({type(error).__name__}: {error})"
             ) from error
 
 

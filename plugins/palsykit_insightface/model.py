@@ -1,4 +1,4 @@
-"""A model of a pack, loaded by insightface itself from its file."""
+"""Load a model of a pack from its file, with insightface."""
 
 from pathlib import Path
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from palsykit.errors import PalsykitError
 from palsykit_insightface.pack import INSTALL
 
-_PROVIDERS = ["CPUExecutionProvider"]  # what is seen in a photograph must not depend on the machine's GPU
+_PROVIDERS = ["CPUExecutionProvider"]  # results must not depend on the machine's GPU
 
 
 def load(file: Path) -> Any:
-    """insightface's own object for an ONNX file; nothing is ever downloaded.
+    """insightface's object for an ONNX file; nothing is downloaded.
 
     Raises:
         PalsykitError: the extra is missing, the file cannot be loaded, or insightface does not know the model.
@@ -21,8 +21,8 @@ def load(file: Path) -> Any:
         raise PalsykitError(f"insightface: {error}; {INSTALL}") from error
     try:
         model = get_model(str(file), providers=_PROVIDERS, download=False)
-    except Exception as error:  # onnxruntime's own kinds, none of which derives from another
+    except Exception as error:  # onnxruntime's exceptions have no common base class
         raise PalsykitError(f"{file}: onnxruntime cannot load it ({error}); unpack the pack again") from error
     if model is None:
-        raise PalsykitError(f"{file}: insightface does not know what model this is; expected one of its packs")
+        raise PalsykitError(f"{file}: insightface does not know this kind of model; expected one of its packs")
     return model

@@ -1,4 +1,4 @@
-"""A 68-point network of heatmaps, which resolves what is smaller than a pixel, such as an eye that nearly shuts."""
+"""A 68-point network with heatmaps, with sub-pixel accuracy, for example for an almost shut eye."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -13,13 +13,13 @@ from palsykit.interfaces import NetworkOutput
 from palsykit_landmark.mean_face import MEAN_FACE
 
 CHANNELS = 32, 48, 80, 96
-"""By level, from half of the picture's resolution to a sixteenth."""
+"""Channels per level, from half of the picture's resolution to a sixteenth."""
 MARGIN = 1 / 8
-"""How far the heatmaps reach beyond each edge of the picture, in its sides: a jaw may lie outside."""
+"""How far the heatmaps extend beyond each edge of the picture, in image sides, because a jaw may be outside."""
 PRIOR = 0.08
-"""Standard deviation of a point about the average face's, in image sides, before anything is seen."""
+"""Prior standard deviation of a point around the average face's point, in image sides."""
 STEP = 0.05
-"""Image sides in a unit of the learnt offsets."""
+"""Unit of the learnt offsets, in image sides."""
 
 
 class Convolution(nn.Module):
@@ -36,7 +36,7 @@ class Convolution(nn.Module):
 
 
 class Residual(nn.Module):
-    """Basic residual block (He et al., arXiv:1512.03385): two 3 x 3 convolutions beside a shortcut."""
+    """Basic residual block (He et al., arXiv:1512.03385): two 3 x 3 convolutions with a shortcut."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -47,9 +47,9 @@ class Residual(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """Down to an eighth of the sides and back up, a residual block and a shortcut at each level (arXiv:1603.06937).
+    """Down to an eighth of the side and up again, with a residual block and a skip at each level (arXiv:1603.06937).
 
-    [B, channels[0], h, w] -> the same shape, and the deepest map [B, channels[-1], h / 8, w / 8].
+    [B, channels[0], h, w] -> a map of the same shape, and the deepest map [B, channels[-1], h / 8, w / 8].
     """
 
     def __init__(self, channels: tuple[int, ...]):
@@ -71,12 +71,12 @@ class Hourglass(nn.Module):
 
 
 class IntegralHead(nn.Module):
-    """Integral regression (Sun et al., arXiv:1711.08229): a softmax over each heatmap, and the mean place under it.
+    """Integral regression (Sun et al., arXiv:1711.08229): a softmax over each heatmap, then the mean position under it.
 
-    The heatmaps' logits are the network's plus the log of a normal distribution about the average face's point: a
-    heatmap that says nothing gives the average face, and a short fit starts there. Beyond that mean, which alone would
-    pull all points towards the middle of what is uncertain, each point has a linear offset of the features under
-    its heatmap (ours). [B, C, side, side] -> [B, 68, 2], in image sides.
+    [B, C, side, side] -> [B, 68, 2], in image sides. The logits are the network's plus the log of a normal distribution
+    around the average face's point (ours): a flat heatmap gives the average face, where a short fit starts. The mean
+    alone would pull uncertain points towards the middle, so each point also has an offset that is linear in the
+    features under its heatmap (ours).
     """
 
     places: Tensor
@@ -108,10 +108,10 @@ class IntegralHead(nn.Module):
 class Heatmaps(nn.Module):
     """An hourglass (Newell et al., arXiv:1603.06937) with integral regression (Sun et al., arXiv:1711.08229).
 
-    A face [B, 3, H, W] -> map [B, C, H / 16, W / 16] and iBUG 68 landmarks [B, 68, 2] px. Smaller than the published
-    ones, with a prior about the average face and learnt offsets (ours), for fits of minutes on one core: all
-    convolutions are plain ones, which CPUs and bf16 compute fast. The stem halves the sides, so that at 64 px heatmaps
-    are 32 cells wide and the map, the hourglass's deepest, is 4 x 4.
+    A face [B, 3, H, W] -> map [B, C, H / 16, W / 16] and iBUG 68 landmarks [B, 68, 2] px. It is smaller than the
+    published networks, with a prior around the average face and learnt offsets (ours), to be fitted in minutes on one
+    core: it has plain convolutions only, which are fast on CPUs and in bf16. The stem halves the side, so at 64 px the
+    heatmaps are 32 cells wide and the map, the deepest of the hourglass, is 4 x 4.
 
     Args:
         image_size: side of the images in px, a multiple of 16.
@@ -119,7 +119,7 @@ class Heatmaps(nn.Module):
         weights: a safetensors file; every key and shape must be this network's.
 
     Raises:
-        ValueError: for another side, or a width that leaves no channel.
+        ValueError: the side is not a multiple of 16, or the width leaves no channel.
     """
 
     def __init__(self, image_size: int, *, width: float = 1.0, weights: Path | None = None):
@@ -132,7 +132,7 @@ class Heatmaps(nn.Module):
         self.image_size = image_size
         self.map_shape = (channels[-1], image_size // 16, image_size // 16)
         self.embedding_width = None
-        self.stem = Convolution(3, channels[0], 6, stride=2)  # every pixel's place within its cell goes in
+        self.stem = Convolution(3, channels[0], 6, stride=2)  # 6 x 6, stride 2: uses each pixel's position in its cell
         self.hourglass = Hourglass(channels)
         self.head = IntegralHead(channels[0], image_size // 2)
         if weights is not None:
@@ -145,9 +145,9 @@ class Heatmaps(nn.Module):
 
 
 def grid(side: int, margin: int) -> Tensor:
-    """Centres (x, y) of the cells of a picture ``side`` cells wide and ``margin`` more at each edge, row by row.
+    """Centres (x, y) of the cells of a square grid, row by row: [(side + 2 margin)^2, 2], in sides of the picture.
 
-    [(side + 2 margin)^2, 2], in sides of the picture.
+    The picture is ``side`` cells wide; the grid has ``margin`` more cells at each edge.
     """
     at = (torch.arange(-margin, side + margin) + 0.5) / side
     y, x = torch.meshgrid(at, at, indexing="ij")

@@ -15,7 +15,7 @@ from palsykit_landmark.public import MOBILEFACENET68, SPREAD
 
 STEM, WIDE, MAP = 64, 128, 512
 MARGIN = 1.2
-"""Side of the crop ``box`` by the shorter side of the average face's bounding box, as public networks have it."""
+"""Side of the crop ``box``, in shorter sides of the average face's bounding box; the value of public networks."""
 
 
 class ConvUnit(nn.Module):
@@ -44,7 +44,7 @@ class ConvUnit(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Inverted residual: expand to ``hidden``, depthwise 3 x 3, linear projection; a shortcut where the shape stays."""
+    """Inverted residual: expand to ``hidden``, depthwise 3 x 3, linear projection; a shortcut if the shape stays."""
 
     def __init__(self, inputs: int, outputs: int, hidden: int, stride: int = 1):
         super().__init__()
@@ -71,13 +71,13 @@ class Bottlenecks(nn.Module):
 
 
 class PointHead(nn.Module):
-    """Global depthwise convolution, then a linear map: [B, C, side, side] -> [B, 136], sides."""
+    """Global depthwise convolution, then a linear map: [B, C, side, side] -> [B, 136], in image sides."""
 
     def __init__(self, channels: int, side: int):
         super().__init__()
         self.conv_6_dw = ConvUnit(channels, channels, side, groups=channels, linear=True)
         self.linear = nn.Linear(channels, 2 * COUNT)
-        # start near the average face: else most of a short fit goes into finding it
+        # Start near the average face. Otherwise a short fit spends most of its steps on finding it.
         nn.init.normal_(self.linear.weight, std=0.2 / channels**0.5)
         with torch.no_grad():
             self.linear.bias.copy_(torch.tensor(MEAN_FACE).flatten() / SPREAD)
@@ -92,18 +92,18 @@ class PointHead(nn.Module):
 class MobileFaceNet(nn.Module):
     """MobileFaceNet (arXiv:1804.07573, table 1) with 136 outputs: a face -> feature map and iBUG 68 landmarks.
 
-    The side is halved four times (rounded up): 112 px give a 7 x 7 map, 64 px a 4 x 4 one. The layers have the names
-    of the public 68-point network (cunjian/pytorch_face_landmark), whose last layer is a batch norm of the coordinates:
-    we leave it out, because batch statistics are noise to a regression; ``palsykit convert weights --layout
+    The side is halved four times (rounded up): 112 px give a 7 x 7 map, 64 px a 4 x 4 map. The layers have the names
+    of the public 68-point network (cunjian/pytorch_face_landmark). Its last layer is a batch norm of the coordinates;
+    we leave it out, because batch statistics are noise in a regression. ``palsykit convert weights --layout
     mobilefacenet68`` folds it into ``output_layer.linear``.
 
     Args:
         image_size: side of the images in px.
         width: multiplies the channels of every layer (64, 128, 512).
         colours: the order of channels that the weights expect.
-        levels: the range that the weights expect: [-1, 1], or [0, 1].
+        levels: the range of pixels that the weights expect: "signed" is [-1, 1], "unit" is [0, 1].
         crop: the part of the picture that the network sees: palsykit's frame, or a box closer around the face, 1.2
-            times the average face's, enlarged to ``image_size`` again.
+            times the average face, enlarged to ``image_size`` again.
         weights: a safetensors file; every key and shape must be this network's.
     """
 
@@ -161,7 +161,7 @@ class MobileFaceNet(nn.Module):
 
 
 def face_box() -> tuple[float, float, float]:
-    """Left, top and side of the crop ``box``, as fractions of the frame's side: square, about the average face."""
+    """Left, top and side of the crop ``box``, as fractions of the frame's side: a square around the average face."""
     face = torch.tensor(MEAN_FACE, device="cpu", dtype=torch.float64)
     low, high = face.amin(0), face.amax(0)
     side = MARGIN * float((high - low).min())

@@ -1,4 +1,4 @@
-"""Image towers of open_clip, read from a folder on this machine; extra ``clip``."""
+"""Image towers of open_clip, from a local folder; extra ``clip``."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register

@@ -1,4 +1,4 @@
-"""Any image tower of open_clip as a network: ViT, ResNet, and timm's, trained by CLIP, SigLIP and their like."""
+"""Any image tower of open_clip as a network: ViT, ResNet or timm's, trained with CLIP, SigLIP and similar methods."""
 
 from pathlib import Path
 from typing import Any
@@ -14,22 +14,22 @@ from palsykit_open_clip.loading import tower
 class OpenClipNetwork(nn.Module):
     """A frozen image tower of open_clip (github.com/mlfoundations/open_clip; CLIP, arXiv:2103.00020).
 
-    image [B, 3, H, W] in [-1, 1] -> map [B, C, h, w], the patches after the last block and, where the tower has one of
-    that width, its last LayerNorm; embedding [B, D], the pooled and projected features that are compared with text.
+    image [B, 3, H, W] in [-1, 1] -> map [B, C, h, w], the patches after the last block and, if the tower has a last
+    LayerNorm of that width, after it; embedding [B, D], the pooled and projected features that are compared with text.
     Pictures are resized, cropped and normalised as the model's configuration says. Gradients reach the picture.
 
     Args:
-        image_size: side of the images in px; any, since they are resized.
+        image_size: side of the images in px; any size, because they are resized.
         weights: a folder with open_clip_config.json and open_clip_model.safetensors, as on Hugging Face, or the
             safetensors file. Nothing is downloaded, and the text tower is not read.
-        model: name of one of open_clip's own configurations, for a file without open_clip_config.json; mean and
-            deviation of the channels are then OpenAI's, as open_clip has it for files. Names ending in -quickgelu
-            are models of their own.
-        crop: which part of the picture the model sees: as its configuration crops, the whole frame, or the ArcFace
+        model: name of a configuration built into open_clip, for a file without open_clip_config.json. Mean and
+            deviation of the channels are then OpenAI's, as open_clip does for files. A name that ends in -quickgelu
+            is another model than the name without it.
+        crop: the part of the picture that the model sees: as its configuration crops, the whole frame, or the ArcFace
             crop.
 
     Raises:
-        PalsykitError: the library or a file is missing, or the weights are not the configuration's.
+        PalsykitError: the library or a file is missing, or the weights do not match the configuration.
         ValueError: the tower reads pictures that are not square.
     """
 
@@ -51,14 +51,14 @@ class OpenClipNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> NetworkOutput:
         """image [B, 3, H, W] in [-1, 1] -> map [B, C, h, w] and embedding [B, D] (not normalised)."""
-        found = self.tower.forward_intermediates(
+        output = self.tower.forward_intermediates(
             self.preprocessing(image), indices=1, normalize_intermediates=self.normalised, output_fmt="NCHW"
         )
-        return NetworkOutput(map=found["image_intermediates"][-1], embedding=found["image_features"])
+        return NetworkOutput(map=output["image_intermediates"][-1], embedding=output["image_features"])
 
 
 def _norm_fits(tower: Any) -> bool:
-    """Whether the last norm is the blocks' own; with attentional pooling it comes after it and has its width."""
+    """Whether the last norm has the blocks' width. With attentional pooling it comes later and has the pool's."""
     norm = getattr(tower, "ln_post", None)
     if isinstance(norm, nn.LayerNorm):
         return tuple(norm.normalized_shape) == (tower.conv1.out_channels,)

@@ -1,4 +1,4 @@
-"""The forward process q(x_t | x_0) that training draws from."""
+"""The forward process q(x_t | x_0) of training."""
 
 from typing import Annotated, Literal
 
@@ -18,15 +18,15 @@ def ddpm(
 
     Args:
         timesteps: T.
-        schedule: of beta; ``squaredcos_cap_v2`` is Nichol and Dhariwal's cosine (arXiv:2102.09672), which has no
-            beta_start and beta_end and ignores them.
+        schedule: of beta; ``squaredcos_cap_v2`` is Nichol and Dhariwal's cosine (arXiv:2102.09672), which ignores
+            beta_start and beta_end.
         beta_start: beta at t = 0 for the linear schedules (scaled_linear is linear in sqrt(beta)).
         beta_end: beta at t = T - 1 for the linear schedules.
         prediction: what the denoiser predicts: the noise, v = sqrt(abar) eps - sqrt(1 - abar) x_0 (Salimans and Ho,
             arXiv:2202.00512), or x_0.
 
     Raises:
-        ValueError: when beta would fall.
+        ValueError: beta_end is below beta_start.
     """
     if beta_end < beta_start:
         raise ValueError(f"ddpm: beta_end {beta_end} is below beta_start {beta_start}; noise must not decrease")

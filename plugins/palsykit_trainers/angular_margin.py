@@ -1,4 +1,4 @@
-"""Fits a face-recognition network: subjects are classes, and a margin on the angle keeps them apart."""
+"""Fit a face-recognition network: subjects are classes, separated by an angular margin."""
 
 import math
 from typing import Literal
@@ -12,7 +12,7 @@ from palsykit_trainers.augmentation import augmented, truth
 
 
 def margin_cosines(cosines: Tensor, classes: Tensor, margin: float, kind: Literal["cosface", "arcface"]) -> Tensor:
-    """Cosines [B, K] with the true class's made harder; classes [B] int64.
+    """Apply the margin: cosines [B, K], lower for the true class; classes [B] int64.
 
     CosFace (arXiv:1801.09414, eq. 4): cos(theta) - m. ArcFace (arXiv:1801.07698, eq. 3): cos(theta + m), continued
     beyond theta = pi - m by cos(theta) - m sin(m), so that it never rises with the angle.
@@ -21,24 +21,24 @@ def margin_cosines(cosines: Tensor, classes: Tensor, margin: float, kind: Litera
     if kind == "cosface":
         harder = true - margin
     else:
-        # away from +-1, where the sine's slope is infinite
+        # Not +-1, where the slope of the sine is infinite.
         inside = true.clamp(-1 + 1e-6, 1 - 1e-6)
-        turned = inside * math.cos(margin) - (1 - inside**2).sqrt() * math.sin(margin)
-        harder = torch.where(true > -math.cos(margin), turned, true - margin * math.sin(margin))
+        rotated = inside * math.cos(margin) - (1 - inside**2).sqrt() * math.sin(margin)
+        harder = torch.where(true > -math.cos(margin), rotated, true - margin * math.sin(margin))
     return cosines.scatter(1, classes[:, None], harder)
 
 
 class AngularMarginTrainer(nn.Module):
-    """Softmax over subjects with an angular margin; owns one unit vector a subject, [K, D].
+    """Softmax over subjects with an angular margin; it owns one unit vector per subject, [K, D].
 
-    The defaults are milder than the papers' (margin 0.5, scale 64), which want tens of thousands of subjects.
+    The defaults are milder than the papers' (margin 0.5, scale 64), which need tens of thousands of subjects.
 
     Args:
-        data: whose subjects are the classes; at least two.
-        margin: radians for arcface, cosine for cosface.
-        scale: what the cosines are multiplied by before the softmax.
-        kind: where the margin is put.
-        augment: change light and position of every picture; never flip it.
+        data: its subjects are the classes; at least two.
+        margin: in radians for arcface, in cosine for cosface.
+        scale: factor of the cosines before the softmax.
+        kind: which margin: arcface or cosface.
+        augment: change brightness, contrast and position of every picture; never flip it.
     """
 
     weight: nn.Parameter | None
@@ -65,7 +65,7 @@ class AngularMarginTrainer(nn.Module):
         self.register_parameter("weight", None)
 
     def groups(self, model: nn.Module) -> dict[str, list[nn.Parameter]]:
-        """One optimiser for the network and the subjects' vectors; the vectors are made here, as wide as its embedding.
+        """One optimiser for the network and the subjects' vectors, which are created here with its embedding's width.
 
         Raises:
             ValueError: the network gives no embedding.
@@ -74,8 +74,8 @@ class AngularMarginTrainer(nn.Module):
             width = model.embedding_width
             if not isinstance(width, int):
                 raise ValueError(
-                    f"angular_margin fits networks with an embedding; {type(model).__name__} gives none: fit one such "
-                    "as ir, or use another trainer"
+                    f"angular_margin fits networks with an embedding; {type(model).__name__} gives none: fit a network "
+                    "such as ir, or use another trainer"
                 )
             device = next(model.parameters()).device
             self.weight = nn.Parameter((torch.randn(len(self.classes), width) * 0.05).to(device))
@@ -85,8 +85,8 @@ class AngularMarginTrainer(nn.Module):
         """{"identity": cross-entropy over subjects}."""
         view = augmented(truth(batch), generator) if self.augment else truth(batch)
         embedding = model(view.image).embedding
-        assert self.weight is not None  # groups comes before the first loss
-        with torch.autocast(embedding.device.type, enabled=False):  # a margin needs more than bf16's three digits
+        assert self.weight is not None  # groups() runs before the first loss
+        with torch.autocast(embedding.device.type, enabled=False):  # bf16's three digits are too few for a margin
             cosines = F.linear(F.normalize(embedding.float(), dim=-1), F.normalize(self.weight.float(), dim=-1))
             classes = self._classes_of(view).to(cosines.device)
             logits = self.scale * margin_cosines(cosines, classes, self.margin, self.kind)
@@ -94,6 +94,6 @@ class AngularMarginTrainer(nn.Module):
 
     def _classes_of(self, view: FaceView) -> Tensor:
         subjects = [labels.subject for labels in view.labels]
-        if strangers := sorted({str(subject) for subject in subjects if subject not in self.classes}):
-            raise ValueError(f"subjects {', '.join(strangers)} are not among the {len(self.classes)} training subjects")
+        if unknown := sorted({str(subject) for subject in subjects if subject not in self.classes}):
+            raise ValueError(f"subjects {', '.join(unknown)} are not among the {len(self.classes)} training subjects")
         return torch.tensor([self.classes[subject] for subject in subjects if subject is not None])

@@ -1,6 +1,7 @@
-"""Light augmentation of faces that leaves their labels true: light and position change, left and right never do.
+"""Light augmentation of faces that keeps their labels true: brightness, contrast and position change, but no flip.
 
-Flips turn labels round, so they are core's: a training's key ``flip`` (palsykit.training.batches), off by default.
+A flip swaps left and right in the labels. Core does it: the key ``flip`` of a training (palsykit.training.batches), off
+by default.
 """
 
 import torch
@@ -9,22 +10,22 @@ from torch import Tensor
 from palsykit.interfaces import FaceBatch, FaceView
 
 BRIGHTNESS = 0.2
-"""Added to a picture in [-1, 1], at most, either way."""
+"""Largest value added to or subtracted from a picture in [-1, 1]."""
 CONTRAST = 0.25
-"""A picture's contrast is multiplied by 1 plus or minus at most this."""
+"""The contrast's factor is 1 plus or minus at most this."""
 SHIFT = 0.06
-"""A picture is moved by at most this fraction of its side, in whole px, either way."""
+"""Largest shift in each direction, as a fraction of the side; in whole px."""
 
 
 def truth(batch: FaceBatch) -> FaceView:
-    """The photographs a network is fitted on: the targets, or the drivers where there are none."""
+    """The photographs on which a network is fitted: the targets, or the drivers if there are no targets."""
     return batch.driver if batch.target is None else batch.target
 
 
 def augmented(view: FaceView, generator: torch.Generator) -> FaceView:
-    """Each row brighter or darker, with more or less contrast, and moved together with its landmarks.
+    """Change brightness and contrast of each row at random, and shift it together with its landmarks.
 
-    Pixels moved in from outside repeat the border. ``generator`` is on the CPU.
+    Pixels that come in from outside repeat the border. ``generator`` is on the CPU.
     """
     count, _, height, width = view.image.shape
     most = round(SHIFT * min(height, width))
@@ -36,7 +37,7 @@ def augmented(view: FaceView, generator: torch.Generator) -> FaceView:
 
 
 def _moved(image: Tensor, shift: Tensor) -> Tensor:
-    """Row i of [B, 3, H, W] moved by shift[i] = (right, down) px."""
+    """Shift row i of [B, 3, H, W] by shift[i] = (right, down) px."""
     height, width = image.shape[-2:]
     x = (torch.arange(width, device=image.device) - shift[:, :1]).clamp(0, width - 1)
     y = (torch.arange(height, device=image.device) - shift[:, 1:]).clamp(0, height - 1)

@@ -1,4 +1,4 @@
-"""Fits a network with heads on expression, affected side and severity, as far as they are known."""
+"""Fit a network with heads for expression, affected side and severity, on the labels that are known."""
 
 import torch
 import torch.nn.functional as F
@@ -21,19 +21,19 @@ OUTPUTS = {
     "side": (len(SIDE_CLASSES) - 1, len(SIDE_CLASSES)),
     "severity": (1,),
 }
-"""Heads that can be fitted, and how many outputs each may have."""
+"""Heads that can be fitted -> the numbers of outputs that each may have."""
 
 
 class ExpressionTrainer:
-    """Cross-entropy over expressions and sides, smooth L1 of severity (our own sum); unknown labels do not count.
+    """Cross-entropy of expression and side plus smooth L1 of severity (our own sum); unknown labels are ignored.
 
-    Which of the three are fitted is the network's choice, by the heads it has.
+    The network's heads decide which of the three are fitted.
 
     Args:
-        data: training records; some must be labelled with one of the eight expressions.
+        data: training records; some must have one of the eight expressions as label.
         side_weight: weight of the side's cross-entropy.
-        severity_weight: weight of severity's smooth L1, severity running from 0 (House-Brackmann I) to 1 (VI).
-        augment: change light and position of every picture; never flip it.
+        severity_weight: weight of the severity's smooth L1; severity is from 0 (House-Brackmann I) to 1 (VI).
+        augment: change brightness, contrast and position of every picture; never flip it.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ExpressionTrainer:
         return {"network": [p for p in model.parameters() if p.requires_grad]}
 
     def losses(self, model: nn.Module, batch: FaceBatch, generator: torch.Generator, phase: str) -> dict[str, Tensor]:
-        """One term a head, named as the head; a term is 0 where no row of the batch has that label."""
+        """One term per head, with the head's name; 0 if no row of the batch has that label."""
         view = augmented(truth(batch), generator) if self.augment else truth(batch)
         logits = {name: value.float() for name, value in model(view.image).logits.items()}
         _check_heads(logits, model)
@@ -65,22 +65,21 @@ class ExpressionTrainer:
 
 
 def _loss(name: str, logits: Tensor, labels: tuple[FaceLabels, ...]) -> Tensor:
-    """A head's mean loss over the rows [B, K] whose label is known; 0 if none is."""
+    """A head's mean loss over the rows of [B, K] with a known label; 0 if there are none."""
     if name == "severity":
         truths = torch.tensor([severity_fraction(row) for row in labels], device=logits.device)
         known = ~truths.isnan()
         return F.smooth_l1_loss(logits[known, 0], truths[known], reduction="sum", beta=0.1) / known.sum().clamp(min=1)
-    of = expression_class if name == "expression" else lambda row: side_class(row, logits.shape[-1])
-    classes = torch.tensor([of(row) for row in labels], device=logits.device)
+    class_of = expression_class if name == "expression" else lambda row: side_class(row, logits.shape[-1])
+    classes = torch.tensor([class_of(row) for row in labels], device=logits.device)
     summed = F.cross_entropy(logits, classes, ignore_index=UNKNOWN, reduction="sum")
     return summed / (classes != UNKNOWN).sum().clamp(min=1)
 
 
 def _check_heads(logits: dict[str, Tensor], model: nn.Module) -> None:
-    found = {name: value.shape[-1] for name, value in logits.items()}
-    if "expression" not in found or any(count not in OUTPUTS.get(name, ()) for name, count in found.items()):
+    heads = {name: value.shape[-1] for name, value in logits.items()}
+    if "expression" not in heads or any(count not in OUTPUTS.get(name, ()) for name, count in heads.items()):
         raise ValueError(
-            f"the trainer `expression` fits heads, and {type(model).__name__} has {found or 'none'}; expected "
-            f"expression: {len(EXPRESSION_CLASSES)} and, if wanted, side: 3 or 4 and severity: 1 in the network's "
-            "key heads"
+            f"the trainer `expression` fits heads, and {type(model).__name__} has {heads or 'none'}; in the network's "
+            f"key heads expected expression: {len(EXPRESSION_CLASSES)} and optionally side: 3 or 4 and severity: 1"
         )

@@ -1,4 +1,4 @@
-"""Fits a landmark network on known points."""
+"""Fit a landmark network on known points."""
 
 import math
 from typing import Annotated, Literal
@@ -13,31 +13,31 @@ from palsykit.interfaces import FaceBatch, TrainingData
 from palsykit_trainers.augmentation import augmented, truth
 
 _LIDS = [37, 38, 43, 44], [41, 40, 47, 46]
-"""Points of the upper lids, and those of the lower lids right below them."""
+"""Points of the upper lids, and the points of the lower lids directly below them."""
 _SMOOTH = 0.02
-"""Image sides below which an error of the lids' distance counts by its square."""
+"""In image sides: below it, the loss of an error of the lids' distance is quadratic."""
 
 
 def wing(error: Tensor, width: float, curvature: float) -> Tensor:
-    """The wing loss of errors >= 0 (Feng et al., CVPR 2018): w ln(1 + x / epsilon) below w, x - C from there on."""
+    """The wing loss of errors x >= 0 (Feng et al., CVPR 2018): w ln(1 + x / epsilon) if x < w, otherwise x - C."""
     offset = width - width * math.log1p(width / curvature)
     return torch.where(error < width, width * torch.log1p(error / curvature), error - offset)
 
 
 class LandmarksTrainer:
-    """Weighted mean loss of the coordinates' errors in units of the image side; points that are not known do not count.
+    """Weighted mean loss of the coordinates' errors in image sides; unknown points are ignored.
 
     Args:
         data: training records; some must have landmarks.
         loss: wing, which stays steep for small errors, or L1.
         wing_width: the wing's w, in image sides.
         wing_curvature: the wing's epsilon, in image sides.
-        eyes: weight of each of the twelve eye points, where every other one has 1. An open eye is 3 px high in a
-            picture of 64 px: with equal weights a network learns to guess lids from brows and mouth.
-        lids: weight of a further term, the smooth L1 loss (Girshick, arXiv:1504.08083) of how far each lower lid's two
-            points lie from those of the upper lid. Of two px between a shut eye and an open one, the mean over 68
-            points and a loss that stays steep for small errors keep next to nothing; this term keeps the eye's state.
-        augment: change light and position of every picture, points with it; never flip it.
+        eyes: weight of each of the twelve eye points; all others have weight 1. An open eye is 3 px high in a picture
+            of 64 px: with equal weights a network learns to guess lids from brows and mouth.
+        lids: weight of one more term, the smooth L1 loss (Girshick, arXiv:1504.08083) of the vectors from the upper
+            lid's points to the lower lid's. A shut and an open eye differ by two px, which have almost no effect on a
+            mean over 68 points; this term makes the network learn the eye's state.
+        augment: change brightness, contrast and position of every picture, with its points; never flip it.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class LandmarksTrainer:
     ):
         if all(record.landmarks is None for record in data.records):
             raise ValueError(
-                f"none of the {len(data.records)} training photographs has landmarks; fit on other data, or give the "
-                "network weights"
+                f"none of the {len(data.records)} training photographs has landmarks; fit on other data, or set the "
+                "network's key weights"
             )
         self.loss, self.wing_width, self.wing_curvature, self.augment = loss, wing_width, wing_curvature, augment
         self.lids = lids
@@ -66,7 +66,7 @@ class LandmarksTrainer:
         return {"network": [p for p in model.parameters() if p.requires_grad]}
 
     def losses(self, model: nn.Module, batch: FaceBatch, generator: torch.Generator, phase: str) -> dict[str, Tensor]:
-        """{"points": scalar} and, where asked for, {"lids": scalar}; 0 where no point of the batch is known.
+        """{"points": scalar} and, with ``lids``, {"lids": scalar}; 0 if no point of the batch is known.
 
         Raises:
             ValueError: the network gives no points.
@@ -79,7 +79,7 @@ class LandmarksTrainer:
                 "mobilefacenet or heatmaps"
             )
         known = ~view.landmarks.isnan()
-        # unknown coordinates are taken out before the subtraction: NaN times 0 would still be NaN
+        # Remove unknown coordinates before the subtraction: NaN times 0 is still NaN.
         error = (points[known] - view.landmarks[known]).abs() / view.image.shape[-1]
         values = error if self.loss == "l1" else wing(error, self.wing_width, self.wing_curvature)
         weight = self.weight.to(values).expand_as(points)[known]
@@ -90,9 +90,9 @@ class LandmarksTrainer:
 
 
 def lid_loss(found: Tensor, true: Tensor) -> Tensor:
-    """Mean smooth L1 loss of the vectors from upper to lower lid points [B, 68, 2], in image sides; NaN is unknown.
+    """Mean smooth L1 loss of the vectors from upper to lower lid points [B, 68, 2], in image sides; NaN means unknown.
 
-    The quadratic part is scaled to unit slope at its end: x^2 / (2 s) below s = 0.02, x - s / 2 from there on.
+    The quadratic part ends with slope 1: x^2 / (2 s) if x < s = 0.02, otherwise x - s / 2.
     """
     upper, lower = _LIDS
     aim = true[:, lower] - true[:, upper]

@@ -1,4 +1,4 @@
-"""Vision models of Hugging Face transformers, read from a folder on this machine; extra ``transformers``."""
+"""Vision models of Hugging Face transformers, from a local folder; extra ``transformers``."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register

@@ -1,4 +1,4 @@
-"""A model and its image processor from a folder that ``save_pretrained`` wrote, checked before the library reads it."""
+"""Load a model and its image processor from a folder written by ``save_pretrained``, after checking the folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ from palsykit.foreign.licence import say_licence
 INSTALL = "pip install 'palsykit[transformers]'"
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 TEXT = ("text_model", "text_projection", "language_model", "text_decoder")
-"""The parts of models of pictures and text that say nothing of a picture."""
+"""The text parts of models for pictures and text; they are removed after loading."""
 
 
 def load(folder: Path) -> tuple[nn.Module, Any]:
-    """(model, image processor) of a folder; nothing is ever downloaded and no code or pickle is run.
+    """(model, image processor) from a folder. Nothing is downloaded, and no code or pickle is run.
 
     Raises:
-        PalsykitError: the library is missing, or the folder is none of its kind.
+        PalsykitError: the library is missing, or the folder does not contain such a model.
     """
     check(folder)
     try:
@@ -35,7 +35,7 @@ def load(folder: Path) -> tuple[nn.Module, Any]:
     except (SafetensorError, ImportError, OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
         raise PalsykitError(
             f"{folder}: transformers cannot load it ({type(error).__name__}: {_first_line(error)}); expected a vision "
-            "model as save_pretrained writes it, of a library version not older than the one that wrote it"
+            "model written by save_pretrained, and a transformers version not older than the one that wrote it"
         ) from error
     _complete(folder, model, report)
     say_licence("transformers", folder)
@@ -46,10 +46,10 @@ def load(folder: Path) -> tuple[nn.Module, Any]:
 
 
 def check(folder: Path) -> None:
-    """That a folder holds a configuration, safetensors and an image processor's configuration.
+    """Check that a folder has a configuration, safetensors and an image processor's configuration.
 
     Raises:
-        PalsykitError: says what is missing, what is there, and where to get the rest.
+        PalsykitError: a file is missing; the message lists the files that exist and says where to get the rest.
     """
     lacking = []
     if not (folder / "config.json").is_file():
@@ -60,7 +60,7 @@ def check(folder: Path) -> None:
         lacking.append(PROCESSORS[0])
     if not lacking:
         return
-    names = sorted(item.name for item in folder.iterdir())[:8] if folder.is_dir() else ["a file, no folder"]
+    names = sorted(item.name for item in folder.iterdir())[:8] if folder.is_dir() else ["a file, not a folder"]
     pickled = any(name.endswith((".bin", ".pt", ".pth")) for name in names)
     step = "pickled weights are not read: " if pickled else ""
     raise PalsykitError(
@@ -71,7 +71,7 @@ def check(folder: Path) -> None:
 
 
 def _model(transformers: Any, folder: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The class that was saved, so that a classifier or projection comes with it; else the library's choice."""
+    """Load the class that was saved, so that its classifier or projection is included; otherwise AutoModel's choice."""
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     saved: Any = getattr(transformers, (config.architectures or [""])[0], None)
     factory = saved if hasattr(saved, "from_pretrained") else transformers.AutoModel
@@ -82,18 +82,18 @@ def _model(transformers: Any, folder: Path) -> tuple[nn.Module, dict[str, Any]]:
         use_safetensors=True,
         dtype="float32",
         output_loading_info=True,
-        ignore_mismatched_sizes=True,  # they are in the report, and refused with their names
+        ignore_mismatched_sizes=True,  # _complete refuses them and gives their names
     )
 
 
 def _processor(transformers: Any, folder: Path) -> Any:
-    """Only its settings are read; those of the Pillow kind need no torchvision."""
+    """Load the image processor, for its settings only. The Pillow kind does not need torchvision."""
     keys = {"local_files_only": True, "trust_remote_code": False}
     return transformers.AutoImageProcessor.from_pretrained(folder, backend="pil", **keys)
 
 
 def _complete(folder: Path, model: Any, report: dict[str, Any]) -> None:
-    """Refuses weights that leave something untrained, but for a pooler, which some models were published without."""
+    """Refuse weights that leave parameters untrained. A pooler may be missing: some models are published without it."""
     missing = sorted(report.get("missing_keys", ()))
     if missing and all(name.startswith("pooler.") for name in missing):
         model.pooler = None
@@ -108,7 +108,7 @@ def _complete(folder: Path, model: Any, report: dict[str, Any]) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The library's own reports and bars are off while it loads; what matters of them is checked here."""
+    """Turn off the library's reports and progress bars while it loads; _complete checks what matters in them."""
     from transformers.utils import logging as its
 
     logging: Any = its

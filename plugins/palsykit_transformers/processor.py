@@ -1,28 +1,28 @@
-"""An image processor's settings as palsykit's preprocessing."""
+"""Convert an image processor's settings to palsykit's preprocessing."""
 
 from typing import Any
 
 from palsykit.foreign.preprocessing import Crop, Interpolation, Preprocessing
 
 FILTERS: dict[int, Interpolation] = {0: "nearest", 2: "bilinear", 3: "bicubic", 4: "box"}
-"""Pillow's numbers of its filters."""
+"""Pillow's number of a filter -> its name."""
 
 OTHERS = ("do_pad", "do_flip_channel_order", "do_thumbnail", "do_align_long_axis", "do_reduce_labels", "rescale_offset")
-"""Steps that some processors have and that are not reproduced."""
+"""Steps of some processors that palsykit does not reproduce."""
 
 CONVNEXT_SQUASHES = 384
-"""ConvNeXt's processor crops below this side and squashes from it on."""
+"""Side in px: below it ConvNeXt's processor crops, from it on it squashes."""
 
 
 def preprocessing(processor: Any, crop: Crop) -> Preprocessing:
-    """What ``processor`` does to a square RGB picture.
+    """The preprocessing that equals ``processor`` on a square RGB picture.
 
     Raises:
-        ValueError: it does something that is not reproduced, or does not say what size the model reads.
+        ValueError: it has a step that is not reproduced, or does not give the model's input size.
     """
     kind = type(processor).__name__
     if unknown := [name for name in OTHERS if getattr(processor, name, False)]:
-        raise ValueError(f"image processor {kind}: {', '.join(unknown)} is not reproduced; take another model")
+        raise ValueError(f"image processor {kind}: {', '.join(unknown)} is not reproduced; use another model")
     resized, side = _sides(processor, kind)
     number = int(getattr(processor, "resample", 2) or 0)
     if number not in FILTERS:
@@ -41,7 +41,7 @@ def preprocessing(processor: Any, crop: Crop) -> Preprocessing:
 
 
 def _sides(processor: Any, kind: str) -> tuple[int, int]:
-    """(resized, read) in px."""
+    """(side after resizing, side after cropping) in px."""
     size = _side(processor, "size") if getattr(processor, "do_resize", False) else None
     cut = _side(processor, "crop_size") if getattr(processor, "do_center_crop", False) else None
     fraction = getattr(processor, "crop_pct", None)
@@ -50,9 +50,7 @@ def _sides(processor: Any, kind: str) -> tuple[int, int]:
     if size is not None and fraction and cut is not None:
         return int(size / fraction), cut
     if size is None and cut is None:
-        raise ValueError(
-            f"image processor {kind}: no size and no crop_size; expected how large the model's pictures are"
-        )
+        raise ValueError(f"image processor {kind}: no size and no crop_size; expected the size of the model's pictures")
     resized = size if size is not None else cut
     assert resized is not None
     return resized, cut if cut is not None else resized
@@ -60,10 +58,10 @@ def _sides(processor: Any, kind: str) -> tuple[int, int]:
 
 def _side(processor: Any, key: str) -> int | None:
     """One side of a setting such as {"shortest_edge": 224}, {"height": 224, "width": 224} or 224."""
-    found = getattr(processor, key, None)
-    if found is None or isinstance(found, int):
-        return found
-    values = {name: found.get(name) for name in ("shortest_edge", "height", "width")}
+    setting = getattr(processor, key, None)
+    if setting is None or isinstance(setting, int):
+        return setting
+    values = {name: setting.get(name) for name in ("shortest_edge", "height", "width")}
     sides = {value for value in values.values() if value is not None}
     if len(sides) != 1:
         raise ValueError(f"image processor {type(processor).__name__}: {key} {values}; expected one side of a square")

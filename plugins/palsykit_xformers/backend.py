@@ -8,10 +8,10 @@ from torch import nn
 
 
 class Xformers:
-    """``xformers.ops.memory_efficient_attention``; xformers picks its kernel by shape and type."""
+    """``xformers.ops.memory_efficient_attention``; xformers chooses the kernel by shape and type."""
 
     def available(self) -> str | None:
-        """None where a kernel ran on this machine's GPU just now, else the reason in one line."""
+        """Run a kernel on this machine's GPU: None if that works, otherwise the reason in one line."""
         if find_spec("xformers") is None:
             return 'the package xformers is not installed; pip install "palsykit[xformers]"'
         if not torch.cuda.is_available():
@@ -21,12 +21,12 @@ class Xformers:
 
             probe = torch.zeros(1, 8, 1, 32, device="cuda", dtype=torch.float16)  # [B, T, heads, width]
             memory_efficient_attention(probe, probe, probe)
-        except Exception as error:  # whatever a binary built for another torch or GPU raises
+        except Exception as error:  # a binary for another torch or GPU may raise anything
             return f"xformers does not run here: {type(error).__name__}: {(str(error) or 'no message').splitlines()[0]}"
         return None
 
     def kernels(self) -> str:
-        """Version and kernels in one line: xformers' own, or PyTorch's (-pt) where its binary part is for another."""
+        """Version and kernels in one line: xformers' own, or PyTorch's (-pt) if its binary is for another PyTorch."""
         import xformers
         from xformers._cpp_lib import _cpp_library_load_exception
         from xformers.ops.fmha import cutlass, flash
@@ -36,7 +36,7 @@ class Xformers:
         return f"xformers {xformers.__version__}{without}: {names}"
 
     def apply(self, module: nn.Module) -> None:
-        """Every diffusers attention layer of ``module`` uses ``XFormersAttnProcessor``."""
+        """Set ``XFormersAttnProcessor`` in every diffusers attention layer of ``module``."""
         for layer in module.modules():
             if isinstance(layer, Attention):
                 layer.set_processor(XFormersAttnProcessor())

@@ -195,7 +195,7 @@ def test_a_missing_or_another_file_says_what_was_found_and_where_packs_are(tmp_p
         detector(tmp_path)
     scrfd(tmp_path / "boxes.onnx", with_points=False)
     (tmp_path / "cut.onnx").write_bytes(b"\x08\x07junk")
-    with pytest.raises(PalsykitError, match=r"boxes\.onnx \(detector of boxes alone\), cut\.onnx \(no ONNX model"):
+    with pytest.raises(PalsykitError, match=r"boxes\.onnx \(detector of boxes alone\), cut\.onnx \(not an ONNX model"):
         detector(tmp_path)
 
 

@@ -156,7 +156,7 @@ def test_weights_of_another_configuration(folders: Callable[[str], Path], tmp_pa
         network(tmp_path)
     config["model_cfg"]["vision_cfg"] = {**VIT, "petals": 3}
     (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
-    with pytest.raises(PalsykitError, match=r"no image tower .*petals"):
+    with pytest.raises(PalsykitError, match=r"cannot build an image tower .*petals"):
         network(tmp_path)
     (tmp_path / "open_clip_config.json").write_text("{}")
     with pytest.raises(PalsykitError, match=r"model_cfg"):

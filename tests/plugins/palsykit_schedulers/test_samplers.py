@@ -134,7 +134,7 @@ def test_karras_does_not_spend_its_steps_in_pure_noise():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Ddim(ddpm(), steps=30), r"does not divide 1000; near it: \[20, 25, 40, 50\]"),
+        (lambda: Ddim(ddpm(), steps=30), r"does not divide 1000; use one of \[20, 25, 40, 50\]"),
         (lambda: DpmSolver(ddpm(timesteps=10)), "steps 15 is more than the training's 10"),
         (lambda: Ddim(FlowMatchEulerDiscreteScheduler()), "FlowMatchEulerDiscreteScheduler has no betas"),
         (lambda: ddpm(beta_start=0.1, beta_end=0.01), "beta_end 0.01 is below"),
