@@ -1,8 +1,8 @@
-# palsykit from a fresh clone, with Python 3.11, git and make:
-#   make run    install what is needed into .venv, then run recipes/cfcpalsy.yaml; prints where the report is
-#   make test   the same, then lint and every test but the slow ones
-#   make slow   the slow tests: clean environments with palsykit's wheel, every scaffold, the tutorial word for word
-# Another Python: make PYTHON=python3.12 run
+# palsykit from a fresh clone. You need Python 3.11, git and make.
+#   make run    install into .venv, run recipes/cfcpalsy.yaml, print the path of the report
+#   make test   install with the test tools, then lint and all tests except the slow ones
+#   make slow   the slow tests: clean environments with palsykit's wheel, all scaffolds, the tutorial word for word
+# With another Python: make PYTHON=python3.12 run
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,12 +15,12 @@ MANIFESTS := pyproject.toml constraints.txt
 
 help:
 	@echo "make run      train, generate, evaluate and report recipes/cfcpalsy.yaml"
-	@echo "make test     lint, then every test but the slow ones"
-	@echo "make slow     the slow tests: clean environments, every scaffold, the tutorial"
+	@echo "make test     lint, then all tests except the slow ones"
+	@echo "make slow     the slow tests: clean environments, all scaffolds, the tutorial"
 	@echo "make lint     ruff and mypy"
-	@echo "make weights  train the networks, the judges and the base model that palsykit ships (hours)"
-	@echo "make benchmark-small  every system on few people, a privacy audit, a usefulness study (two cores: 13 minutes)"
-	@echo "make clean    remove caches and builds; runs/ and $(VENV) stay"
+	@echo "make weights  train the networks, the judges and the base model that ship with palsykit (hours)"
+	@echo "make benchmark-small  all systems on few people, a privacy audit, a usefulness study (13 minutes on two cores)"
+	@echo "make clean    remove caches and builds; keep runs/ and $(VENV)"
 
 run: $(VENV)/.installed
 	$(BIN)/palsykit run recipes/cfcpalsy.yaml
@@ -44,7 +44,7 @@ weights: $(VENV)/.installed
 	$(BIN)/palsykit run recipes/base.yaml
 	$(BIN)/python tools/export_weights.py runs/base
 
-# Comparison, privacy audit and usefulness study, each with its report below $(SMALL).
+# Benchmark, privacy audit and usefulness study; each report is in $(SMALL).
 SMALL := runs/benchmarks/benchmark-small
 benchmark-small: $(VENV)/.installed
 	$(BIN)/palsykit benchmark recipes/benchmark-small.yaml --output $(SMALL)
@@ -59,7 +59,7 @@ clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
-# Stamps: installed again only when a manifest has changed. The code itself is installed editable.
+# Stamp files: install again only if a manifest has changed. palsykit itself is installed editable.
 $(VENV)/.installed: $(VENV)/.made $(MANIFESTS)
 	@echo "Installing palsykit and its libraries into $(VENV): minutes the first time, and several GB"
 	@$(INSTALL) -e .
@@ -70,7 +70,7 @@ $(VENV)/.installed-dev: $(VENV)/.made $(MANIFESTS)
 	@$(INSTALL) -e '.[dev]'
 	@touch $@ $(VENV)/.installed
 
-# A .venv whose pip answers is used as it is; pip is asked, because a venv that failed halfway has a python but no pip.
+# Use an existing .venv if its pip works. Test pip, because an incomplete venv has a python but no pip.
 $(VENV)/.made:
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "palsykit needs Python 3.11 or newer; '$(PYTHON)' is not on the PATH. Try: make PYTHON=python3.11" >&2; exit 1; }

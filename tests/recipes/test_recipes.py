@@ -21,7 +21,7 @@ from palsykit.run.runner import reopened
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for path in (ROOT / "recipes").glob("*.yaml") if not path.stem.startswith("benchmark"))
-SHARED_BY_OTHERS = "Not run by itself"
+SHARED_BY_OTHERS = "Not to be run by itself"
 LONDON = ROOT.parent / "shared" / "data" / "london"
 DATA = "data={use: face_space, identities: 2, validation: 0, test: 1, renders: 3}"
 SMALL = ("train.steps=1", "train.batch_size=2", "train.precision=fp32", "generate.identities=1", "sampler.steps=2")
