@@ -1,16 +1,16 @@
-"""Whether asymmetry measured from PIXELS names the affected side and grows with severity, on faces nobody has seen.
+"""Test whether asymmetry measured from PIXELS gives the affected side and grows with severity, on unseen faces.
 
-    python benchmarks/asymmetry.py                        # the shipped weights, 40 fresh people
+    python benchmarks/asymmetry.py                        # the shipped weights, 40 new people
     python benchmarks/asymmetry.py --run runs/networks --identities 100
     python benchmarks/asymmetry.py --records               # the data set's own photographs, cameras and palsies
 
-Fresh people of the recipe's data set (another seed, none of them trained on) are rendered with every expression and
-grade, on a side drawn for each, flaccid and synkinetic; the points network finds 68 landmarks in the pictures, and the
-combined index of palsykit_metrics.asymmetry_index is taken of those, never of the simulator's own points. ``signed`` is
-the rank correlation of the index with the grade signed by side, ``size`` that of its magnitude with the grade; ``side``
-is how often its sign names the affected side from grade III up. Intervals are bootstraps over people. An index that
-knows the expression counts otherwise in each, so read it by expression; healthy faces are measured like the palsied
-ones.
+New people of the recipe's data set (another seed, not used for training) are rendered with every expression and grade,
+flaccid and synkinetic, with a random side for each. The points network finds 68 landmarks in the pictures, and the
+combined index of palsykit_metrics.asymmetry_index is computed from these, never from the simulator's own points.
+``signed`` is the rank correlation of the index with the grade, signed by side; ``size`` is the rank correlation of its
+magnitude with the grade; ``side`` is how often its sign gives the affected side, from grade III up. Intervals are
+bootstraps over people. An index that knows the expression has another scale in each expression, so read it by
+expression. Healthy faces are measured like palsied faces.
 """
 
 import argparse
@@ -50,7 +50,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Measured:
-    """Faces and their indices, [N] each.
+    """Faces and their indices; each attribute is [N].
 
     Attributes:
         people: number of the person.
@@ -64,20 +64,20 @@ class Measured:
     index: dict[str, Values]
 
     def where(self, chosen: NDArray[np.bool_]) -> "Measured":
-        """Some of the faces."""
+        """The faces for which ``chosen`` is true."""
         index = {name: values[chosen] for name, values in self.index.items()}
         return Measured(self.people[chosen], self.expression[chosen], self.grade[chosen], index)
 
 
 def fresh(parts: Parts, seed: int, identities: int) -> FaceDataset:
-    """The recipe's data set with another seed and so many people; whom the recipe's networks saw is not among them.
+    """The recipe's data set with another seed and ``identities`` people, none of whom the networks were trained on.
 
     Raises:
-        PalsykitError: the data set takes no seed, or that of the recipe was asked for.
+        PalsykitError: the data set has no key seed, or the recipe has the same seed.
     """
     block = parts.settings.data
     if "seed" not in block.parameters or block.parameters["seed"] == seed:
-        raise PalsykitError(f"data {block.use}: fresh people need a key seed, other than {seed}; use face_space")
+        raise PalsykitError(f"data {block.use}: new people need a key seed, other than {seed}; use face_space")
     counts = {"identities": identities, "validation": 0, "test": 0}
     keys = {name: value for name, value in counts.items() if name in block.parameters}
     return parts.data(PartBlock(use=block.use, parameters={**block.parameters, **keys, "seed": seed})).dataset
@@ -91,11 +91,11 @@ def rendered(dataset: FaceDataset, identities: int, group: Group, seed: int) -> 
     """Every expression and grade of every person.
 
     Raises:
-        PalsykitError: the data set renders nothing on demand.
+        PalsykitError: the data set cannot render on demand.
     """
     render: Callable[..., tuple[Pictures, NDArray[np.float32]]] | None = getattr(dataset, "render", None)
     if render is None:
-        raise PalsykitError(f"{type(dataset).__name__} renders nothing on demand; use face_space, or --records")
+        raise PalsykitError(f"{type(dataset).__name__} cannot render on demand; use face_space, or --records")
     grades = (1.0, *SYNKINETIC_GRADES) if group is Group.SYNKINETIC else (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
     for person in range(identities):
         for expression in EXPRESSIONS:
@@ -108,7 +108,7 @@ def rendered(dataset: FaceDataset, identities: int, group: Group, seed: int) -> 
 
 
 def recorded(dataset: FaceDataset, group: Group) -> Faces:
-    """The photographs whose expression, side and severity are known: healthy ones and those of one kind of palsy."""
+    """Photographs with known expression, side and severity: healthy ones, and those with one kind of palsy."""
     people: dict[str, int] = {}
     for record in dataset.records:
         labels = record.labels
@@ -120,7 +120,7 @@ def recorded(dataset: FaceDataset, group: Group) -> Faces:
 
 
 def measured(parts: Parts, faces: Faces, group: Group) -> Measured:
-    """Landmarks found in the pictures, and the indices of those."""
+    """Find landmarks in the pictures and compute their indices."""
     network = parts.points_network()
     if network is None:
         raise PalsykitError(f"{parts.recipe.path}: no network gives points; expected one such as mobilefacenet")
@@ -143,7 +143,7 @@ def measured(parts: Parts, faces: Faces, group: Group) -> Measured:
 
 
 def spearman(a: Values, b: Values) -> float:
-    """Spearman's rank correlation, ties by their mean rank; NaN where one of the two does not vary."""
+    """Spearman's rank correlation, with mean ranks for ties; NaN if one of the two is constant."""
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
     return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
@@ -157,14 +157,14 @@ FIGURES: dict[str, Callable[[Values, Values], float]] = {
 
 
 def _named(index: Values, grade: Values) -> float:
-    """Percent of the faces from grade III up whose side the index names; of all palsied ones where none is."""
+    """Percent of the faces from grade III up whose side the index gives; if there are none, of all palsied faces."""
     degree = np.abs(grade) + 1
     graded = degree >= (NAMES_A_SIDE_FROM if degree.max() >= NAMES_A_SIDE_FROM else 2)
     return float(100 * (np.sign(index) == np.sign(grade))[graded].mean()) if graded.any() else float("nan")
 
 
 def with_interval(figure: str, faces: Measured, index: str, count: int) -> dict[str, Any]:
-    """A figure and its 95 % bootstrap interval, people drawn whole."""
+    """A figure and its 95 % interval from a cluster bootstrap over people."""
     of, values = FIGURES[figure], faces.index[index]
     subjects = [str(person) for person in faces.people]
     drawn = [of(values[chosen], faces.grade[chosen]) for chosen in resamples(subjects, 0, count)]
@@ -173,7 +173,7 @@ def with_interval(figure: str, faces: Measured, index: str, count: int) -> dict[
 
 
 def figures(faces: Measured, count: int) -> dict[str, Any]:
-    """Rows: all faces, by expression, and by grade (where only the side can be asked for)."""
+    """Rows: all faces, by expression, and by grade (there only ``side`` is defined)."""
     chosen = {"all": np.ones(len(faces.grade), bool)}
     chosen |= {word: faces.expression == word for word in EXPRESSIONS}
     chosen |= {
@@ -232,16 +232,16 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints a table for each kind of palsy and a JSON line."""
+    """Print a table for each kind of palsy and a JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add = parser.add_argument
     add("--run", type=Path, help="a run folder whose recipe fitted a points network")
     add("--weights", default=SHIPPED, help="safetensors of the recipe's network `points`")
     add("--recipe", type=Path, default=ROOT / "recipes" / "networks.yaml", help="network and data set")
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="change the recipe")
-    add("--identities", type=int, default=40, help="fresh people")
-    add("--seed", type=int, default=FRESH_SEED, help="of the fresh people; not the recipe's")
-    add("--records", action="store_true", help="the data set's own photographs in place of a grid of renders")
+    add("--identities", type=int, default=40, help="number of new people")
+    add("--seed", type=int, default=FRESH_SEED, help="of the new people; not the recipe's seed")
+    add("--records", action="store_true", help="the data set's own photographs instead of renders")
     add("--resamples", type=int, default=RESAMPLES, help="of the bootstrap")
     found = measure(parser.parse_args(arguments))
     for group, rows in found["groups"].items():

@@ -1,4 +1,4 @@
-"""What the data sets make of damaged files: ``python benchmarks/corruptions.py --count 1000``.
+"""Test how the data sets read damaged files: ``python benchmarks/corruptions.py --count 1000``.
 
 Good trees in the shape of each layout are damaged: files are cut, bit-flipped, renamed, emptied, given another
 extension or a header of 60,000 x 60,000 px, replaced by a link to themselves, or given names with line breaks or with
@@ -38,7 +38,7 @@ EXPRESSIONS = ("rest", "brow_raise", "smile_full", "lip_pucker", "eye_closure_ti
 
 @dataclass
 class GoodTree:
-    """A tree that is used whole: photographs and the files beside them, and the tables that describe many of them."""
+    """An undamaged tree: photographs, the files beside them, and the tables that describe many photographs."""
 
     root: Path
     keys: dict[str, Any] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class GoodTree:
 
 
 def landmarks() -> np.ndarray:
-    """[68, 2] px of a face that fills most of a photograph."""
+    """Landmarks [68, 2] px of a face that fills most of a photograph."""
     five = (FRAME - 0.5) * 0.8 * SIDE + SIDE / 2
     points = np.tile(five.mean(0), (68, 1))
     points[36:42], points[42:48], points[30], points[48], points[54] = five
@@ -55,7 +55,7 @@ def landmarks() -> np.ndarray:
 
 
 def photograph(path: Path, seed: int) -> Path:
-    """Noise, different for each seed, in the format of the extension."""
+    """Write a picture of noise, different for each seed, in the format of the extension."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(path)
@@ -63,7 +63,7 @@ def photograph(path: Path, seed: int) -> Path:
 
 
 def template(path: Path) -> Path:
-    """A webmorph template of 189 points with lids, nose and mouth in their places."""
+    """Write a webmorph template of 189 points with lids, nose and mouth in their places."""
     points = np.tile([32.0, 40.0], (189, 1))
     for middle, above, below in ((23, range(18, 23), range(28, 31)), (41, range(23, 28), range(31, 34))):
         points[list(above)] = [(middle + x, 28 - y) for x, y in ((-4, 0), (-2, 2), (0, 3), (2, 2), (4, 0))]
@@ -76,7 +76,7 @@ def template(path: Path) -> Path:
 
 
 def beside(picture: Path, kind: int) -> Path:
-    """Landmarks beside a photograph, in one of the forms."""
+    """Write landmarks beside a photograph, in one of the formats."""
     points = landmarks()
     if kind % 4 == 0:
         return template(picture.with_suffix(".tem"))
@@ -203,7 +203,7 @@ def rename(path: Path, draw: random.Random) -> Path:
 
 
 def wrong_extension(path: Path, draw: random.Random) -> Path:
-    """Landmarks do not become .txt: a text of that name is a document, and left alone."""
+    """Give a file another extension. Not .txt for landmarks: such a text is a document, which is ignored."""
     texts = [".txt"] if path.suffix in FORMATS else []
     suffix = draw.choice([*texts, ".gif", ".heic", "", ".mp4", ".jpg", ".csv", ".pts", ".JPG.bak", ".json"])
     return _move(path, f"{path.stem}{suffix}".encode())
@@ -259,11 +259,11 @@ def _move(path: Path, name: bytes) -> Path:
 
 
 def unaccounted(tree: GoodTree, dataset: Any, now: dict[Path, Path]) -> list[str]:
-    """Photographs that are neither used nor listed, and files beside them that are not listed and have none.
+    """Photographs that are neither used nor listed, and unlisted files beside them without a photograph.
 
     Args:
-        tree: as it was.
-        dataset: what it was read as.
+        tree: before the damage.
+        dataset: the result of reading it.
         now: where the damaged files are.
     """
     listed = {rejected.path for rejected in dataset.rejected}
@@ -282,7 +282,7 @@ def read(layout: str, tree: GoodTree, cache: Path) -> Any:
 
 
 def trial(layout: str, folder_: Path, draw: random.Random, damages: int, table: bool) -> tuple[Counter[str], list[str]]:
-    """Damages one good tree and reads it; counts by outcome, and what went wrong."""
+    """Damage one good tree and read it. Returns counts by outcome, and the errors."""
     tree = LAYOUTS[layout](folder_ / "tree")
     pool = tree.tables if table else tree.files
     counts: Counter[str] = Counter()
@@ -310,7 +310,7 @@ def trial(layout: str, folder_: Path, draw: random.Random, damages: int, table: 
 
 
 def run(count: int, seed: int, each: int = 30) -> tuple[dict[str, Counter[str]], list[str]]:
-    """``count`` damages over all layouts, a tenth of them to tables; counts by layout, and what went wrong."""
+    """Apply ``count`` damages over all layouts, a tenth of them to tables. Returns counts by layout, and the errors."""
     draw, done, number = random.Random(seed), 0, 0
     counts: dict[str, Counter[str]] = {layout: Counter() for layout in LAYOUTS}
     faults: list[str] = []
@@ -328,7 +328,7 @@ def run(count: int, seed: int, each: int = 30) -> tuple[dict[str, Counter[str]],
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints a table and a JSON line; exits with 1 where something went wrong."""
+    """Print a table and a JSON line; exit with 1 if there were errors."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--count", type=int, default=1000, help="damaged files")
     parser.add_argument("--seed", type=int, default=0)

@@ -1,13 +1,13 @@
-"""How far a landmark network is off on REAL photographs that neither it nor the face space has seen.
+"""Measure a landmark network's error on REAL photographs that neither it nor the face space was trained on.
 
     python benchmarks/landmarks.py                        # the shipped weights
     python benchmarks/landmarks.py --run runs/networks    # a run that fitted the network
     python benchmarks/landmarks.py --weights FILE.safetensors --sheet points.png
 
-The photographs are the neutral ones of the test people of recipes/london.yaml's data (splits/london.csv); the truth is
+The photographs are the neutral ones of the test people of recipes/london.yaml's data (splits/london.csv). The truth is
 their webmorph templates, mapped to 68 points by palsykit.faces.webmorph. Errors are mean distances in percent of the
 inter-ocular distance (outer corners of the eyes, 300-W) and of the inter-pupil distance (centres of the eyes' points).
-What all people's errors have in common, point by point, is given apart: there the network was taught another place.
+The mean error of each point over all people is reported separately: there the network learnt another definition.
 """
 
 import argparse
@@ -58,10 +58,10 @@ Points = NDArray[np.float64]
 
 
 def photographs(parts: Parts, data: Path, split: str, expression: str) -> tuple[FaceDataset, list[FaceRecord]]:
-    """A recipe's data at the networks' size, and its photographs with given landmarks.
+    """A recipe's data at the networks' image size, and its photographs with landmarks from the data.
 
     Raises:
-        PalsykitError: there is none.
+        PalsykitError: there are no such photographs.
     """
     found = parts.data(load_recipe(data).settings.data)
     records = [
@@ -75,7 +75,7 @@ def photographs(parts: Parts, data: Path, split: str, expression: str) -> tuple[
 
 
 def find(parts: Parts, dataset: FaceDataset, records: Sequence[FaceRecord]) -> tuple[Points, Points]:
-    """Found and true landmarks [N, 68, 2] px.
+    """Predicted and true landmarks, each [N, 68, 2] px.
 
     Raises:
         PalsykitError: no network of the recipe gives points.
@@ -113,7 +113,7 @@ def table_rows(found: Points, true: Points, subjects: Sequence[str]) -> dict[str
 
 
 def sheet(dataset: FaceDataset, records: Sequence[FaceRecord], found: Points, true: Points, path: Path) -> None:
-    """Draws true (green) and found (red) points on the photographs, enlarged, five in a row."""
+    """Draw true (green) and predicted (red) points on the enlarged photographs, five per row."""
     scale = max(1, 384 // dataset.image_size)
     side, columns = dataset.image_size * scale, min(5, len(records))
     page = Image.new("RGB", (columns * side, -(-len(records) // columns) * side), "white")
@@ -161,7 +161,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints a table and a JSON line."""
+    """Print a table and a JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add = parser.add_argument
     add("--run", type=Path, help="a run folder whose recipe fitted a points network")

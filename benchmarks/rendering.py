@@ -1,6 +1,6 @@
-"""How fast a data set makes its pictures, by size: ``python benchmarks/rendering.py``.
+"""Measure how fast a data set renders its pictures, by size: ``python benchmarks/rendering.py``.
 
-The face space is to give 150 images/s at 64 px and 50 at 128 px on two otherwise idle cores.
+Goal for the face space: 150 images/s at 64 px and 50 images/s at 128 px, on two otherwise idle cores.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from palsykit.recipe.schema import PartBlock
 
 
 def measure(image_size: int, people: int) -> dict[str, float]:
-    """Images, and seconds to plan them (people, actions, landmarks) and to render and store them."""
+    """Number of images, and seconds to plan them (people, actions, landmarks) and to render and store them."""
     with TemporaryDirectory() as cache:
         keys = {"identities": people, "validation": 0, "test": 0}
         began = time.perf_counter()
@@ -28,7 +28,7 @@ def measure(image_size: int, people: int) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints a table and a JSON line."""
+    """Print a table and a JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 128], help="sides of the pictures in px")
     parser.add_argument("--people", type=int, default=40, help="people, with eight photographs each")

@@ -1,4 +1,4 @@
-"""How long the command line takes to answer, against importing torch: ``python benchmarks/start_up.py``.
+"""Measure the command line's start-up time against importing torch: ``python benchmarks/start_up.py``.
 
 ``palsykit --help`` and ``palsykit plugins`` are to take less than a third of ``python -c "import torch"``.
 
@@ -72,7 +72,7 @@ def measure(commands: dict[str, list[str]], repeats: int) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints a table and a JSON line."""
+    """Print a table and a JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--repeats", type=int, default=5, help="runs of each command; the median counts")
     parser.add_argument("--against", default="import torch", help="what python -c runs for comparison")

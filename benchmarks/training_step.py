@@ -1,11 +1,10 @@
-"""What a training step of a recipe costs, as seconds and as ratios measured side by side.
+"""Measure the cost of a recipe's training step, in seconds and as ratios measured side by side.
 
     python benchmarks/training_step.py --recipe recipes/cfcpalsy-112.yaml
 
-The recipe's whole step (forward, backward, clipping, AdamW, the running average) is taken by palsykit's own training
-loop with the recipe's own trainer, then with plain diffusion on the same model, in the precision that the recipe gets
-and in full precision. Networks and model start at random, whatever weights the recipe names, and pictures are noise:
-none of it changes what a step costs.
+palsykit's training loop runs complete steps (forward, backward, clipping, AdamW, EMA) with the recipe's trainer, then
+with plain diffusion on the same model, in the recipe's precision and in full precision. Networks and model have random
+weights, whatever the recipe names, and pictures are noise: this does not change the cost of a step.
 """
 
 import argparse
@@ -38,7 +37,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class Noise:
-    """As many photographs as a batch has rows, of one person, so that the second step finds every feature cached."""
+    """One person's photographs, as many as a batch has rows, so that all features are cached in the second step."""
 
     attribution = "drawn by a benchmark"
     rejected: Sequence[Rejected] = ()
@@ -55,12 +54,12 @@ class Noise:
         ]
 
     def image(self, record: FaceRecord) -> NDArray[np.uint8]:
-        """[image_size, image_size, 3]."""
+        """A picture of noise, [image_size, image_size, 3]."""
         return self._pictures[int(record.key)]
 
 
 def at_random(path: Path, changes: Sequence[str]) -> Recipe:
-    """The recipe with random weights in place of files and fits."""
+    """The recipe with random weights instead of weight files and fits."""
     written = read_extended(path).value.get("networks") or {}
     networks = {name: block for name, block in written.items() if block is not None}  # null takes one away
     named = [name for name, block in networks.items() if isinstance(block, dict) and "weights" in block]
@@ -70,7 +69,7 @@ def at_random(path: Path, changes: Sequence[str]) -> Recipe:
 
 
 def step_seconds(parts: Parts, trainer: PartBlock, precision: str, batch: int, steps: int) -> tuple[float, float]:
-    """(first step, median of the later ones) in seconds; the first reads every picture with the frozen networks."""
+    """(first step, median of the later steps) in seconds; the first one runs the frozen networks on every picture."""
     data = Data(Noise(parts.settings.image_size, batch), 0)
     keys: dict[str, Any] = {"steps": 1 + steps, "batch_size": batch, "precision": precision, "log_every": 1}
     settings = parts.settings.train.model_copy(update={**keys, "accumulate": 1, "checkpoint_every": 2 + steps})
@@ -92,10 +91,10 @@ def _now() -> float:
 
 
 def measure(recipe: Recipe, batch: int, steps: int) -> dict[str, Any]:
-    """Every figure of one recipe.
+    """All figures of one recipe.
 
     Raises:
-        PalsykitError: the recipe trains no diffusion model.
+        PalsykitError: the recipe does not train a diffusion model.
     """
     if recipe.settings.trainer is None:
         raise PalsykitError(f"{recipe.path}: trains no diffusion model; expected a recipe with trainer and denoiser")
@@ -139,7 +138,7 @@ def summary(found: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints a table and a JSON line."""
+    """Print a table and a JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--recipe", type=Path, default=ROOT / "recipes" / "cfcpalsy-112.yaml")
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="change the recipe")

@@ -135,7 +135,7 @@ def test_it_runs(benchmark: ModuleType, tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_the_people_must_be_fresh(benchmark: ModuleType) -> None:
     parts = Parts(load_recipe(TINY))
-    with pytest.raises(PalsykitError, match="fresh people need a key seed, other than 0"):
+    with pytest.raises(PalsykitError, match="new people need a key seed, other than 0"):
         benchmark.fresh(parts, 0, 3)
-    with pytest.raises(PalsykitError, match="renders nothing on demand"):
+    with pytest.raises(PalsykitError, match="cannot render on demand"):
         next(benchmark.rendered(SimpleNamespace(), 1, Group.FLACCID, 1))
