@@ -241,7 +241,7 @@ def test_the_command_prints_the_lines_that_a_recipe_needs(tmp_path: Path, palsyk
     assert torch.equal(net.output_layer[3].weight, face_network().output_layer[3].weight)
     code, _, err = palsykit("convert", "weights", source, target, "--layout", "adaface")
     assert code == 2
-    assert "is there already; choose another name, or write over it with --force" in err
+    assert "already exists; choose another name, or overwrite it with --force" in err
     assert palsykit("convert", "weights", source, target, "--layout", "adaface", "--force")[0] == 0
 
 
