@@ -83,7 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         more = of_recipe(options.recipe, options.run, Path(pictures))
         medians = measure({**COMMANDS, **more, options.against: ["-c", options.against]}, options.repeats)
     ratios = ratios_of(medians, options.against)
-    rows = [(name, f"{value:.3f}", f"{value / medians[options.against]:.3f}") for name, value in medians.items()]
+    ratio = {name: ratios.get(name, value / medians[options.against]) for name, value in medians.items()}
+    rows = [(name, f"{value:.3f}", f"{ratio[name]:.3f}") for name, value in medians.items()]
     print(table(("command", "seconds", "ratio"), rows))
     print(json.dumps({"benchmark": "start_up", "repeats": options.repeats, "seconds": medians, "ratios": ratios}))
 
