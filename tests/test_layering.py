@@ -63,6 +63,7 @@ ORDINARY = {
     "side": "a label of a face, and the column that holds it",
     "severity": "a label of a face, and the column that holds it",
     "folder": "a folder",
+    "photograph": "a picture of a person, in messages and tables",
     "copy": "to copy",
     "cycle": "a recipe that extends itself",
     "features": "what networks find in pictures",
@@ -74,6 +75,7 @@ ORDINARY = {
 
 OWN = {
     ("data/imagefolder.py", "imagefolder"): "the format's name, once, beside its writer",
+    ("testing/commands.py", "transformers"): "the library, which listing commands must not import",
 }
 """(file, name): a literal that is a part's name on purpose."""
 

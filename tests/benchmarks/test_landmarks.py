@@ -81,7 +81,7 @@ def test_it_runs_on_a_run(script: Script, tmp_path: Path, capsys: pytest.Capture
     parts = Parts(load_recipe(TINY))
     for network in ("recognition", "expression"):
         save_network(parts.networks[network], folder.networks)
-    with pytest.raises(PalsykitError, match=r"no .*points\.safetensors; go on with the run"):
+    with pytest.raises(PalsykitError, match=r"no .*points\.safetensors; resume the run"):
         landmarks.main(["--run", str(folder.path), "--data", str(TINY)])
     with torch.no_grad():
         parts.networks["points"].module.output_layer.linear.bias.add_(0.5)

@@ -186,7 +186,7 @@ def test_data_without_the_truth_fails_alone(small: Path, palsykit: Run, tmp_path
     assert done.code == 1
     (failure,) = lines(kind="failure")
     assert failure["what"] == "transfer on photographs"
-    assert "does not know what transfer should give" in failure["error"]
+    assert "does not know the true result of a transfer" in failure["error"]
     figures = lines(kind="figure", protocol="transfer-without-truth", system="copy")
     assert {"identity_similarity", "afid/swap_back"} <= {f["figure"] for f in figures}
     assert not {"psnr", "identity_similarity_to_target", "afid/self2"} & {f["figure"] for f in figures}

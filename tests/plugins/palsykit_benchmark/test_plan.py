@@ -115,7 +115,7 @@ def test_every_problem_is_told_at_once_with_its_line(small: Path) -> None:
     assert 'did you mean "synthesiser"?' in shown
     column = text.splitlines()[7].index("widht") + 1  # further right where the recipe that it extends lies deeper
     where = f"small.yaml:8:{column}: fusion.widht"
-    assert f'{where}: found an unknown key, expected one of use, width; did you mean "width"?' in shown
+    assert f'{where}: found an unknown key, expected one of use, pooled_from, width; did you mean "width"?' in shown
 
 
 def test_unknown_keys_and_wrong_values(small: Path) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from palsykit.faces.alignment import FRAME, five_points
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
+from palsykit.measure.protocols import SELF
 from palsykit.registry import registry
 from palsykit.run.generate import generate
 from palsykit.run.parts import Data
@@ -132,9 +133,10 @@ def test_what_generate_writes_is_read_back(tmp_path):
     """images/ with its metadata, from the writer itself: same pixels, same labels, landmarks unknown."""
     source = dataset(two(tmp_path / "own"))
     knobs = SimpleNamespace(split="train", identities=2, batch_size=2, seed=1)
-    parts = SimpleNamespace(
-        settings=SimpleNamespace(generate=knobs, seed=0), data=lambda: Data(source, 0), device="cpu"
-    )
+    data = Data(source, 0)
+    pairs = SELF.chosen(data.splits["train"], 2, 0)
+    settings_of_run = SimpleNamespace(generate=knobs, seed=0)
+    parts = SimpleNamespace(settings=settings_of_run, data=lambda: data, device="cpu", chosen_pairs=pairs)
     mirror = SimpleNamespace(generate=lambda faces, seeds: faces.target.image)
     generate(SimpleNamespace(images=tmp_path / "images"), parts, mirror, {})
     again = dataset(tmp_path / "images")
