@@ -26,7 +26,7 @@ from palsykit.faces.alignment import five_points, to_frame
 from palsykit.faces.webmorph import FLIP, read_template, to_ibug68
 from palsykit_face_space.matte import extend, person, signed_distance
 from palsykit_face_space.model import CONTROLS, OUTLINE_PX, OUTLINE_SCALE
-from palsykit_face_space.warp import BORDER, SIZE, read, splines, upsample
+from palsykit_face_space.warp import SIZE, border, read, splines, upsample
 
 SHAPES, APPEARANCES = 30, 60
 OVERSAMPLE = 3
@@ -70,9 +70,9 @@ def read_photograph(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64
 def shape_free(planes: NDArray[np.float32], source: NDArray[np.float64], mean: NDArray[np.float64],
                to_photo: NDArray[np.float64]) -> NDArray[np.float32]:  # fmt: skip
     """The photograph [4, H, W] warped so that its points fall on the mean shape: [4, SIZE, SIZE]."""
-    border = BORDER.double()
-    here = torch.cat([torch.as_tensor(mean[CONTROLS]), border])[None]
-    there = torch.cat([torch.as_tensor(source[CONTROLS]), torch.as_tensor(_transformed(border.numpy(), to_photo))])
+    fixed = border().double()
+    here = torch.cat([torch.as_tensor(mean[CONTROLS]), fixed])[None]
+    there = torch.cat([torch.as_tensor(source[CONTROLS]), torch.as_tensor(_transformed(fixed.numpy(), to_photo))])
     field = upsample(splines(here.float(), there[None], [list(range(here.shape[1]))], SIZE)[0], SIZE * OVERSAMPLE)
     warped = read(torch.as_tensor(planes)[None], field, planes.shape[-1])
     return np.asarray(torch.nn.functional.avg_pool2d(warped, OVERSAMPLE)[0])

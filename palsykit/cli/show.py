@@ -14,9 +14,9 @@ WIDEST = 60
 
 def command(recipe: RecipeFile, overrides: Overrides = None) -> None:
     """Print a recipe as it will run. All defaults are filled in; a comment gives each value's origin."""
-    from palsykit.recipe import load_recipe
+    from palsykit.recipe.light import read_recipe
 
-    print(annotated(load_recipe(recipe, overrides or [])))
+    print(annotated(read_recipe(recipe, overrides or [])))
 
 
 def annotated(recipe: "Recipe") -> str:

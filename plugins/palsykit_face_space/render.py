@@ -22,13 +22,13 @@ from palsykit_face_space.layers import (
 )
 from palsykit_face_space.model import CONTROLS, Person
 from palsykit_face_space.palsy import Action, Pose, displace_all
-from palsykit_face_space.warp import BORDER, SIZE, read, splines, upsample
+from palsykit_face_space.warp import ON_BORDER, SIZE, border, read, splines, upsample
 
 FIELD_STEPS, COARSE_STEPS = 64, 48
 """Cells of the grid that splines are solved on; pictures of half the frame's size need fewer (0.2 of their px)."""
 
 _UPPER_LIP, _LOWER_LIP = {*range(88, 93), *range(94, 99)}, {*range(99, 109)}
-_RING = [*range(len(CONTROLS), len(CONTROLS) + len(BORDER))]
+_RING = [*range(len(CONTROLS), len(CONTROLS) + ON_BORDER)]
 _ABOVE = [k for k, i in enumerate(CONTROLS) if i not in _LOWER_LIP] + _RING  # two splines: parting lips tear nothing
 _BELOW = [k for k, i in enumerate(CONTROLS) if i not in _UPPER_LIP] + _RING
 _BROWS = [71, 72, 73, 74, 75], [78, 79, 80, 81, 82]
@@ -50,8 +50,8 @@ def poses(people: Sequence[Person], scenes: Sequence[Scene]) -> Pose:
 
 def _fields(there: Tensor, points: Tensor, grid: int, steps: int) -> Tensor:
     """Texture coordinates of each of ``steps`` x ``steps`` pixels of the upright frame: [B, 2, steps, steps]."""
-    border = BORDER.expand(len(points), -1, -1)
-    here, there = (torch.cat([which[:, CONTROLS], border], 1) for which in (points, there))
+    fixed = border().expand(len(points), -1, -1)
+    here, there = (torch.cat([which[:, CONTROLS], fixed], 1) for which in (points, there))
     above, below = (upsample(field, steps) for field in splines(here, there, (_ABOVE, _BELOW), grid))
     line = (height(points[:, UPPER_INNER], steps) + height(points[:, LOWER_INNER], steps)) / 2
     y = ((torch.arange(steps) + 0.5) * (SIZE / steps))[None, :, None]

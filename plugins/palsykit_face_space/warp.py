@@ -1,6 +1,7 @@
 """Smoothed thin-plate splines, many at a time (Bookstein, PAMI 1989; Wahba 1990 for the smoothing)."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -12,9 +13,14 @@ SIZE = 128
 SMOOTHING = 1.0
 """px^2; an exact spline through lid points that nearly touch folds the image over."""
 
-_RING = torch.linspace(-0.15, 1.15, 5)
-BORDER = torch.tensor([(x, y) for x in _RING.tolist() for y in _RING.tolist() if not 0 < x < 1 or not 0 < y < 1]) * SIZE
-"""Control points [16, 2] around the square that stay fixed, so that hair and background do not smear."""
+ON_BORDER = 16
+
+
+@cache
+def border() -> Tensor:
+    """Control points [ON_BORDER, 2] around the square that stay fixed, so that hair and background do not smear."""
+    ring = torch.linspace(-0.15, 1.15, 5).tolist()
+    return torch.tensor([(x, y) for x in ring for y in ring if not 0 < x < 1 or not 0 < y < 1]) * SIZE
 
 
 def _kernel(a: Tensor, b: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from palsykit_face_space.layers import height, sealed
 from palsykit_face_space.model import CONTROLS, FaceModel, Person, load_model, person
 from palsykit_face_space.palsy import Action
 from palsykit_face_space.render import Scene, render
-from palsykit_face_space.warp import BORDER, SIZE, pixel_centres, splines, upsample
+from palsykit_face_space.warp import ON_BORDER, SIZE, border, pixel_centres, splines, upsample
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,8 @@ def grey(picture: np.ndarray) -> np.ndarray:
 
 
 def test_the_border_surrounds_the_frame() -> None:
-    assert len(BORDER) == 16
-    assert bool(((BORDER < 0) | (BORDER > SIZE)).any(-1).all())
+    assert len(border()) == ON_BORDER
+    assert bool(((border() < 0) | (border() > SIZE)).any(-1).all())
 
 
 def test_a_spline_reproduces_an_affine_map() -> None:
