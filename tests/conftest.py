@@ -1,11 +1,12 @@
-"""What tests share: tiny parts (drawn faces, a model that trains in seconds), and palsykit as others install it."""
+"""What tests share: tiny parts (drawn faces, a model that trains in seconds), a finished run, palsykit as installed."""
 
 import os
+import shutil
 import site
 import subprocess
 import sys
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -15,13 +16,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
+from palsykit.cli import main
 from palsykit.diffusion.model import Condition, ConditionalDiffusion
 from palsykit.faces.records import FaceRecord, Rejected
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.interfaces import Conditioning, ConditioningSpec, Encoded, FaceView, NetworkOutput, TokenSpec
 from palsykit.networks import SharedNetwork
+from palsykit.recipe import Recipe, load_recipe
+from palsykit.run import run_recipe
+from palsykit.run.folder import RunFolder
+from palsykit.run.parts import Parts
 
 ROOT = Path(__file__).parents[1]
 SIZE = 16
@@ -187,6 +194,102 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     base = tmp_path_factory.getbasetemp()
     shared: Path = base.parent / "palsykit-cache" if "gw" in base.name else base / "palsykit-cache"
     monkeypatch.setenv("PALSYKIT_CACHE", str(shared))
+
+
+@pytest.fixture(scope="session")
+def one_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The cache of renders that all tests share, for what is run once a session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PALSYKIT_CACHE", str(tmp_path_factory.getbasetemp() / "palsykit-cache"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def one_thread() -> Iterator[None]:
+    """Bits are compared between processes, so all compute with one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[..., Recipe]:
+    """A miniature of CFCPalsy with changes."""
+    return lambda *changes: load_recipe(ROOT / "tests" / "run" / "tiny.yaml", changes)
+
+
+@pytest.fixture(scope="session")
+def finished(
+    tiny: Callable[..., Recipe], tmp_path_factory: pytest.TempPathFactory, one_thread: None, one_cache: None
+) -> RunFolder:
+    """A finished run of the miniature. Only looked at: whoever changes it makes a copy."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    run_recipe(tiny(), folder)
+    return RunFolder(folder)
+
+
+@pytest.fixture(scope="session")
+def handed_on(tiny: Callable[..., Recipe], finished: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run trained on a folder of photographs and from a file, moved; photographs and file are gone."""
+    base = tmp_path_factory.mktemp("handed-on")
+    photographs = _photographs(tiny(), base / "photographs")
+    started = [f"networks.{n}.weights={finished.networks}/{n}.safetensors" for n in ("expression", "points")]
+    few = ("fits.1.data=null", "fits.0.steps=1", "train.steps=1", "train.checkpoint_every=9", "metrics.ssim=null")
+    run_recipe(tiny(f"data={{use: imagefolder, root: {photographs}}}", *few, *started), base / "run")
+    (base / "elsewhere").mkdir()
+    shutil.move(base / "run", base / "elsewhere/run")
+    shutil.move(photographs, base / "away")
+    return base / "elsewhere/run"
+
+
+def _photographs(recipe: Recipe, folder: Path) -> Path:
+    """Pictures of the miniature's people as an imagefolder."""
+    dataset = Parts(recipe).data().dataset
+    folder.mkdir()
+    rows = ["file_name,subject,expression,side,severity,split"]
+    for number, record in enumerate(dataset.records):
+        Image.fromarray(dataset.image(record)).save(folder / f"{number}.png")
+        labels = record.labels
+        row = (f"{number}.png", labels.subject, labels.expression, labels.side, labels.severity, record.split)
+        rows.append(",".join(map(str, row)))
+    (folder / "metadata.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture
+def face(tmp_path: Path) -> Path:
+    """The only file of its folder, a square picture of noise."""
+    (tmp_path / "faces").mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "faces/who.png")
+    return tmp_path / "faces/who.png"
+
+
+@dataclass
+class Done:
+    """A finished command line."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def palsykit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Runs a command line in this process."""
+
+    def run(*arguments: Any) -> Done:
+        monkeypatch.setattr(sys, "argv", ["palsykit", *map(str, arguments)])
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as error:
+            code = error.code or 0
+        captured = capsys.readouterr()
+        return Done(code, captured.out, captured.err)
+
+    return run
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ ORDINARY = {
     "copy": "to copy",
     "cycle": "a recipe that extends itself",
     "features": "what networks find in pictures",
-    "synthesize": "the seed of bulk synthesis, which is core's",
+    "photograph": "a picture of a face, as against a synthesis",
     "unet": "a folder of a model as diffusers writes it",
     "webmorph": "a file format; two plugins read it, so its reader is core's",
 }

@@ -1,1 +1,1 @@
-"""Synthesis: what a user does with a trained run; one picture, an expression by name, pictures in bulk."""
+"""Synthesis: what a user does with a trained run; one picture, or an expression by name."""

@@ -9,12 +9,12 @@ from typing import Any
 from palsykit.errors import PalsykitError
 from palsykit.files.provenance import as_facts, provenance
 from palsykit.run.folder import RunFolder
-from palsykit.synthesis.bulk import MARKER, model_digest, pictures_of
 from palsykit.synthesis.front import Model
-from palsykit.synthesis.people import People, held_out, in_folder
+from palsykit_audit.bulk import MARKER, model_digest, pictures_of
 from palsykit_audit.faces import Populations, Synthesis, of_folder, of_run, populations
 from palsykit_audit.findings import findings
 from palsykit_audit.html import Finding
+from palsykit_audit.identities import People, held_out, in_folder
 from palsykit_audit.measures import Membership, Reader, Resemblance, membership, reader, resemblance
 
 

@@ -17,7 +17,7 @@ from palsykit.files.pictures import read_png
 from palsykit.recipe import load_recipe
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Data, Parts, cache_folder
-from palsykit.synthesis.people import People
+from palsykit_audit.identities import People
 
 Picture = NDArray[np.uint8]
 

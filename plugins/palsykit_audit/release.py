@@ -12,10 +12,10 @@ from palsykit import __version__
 from palsykit.errors import PalsykitError
 from palsykit.files.atomic import write_text
 from palsykit.progress import say
-from palsykit.synthesis.bulk import HELD_BACK, RELEASED, Order, Synthesised, pictures_of, synthesize
 from palsykit.synthesis.front import Model
-from palsykit.synthesis.people import People
 from palsykit_audit.audit import Audit, Options, audit_folder
+from palsykit_audit.bulk import HELD_BACK, RELEASED, Order, Synthesised, pictures_of, synthesize
+from palsykit_audit.identities import People
 from palsykit_audit.writing import write
 
 Choice = Literal["refuse", "drop", "keep"]

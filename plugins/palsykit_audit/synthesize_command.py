@@ -12,8 +12,8 @@ from palsykit.errors import PalsykitError
 from palsykit_audit.audit_command import Judges, Network, TrainedOn, look_at
 
 if TYPE_CHECKING:
-    from palsykit.synthesis.bulk import Order
     from palsykit_audit.audit import Options
+    from palsykit_audit.bulk import Order
     from palsykit_audit.release import Released
 
 
@@ -93,8 +93,8 @@ def command(
             f"--data with --identities {identities}: it is for people of the run's data, --identities N"
         )
 
-    from palsykit.synthesis.bulk import Order
     from palsykit_audit.audit import Options
+    from palsykit_audit.bulk import Order
 
     order = Order(tuple(labels), per_cell, seed, guidance, span, batch_size)
     try:
@@ -117,7 +117,7 @@ def _synthesize(
 ) -> None:
     from palsykit.progress import say
     from palsykit.synthesis.front import load
-    from palsykit.synthesis.people import held_out, in_folder
+    from palsykit_audit.identities import held_out, in_folder
     from palsykit_audit.release import synthesize_and_release
 
     model = load(run, poser=poser)
@@ -141,7 +141,7 @@ def _synthesize(
 
 def _print_release(result: "Released") -> None:
     """Whether the data set was released, and the audit's findings."""
-    from palsykit.synthesis.bulk import UNRELEASED
+    from palsykit_audit.bulk import UNRELEASED
 
     if result.dropped:
         print(f"Left out: {result.dropped} pictures, in {result.done.images.parent / 'held-back'}.")

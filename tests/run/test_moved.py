@@ -11,48 +11,9 @@ from PIL import Image
 
 import palsykit as package
 from palsykit.errors import PalsykitError
-from palsykit.recipe import Recipe
-from palsykit.run import evaluate_run, run_recipe
+from palsykit.run import evaluate_run
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
-
-TINY = Path(__file__).with_name("tiny.yaml")
-FEW = ("fits.1.data=null", "fits.0.steps=1", "train.steps=1", "train.checkpoint_every=9", "metrics.ssim=null")
-
-
-@pytest.fixture(scope="module")
-def handed_on(tiny: Callable[..., Recipe], finished: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run trained on a folder of photographs and from a file, moved; photographs and file are gone."""
-    base = tmp_path_factory.mktemp("handed-on")
-    photographs = _photographs(tiny(), base / "photographs")
-    started = [f"networks.{n}.weights={finished.networks}/{n}.safetensors" for n in ("expression", "points")]
-    run_recipe(tiny(f"data={{use: imagefolder, root: {photographs}}}", *FEW, *started), base / "run")
-    (base / "elsewhere").mkdir()
-    shutil.move(base / "run", base / "elsewhere/run")
-    shutil.move(photographs, base / "away")
-    return base / "elsewhere/run"
-
-
-def _photographs(recipe: Recipe, folder: Path) -> Path:
-    """Pictures of the miniature's people as an imagefolder."""
-    dataset = Parts(recipe).data().dataset
-    folder.mkdir()
-    rows = ["file_name,subject,expression,side,severity,split"]
-    for number, record in enumerate(dataset.records):
-        Image.fromarray(dataset.image(record)).save(folder / f"{number}.png")
-        labels = record.labels
-        row = (f"{number}.png", labels.subject, labels.expression, labels.side, labels.severity, record.split)
-        rows.append(",".join(map(str, row)))
-    (folder / "metadata.csv").write_text("\n".join(rows) + "\n")
-    return folder
-
-
-@pytest.fixture
-def face(tmp_path: Path) -> Path:
-    (tmp_path / "faces").mkdir()
-    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(tmp_path / "faces/who.png")
-    return tmp_path / "faces/who.png"
 
 
 def test_a_moved_run_generates_without_its_photographs(
@@ -65,24 +26,7 @@ def test_a_moved_run_generates_without_its_photographs(
     )
 
 
-def test_a_folder_of_faces_needs_no_photographs_and_stays_unreleased(
-    handed_on: Path, face: Path, palsykit: Callable[..., Any], tmp_path: Path
-) -> None:
-    asked = ("--expressions", "smile_full", "--sides", "left", "--severities", "4")
-    done = palsykit("synthesize", handed_on, tmp_path / "dest", "--identities", face.parent, *asked)
-    assert done.code == 0, done.err
-    assert "Not audited, and so not released" in done.out
-    assert len(list((tmp_path / "dest/unreleased").rglob("*.png"))) == 1
-    assert not (tmp_path / "dest/images").exists()
-
-
-def test_people_of_the_data_and_figures_need_it_and_say_so(
-    handed_on: Path, palsykit: Callable[..., Any], tmp_path: Path
-) -> None:
-    done = palsykit("synthesize", handed_on, tmp_path / "dest", "--identities", "1")
-    assert done.code == 2
-    assert "--identities 1: draws people from the data that the run was trained on, which cannot be read" in done.err
-    assert "an existing file" in done.err
+def test_figures_need_the_data_and_say_so(handed_on: Path, palsykit: Callable[..., Any]) -> None:
     done = palsykit("evaluate", handed_on)
     assert done.code == 2
     assert "root: found" in done.err
@@ -114,16 +58,13 @@ def test_a_missing_network_of_the_run_is_refused(finished: RunFolder, tmp_path: 
         use(tmp_path / "half")
 
 
-@pytest.mark.parametrize("command", ["evaluate", "generate", "synthesize", "audit"])
+@pytest.mark.parametrize("command", ["evaluate", "generate"])
 def test_commands_refuse_a_missing_network(
     finished: RunFolder, face: Path, palsykit: Callable[..., Any], tmp_path: Path, command: str
 ) -> None:
     shutil.copytree(finished.path, tmp_path / "half")
     (tmp_path / "half/model/networks/points.safetensors").unlink()
-    further = {
-        "generate": ("--identity", face, "--driver", face, "--output", tmp_path / "made.png"),
-        "synthesize": (tmp_path / "dest", "--identities", face.parent),
-    }
-    done = palsykit(command, tmp_path / "half", *further.get(command, ()))
+    further = ("--identity", face, "--driver", face, "--output", tmp_path / "made.png")
+    done = palsykit(command, tmp_path / "half", *(further if command == "generate" else ()))
     assert done.code == 2
     assert "points.safetensors: missing" in done.err

@@ -1,4 +1,4 @@
-"""Synthesis in bulk: people x expressions x sides x severities into an imagefolder that says where each is from."""
+"""Bulk synthesis: people x expressions x sides x severities into an imagefolder that says where each is from."""
 
 import csv
 import io
@@ -26,9 +26,9 @@ from palsykit.interfaces import FaceBatch, FaceView
 from palsykit.report.contents import NOT_FOR
 from palsykit.seeds import derive
 from palsykit.synthesis.front import Model
-from palsykit.synthesis.people import People, Person
 from palsykit.synthesis.posing import posed, with_landmarks
-from palsykit.synthesis.sheets import contact_sheet
+from palsykit_audit.contact_sheet import contact_sheet
+from palsykit_audit.identities import People, Person
 
 MARKER = "synthesis.json"
 RELEASED, UNRELEASED, HELD_BACK = "images", "unreleased", "held-back"

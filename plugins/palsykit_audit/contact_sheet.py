@@ -9,7 +9,7 @@ from PIL import Image
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.report import words
 from palsykit.report.faces import Panel, draw_sheet
-from palsykit.synthesis.people import Person
+from palsykit_audit.identities import Person
 
 FACE_PX = 64
 _HEADINGS = {Side.NONE: "none", Side.RIGHT: "right side", Side.LEFT: "left side", Side.BILATERAL: "both sides"}

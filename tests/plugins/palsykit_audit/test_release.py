@@ -14,7 +14,7 @@ import palsykit as package
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.registry import Entry, registry
 from palsykit.run.folder import RunFolder
-from palsykit.synthesis import bulk as module
+from palsykit_audit import bulk as module
 
 ASKED = ("--expressions", "rest,smile_full", "--severities", "1,4")
 COUNT = 2 * 6
@@ -187,7 +187,7 @@ def _another(folder: Path) -> Path:
 def test_the_audit_of_a_run(finished: RunFolder, palsykit: Callable[..., Any], tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished.path, run)
-    done = palsykit("audit", run, "--photographs", 12, "--trained-on", Path(__file__).with_name("tiny.yaml"))
+    done = palsykit("audit", run, "--photographs", 12, "--trained-on", Path(__file__).parents[2] / "run" / "tiny.yaml")
     assert done.code == 0, done.err
     assert "Membership AUC" in done.out
     assert f"Compare the closest pairs in {run / 'audit.html'}" in done.out

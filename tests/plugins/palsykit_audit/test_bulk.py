@@ -20,9 +20,9 @@ from palsykit.recipe import build_part
 from palsykit.recipe.schema import PartBlock
 from palsykit.registry import Entry, registry
 from palsykit.run.folder import RunFolder
-from palsykit.synthesis import bulk as module
-from palsykit.synthesis.bulk import Order, model_digest, pictures_of, synthesize
-from palsykit.synthesis.people import held_out, in_folder
+from palsykit_audit import bulk as module
+from palsykit_audit.bulk import Order, model_digest, pictures_of, synthesize
+from palsykit_audit.identities import held_out, in_folder
 
 
 class Tint:
