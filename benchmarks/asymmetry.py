@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from fitted import parts_of
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
@@ -32,7 +33,6 @@ from palsykit.faces.views import to_tensor
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
 from palsykit.measure.statistics import RESAMPLES, interval, resamples
 from palsykit.recipe.schema import PartBlock
-from palsykit.run.fitted import parts_of
 from palsykit.run.parts import Parts
 from palsykit.seeds import derive
 from palsykit_metrics.asymmetry_index import Asymmetry

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from fitted import parts_of
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
@@ -39,7 +40,6 @@ from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.views import view
 from palsykit.measure.statistics import interval, resamples
 from palsykit.recipe import load_recipe
-from palsykit.run.fitted import parts_of
 from palsykit.run.parts import Parts
 
 ROOT = Path(__file__).parents[1]

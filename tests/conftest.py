@@ -40,6 +40,8 @@ def script() -> Callable[[str], ModuleType]:
     """A script of the repository, given by its path from the root, as a module."""
 
     def load(path: str) -> ModuleType:
+        if (folder := str((ROOT / path).parent)) not in sys.path:  # as python does for the script that it runs
+            sys.path.append(folder)
         spec = spec_from_file_location(f"script_{Path(path).stem}", ROOT / path)
         assert spec is not None
         assert spec.loader is not None

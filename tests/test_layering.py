@@ -67,8 +67,6 @@ ORDINARY = {
     "copy": "to copy",
     "cycle": "a recipe that extends itself",
     "features": "what networks find in pictures",
-    "photograph": "a picture of a face, as against a synthesis",
-    "transformers": "a library, whose import is slow",
     "unet": "a folder of a model as diffusers writes it",
     "webmorph": "a file format; two plugins read it, so its reader is core's",
 }

@@ -1,4 +1,4 @@
-"""Parts whose networks are ready to be read, for who measures a network rather than a model."""
+"""Parts whose networks are ready, for scripts here that measure a network rather than a model."""
 
 from collections.abc import Sequence
 from pathlib import Path
