@@ -44,6 +44,12 @@ def by_subject(records: Sequence[FaceRecord]) -> dict[str, list[FaceRecord]]:
     return dict(groups)
 
 
+def of_first_people(records: Sequence[FaceRecord], count: int | None) -> list[FaceRecord]:
+    """The records of the first ``count`` subjects, in their order; None for all of them."""
+    subjects = set(list(by_subject(records))[:count])
+    return [record for record in records if record.labels.subject in subjects]
+
+
 def identity_photograph(records: Sequence[FaceRecord]) -> FaceRecord | None:
     """The photograph at rest among one subject's, the least affected first; None without one at rest."""
     at_rest = [record for record in records if record.labels.expression == "rest"]

@@ -1,1 +1,1 @@
-"""Measure: figures as functions of rows, what pictures are asked for and compared with, and the passes they need."""
+"""Measure: figures as functions of rows, and the passes of synthesis that they need."""

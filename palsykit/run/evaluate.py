@@ -14,12 +14,14 @@ from palsykit.faces.views import batch, to_tensor
 from palsykit.files.atomic import write_text
 from palsykit.interfaces import FaceBatch, Images, Metric, Synthesiser
 from palsykit.measure.passes import check_needs, further_passes, synthesise_pass
-from palsykit.measure.protocols import SELF
 from palsykit.measure.statistics import Figure, Statistic, measure, summarise
 from palsykit.report.figures import with_card
 from palsykit.run.folder import RunFolder
 from palsykit.run.generate import generated
 from palsykit.run.parts import Parts
+
+SELF_RECONSTRUCTION = "self-reconstruction: the driver is the very photograph that the synthesis is compared with"
+"""How a run's pictures are measured, printed with every figure."""
 
 
 def evaluate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict[str, Any]) -> None:
@@ -60,7 +62,7 @@ def built_metrics(parts: Parts) -> dict[str, Metric]:
 def _as_json(figures: dict[str, Figure], parts: Parts, count: int) -> dict[str, Any]:
     details = {name: with_card(figure) for name, figure in figures.items()}
     return {
-        "protocol": SELF.words,
+        "protocol": SELF_RECONSTRUCTION,
         "split": parts.settings.generate.split,
         "images": count,
         "metrics": {name: detail["value"] for name, detail in details.items()},

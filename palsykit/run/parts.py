@@ -15,12 +15,11 @@ from palsykit.diffusion.model import Condition, ConditionalDiffusion, Overlay
 from palsykit.diffusion.synthesis import DiffusionSynthesiser
 from palsykit.errors import PalsykitError
 from palsykit.faces.interfaces import Poser
-from palsykit.faces.pairing import Pair
+from palsykit.faces.pairing import Pair, grid, of_first_people
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.splits import split_records
 from palsykit.faces.views import view
 from palsykit.interfaces import ConditioningSpec, Synthesiser, TokenSpec, Trainer, TrainingData
-from palsykit.measure.protocols import SELF
 from palsykit.networks import SharedNetwork
 from palsykit.recipe import Recipe
 from palsykit.recipe.build import build_part
@@ -126,7 +125,7 @@ class Parts:
     def chosen_pairs(self) -> list[Pair]:
         """The held-out identities' photographs that are synthesised, in the data set's order; drawn once."""
         settings = self.settings.generate
-        return SELF.chosen(self.data().splits[settings.split], settings.identities, self.settings.seed)
+        return grid(of_first_people(self.data().splits[settings.split], settings.identities), self.settings.seed)
 
     def forget(self) -> None:
         """Frees the data sets and what the networks remember of them; both are read again when they are needed."""

@@ -15,12 +15,12 @@ from palsykit.files.atomic import write_text
 from palsykit.files.claims import Claim
 from palsykit.interfaces import FaceBatch, Images, Synthesiser
 from palsykit.measure.passes import check_needs, further_passes, seconds_each, synthesise_pass
-from palsykit.measure.protocols import SELF, Protocol
 from palsykit.measure.statistics import Statistic, measure
 from palsykit.metrics import needs
 from palsykit.run.evaluate import built_metrics
 from palsykit.run.generate import row_seed
 from palsykit.run.parts import Parts
+from palsykit_benchmark.protocols import SELF, Protocol
 
 FIRST, SECONDS, MARKER = "generated", "seconds.json", "made.json"
 

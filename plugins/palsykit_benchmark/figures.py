@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from palsykit.interfaces import MetricCard
-from palsykit.measure.protocols import PROTOCOLS, Protocol
 from palsykit.measure.statistics import Figure, Rows, Statistic, average, bootstrap, difference, interval, summarise
 from palsykit_benchmark.inference import (
     Test,
@@ -18,6 +17,7 @@ from palsykit_benchmark.inference import (
 )
 from palsykit_benchmark.jobs import Place, Results
 from palsykit_benchmark.plan import Plan
+from palsykit_benchmark.protocols import PROTOCOLS, Protocol
 from palsykit_benchmark.schema import Benchmark, FigureBlock
 
 LEVEL = 0.05

@@ -11,7 +11,6 @@ from palsykit.faces.views import to_pictures
 from palsykit.files.atomic import write_text
 from palsykit.files.hashes import sha256
 from palsykit.interfaces import Images, Synthesiser
-from palsykit.measure.protocols import PROTOCOLS
 from palsykit.measure.statistics import Statistic
 from palsykit.progress import say
 from palsykit.report.contents import Picture
@@ -21,6 +20,7 @@ from palsykit.run.runner import be_deterministic, reopened, train_recipe
 from palsykit.run.train import trained_model
 from palsykit_benchmark.examine import Examination, examination, synthesis_seconds, synthesised
 from palsykit_benchmark.plan import Job, Plan, slug
+from palsykit_benchmark.protocols import PROTOCOLS
 
 Place = tuple[str, str]
 """(Data set, protocol): one table."""

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import to_pictures
 from palsykit.faces.vocabulary import FaceLabels
-from palsykit.measure.protocols import SELF
 from palsykit.report import words
 from palsykit.report.contents import Picture
 from palsykit.report.faces import Panel, draw_sheet, png
 from palsykit_benchmark.figures import Table
 from palsykit_benchmark.jobs import Results
 from palsykit_benchmark.plan import TRUTH
+from palsykit_benchmark.protocols import SELF
 
 FACE_PX = 96
 FOOTER = "All rows but driver and truth are computer-made. Sides are the subject's own; HB: House-Brackmann grade."

@@ -1,4 +1,4 @@
-"""Figures of rows, their bootstrap over subjects, and protocols by name."""
+"""Figures of rows, and their bootstrap over subjects."""
 
 import math
 from dataclasses import replace
@@ -10,9 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from palsykit.faces.views import batch
 from palsykit.interfaces import FaceBatch, FaceView, Images, MetricCard, NetworkOutput
-from palsykit.measure.protocols import PROTOCOLS, SELF
 from palsykit.measure.statistics import RESAMPLES, interval, measure, named, resamples, statistics, summarise
 from palsykit.metrics import needs
 from palsykit.networks import SharedNetwork
@@ -164,20 +162,6 @@ def test_names() -> None:
     assert named("psnr", "psnr") == "psnr"
     assert named("identity", "identity_similarity") == "identity_similarity"
     assert named("mine", "psnr") == "mine/psnr"
-
-
-def test_protocols_choose_the_first_identities(faces: Any) -> None:
-    assert all(name == protocol.name for name, protocol in PROTOCOLS.items())
-    assert all(protocol.words.startswith(protocol.name) for protocol in PROTOCOLS.values())
-    for protocol in PROTOCOLS.values():
-        pairs = protocol.chosen(faces.records, 2, 0)
-        assert {pair.identity.labels.subject for pair in pairs} == {"s0", "s1"}
-        assert len(protocol.chosen(faces.records, None, 0)) == 8
-    own = SELF.faces(faces, SELF.chosen(faces.records, 1, 0))
-    again = batch(faces, SELF.chosen(faces.records, 1, 0))
-    assert own.target is own.driver
-    assert torch.equal(own.identity.image, again.identity.image)
-    assert SimpleNamespace(**vars(own)).target.labels[0].subject == "s0"
 
 
 class Counting(nn.Module):

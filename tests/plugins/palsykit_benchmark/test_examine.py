@@ -10,10 +10,10 @@ import torch
 
 from palsykit.errors import PalsykitError
 from palsykit.interfaces import FaceBatch, Images
-from palsykit.measure.protocols import PROTOCOLS, SELF, TRANSFER, UNTOLD
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.run.parts import Parts
 from palsykit_benchmark.examine import Examination, examination, synthesis_seconds, synthesised
+from palsykit_benchmark.protocols import PROTOCOLS, SELF, TRANSFER, UNTOLD
 
 TINY = Path(__file__).parents[2] / "run" / "tiny.yaml"
 METRICS = (

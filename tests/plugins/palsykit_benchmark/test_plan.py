@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from palsykit.measure.protocols import PROTOCOLS
 from palsykit.recipe import load_recipe
 from palsykit.recipe.problems import RecipeError
 from palsykit_benchmark.plan import Plan, load_benchmark
+from palsykit_benchmark.protocols import PROTOCOLS
 from palsykit_benchmark.schema import Benchmark, ProtocolName
 
 TINY = Path(__file__).parents[2] / "run" / "tiny.yaml"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from palsykit.faces.records import FaceRecord
-from palsykit.faces.transfer import KnowsTruth, transfer_batch, transfer_pairs
 from palsykit.faces.vocabulary import FaceLabels
+from palsykit_benchmark.transfer import KnowsTruth, transfer_batch, transfer_pairs
 from palsykit_face_space.dataset import FaceSpace
 from palsykit_face_space.simulated import Simulated
 

@@ -9,9 +9,9 @@ import pytest
 
 from palsykit.faces.pairing import identity_photograph
 from palsykit.faces.records import FaceRecord
-from palsykit.faces.transfer import KnowsTruth, asked_batch, transfer_batch, transfer_pairs
 from palsykit.faces.views import to_tensor
 from palsykit.faces.vocabulary import FaceLabels, Side
+from palsykit_benchmark.transfer import KnowsTruth, asked_batch, transfer_batch, transfer_pairs
 
 
 def records_of(people: int, expressions: tuple[str, ...] = ("smile_full", "lip_pucker")) -> list[FaceRecord]:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from palsykit.faces.pairing import Pair, by_subject, grid
+from palsykit.faces.pairing import Pair, grid, of_first_people
 from palsykit.faces.records import FaceDataset, FaceRecord
-from palsykit.faces.transfer import asked_batch, transfer_batch, transfer_pairs
 from palsykit.faces.views import batch
 from palsykit.interfaces import FaceBatch
+from palsykit.run.evaluate import SELF_RECONSTRUCTION
+from palsykit_benchmark.transfer import asked_batch, transfer_batch, transfer_pairs
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,10 @@ class Protocol:
 
     def chosen(self, records: Sequence[FaceRecord], identities: int | None, seed: int) -> list[Pair]:
         """The pairs among the first ``identities`` subjects of the records, in their order; None for all of them."""
-        subjects = set(list(by_subject(records))[:identities])
-        return self.pairs([record for record in records if record.labels.subject in subjects], seed)
+        return self.pairs(of_first_people(records, identities), seed)
 
 
-SELF = Protocol(
-    "self-reconstruction",
-    "self-reconstruction: the driver is the very photograph that the synthesis is compared with",
-    grid,
-    batch,
-)
+SELF = Protocol("self-reconstruction", SELF_RECONSTRUCTION, grid, batch)
 TRANSFER = Protocol(
     "transfer",
     "transfer with ground truth: the driver is another held-out person with an expression and palsy; the synthesis is "
