@@ -11,7 +11,6 @@ symmetric. Differences from the sketch in the paper: shape and appearance stay t
 """
 
 import csv
-import hashlib
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,6 +23,7 @@ from safetensors.numpy import save_file
 
 from palsykit.faces.alignment import five_points, to_frame
 from palsykit.faces.webmorph import FLIP, read_template, to_ibug68
+from palsykit.files.hashes import sha256
 from palsykit_face_space.matte import extend, person, signed_distance
 from palsykit_face_space.model import CONTROLS, OUTLINE_PX, OUTLINE_SCALE
 from palsykit_face_space.warp import SIZE, border, read, splines, upsample
@@ -151,7 +151,7 @@ def main(photographs: str, out: str) -> None:
     asset = folder / "face_space.safetensors"
     save_file(arrays, asset)
     (folder / "attribution.txt").write_text(ATTRIBUTION, encoding="utf-8")
-    digest = hashlib.sha256(asset.read_bytes()).hexdigest()
+    digest = sha256(asset)
     (folder / "asset.md").write_text(
         f"""# face_space.safetensors
 

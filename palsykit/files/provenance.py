@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from palsykit import __version__
 from palsykit.files.atomic import write_text
-from palsykit.files.resources import locate
+from palsykit.files.hashes import sha256
 from palsykit.hookspecs import INTERFACES
 from palsykit.registry import Entry, registry
 
@@ -163,7 +163,7 @@ def files_sha256(root: Path) -> str:
     folder = root.parent if root.is_file() else root
     digest = hashlib.sha256()
     for name in names:
-        digest.update(name.encode() + b"\0" + hashlib.sha256((folder / name).read_bytes()).digest())
+        digest.update(name.encode() + b"\0" + bytes.fromhex(sha256(folder / name)))
     return digest.hexdigest()
 
 
@@ -182,16 +182,3 @@ def _machine(device: "torch.device | None") -> str:
 
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor
     return f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {device.type}"
-
-
-def weights_of(networks: dict[str, dict[str, Any]], beside: Path) -> str:
-    """The networks' files, each with the first digits of its SHA-256; "untrained" where none has any.
-
-    Args:
-        networks: by name, a recipe's resolved blocks.
-        beside: the folder that relative paths start from.
-    """
-    named = [block.get("weights") for block in networks.values()]
-    files = [locate(str(name), beside) for name in named if name is not None]
-    hashes = [f"{file.stem} {hashlib.sha256(file.read_bytes()).hexdigest()[:SHOWN]}" for file in files]
-    return ", ".join(hashes) or "untrained"

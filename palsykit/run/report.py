@@ -1,12 +1,12 @@
 """Last stage: the report and the model card, from what the other stages left in the folder."""
 
-import hashlib
 import json
 from typing import Any
 
 from palsykit.faces.views import to_pictures, view
 from palsykit.faces.vocabulary import EXPRESSIONS
 from palsykit.files.atomic import write_text
+from palsykit.files.hashes import sha256
 from palsykit.files.provenance import as_facts, provenance, recorded, same
 from palsykit.report.card import render_card
 from palsykit.report.contents import CardContents, Cell, Curve, FigureRow, MetricRow, ReportContents
@@ -155,8 +155,5 @@ def _card(
         recipe_hash=parts.recipe.hash,
         seed=settings.seed,
         provenance=as_facts(origin),
-        sha256={
-            str(file.relative_to(run.path)): hashlib.sha256(file.read_bytes()).hexdigest()
-            for file in sorted(run.model.rglob("*.safetensors"))
-        },
+        sha256={str(file.relative_to(run.path)): sha256(file) for file in sorted(run.model.rglob("*.safetensors"))},
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from palsykit.faces.views import batch
 from palsykit.files.atomic import write_text
 from palsykit.files.claims import Claim
 from palsykit.interfaces import FaceBatch, Images, Synthesiser
-from palsykit.measure.passes import check_needs, further_passes, seconds_each, synthesise_pass
+from palsykit.measure.passes import check_needs, further_passes, synthesise_pass
 from palsykit.measure.statistics import Statistic, measure
 from palsykit.metrics import needs
 from palsykit.run.evaluate import built_metrics
@@ -122,9 +123,8 @@ def synthesised(exam: Examination, synthesiser: Synthesiser, folder: Path, maker
         write_text(folder / MARKER, json.dumps(made_of) + "\n")
 
     def synthesise(name: str, faces: FaceBatch, rows: list[int]) -> Tensor:
-        clock = folder / SECONDS if name == FIRST else None
-        title = f"{exam.protocol.name}: {name}"
-        return synthesise_pass(synthesiser, faces, rows, folder / name, size, title, clock)
+        maker = Timed(synthesiser, folder / SECONDS) if name == FIRST else synthesiser
+        return synthesise_pass(maker, faces, rows, folder / name, size, f"{exam.protocol.name}: {name}")
 
     images = Images(synthesise(FIRST, exam.faces, seeds))
     further_passes(images, exam.needs, exam.faces, exam.pairs, seed, synthesise)
@@ -133,7 +133,28 @@ def synthesised(exam: Examination, synthesiser: Synthesiser, folder: Path, maker
 
 def synthesis_seconds(folder: Path) -> float | None:
     """Seconds a picture of the first pass took in a folder of ``synthesised``; None where that was not counted."""
-    return seconds_each(folder / SECONDS)
+    if not (folder / SECONDS).exists():
+        return None
+    counted = json.loads((folder / SECONDS).read_text(encoding="utf-8"))
+    return float(counted["seconds"]) / int(counted["images"])
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A synthesiser whose seconds are added up in the JSON file ``clock``."""
+
+    synthesiser: Synthesiser
+    clock: Path
+
+    def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
+        """The synthesiser's pictures, on the CPU: a device that is still at work is waited for."""
+        began = time.monotonic()
+        pictures = self.synthesiser.generate(batch, seeds).cpu()
+        taken = time.monotonic() - began
+        before = json.loads(self.clock.read_text(encoding="utf-8")) if self.clock.exists() else {}
+        counted = {"images": before.get("images", 0) + len(batch), "seconds": before.get("seconds", 0.0) + taken}
+        write_text(self.clock, json.dumps(counted) + "\n")
+        return pictures
 
 
 def _row(pair: Pair) -> list[str]:

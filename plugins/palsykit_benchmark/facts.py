@@ -1,8 +1,13 @@
 """What a benchmark's figures depend on: the judges' weights, seeds and people, the plugins, the source, the machine."""
 
+from pathlib import Path
+from typing import Any
+
 import yaml
 
-from palsykit.files.provenance import as_facts, provenance, weights_of
+from palsykit.files.hashes import sha256
+from palsykit.files.provenance import SHOWN, as_facts, provenance
+from palsykit.files.resources import locate
 from palsykit.run.folder import RunFolder
 from palsykit.training.loop import accelerator
 from palsykit_benchmark.plan import Plan
@@ -22,3 +27,16 @@ def facts_of(plan: Plan) -> dict[str, str]:
         "people": ", ".join(f"{name}: {recipe.settings.data.use}" for name, recipe in plan.judges.items()),
         **as_facts(origin),
     }
+
+
+def weights_of(networks: dict[str, dict[str, Any]], beside: Path) -> str:
+    """The networks' files, each with the first digits of its SHA-256; "untrained" where none has any.
+
+    Args:
+        networks: by name, a recipe's resolved blocks.
+        beside: the folder that relative paths start from.
+    """
+    named = [block.get("weights") for block in networks.values()]
+    files = [locate(str(name), beside) for name in named if name is not None]
+    hashes = [f"{file.stem} {sha256(file)[:SHOWN]}" for file in files]
+    return ", ".join(hashes) or "untrained"

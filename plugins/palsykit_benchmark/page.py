@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from palsykit.files.provenance import weights_of
 from palsykit.interfaces import MetricCard
 from palsykit.recipe.yaml_rules import dump
 from palsykit.report import words
@@ -12,6 +11,7 @@ from palsykit.report.html import Picture, address, paragraphs
 from palsykit.report.plots import Measured, forest_svg
 from palsykit.report.tables import fixed
 from palsykit.report.templates import environment
+from palsykit_benchmark.facts import weights_of
 from palsykit_benchmark.figures import Line, Table
 from palsykit_benchmark.inference import TESTS
 from palsykit_benchmark.jobs import Results

@@ -1,6 +1,5 @@
 """The shipped face space: random points of shape and appearance are people who do not exist."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -8,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load
+from safetensors.torch import load_file
 from torch import Tensor
 
+from palsykit.files.hashes import sha256
 from palsykit_face_space.layers import sealed
 
 ASSET = Path(__file__).parent / "assets/face_space.safetensors"
@@ -92,15 +92,14 @@ def load_model(path: Path = ASSET) -> FaceModel:
         ValueError: if the file is missing or not a face space.
     """
     try:
-        content = path.read_bytes()
-        data = load(content)
+        data = load_file(path)
         basis = data["appearance_basis"].float() * data["appearance_scale"][:, None, None, None]
         arrays = data["shape_mean"], data["shape_basis"], data["appearance_mean"].float(), basis
     except (OSError, SafetensorError, KeyError) as error:
         raise ValueError(
             f"{path}: no face space ({error}); tools/build_face_space.py of the repository builds it"
         ) from None
-    return FaceModel(*arrays, sha256=hashlib.sha256(content).hexdigest())
+    return FaceModel(*arrays, sha256=sha256(path))
 
 
 def _cheeks(model: FaceModel, appearance: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """Provenance: what is named, that code that changes is seen, and that no path of the machine is written."""
 
-import hashlib
 import json
 import os
 import sys
@@ -21,7 +20,6 @@ from palsykit.files.provenance import (
     provenance,
     record,
     recorded,
-    weights_of,
 )
 from palsykit.registry import registry
 
@@ -160,10 +158,3 @@ def test_a_commit_is_that_of_the_repository_that_tracks_the_folder(tmp_path: Pat
     (untracked.parent / "code" / "a.py").write_text("")
     assert os.system(f"cd {untracked.parent} && git add code/a.py") == 0
     assert commit(untracked.parent / "code").endswith("-dirty")
-
-
-def test_networks_weights_are_named_with_their_hash(tmp_path: Path) -> None:
-    (tmp_path / "judge.safetensors").write_bytes(b"abc")
-    networks = {"judge": {"use": "ir", "weights": "judge.safetensors"}, "other": {"use": "ir", "weights": None}}
-    assert weights_of(networks, tmp_path) == f"judge {hashlib.sha256(b'abc').hexdigest()[:12]}"
-    assert weights_of({"other": {"weights": None}}, tmp_path) == "untrained"
