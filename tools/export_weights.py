@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from palsykit.files import weights
@@ -48,7 +49,7 @@ def export(run: Path, folder: Path = SHIPPED) -> list[Path]:
 def _write(run: Path, folder: Path, name: str, state: dict[str, Any], training: dict[str, Any]) -> Path:
     target = folder / f"{name}.safetensors"
     facts = json.loads((run / "state.json").read_text())
-    weights.save(state, target, {"recipe_hash": facts["recipe_hash"], "palsykit": facts["palsykit"]}, "fp16")
+    weights.save(state, target, {"recipe_hash": facts["recipe_hash"], "palsykit": facts["palsykit"]}, torch.float16)
     (folder / f"{name}.md").write_text(_card(run, target, facts, training))
     return target
 

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,14 +11,12 @@ from torch import Tensor, nn
 
 from palsykit.files.atomic import write_with
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
 
 def save(
     state: Mapping[str, Tensor],
     path: Path,
     metadata: Mapping[str, str] | None = None,
-    dtype: Literal["fp32", "bf16", "fp16"] | None = None,
+    dtype: torch.dtype | None = None,
 ) -> None:
     """Write a state dict; a reader never sees half a file.
 
@@ -29,11 +26,10 @@ def save(
         metadata: kept in the file's header.
         dtype: what floating-point tensors are rounded to; None keeps theirs. Integers are never changed.
     """
-    target = None if dtype is None else DTYPES[dtype]
     tensors = {
         name: value.detach()
         .cpu()
-        .to(target if target and value.is_floating_point() else value.dtype, copy=True)
+        .to(dtype if dtype and value.is_floating_point() else value.dtype, copy=True)
         .contiguous()
         for name, value in state.items()
     }

@@ -14,7 +14,7 @@ from palsykit.faces.views import batch, to_tensor
 from palsykit.files.atomic import write_text
 from palsykit.interfaces import FaceBatch, Images, Metric, Synthesiser
 from palsykit.measure.passes import check_needs, further_passes, synthesise_pass
-from palsykit.measure.statistics import Figure, Statistic, measure, summarise
+from palsykit.measure.statistics import Figure, measure, summarise
 from palsykit.report.figures import with_card
 from palsykit.run.folder import RunFolder
 from palsykit.run.generate import generated
@@ -25,33 +25,29 @@ SELF_RECONSTRUCTION = "self-reconstruction: the driver is the very photograph th
 
 
 def evaluate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict[str, Any]) -> None:
-    """Writes metrics.json and metrics.csv (a line a picture)."""
-    found, pairs = statistics(run, parts, synthesiser)
-    subjects = [str(pair.record.labels.subject) for pair in pairs]
-    figures = {name: summarise(statistic, subjects, parts.settings.seed) for name, statistic in found.items()}
-    rows = {name: statistic.column for name, statistic in found.items() if statistic.column is not None}
-    write_text(run.metrics, json.dumps(_as_json(figures, parts, len(pairs)), indent=1) + "\n")
-    write_text(run.path / "metrics.csv", _as_csv(rows, pairs))
-    facts["images"] = len(pairs)
-
-
-def statistics(run: RunFolder, parts: Parts, synthesiser: Synthesiser) -> tuple[dict[str, Statistic], list[Pair]]:
-    """Every metric's figures of a run's generated pictures, as functions of rows, and the pairs that the rows are.
+    """Writes metrics.json and metrics.csv (a line a picture).
 
     Raises:
         PalsykitError: for a metric that needs a pass that core does not make.
     """
-    metrics = built_metrics(parts)
-    pairs = parts.chosen_pairs
+    # every pass of synthesis
+    metrics, pairs, settings = built_metrics(parts), parts.chosen_pairs, parts.settings.generate
     faces = batch(parts.data().dataset, pairs).to(parts.device)
     images = Images(to_tensor(np.stack(generated(run))).to(parts.device))
-    settings = parts.settings.generate
 
     def synthesise(name: str, asked: FaceBatch, seeds: list[int]) -> Tensor:
         return synthesise_pass(synthesiser, asked, seeds, run.path / name, settings.batch_size, name)
 
     further_passes(images, check_needs(metrics), faces, pairs, settings.seed, synthesise)
-    return measure(metrics, faces, images, parts.settings.generate.batch_size), pairs
+
+    # the figures
+    statistics = measure(metrics, faces, images, settings.batch_size)
+    subjects = [str(pair.record.labels.subject) for pair in pairs]
+    figures = {name: summarise(statistic, subjects, parts.settings.seed) for name, statistic in statistics.items()}
+    rows = {name: statistic.column for name, statistic in statistics.items() if statistic.column is not None}
+    write_text(run.metrics, json.dumps(_as_json(figures, parts, len(pairs)), indent=1) + "\n")
+    write_text(run.path / "metrics.csv", _as_csv(rows, pairs))
+    facts["images"] = len(pairs)
 
 
 def built_metrics(parts: Parts) -> dict[str, Metric]:

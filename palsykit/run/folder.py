@@ -66,8 +66,30 @@ class RunFolder:
         return self.path / "checkpoints" / job
 
     def state(self) -> dict[str, Any]:
-        """What ``state.json`` holds."""
-        return read_state(self.path)
+        """What ``state.json`` holds.
+
+        Raises:
+            PalsykitError: where there is no such folder, no state in it, or one that cannot be read.
+        """
+        file = self.path / "state.json"
+        if not file.is_file():
+            raise PalsykitError(
+                f"{self.path}: no palsykit run (no state.json in it); make one: palsykit run RECIPE --output "
+                f"{self.path}"
+            )
+        try:
+            state: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            state["recipe_hash"], state["stages"].items()
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise PalsykitError(
+                f"{file}: cannot be read ({error}); the rest of the folder is whole: run again with --fresh, which "
+                "keeps the old folder under another name"
+            ) from error
+        return state
+
+    def write_state(self, state: dict[str, Any]) -> None:
+        """Replaces ``state.json``."""
+        write_text(self.path / "state.json", json.dumps(state, indent=1) + "\n")
 
     def facts(self, stage: str) -> dict[str, Any]:
         """What a finished stage left in ``state.json``; empty while it is not finished."""
@@ -100,14 +122,14 @@ class RunFolder:
             return
         state = self.state()
         state["stages"][name] = {**facts, "seconds": round(time.monotonic() - began, 1)}
-        _write_state(self.path, state)
+        self.write_state(state)
 
     def forget(self, *stages: str) -> None:
         """Stages to be done again."""
         state = self.state()
         for name in stages:
             state["stages"].pop(name, None)
-        _write_state(self.path, state)
+        self.write_state(state)
 
     def log(self, line: dict[str, Any]) -> None:
         """Appends a line to ``log.jsonl``."""
@@ -127,28 +149,6 @@ class RunFolder:
         return list(lines.values())
 
 
-def read_state(path: Path) -> dict[str, Any]:
-    """``state.json`` of a run folder.
-
-    Raises:
-        PalsykitError: where there is no such folder, no state in it, or one that cannot be read.
-    """
-    file = path / "state.json"
-    if not file.is_file():
-        raise PalsykitError(
-            f"{path}: no palsykit run (no state.json in it); make one: palsykit run RECIPE --output {path}"
-        )
-    try:
-        state: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        state["recipe_hash"], state["stages"].items()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PalsykitError(
-            f"{file}: cannot be read ({error}); the rest of the folder is whole: run again with --fresh, which keeps "
-            "the old folder under another name"
-        ) from error
-    return state
-
-
 def open_run(recipe: Recipe, path: Path, fresh: bool) -> RunFolder:
     """The folder of a recipe's run, new or gone on with.
 
@@ -160,29 +160,22 @@ def open_run(recipe: Recipe, path: Path, fresh: bool) -> RunFolder:
     Raises:
         PalsykitError: where the folder belongs to another recipe, or is neither empty nor a run.
     """
+    run = RunFolder(path)
     claim = Claim(path, "state.json", "palsykit run", "name another: --output DIR", _ANEW)
     begun = claim.begun()  # with --fresh as well: only a run of ours is moved aside
     if begun and fresh:
         _set_aside(path.absolute())
     if begun and not fresh:
-        if read_state(path)["recipe_hash"] != recipe.hash:
-            there = yaml.safe_load((path / "recipe.yaml").read_text(encoding="utf-8"))
-            claim.refuse(recipe.difference(there))
-        _note_written(recipe, path)
+        state = run.state()
+        if state["recipe_hash"] != recipe.hash:
+            claim.refuse(recipe.difference(yaml.safe_load(run.recipe.read_text(encoding="utf-8"))))
+        if "written" not in state:  # a run from before ``nothing_to_do`` asked for it
+            run.write_state({**state, "written": recipe.written})
     else:
-        path.mkdir(parents=True, exist_ok=True)
-        write_text(path / "recipe.yaml", recipe.yaml())
-        _write_state(
-            path, {"palsykit": __version__, "recipe_hash": recipe.hash, "written": recipe.written, "stages": {}}
-        )
-    return RunFolder(path)
-
-
-def _note_written(recipe: Recipe, path: Path) -> None:
-    """Lets ``nothing_to_do`` know the recipe of a run from before that was noted."""
-    state = read_state(path)
-    if "written" not in state:
-        _write_state(path, {**state, "written": recipe.written})
+        write_text(run.recipe, recipe.yaml())
+        state = {"palsykit": __version__, "recipe_hash": recipe.hash, "written": recipe.written, "stages": {}}
+        run.write_state(state)
+    return run
 
 
 def nothing_to_do(path: Path, written: str) -> bool:
@@ -196,7 +189,3 @@ def _set_aside(path: Path) -> None:
     while (aside := path.with_name(f"{path.name}.{number}")).exists():
         number += 1
     path.rename(aside)
-
-
-def _write_state(path: Path, state: dict[str, Any]) -> None:
-    write_text(path / "state.json", json.dumps(state, indent=1) + "\n")

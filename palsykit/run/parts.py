@@ -14,7 +14,6 @@ from torch import nn
 from palsykit.diffusion.model import Condition, ConditionalDiffusion, Overlay
 from palsykit.diffusion.synthesis import DiffusionSynthesiser
 from palsykit.errors import PalsykitError
-from palsykit.faces.interfaces import Poser
 from palsykit.faces.pairing import Pair, grid, of_first_people
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.splits import split_records
@@ -94,8 +93,9 @@ class Parts:
 
     def build(self, interface: str, block: PartBlock, *positional: Any) -> Any:
         """One part, with the recipe's networks at hand."""
+        keys = json.dumps(block.parameters, default=str)
         with torch.random.fork_rng():
-            torch.manual_seed(derive("build", self.settings.seed, interface, block.use, json.dumps(_plain(block))))
+            torch.manual_seed(derive("build", self.settings.seed, interface, block.use, keys))
             return build_part(interface, block, *positional, networks=self.networks)
 
     @property
@@ -110,7 +110,7 @@ class Parts:
         Nothing reads a data set before this: a trained model opens where its photographs are not.
         """
         own, block = block is None, block or self.settings.data
-        key = json.dumps({"use": block.use, **_plain(block)}, sort_keys=True)
+        key = json.dumps({"use": block.use, **block.parameters}, sort_keys=True, default=str)
         if key not in self._data:
             dataset = self.build("datasets", block, self.settings.image_size, cache_folder())
             self._data[key] = Data(dataset, self.settings.seed)
@@ -240,10 +240,6 @@ class Parts:
             )
         return PartBlock(use=known[0])
 
-    def poser(self, name: str | None = None) -> Poser:
-        """The poser of ``poser_block``, built."""
-        return cast(Poser, self.build("posers", self.poser_block(name)))
-
 
 def pooled_width(specs: Mapping[str, TokenSpec], name: str | None) -> int | None:
     """The width of condition ``name``'s pooled vector; None for no name.
@@ -272,7 +268,3 @@ def check_guidance(strength: float, settings: Settings) -> None:
             f"guidance {strength:g}: no condition is dropped in training, so there is nothing to guide from; use "
             f"guidance 1, or train with drop: 0.1 in a condition ({', '.join(settings.conditions)})"
         )
-
-
-def _plain(block: PartBlock) -> dict[str, Any]:
-    return cast(dict[str, Any], json.loads(json.dumps(block.parameters, default=str)))

@@ -13,7 +13,7 @@ from palsykit.errors import PalsykitError
 from palsykit.files.provenance import provenance, record
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.run.evaluate import evaluate
-from palsykit.run.folder import RunFolder, open_run, read_state
+from palsykit.run.folder import RunFolder, open_run
 from palsykit.run.generate import generate
 from palsykit.run.parts import Parts, check_guidance
 from palsykit.run.prepare import prepare
@@ -127,10 +127,6 @@ def evaluate_run(folder: Path) -> dict[str, float | None]:
         PalsykitError: where the folder is no run or its training is not finished.
     """
     run = RunFolder(folder)
-    if "train" not in read_state(folder)["stages"]:
-        raise PalsykitError(
-            f"{folder}: its training is not finished; go on with it: palsykit run {run.recipe} --output {folder}"
-        )
     be_deterministic()
     parts = reopened(run)
     run.forget("evaluate", "report")
@@ -140,7 +136,15 @@ def evaluate_run(folder: Path) -> dict[str, float | None]:
 
 
 def reopened(run: RunFolder) -> Parts:
-    """A finished training's parts with its fitted networks; reads no data set, and no file that only training needs."""
+    """A finished training's parts with its fitted networks; reads no data set, and no file that only training needs.
+
+    Raises:
+        PalsykitError: where the folder is no run, or its training is not finished.
+    """
+    if "train" not in run.state()["stages"]:
+        raise PalsykitError(
+            f"{run.path}: its training is not finished; go on with it: palsykit run {run.recipe} --output {run.path}"
+        )
     parts = Parts(load_recipe(run.recipe, unchecked=NOT_FOR_SYNTHESIS))
     restore_fits(run, parts)
     parts.predicts_landmarks = True

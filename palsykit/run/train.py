@@ -90,11 +90,10 @@ def trained_model(run: RunFolder, parts: Parts) -> nn.Module | None:
 def _fit_one(run: RunFolder, parts: Parts, block: FitBlock) -> None:
     name, network, data = f"fit-{block.network}", parts.networks[block.network], parts.data(block.data)
     seed = derive(name, parts.settings.seed)
-
-    def job() -> Job:
-        return _job(name, run, parts, network.module, parts.trainer(block.trainer, data), data, block, seed)
-
-    fit_network(network, job)
+    fit_network(
+        network,
+        lambda: _job(name, run, parts, network.module, parts.trainer(block.trainer, data), data, block, seed),
+    )
 
 
 def fit_network(network: SharedNetwork, job: Callable[[], Job]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from palsykit.interfaces import FaceBatch, FaceView
 from palsykit.recipe.schema import PartBlock
 from palsykit.report import words
 from palsykit.report.faces import Panel, draw_sheet
-from palsykit.run.folder import RunFolder, read_state
+from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.run.runner import reopened
 from palsykit.run.train import trained_model
@@ -38,7 +39,6 @@ class Model:
 
     def __init__(self, parts: Parts, model: nn.Module | None, poser: str | None = None):
         self.parts, self.model, self._poser_name = parts, model, poser
-        self.image_size = parts.settings.image_size
 
     def poser_block(self) -> PartBlock:
         """The block of ``poser``."""
@@ -47,7 +47,7 @@ class Model:
     @cached_property
     def poser(self) -> Poser:
         """What makes drivers of named expressions."""
-        return self.parts.poser(self._poser_name)
+        return cast(Poser, self.parts.build("posers", self.poser_block()))
 
     def generate(
         self,
@@ -140,7 +140,8 @@ class Model:
             raise PalsykitError(f"generate: {error}") from error
 
     def _view(self, name: str, picture: Picture) -> FaceView:
-        return FaceView.of_images(to_tensor(face_crop(name, picture, self.image_size)[None])).to(self.parts.device)
+        crop = face_crop(name, picture, self.parts.settings.image_size)
+        return FaceView.of_images(to_tensor(crop[None])).to(self.parts.device)
 
 
 def face_crop(name: str, picture: Picture, size: int) -> NDArray[np.uint8]:
@@ -185,9 +186,5 @@ def load(run: str | Path, poser: str | None = None) -> Model:
         PalsykitError: where the folder is no run, or its training is not finished.
     """
     folder = RunFolder(Path(run))
-    if "train" not in read_state(folder.path)["stages"]:
-        raise PalsykitError(
-            f"{run}: its training is not finished; go on with it: palsykit run {folder.recipe} --output {run}"
-        )
     parts = reopened(folder)
     return Model(parts, trained_model(folder, parts), poser)

@@ -14,7 +14,7 @@ from palsykit.interfaces import Images, Synthesiser
 from palsykit.measure.statistics import Statistic
 from palsykit.progress import say
 from palsykit.report.contents import Picture
-from palsykit.run.folder import RunFolder, read_state
+from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.run.runner import be_deterministic, reopened, train_recipe
 from palsykit.run.train import trained_model
@@ -167,7 +167,7 @@ class _Worker:
         """The trained run, its parts, and the hash of everything that its pictures depend on."""
         if job.run is not None:
             run = RunFolder(job.run)
-            if "train" not in read_state(job.run)["stages"]:
+            if "train" not in RunFolder(job.run).state()["stages"]:
                 raise PalsykitError(
                     f"{job.run}: its training is not finished: palsykit run {run.recipe} --output {job.run}"
                 )
@@ -176,7 +176,7 @@ class _Worker:
         path = self.kept / "runs" / job.folder
         if measure_only and not (path / "state.json").exists():
             raise PalsykitError("not run yet; leave --measure-only out")
-        if measure_only and "train" not in read_state(path)["stages"]:
+        if measure_only and "train" not in RunFolder(path).state()["stages"]:
             raise PalsykitError("its training is not finished; leave --measure-only out")
         return *train_recipe(job.recipe, path), job.recipe.hash
 

@@ -23,7 +23,7 @@ def test_round_trip_keeps_parameters_buffers_and_metadata(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["net.safetensors"]
 
 
-@pytest.mark.parametrize(("dtype", "bits"), [("bf16", 8), ("fp16", 11)])
+@pytest.mark.parametrize(("dtype", "bits"), [(torch.bfloat16, 8), (torch.float16, 11)])
 def test_half_precision_is_read_back_as_float32(tmp_path, dtype, bits):
     source, target = net(), net()
     source[1].num_batches_tracked.fill_(12345)

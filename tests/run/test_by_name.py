@@ -148,8 +148,8 @@ def test_the_recipes_poser_and_its_keys_count(tiny: Callable[..., Recipe], poser
     posers("shift", "other")
     parts = Parts(tiny("poser={use: other, depth: 33}"))
     assert parts.poser_block().use == "other"
-    assert parts.poser().depth == 33  # type: ignore[attr-defined]
-    assert parts.poser("shift").depth == 20  # type: ignore[attr-defined]
+    assert package.Model(parts, None).poser.depth == 33  # type: ignore[attr-defined]
+    assert package.Model(parts, None, "shift").poser.depth == 20  # type: ignore[attr-defined]
     assert tiny().settings.poser is None
     with pytest.raises(PalsykitError, match=r"poser\.deep: found an unknown key, expected one of use, depth"):
         tiny("poser={use: other, deep: 33}")
