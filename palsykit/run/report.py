@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from palsykit.faces.views import to_pictures, view
 from palsykit.faces.vocabulary import EXPRESSIONS
 from palsykit.files.atomic import write_text
 from palsykit.files.hashes import sha256
@@ -59,10 +58,9 @@ def _figure_rows(run: RunFolder, parts: Parts) -> list[FigureRow]:
         if subject not in rows:
             if len(rows) == FIGURE_ROWS:
                 break
-            rows[subject] = FigureRow(subject, to_pictures(view(dataset, [pair.identity]).image)[0], [])
-        truth = to_pictures(view(dataset, [pair.record]).image)[0]
-        cell = Cell(labels.expression or "unknown", labels.side, labels.severity, truth, picture)
-        rows[subject].cells.append(cell)
+            rows[subject] = FigureRow(subject, dataset.image(pair.identity), [])
+        truth, expression = dataset.image(pair.record), labels.expression or "unknown"
+        rows[subject].cells.append(Cell(expression, labels.side, labels.severity, truth, picture))
     for row in rows.values():
         row.cells.sort(key=lambda cell: order.index(cell.expression) if cell.expression in order else len(order))
     return list(rows.values())

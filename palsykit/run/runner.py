@@ -36,12 +36,10 @@ class RunSummary:
     """Where a run ended.
 
     Attributes:
-        folder: the run's.
         report: its report.
         already_done: nothing was left to do.
     """
 
-    folder: Path
     report: Path
     already_done: bool
 
@@ -59,11 +57,11 @@ def run_recipe(recipe: Recipe, output: Path, fresh: bool = False) -> RunSummary:
     """
     run = _opened(recipe, output, fresh)
     if run.finished():
-        return RunSummary(run.path, run.report, already_done=True)
+        return RunSummary(run.report, already_done=True)
     parts = _trained(run, recipe)
     if run.writes:
         _show(run, parts)
-    return RunSummary(run.path, run.report, already_done=False)
+    return RunSummary(run.report, already_done=False)
 
 
 def train_recipe(recipe: Recipe, output: Path) -> tuple[RunFolder, Parts]:

@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import nn
 
 from palsykit.errors import PalsykitError
@@ -164,7 +164,7 @@ def _opened(name: str, picture: Picture) -> Image.Image:
         try:
             with Image.open(picture) as file:
                 picture = ImageOps.exif_transpose(file).convert("RGB")
-        except (OSError, UnidentifiedImageError) as error:
+        except OSError as error:
             raise PalsykitError(
                 f"{name}: {picture}: not a readable picture ({error}); expected a PNG or JPEG file"
             ) from error
