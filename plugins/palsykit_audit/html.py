@@ -9,8 +9,8 @@ from palsykit.report.contents import NOT_FOR, MetricRow
 from palsykit.report.contents import Picture as Pixels
 from palsykit.report.faces import png
 from palsykit.report.html import Picture, address, paragraphs
-from palsykit.report.plots import Distribution, distributions_in_words, distributions_svg
 from palsykit.report.templates import environment
+from palsykit_audit.plots import Distribution, distributions_in_words, distributions_svg
 
 LEVELS = {"bad": "Do not release.", "look": "Check.", "good": "Passed."}
 """A finding's level -> what its reader should do."""

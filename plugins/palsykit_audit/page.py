@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from palsykit.report.figures import as_row, with_card
-from palsykit.report.plots import Distribution
 from palsykit_audit.audit import Audit
 from palsykit_audit.faces import Face
 from palsykit_audit.html import AttackFacts, AuditPage, Method, Strip, Tile
 from palsykit_audit.measures import Membership, Resemblance
 from palsykit_audit.membership import ALARMS
+from palsykit_audit.plots import Distribution
 from palsykit_audit.resemblance import Likeness
 from palsykit_audit.yardstick import RealPair
 

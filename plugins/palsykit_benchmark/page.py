@@ -8,7 +8,6 @@ from palsykit.recipe.yaml_rules import dump
 from palsykit.report import words
 from palsykit.report.contents import NOT_FOR
 from palsykit.report.html import Picture, address, paragraphs
-from palsykit.report.plots import Measured, forest_svg
 from palsykit.report.tables import fixed
 from palsykit.report.templates import environment
 from palsykit_benchmark.facts import weights_of
@@ -17,6 +16,7 @@ from palsykit_benchmark.inference import TESTS
 from palsykit_benchmark.jobs import Results
 from palsykit_benchmark.pictures import side_by_side
 from palsykit_benchmark.plan import TRUTH, Plan
+from palsykit_benchmark.plots import Measured, forest_svg
 from palsykit_benchmark.tables import COSTS, VERDICTS, Row, caption, claim, costs, differences, measured, taken
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from palsykit.files.atomic import write_text
 from palsykit.report.figures import as_json
-from palsykit.report.plots import FewShot, Series, few_shot_svg
 from palsykit.report.tables import cell, markdown, put_section
+from palsykit_usefulness.plots import FewShot, Series, few_shot_svg
 from palsykit_usefulness.study import BOTH, REAL, SYNTHETIC, Point, Study
 
 LINES = {
