@@ -14,7 +14,7 @@ from typing import Any
 from palsykit import hookspecs
 from palsykit.hookspecs import COMMANDS, INTERFACES, PREFIX
 from palsykit.registry import one
-from palsykit.testing import checks_of, declared, modules
+from palsykit.testing import checks_of, declared, shared
 
 DOCS = Path(__file__).parent
 CONTRIBUTING = DOCS.parent / "CONTRIBUTING.md"
@@ -53,7 +53,8 @@ def contract(interface: str) -> list[str]:
     """The names of the checks of ``palsykit.testing``."""
     source = inspect.getsource(checks_of(interface))
     names = NAME.findall(source)
-    names += NAME.findall(inspect.getsource(modules.checks)) if "modules.checks(" in source else []
+    for checks in (shared.by_row, shared.trainable):
+        names += NAME.findall(inspect.getsource(checks)) if f"shared.{checks.__name__}(" in source else []
     return [*names, *NAME.findall(inspect.getsource(declared.checks))]
 
 

@@ -9,21 +9,16 @@ from typing import Any
 import typer
 
 from palsykit.commands import typer_command
-from palsykit.hookspecs import GROUP
 from palsykit.registry import Entry
-from palsykit.testing.result import Check, NotChecked, Unmet
+from palsykit.testing.result import Check, NotChecked, require
 
 HEAVY = ("torch", "torchvision", "diffusers", "transformers", "scipy", "matplotlib")
 """Libraries that take a second or more to import."""
 
 
 def command_checks(entry: Entry) -> list[Check]:
-    """Registered without imports, loaded, read by typer, described, and its ``--help`` shown.
-
-    The factory of ``entry`` may be a function: then what concerns its registration is not checked.
-    """
+    """Loaded, read by typer and described; its ``--help`` is shown only of an installed one."""
     return [
-        ("registering it imports nothing heavy", lambda: registers_lightly(entry)),
         ("is loaded", lambda: loads(entry)),
         ("typer reads its parameters", lambda: typer_command(entry)),
         ("has help", lambda: has_help(entry)),
@@ -31,63 +26,36 @@ def command_checks(entry: Entry) -> list[Check]:
     ]
 
 
-def registers_lightly(entry: Entry) -> None:
-    """The plugin's entry point, loaded in a fresh interpreter, brings no heavy library."""
-    _only_installed(entry)
-    code = (
-        "from importlib.metadata import entry_points\n"
-        f"[entry.load() for entry in entry_points(group={GROUP!r}, name={entry.plugin!r})]"
-    )
-    if heavy := _heavy_after(code):
-        raise Unmet(
-            "an entry point that imports palsykit and little else, as `palsykit --help` loads it",
-            f"{', '.join(heavy)} imported",
-            "move such imports to the command's own module, which the hook names as a string",
-        )
-
-
 def loads(entry: Entry) -> None:
     """What "module:attribute" names is a function or a ``typer.Typer``."""
     command = entry.load()
-    if not isinstance(command, typer.Typer) and not inspect.isroutine(command):
-        raise Unmet(
-            "a function with typer's annotations, or a typer.Typer",
-            type(command).__name__,
-            'write `def command(...) -> None` and register "module:command"',
-        )
+    require(
+        isinstance(command, typer.Typer) or inspect.isroutine(command),
+        "a function with typer's annotations, or a typer.Typer",
+        type(command).__name__,
+        'write `def command(...) -> None` and register "module:command"',
+    )
 
 
 def has_help(entry: Entry) -> None:
     """The command says what it does, and so does each of its parameters."""
     command: Any = typer_command(entry)
     commands = [command, *getattr(command, "commands", {}).values()]
-    if silent := [str(each.name) for each in commands if not each.help]:
-        raise Unmet("a docstring, which --help shows", f"none for {', '.join(silent)}", "add one to the function")
-    bare = [str(p.name) for each in commands for p in each.params if p.name != "help" and not getattr(p, "help", None)]
-    if bare:
-        raise Unmet(
-            "a line of help for every parameter",
-            f"none for {', '.join(bare)}",
-            'annotate it: Annotated[int, typer.Option(help="What it does.")]',
-        )
+    silent = ", ".join(str(each.name) for each in commands if not each.help)
+    require(not silent, "a docstring, which --help shows", f"none for {silent}", "add one to the function")
+    parameters = [p for each in commands for p in each.params if p.name != "help"]
+    bare = ", ".join(str(p.name) for p in parameters if not getattr(p, "help", None))
+    mend = 'annotate it: Annotated[int, typer.Option(help="What it does.")]'
+    require(not bare, "a line of help for every parameter", f"none for {bare}", mend)
 
 
 def shows_help(entry: Entry) -> None:
     """``palsykit NAME --help`` in a fresh interpreter ends well and loads no heavy library."""
-    _only_installed(entry)
-    if heavy := _heavy_after(
-        f"sys.argv = ['palsykit', {entry.name!r}, '--help']; from palsykit.cli import main; main()"
-    ):
-        raise Unmet(
-            "help that is shown at once",
-            f"{', '.join(heavy)} imported before it",
-            "import them inside the function, and under `if TYPE_CHECKING` for annotations",
-        )
-
-
-def _only_installed(entry: Entry) -> None:
     if not isinstance(entry.factory, str):
         raise NotChecked("it is not installed; `palsykit plugins check NAME` checks an installed one")
+    heavy = _heavy_after(f"sys.argv = ['palsykit', {entry.name!r}, '--help']; from palsykit.cli import main; main()")
+    mend = "import them inside the function, neither in its module nor in the hook's; annotations: `if TYPE_CHECKING`"
+    require(not heavy, "help that is shown at once", f"{', '.join(heavy)} imported before it", mend)
 
 
 def _heavy_after(code: str) -> list[str]:
@@ -105,8 +73,7 @@ def _heavy_after(code: str) -> list[str]:
         f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))",
     ]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
-        raise Unmet("exit code 0 in a fresh interpreter", f"{done.returncode}: {last}", "mend what it names")
+    seen = f"{done.returncode}: {(done.stderr.strip().splitlines() or ['nothing said'])[-1]}"
+    require(not done.returncode, "exit code 0 in a fresh interpreter", seen, "mend what it names")
     heavy: list[str] = json.loads(done.stdout.splitlines()[-1])
     return heavy

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from palsykit.recipe.signature import keys_of
-from palsykit.testing.result import Check, NotChecked, Unmet
+from palsykit.testing.result import Check, NotChecked, require
 from palsykit.testing.subject import Subject
 
 
@@ -23,12 +23,12 @@ def keys_are_used(subject: Subject) -> None:
     read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     if "locals" in read:
         raise NotChecked("the factory reads its parameters through locals()")
-    if unused := [name for name in keys if name not in read]:
-        raise Unmet(
-            "every keyword-only parameter to be read, because recipes can set it",
-            f"{', '.join(unused)} never read in {function.name}",
-            "use it or delete it: a key without effect misleads its reader",
-        )
+    require(
+        not (unused := [name for name in keys if name not in read]),
+        "every keyword-only parameter to be read, because recipes can set it",
+        f"{', '.join(unused)} never read in {function.name}",
+        "use it or delete it: a key without effect misleads its reader",
+    )
 
 
 def _body_of(factory: Callable[..., Any]) -> ast.FunctionDef:

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from palsykit.errors import PalsykitError
 
@@ -17,6 +17,12 @@ class Unmet(Exception):
     def __init__(self, expected: str, seen: str, mend: str):
         super().__init__(f"expected {expected}; seen {seen}; {mend}")
         self.expected, self.seen, self.mend = expected, seen, mend
+
+
+def require(met: object, expected: str, seen: object, mend: str) -> None:
+    """Raise ``Unmet`` with these three unless ``met`` is true."""
+    if not met:
+        raise Unmet(expected, str(seen), mend)
 
 
 class NotChecked(Exception):
@@ -49,7 +55,7 @@ class Result:
         return f"{self.check}: {self.expected}" if self.expected else self.check
 
 
-Check = tuple[str, Callable[[], None]]
+Check = tuple[str, Callable[[], object]]
 """A name, and a function that raises ``Unmet`` or ``NotChecked``."""
 
 
@@ -90,7 +96,5 @@ def report(title: str, results: Sequence[Result]) -> str:
     for result in results:
         sign = {"passed": "ok  ", "failed": "FAIL", "not checked": "-   "}[result.state]
         lines.append(f"  {sign} {str(result).replace(chr(10), chr(10) + '     ')}")
-    counts = [
-        f"{sum(result.state == state for result in results)} {state}" for state in ("passed", "failed", "not checked")
-    ]
+    counts = [f"{sum(result.state == state for result in results)} {state}" for state in get_args(State)]
     return "\n".join([*lines, f"  {', '.join(counts)}"])

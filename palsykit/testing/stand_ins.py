@@ -1,6 +1,6 @@
 """Small stand-ins for a recipe's other parts while one part is checked: faces, networks and a model, all seeded."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -52,29 +52,23 @@ class StandInNetwork(nn.Module):
         return NetworkOutput(features, embedding, points, {name: head(embedding) for name, head in self.heads.items()})
 
 
-class Networks(Mapping[str, SharedNetwork]):
-    """Shared networks by name: any name gives a frozen stand-in."""
+class Networks(dict[str, SharedNetwork]):
+    """Shared networks by name: any name gives a frozen stand-in, made on first use."""
 
     def __init__(self, image_size: int):
-        self.image_size, self.made = image_size, dict[str, SharedNetwork]()
+        super().__init__()
+        self.image_size = image_size
 
-    def __getitem__(self, name: str) -> SharedNetwork:
-        if name not in self.made:
-            self.made[name] = SharedNetwork(name, StandInNetwork(name, self.image_size))
-            self.made[name].freeze()
-        return self.made[name]
+    def __missing__(self, name: str) -> SharedNetwork:
+        self[name] = SharedNetwork(name, StandInNetwork(name, self.image_size))
+        self[name].freeze()
+        return self[name]
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.made)
-
-    def __len__(self) -> int:
-        return len(self.made)
-
     def __bool__(self) -> bool:
-        return True  # also while empty: networks are made on first use
+        return True  # also while empty
 
 
 def landmarks(image_size: int, jitter: float, seed: int) -> NDArray[np.float32]:
@@ -116,9 +110,10 @@ def face_batch(rows: int, image_size: int) -> FaceBatch:
 
 def training_data(rows: int, image_size: int) -> TrainingData:
     """The records of ``face_batch``'s drivers."""
-    points = [landmarks(image_size, 0.01, derive("driver", row) % 2**32) for row in range(rows)]
-    records = [FaceRecord(f"r{row}", labels(row), points[row], "given", "train") for row in range(rows)]
-    return TrainingData(image_size, records, tuple(sorted({str(record.labels.subject) for record in records})))
+    view = faces(rows, image_size, "driver")
+    known = enumerate(zip(view.labels, view.landmarks.numpy(), strict=True))
+    records = [FaceRecord(f"r{row}", label, points, "given", "train") for row, (label, points) in known]
+    return TrainingData(image_size, records, tuple(sorted({str(label.subject) for label in view.labels})))
 
 
 class StandInEncoder(nn.Module):

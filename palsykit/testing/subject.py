@@ -1,7 +1,6 @@
 """The part under test: its factory and keys. It is built exactly as a recipe would build it."""
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -41,7 +40,11 @@ class Subject:
         """The stand-ins for keys that are annotated ``Network``."""
         return Networks(self.image_size)
 
-    def build(self, *positional: Any, seed: int = 0, device: str | None = None) -> Any:
+    def maker(self, *positional: Any) -> Callable[[int], Any]:
+        """``build`` with these positional parameters, from a seed."""
+        return lambda seed: self.build(*positional, seed=seed)
+
+    def build(self, *positional: Any, seed: int = 0) -> Any:
         """Build a new part; ``seed`` gives its initial weights.
 
         Raises:
@@ -49,12 +52,10 @@ class Subject:
             NotChecked: a key has no default and is not given.
         """
         block = PartBlock(use=self.entry.name, parameters=dict(self.keys))
-        lacking = [
-            name for name, key in keys_of(self.entry).items() if key.default is Missing and name not in self.keys
-        ]
-        if lacking:
+        keys = keys_of(self.entry).items()
+        if lacking := [name for name, key in keys if key.default is Missing and name not in self.keys]:
             options = " ".join(f"--set {name}=..." for name in lacking)
             raise NotChecked(f"the keys {', '.join(lacking)} have no default; give them: {options}")
-        with torch.random.fork_rng(), torch.device(device) if device else nullcontext():
+        with torch.random.fork_rng():
             torch.manual_seed(seed)
             return build_entry(self.entry, block, *positional, networks=self.networks)

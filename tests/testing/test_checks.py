@@ -122,7 +122,7 @@ def idle(inputs: Mapping[str, TokenSpec], *, width: int = 8, depth: int = 1) -> 
     ("part", "name", "seen"),
     [
         (WrongWidth, "shapes in fp32", "[4, 48, 24]"),
-        (Unread, "every condition is read", "expression, landmark without effect"),
+        (Unread, "every input has an effect", "expression, landmark without effect"),
         (Untrained, "gradients reach every parameter", "none for spare.weight, spare.bias (2 of 4)"),
         (Mixing, "rows do not depend on their neighbours", "row 0 of stream all changes"),
         (Noisy, "deterministic under a seed", "stream all differs from call to call"),
@@ -189,13 +189,42 @@ class Encoder(nn.Module):
     ("fault", "name", "seen"),
     [
         ("spec", "shapes in fp32", "[4, 16, 24]"),
-        ("trains", "features are frozen and follow the pixels", "requires a gradient"),
-        ("deaf", "features are frozen and follow the pixels", "follows the pixels without a gradient"),
+        ("trains", "features are frozen", "requires a gradient"),
+        ("deaf", "gradients reach the pixels", "follows the pixels without a gradient"),
         ("owns", "shared networks stay outside", "its parameters are the encoder's"),
     ],
 )
 def test_an_encoders_faults(fault: str, name: str, seen: str) -> None:
     assert seen in failed("encoder", Encoder, fault=fault)[name].seen
+
+
+class Overlay:
+    """The driver's picture, with a fault."""
+
+    def __init__(self, image_size: int, *, fault: str = ""):
+        self.fault, self.channels = fault, 1 if fault == "channels" else 3
+        self.views = ("driver", "mother" if fault == "views" else "rest")
+
+    def __call__(self, driver: FaceView, rest: FaceView | None) -> Tensor:
+        image = driver.image.detach() if self.fault == "deaf" else driver.image
+        image = image - image.mean(0) if self.fault == "rows" else image
+        image = image + torch.rand(1) if self.fault == "drawn" else image
+        return image if self.fault != "rest" else image + rest.image
+
+
+@pytest.mark.parametrize(
+    ("fault", "name", "seen"),
+    [
+        ("channels", "shapes in fp32", "[4, 3, 32, 32]"),
+        ("views", "shapes in fp32", "mother"),
+        ("rows", "rows do not depend on their neighbours", "row 0 of map changes"),
+        ("drawn", "deterministic under a seed", "map differs from call to call"),
+        ("deaf", "gradients reach the pixels", "map follows the pixels without a gradient"),
+        ("rest", "it works without the driver's person at rest", "AttributeError"),
+    ],
+)
+def test_a_maps_faults(fault: str, name: str, seen: str) -> None:
+    assert seen in failed("map", Overlay, fault=fault)[name].seen
 
 
 class Deaf(nn.Module):
@@ -211,8 +240,8 @@ class Deaf(nn.Module):
 
 def test_a_denoiser_that_does_not_listen() -> None:
     found = failed("denoiser", Deaf)
-    assert found["every input is felt"].seen == "t without effect"
-    assert found["maps are felt or refused"].seen == "spatial without effect"
+    assert found["every input has an effect"].seen == "t, identity, expression, pooled without effect"
+    assert found["maps have an effect or are refused"].seen == "spatial without effect"
 
 
 class Misshapen(StandInNetwork):
@@ -229,7 +258,7 @@ class Misshapen(StandInNetwork):
 def test_a_network_that_promises_what_it_does_not_give() -> None:
     found = failed("network", Misshapen)
     assert found["shapes in fp32"].seen == "[4, 24, 4, 4]"
-    assert found["differentiable in the image"].seen == "no gradient"
+    assert found["gradients reach the pixels"].seen.startswith("map, embedding, ")
 
 
 def clean() -> Any:
@@ -266,7 +295,7 @@ class OneNoise:
 def test_a_samplers_faults() -> None:
     assert set(failed("sampler", OneNoise)) >= {
         "finds what a perfect denoiser knows",
-        "deterministic, rows do not depend on their neighbours",
+        "rows do not depend on their neighbours",
         "keeps to [-1, 1]",
     }
 
@@ -389,6 +418,7 @@ class Loud:
 
 
 def test_a_synthesisers_faults() -> None:
-    (name,) = (check for check in failed("synthesiser", Loud) if check.startswith("pictures"))
-    assert failed("synthesiser", Loud)[name].expected == "pictures [B, 3, H, W] in [-1, 1]"
-    assert failed("synthesiser", Loud, gain=0.5)[name].seen.startswith("it changes from call to call")
+    assert failed("synthesiser", Loud)["keeps to [-1, 1]"].expected == "pictures in [-1, 1]"
+    found = failed("synthesiser", Loud, gain=0.5)
+    assert found["deterministic under a seed"].seen == "picture differs from call to call"
+    assert found["rows do not depend on their neighbours"].seen.startswith("row 0 of picture changes")

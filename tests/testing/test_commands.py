@@ -58,8 +58,7 @@ def test_a_good_one(install: Install) -> None:
 
 def test_a_hook_that_imports_a_heavy_library(install: Install) -> None:
     assert failed(install(light="import scipy")) == {
-        "registering it imports nothing heavy": "scipy imported",
-        "--help works and imports nothing heavy": "scipy imported before it",
+        "--help works and imports nothing heavy": "scipy imported before it"
     }
 
 
@@ -101,4 +100,4 @@ def test_a_function_under_test_is_checked_but_for_its_registration() -> None:
         """Count faces."""
 
     states = {result.check: result.state for result in check("command", count)}
-    assert list(states.values()) == ["not checked", "passed", "passed", "passed", "not checked"]
+    assert list(states.values()) == ["passed", "passed", "passed", "not checked"]
