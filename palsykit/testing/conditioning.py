@@ -65,15 +65,16 @@ def fusion_harness(subject: Subject, specs: Mapping[str, TokenSpec]) -> Harness:
 
 def fusion_shapes(fusion: nn.Module, outputs: Tensors) -> Shapes:
     """Streams [B, T, token_width]; pooled [B, pooled_width] of a fusion that makes one, else None."""
-    width, pooled = getattr(fusion, "token_width", None), getattr(fusion, "pooled_width", None)
+    width: Any = getattr(fusion, "token_width", None)
+    pooled: Any = getattr(fusion, "pooled_width", None)
     require(
         isinstance(width, int) and (pooled is None or isinstance(pooled, int)),
         "token_width (a number) after __init__, and pooled_width (a number) of a fusion that makes a pooled vector",
         f"{width!r} and {pooled!r}",
         "set self.token_width, which the denoiser is built for; palsykit passes on a condition's pooled vector",
     )
-    streams = {name: (ROWS, value.shape[1], width) for name, value in outputs.items() if name != "pooled"}
-    return {**streams, "pooled": None if pooled is None else (ROWS, pooled)}
+    expected: Shapes = {name: (ROWS, value.shape[1], width) for name, value in outputs.items() if name != "pooled"}
+    return {**expected, "pooled": None if pooled is None else (ROWS, pooled)}
 
 
 def other_conditions(subject: Subject) -> None:

@@ -140,9 +140,7 @@ class StandInFusion(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.token_width = WIDTH
-        self.pooled_width = EMBEDDING
-        self.mix = nn.Linear(WIDTH, WIDTH)
+        self.token_width, self.pooled_width, self.mix = WIDTH, EMBEDDING, nn.Linear(WIDTH, WIDTH)
 
     def forward(self, conditions: dict[str, Encoded]) -> Conditioning:
         """One stream "all" [B, T, 24], pooled [B, 16]."""
@@ -153,11 +151,10 @@ class StandInFusion(nn.Module):
 class StandInDenoiser(nn.Module):
     """Two convolutions; tokens, pooled vector and time shift the features between them."""
 
-    def __init__(self, conditioning: ConditioningSpec):
+    def __init__(self) -> None:
         super().__init__()
         self.inner, self.outer = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
-        self.tokens = nn.Linear(conditioning.token_width, 8)
-        self.pooled = nn.Linear(conditioning.pooled_width or 1, 8)
+        self.tokens, self.pooled = nn.Linear(WIDTH, 8), nn.Linear(EMBEDDING, 8)
 
     def forward(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
         """x_t [B, 3, H, W], t [B] -> [B, 3, H, W]."""
@@ -187,27 +184,22 @@ class StandInSynthesiser(nn.Module):
 
     def forward(self, image: Tensor, conditioning: Conditioning) -> Tensor:
         """Identity images [B, 3, H, W] -> [B, 3, H, W] in [-1, 1]."""
-        assert conditioning.pooled is not None
         assert conditioning.spatial is not None
-        inner = (
-            self.inner(torch.cat([image, conditioning.spatial], 1)) + self.shift(conditioning.pooled)[..., None, None]
-        )
-        return torch.tanh(self.outer(torch.tanh(inner)))
+        inner = self.inner(torch.cat([image, conditioning.spatial], 1))
+        return torch.tanh(self.outer(torch.tanh(inner + self.shift(conditioning.pooled)[..., None, None])))
 
     def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
         """Pictures [B, 3, H, W] without gradients; the seeds change nothing."""
         with torch.inference_mode():
-            pictures: Tensor = self(batch.identity.image, self.encode(batch))
-            return pictures
+            return self(batch.identity.image, self.encode(batch))  # type: ignore[no-any-return]
 
 
-def model(networks: Networks, drop: float = 0.2) -> ConditionalDiffusion:
+def model(networks: Networks) -> ConditionalDiffusion:
     """A conditional diffusion model of a few thousand weights with the reference recipe's conditions."""
     with torch.random.fork_rng():
         torch.manual_seed(derive("stand-in model"))
         shared = {"identity": "recognition", "expression": "expression", "landmark": "points"}
         sources = {"identity": "identity", "expression": "driver", "landmark": "driver"}
-        conditions = {n: Condition(StandInEncoder(networks[shared[n]]), sources[n], drop) for n in CONDITIONS}
-        denoiser = StandInDenoiser(ConditioningSpec(WIDTH, EMBEDDING))
+        conditions = {n: Condition(StandInEncoder(networks[shared[n]]), sources[n], 0.2) for n in CONDITIONS}
         scheduler = DDPMScheduler()  # type: ignore[no-untyped-call]
-        return ConditionalDiffusion(conditions, StandInFusion(), denoiser, scheduler)
+        return ConditionalDiffusion(conditions, StandInFusion(), StandInDenoiser(), scheduler)
