@@ -25,49 +25,20 @@ if TYPE_CHECKING:
     from palsykit.synthesis.front import Model, load
 
 _HOME = {
-    **dict.fromkeys(
-        (
-            "Conditioning",
-            "ConditioningSpec",
-            "Encoded",
-            "FaceBatch",
-            "FaceView",
-            "Images",
-            "MetricCard",
-            "Network",
-            "NetworkOutput",
-            "TokenSpec",
-            "TrainingData",
-        ),
-        "palsykit.interfaces",
-    ),
     "ConditionalDiffusion": "palsykit.diffusion.model",
     "Model": "palsykit.synthesis.front",
     "load": "palsykit.synthesis.front",
 }
+"""Name -> the module that it comes from; the others come from palsykit.interfaces."""
 
 __all__ = [
-    "API_VERSION",
-    "ConditionalDiffusion",
-    "Conditioning",
-    "ConditioningSpec",
-    "Encoded",
-    "FaceBatch",
-    "FaceView",
-    "Images",
-    "MetricCard",
-    "Model",
-    "Network",
-    "NetworkOutput",
-    "TokenSpec",
-    "TrainingData",
-    "__version__",
-    "hookimpl",
-    "load",
-]
+    "API_VERSION", "ConditionalDiffusion", "Conditioning", "ConditioningSpec", "Encoded", "FaceBatch",
+    "FaceView", "Images", "MetricCard", "Model", "Network", "NetworkOutput", "TokenSpec", "TrainingData",
+    "__version__", "hookimpl", "load",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in __all__:
         raise AttributeError(f"module 'palsykit' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(_HOME.get(name, "palsykit.interfaces")), name)

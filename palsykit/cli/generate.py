@@ -1,7 +1,7 @@
 """``palsykit generate``: synthesise one picture, or one row of severities, with a trained run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -84,28 +84,13 @@ def command(
     from palsykit.synthesis.front import load
 
     model = load(run, poser=poser)
+    asked: dict[str, Any] = {"expression": expression, "side": side, "strength": strength}
+    asked |= {"seed": seed, "guidance": guidance}
     if len(grades) > 1:
-        picture, _ = model.dial(
-            identity=identity,
-            expression=str(expression),
-            side=str(side),
-            severities=grades,
-            strength=strength,
-            seed=seed,
-            guidance=guidance,
-        )
+        picture, _ = model.dial(identity=identity, severities=grades, **asked)
     else:
-        picture = model.generate(
-            identity=identity,
-            driver=driver,
-            rest=rest,
-            expression=expression,
-            side=side,
-            severity=grades[0] if grades else None,
-            strength=strength,
-            seed=seed,
-            guidance=guidance,
-        )
+        grade = grades[0] if grades else None
+        picture = model.generate(identity=identity, driver=driver, rest=rest, severity=grade, **asked)
     picture.save(target, format="PNG")
     print(target)
 

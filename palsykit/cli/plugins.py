@@ -21,17 +21,8 @@ app = typer.Typer(
 )
 
 
-class Scaffold(StrEnum):
-    """Kinds of plugin that ``new`` can write."""
-
-    FUSION = "fusion"
-    ENCODER = "encoder"
-    SCHEDULER = "scheduler"
-    TRAINER = "trainer"
-    METRIC = "metric"
-    DENOISER = "denoiser"
-    DATASET = "dataset"
-    COMMAND = "command"
+Scaffold = StrEnum("Scaffold", "fusion encoder scheduler trainer metric denoiser dataset command")
+"""Kinds of plugin that ``new`` can write."""
 
 
 @app.callback(invoke_without_command=True)
@@ -76,7 +67,7 @@ def new(
     folder = Path(name) if dest is None else dest
     for path in write(name, interface.value, folder):
         print(path)
-    use = f"palsykit {name} --help" if interface is Scaffold.COMMAND else f"palsykit run {folder}/{name}.yaml"
+    use = f"palsykit {name} --help" if interface is Scaffold.command else f"palsykit run {folder}/{name}.yaml"
     print(f"\nNext: pip install -e {folder} && palsykit plugins check {name} && {use}")
 
 

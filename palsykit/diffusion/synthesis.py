@@ -17,18 +17,10 @@ class DiffusionSynthesiser:
         model: trained, in eval mode.
         sampler: the reverse process.
         guidance: classifier-free guidance strength w: prediction = null + w (conditioned - null); 1 is none.
-        precision: autocast dtype of the denoiser, or None for full precision. Only full precision keeps a
-            picture independent of its neighbours in the batch to 1/255.
     """
 
-    def __init__(
-        self,
-        model: ConditionalDiffusion,
-        sampler: Sampler,
-        guidance: float = 1.0,
-        precision: torch.dtype | None = None,
-    ):
-        self.model, self.sampler, self.guidance, self.precision = model, sampler, guidance, precision
+    def __init__(self, model: ConditionalDiffusion, sampler: Sampler, guidance: float = 1.0):
+        self.model, self.sampler, self.guidance = model, sampler, guidance
 
     @torch.inference_mode()
     def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
@@ -45,7 +37,7 @@ class DiffusionSynthesiser:
         null = model.fuse(model.without(encoded)) if self.guidance != 1 else None
 
         def predict(x_t: Tensor, t: Tensor) -> Tensor:
-            with torch.autocast(x_t.device.type, dtype=self.precision, enabled=self.precision is not None):
+            with torch.autocast(x_t.device.type, enabled=False):  # in bf16 a picture would depend on its neighbours
                 prediction = model.predict(x_t, t, conditioned).float()
                 if null is not None:
                     unguided = model.predict(x_t, t, null).float()

@@ -7,8 +7,8 @@ _SIDES = {"none": "unaffected"}
 _ROMAN = ("I", "II", "III", "IV", "V", "VI")
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """``value`` to ``digits`` significant digits, its whole part in full; NaN is "not defined", None a dash."""
+def number(value: float | None) -> str:
+    """``value`` to three significant digits, its whole part in full; NaN is "not defined", None a dash."""
     if value is None:
         return "—"
     if math.isnan(value):
@@ -19,8 +19,8 @@ def number(value: float | None, digits: int = 3) -> str:
         return "0"
     exponent = math.floor(math.log10(abs(value)))
     if exponent < -5 or exponent > 8:
-        return f"{value:.{digits - 1}e}"
-    return f"{value:,.{max(0, digits - 1 - exponent)}f}".replace(",", "\u202f")
+        return f"{value:.2e}"
+    return f"{value:,.{max(0, 2 - exponent)}f}".replace(",", "\u202f")
 
 
 def whole(value: int) -> str:
@@ -60,7 +60,6 @@ def better(direction: str) -> str:
     return {"higher": "↑ higher", "lower": "↓ lower"}.get(direction, direction or "—")
 
 
-def names(items: Sequence[str], most: int = 8) -> str:
-    """``a, b, c``, or the first ``most`` and how many more there are."""
-    more = f" and {len(items) - most} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + more
+def names(items: Sequence[str]) -> str:
+    """``a, b, c``, or the first eight and how many more there are."""
+    return ", ".join(items[:8]) + (f" and {len(items) - 8} more" if len(items) > 8 else "")

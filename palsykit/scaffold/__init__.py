@@ -20,13 +20,11 @@ class Kind:
     """The example part that is written for an interface.
 
     Attributes:
-        group: the interface's plural, as in the hook palsykit_register_GROUP.
         attribute: the factory's name; its module has the interface's name.
         about: one line about the part.
         source: the part's source.
     """
 
-    group: str
     attribute: str
     about: str
     source: str
@@ -34,53 +32,41 @@ class Kind:
 
 KINDS = {
     "fusion": Kind(
-        "fusions",
         "Resampler",
         "A few learnt queries read all conditions, whatever their number of tokens",
         "Perceiver, Jaegle et al., arXiv:2103.03206",
     ),
     "encoder": Kind(
-        "encoders",
         "ClinicalLabels",
         "Expression, affected side and House-Brackmann grade as three tokens; missing labels are unknown",
         "label conditioning as in ADM, Dhariwal and Nichol, arXiv:2105.05233",
     ),
     "scheduler": Kind(
-        "schedulers",
         "sigmoid",
         "Noise that grows along a sigmoid, with longer ends than the cosine schedule",
         "Jabri et al., arXiv:2212.11972",
     ),
     "trainer": Kind(
-        "trainers",
         "RegionTrainer",
         "Plain diffusion with more weight on eyes, brows and mouth, where a palsy shows",
         "our own weighting of DDPM's loss, arXiv:2006.11239",
     ),
     "metric": Kind(
-        "metrics",
         "DetailGap",
         "Whether a synthesised face has as much detail as the photograph, or less, or more",
         "variance of the Laplacian, Pech-Pacheco et al., ICPR 2000",
     ),
     "denoiser": Kind(
-        "denoisers",
         "UViT",
         "A transformer with time, conditions and patches of the picture as tokens",
         "U-ViT, Bao et al., arXiv:2209.12152",
     ),
     "dataset": Kind(
-        "datasets",
         "SubjectFolders",
         "One folder per person, one picture per expression; side and grade in the file's name",
         "your own photographs",
     ),
-    "command": Kind(
-        "commands",
-        "command",
-        "One face synthesised from several seeds, and how far the results differ",
-        "our own",
-    ),
+    "command": Kind("command", "One face synthesised from several seeds, and how far the results differ", "our own"),
 }
 
 
@@ -123,12 +109,12 @@ def write(name: str, interface: str, folder: Path) -> list[Path]:
     Raises:
         PalsykitError: the name is not valid or already used, or the folder is not empty.
     """
-    kind, name = KINDS[interface], package_name(name)
-    _refuse_taken(name, kind)
+    name = package_name(name)
+    _refuse_taken(name, interface)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PalsykitError(f"{folder}: not empty, expected a new or an empty folder; choose one with --dest")
     written = []
-    for path, text in _rendered(name, interface, kind):
+    for path, text in _rendered(name, interface):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
@@ -140,21 +126,21 @@ def write(name: str, interface: str, folder: Path) -> list[Path]:
     return sorted(written)
 
 
-def _refuse_taken(name: str, kind: Kind) -> None:
+def _refuse_taken(name: str, interface: str) -> None:
     """Refuse a name that a part, a command, a plugin or an importable package has."""
     known = registry()
-    if (owner := known.find(kind.group, name)) is not None:
+    if (owner := known.find(f"{interface}s", name)) is not None:
         raise PalsykitError(
             f"{owner} already has this name; choose another that begins with your group's name, such as acme_{name}"
         )
     plugins = {entry.plugin for entry in (*known.entries.values(), *known.commands.values())}
-    if kind.group == COMMANDS and name in CORE_COMMANDS:
+    if f"{interface}s" == COMMANDS and name in CORE_COMMANDS:
         raise PalsykitError(f"{name!r} is a command of palsykit's own; choose another name, as in acme_{name}")
     if name in plugins or name in sys.stdlib_module_names or find_spec(name) is not None:
         raise PalsykitError(f"a package or plugin {name!r} already exists; choose another name, such as acme_{name}")
 
 
-def _rendered(name: str, interface: str, kind: Kind) -> Iterator[tuple[str, str]]:
+def _rendered(name: str, interface: str) -> Iterator[tuple[str, str]]:
     """(path in the project's folder, text) of every file."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -168,7 +154,7 @@ def _rendered(name: str, interface: str, kind: Kind) -> Iterator[tuple[str, str]
     facts = {
         "name": name,
         "interface": interface,
-        "kind": kind,
+        "kind": KINDS[interface],
         "api": API_VERSION,
         "version": __version__,
         "distribution": name.replace("_", "-"),

@@ -50,4 +50,4 @@ def test_a_caption_says_what_is_known_and_no_more(side: str | None, severity: fl
 def test_a_long_list_of_names_is_cut() -> None:
     assert words.names([]) == ""
     assert words.names(["a", "b"]) == "a, b"
-    assert words.names(["a", "b", "c", "d"], most=2) == "a, b and 2 more"
+    assert words.names([*"abcdefghij"]) == "a, b, c, d, e, f, g, h and 2 more"
