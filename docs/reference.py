@@ -7,6 +7,7 @@ python docs/reference.py --check    writes nothing; exit code 1 where something 
 import inspect
 import re
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ DOCS = Path(__file__).parent
 CONTRIBUTING = DOCS.parent / "CONTRIBUTING.md"
 TABLE = re.compile(r"(?<=\n)\| to add \|.*\n(?:\|.*\n)*")
 MARK = "<!-- written by docs/reference.py from the code; edit above this line -->\n"
-NAME = re.compile(r'\(\s*"([^"]+)",\s*lambda')
+NAME = re.compile(r'\(\s*"([^"]+)",\s*lambda|shared\.(by_row|trainable)\(')
 
 
 def protocols(interface: str) -> list[Any]:
@@ -51,11 +52,14 @@ def heading(hook: str) -> list[str]:
 
 def contract(interface: str) -> list[str]:
     """The names of the checks of ``palsykit.testing``."""
-    source = inspect.getsource(checks_of(interface))
-    names = NAME.findall(source)
-    for checks in (shared.by_row, shared.trainable):
-        names += NAME.findall(inspect.getsource(checks)) if f"shared.{checks.__name__}(" in source else []
-    return [*names, *NAME.findall(inspect.getsource(declared.checks))]
+    names = [*named(checks_of(interface)), *named(declared.checks)]
+    return list(dict.fromkeys(names))
+
+
+def named(checks: Any) -> Iterator[str]:
+    """The names in the source of a function that lists checks, in order."""
+    for name, several in NAME.findall(inspect.getsource(checks)):
+        yield from [name] if name else named(getattr(shared, several))
 
 
 def tail(interface: str) -> str:

@@ -40,9 +40,9 @@ def fusion_checks(subject: Subject) -> list[Check]:
     harness.build(0)
     groups = {name: [key for key in harness.inputs if key.split()[0] == name] for name in CONDITIONS}
     return [
+        *shared.by_row(harness),
         ("other conditions work or are refused", lambda: other_conditions(subject)),
         ("every input has an effect", lambda: shared.every_input(harness, groups)),
-        *shared.by_row(harness),
         *shared.trainable(harness),
     ]
 
@@ -119,10 +119,10 @@ def encoder_checks(subject: Subject) -> list[Check]:
     with torch.no_grad():
         features = build(0).eval().extract(view)
     return [
+        *shared.by_row(Harness(build, {"view": view}, whole, expected, "spec says")),
         ("features are frozen", lambda: frozen_features(build(0).eval().extract(view))),
         ("gradients reach the pixels", lambda: shared.pixel_gradients(build(0).eval().extract, view)),
         ("shared networks stay outside", lambda: owns_no_network(subject, build(0))),
-        *shared.by_row(Harness(build, {"view": view}, whole, expected, "spec says")),
         *shared.trainable(Harness(build, features, forward, expected, "spec says")),
     ]
 
@@ -175,13 +175,13 @@ def map_checks(subject: Subject) -> list[Check]:
     weights = made.parameters() if isinstance(made, nn.Module) else ()
     learnt, mend = any(p.requires_grad for p in weights), "move what is learnt to an encoder or to the denoiser"
     return [
+        *shared.by_row(harness()),
         ("no trainable weights", lambda: require(not learnt, "no trainable weights", "some", mend)),
         ("it works without the driver's person at rest", lambda: shared.shapes(harness(rest=None))),
         (
             "gradients reach the pixels",
             lambda: shared.pixel_gradients(lambda view: call(made, views | {"driver": view}), views["driver"]),
         ),
-        *shared.by_row(harness()),
     ]
 
 
@@ -210,11 +210,11 @@ def denoiser_checks(subject: Subject) -> list[Check]:
     main = harness(POOLED)
     main.build(0)
     return [
+        *shared.by_row(main),
         ("shapes without a pooled vector", lambda: shared.shapes(harness(None))),
         ("shapes with streams of their own", lambda: shared.shapes(harness(POOLED, tuple(STREAMS)))),
         ("every input has an effect", lambda: shared.every_input(main, {name: [name] for name in main.inputs})),
         ("maps have an effect or are refused", lambda: maps_have_effect(harness(POOLED, (), 2))),
-        *shared.by_row(main),
         *shared.trainable(main),
     ]
 

@@ -96,9 +96,9 @@ def sampler_checks(subject: Subject) -> list[Check]:
     harness = sampler_harness(subject, "epsilon", 0.9 * x_0)
     harness.build(0)
     return [
+        *shared.by_row(harness),
         ("finds what a perfect denoiser knows", lambda: recovers(subject, x_0)),
         ("keeps to [-1, 1]", lambda: shared.in_range(sampler_harness(subject, "sample", 3 * x_0))),
-        *shared.by_row(harness),
     ]
 
 

@@ -127,7 +127,7 @@ def synthesiser_checks(subject: Subject) -> list[Check]:
     inputs = {"identity": batch.identity, "driver": batch.driver, "seed": torch.arange(ROWS)}
     harness = Harness(build, inputs, generate, lambda *_: {"picture": (ROWS, 3, size, size)}, "the batch is")
     synthesiser = build(0)
-    checks: list[Check] = [("keeps to [-1, 1]", lambda: shared.in_range(harness)), *shared.by_row(harness)]
+    checks: list[Check] = [*shared.by_row(harness), ("keeps to [-1, 1]", lambda: shared.in_range(harness))]
     if not isinstance(synthesiser, nn.Module) or not any(p.requires_grad for p in synthesiser.parameters()):
         return checks
     trained = trained_harness(subject)

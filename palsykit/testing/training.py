@@ -179,8 +179,8 @@ def network_checks(subject: Subject) -> list[Check]:
 
     harness = Harness(build, {"image": view.image}, call, network_shapes, "map_shape and embedding_width say")
     harness.build(0)
-    checks: list[Check] = [("gradients reach the pixels", lambda: differentiable())]
-    return [*checks, *shared.by_row(harness), *shared.trainable(harness)]
+    pixels: Check = ("gradients reach the pixels", lambda: differentiable())
+    return [*shared.by_row(harness), pixels, *shared.trainable(harness)]
 
 
 def network_shapes(network: Any, outputs: Tensors) -> Shapes:
