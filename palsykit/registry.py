@@ -14,6 +14,9 @@ from palsykit.plugins import BrokenPlugin, Discovery, cure, discover
 SINGULAR = {name: interface.noun for name, interface in INTERFACES.items()} | {COMMANDS: "command"}
 """An interface's name -> what one of its parts is called in a message."""
 
+GROUPS = {word: name for name, noun in SINGULAR.items() for word in (name, noun, noun.split()[0])}
+"""What a user may call an interface, "fusion" or "fusions" -> its name."""
+
 CORE_COMMANDS = ("run", "check", "show", "generate", "evaluate", "plugins", "data", "convert")
 """palsykit's own commands, defined in ``palsykit.cli.app``. Plugins cannot replace them."""
 

@@ -119,16 +119,14 @@ def _named(name: str, interface: str | None) -> list["Entry"]:
     Raises:
         PalsykitError: no part, command or plugin has the name, it is broken, or ``interface`` is unknown.
     """
-    from palsykit.hookspecs import COMMANDS, INTERFACES
-    from palsykit.registry import SINGULAR, registry
+    from palsykit.registry import GROUPS, SINGULAR, registry
 
     known = registry()
     group = None
     if interface is not None:
-        groups = {word: g for g in (*INTERFACES, COMMANDS) for word in (g, SINGULAR[g], SINGULAR[g].split()[0])}
-        if interface not in groups:
-            raise PalsykitError(f"--interface {interface}: expected one of {', '.join((*INTERFACES, COMMANDS))}")
-        group = groups[interface]
+        if interface not in GROUPS:
+            raise PalsykitError(f"--interface {interface}: expected one of {', '.join(SINGULAR)}")
+        group = GROUPS[interface]
     everything = (*known.entries.values(), *known.commands.values())
     entries = [entry for entry in everything if group in (None, entry.interface)]
     if matches := [entry for entry in entries if entry.name == name] or [e for e in entries if e.plugin == name]:

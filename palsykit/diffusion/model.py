@@ -1,7 +1,7 @@
 """A denoiser, what conditions it and how: the one module that trainers train and that synthesis runs."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -10,16 +10,7 @@ from torch import Tensor, nn
 
 from palsykit.diffusion.guess import corrected, output_scale
 from palsykit.errors import PalsykitError
-from palsykit.interfaces import (
-    ConditionEncoder,
-    Conditioning,
-    Denoiser,
-    Encoded,
-    FaceBatch,
-    Fusion,
-    Guess,
-    Map,
-)
+from palsykit.interfaces import ConditionEncoder, Conditioning, Denoiser, Encoded, FaceBatch, Fusion, Guess, Map
 from palsykit.networks import computed_once
 
 UNGUESSED = 0.5
@@ -134,8 +125,7 @@ class ConditionalDiffusion(nn.Module):
         with computed_once():
             names = [name for name, views in self.views.items() if reading is None or reading in views]
             conditions = {name: self._encoded(name, batch, grad) for name in names}
-            with ExitStack() as frozen:
-                _freeze(frozen, batch, grad)
+            with _frozen(batch, grad):
                 maps = {
                     name: overlay.map(*(getattr(batch, view) for view in overlay.map.views))
                     for name, overlay in self.maps.items()
@@ -150,8 +140,7 @@ class ConditionalDiffusion(nn.Module):
 
     def _encoded(self, name: str, batch: FaceBatch, grad: bool) -> Encoded:
         encoder = self.encoders[name]
-        with ExitStack() as frozen:
-            _freeze(frozen, batch, grad)
+        with _frozen(batch, grad):
             features: dict[str, Tensor] = encoder.extract(*(getattr(batch, view) for view in self.views[name]))  # type: ignore[operator]
             if not grad:
                 features = {key: value.float() for key, value in features.items()}
@@ -300,8 +289,11 @@ def guessing(maps: Mapping[str, Overlay]) -> str | None:
     return names[0] if names else None
 
 
-def _freeze(stack: ExitStack, batch: FaceBatch, grad: bool) -> None:
+@contextmanager
+def _frozen(batch: FaceBatch, grad: bool) -> Iterator[None]:
     """No graph and full precision, unless gradients are asked for."""
-    if not grad:
-        stack.enter_context(torch.no_grad())
-        stack.enter_context(torch.autocast(batch.identity.image.device.type, enabled=False))
+    if grad:
+        yield
+    else:
+        with torch.no_grad(), torch.autocast(batch.identity.image.device.type, enabled=False):
+            yield

@@ -15,7 +15,7 @@ from palsykit.errors import PalsykitError
 from palsykit.hookspecs import COMMANDS, INTERFACES
 from palsykit.recipe.problems import nearest
 from palsykit.recipe.signature import keys_of
-from palsykit.registry import SINGULAR, Entry, registry
+from palsykit.registry import GROUPS, SINGULAR, Entry, registry
 from palsykit.testing import commands, conditioning, declared, processes, results, training
 from palsykit.testing.result import Check, NotChecked, Result, outcome, report
 from palsykit.testing.subject import IMAGE_SIZE, Subject
@@ -59,12 +59,10 @@ def interface_named(word: str) -> str:
     Raises:
         PalsykitError: there is no such interface; the message gives the nearest name.
     """
-    known_groups = (*INTERFACES, COMMANDS)
-    groups = {**{name: name for name in known_groups}, **{SINGULAR[name].split()[0]: name for name in known_groups}}
-    if word not in groups:
-        known = ", ".join(SINGULAR[name].split()[0] for name in known_groups)
-        raise PalsykitError(f"interface {word!r}: expected one of {known}; {nearest(word, groups)}".rstrip("; "))
-    return groups[word]
+    if word not in GROUPS:
+        known = ", ".join(noun.split()[0] for noun in SINGULAR.values())
+        raise PalsykitError(f"interface {word!r}: expected one of {known}; {nearest(word, GROUPS)}".rstrip("; "))
+    return GROUPS[word]
 
 
 def examine(entry: Entry, keys: dict[str, Any] | None = None, image_size: int = IMAGE_SIZE) -> list[Result]:

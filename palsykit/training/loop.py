@@ -84,17 +84,19 @@ def train(job: Job) -> nn.Module:
     first = state.restore()
     settings, steps = job.settings, job.settings.steps
     batches = state.batches(first)
-    means = _Means()
+    recent: list[dict[str, float]] = []
     with track(job.name, steps, "steps", done=first) as progress:
         for step in range(first, steps):
             # Load the batches of one step and update the weights.
             terms = state.step(step, [next(batches).to(state.device) for _ in range(settings.accumulate)])
-            means.add(terms)
+            recent.append(terms)
             done = step + 1
             # Log the mean losses since the last line.
             if done % settings.log_every == 0 or done == steps:
-                line = means.take()
+                means = {name: sum(terms[name] for terms in recent) / len(recent) for name in terms}
+                recent.clear()
                 if accelerator().is_main_process:
+                    line = {"loss": sum(means.values()), "terms": means}
                     job.log({"job": job.name, "step": done, "lr": rate(step, settings), **line})
             # Save a checkpoint; the last step needs none.
             if done % settings.checkpoint_every == 0 and done < steps:
@@ -199,24 +201,6 @@ class _State:
         if int(self.ema.n_averaged) == 0:
             module.load_state_dict(self.job.model.state_dict())
         return module.eval()
-
-
-class _Means:
-    """Mean of each loss term since the last line of the log."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, float] = {}
-        self.count = 0
-
-    def add(self, terms: dict[str, float]) -> None:
-        self.count += 1
-        for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-
-    def take(self) -> dict[str, Any]:
-        terms = {name: total / self.count for name, total in self.sums.items()}
-        self.sums, self.count = {}, 0
-        return {"loss": sum(terms.values()), "terms": terms}
 
 
 def _not_finite(job: Job, step: int, values: dict[str, float]) -> str:

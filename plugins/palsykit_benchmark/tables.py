@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from palsykit.report import words
-from palsykit.report.tables import UNDEFINED, escape, fixed, latex, markdown, stacked, value_and_interval, with_interval
+from palsykit.report.tables import UNDEFINED, fixed, markdown, value_and_interval, with_interval
 from palsykit_benchmark.figures import LEVEL, Line, Table
 from palsykit_benchmark.jobs import Results
+from palsykit_benchmark.latex import escape, latex, stacked
 from palsykit_benchmark.plan import TRUTH, Plan
 
 LEGEND = (

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from palsykit.report.tables import TITLE, cell, escape, latex, markdown, put_section, value_and_interval
+from palsykit.report.tables import TITLE, cell, markdown, put_section, value_and_interval
 
 
 def figure(value: float, low: float | None = None, high: float | None = None) -> SimpleNamespace:
@@ -40,20 +40,3 @@ def test_sections_are_replaced_and_the_rest_stays(tmp_path: Path) -> None:
     assert "second \\1" in text
     assert "first\n" not in text
     assert text.index("begin one") < text.index("begin two")
-
-
-def test_a_latex_table_escapes_what_latex_reads() -> None:
-    text = latex(["a_b", "50 %"], [["x & y", r"\textbf{1}"]], escaped=1)
-    assert text.splitlines() == [
-        r"\begin{tabular}{lr}",
-        r"\toprule",
-        r"a\_b & 50 \% \\",
-        r"\midrule",
-        r"x \& y & \textbf{1} \\",
-        r"\bottomrule",
-        r"\end{tabular}",
-    ]
-    assert escape(r"#1 ~ {x}^2") == r"\#1 \textasciitilde{} \{x\}\textasciicircum{}2"
-    assert escape("$ \\ <≥>") == r"\$ \textbackslash{} $<$$\geq$$>$"
-    with pytest.raises(ValueError, match=r"rows of \[1\] cells under a head of 2"):
-        latex(["a", "b"], [["1"]])
