@@ -32,6 +32,7 @@ def test_importing_palsykit() -> None:
         (["--version"], "palsykit "),
         (["plugins"], "face_space"),
         (["run", "--help"], "RECIPE"),
+        (["data", "prepare", "--help"], "SRC"),
     ],
 )
 def test_command_line(arguments: list[str], expected: str) -> None:

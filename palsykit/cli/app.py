@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from palsykit import __version__
-from palsykit.cli import check, convert, data, evaluate, generate, plugins, run, show
+from palsykit.cli import check, convert, evaluate, generate, plugins, run, show
 from palsykit.cli.commands import CommandLine
 
 app = typer.Typer(
@@ -43,5 +43,4 @@ for _name, _module in (
     app.command(_name)(_module.command)
 
 app.add_typer(plugins.app, name="plugins")
-app.add_typer(data.app, name="data")
 app.add_typer(convert.app, name="convert")

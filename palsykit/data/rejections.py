@@ -1,10 +1,8 @@
-"""Lists rejected photographs, with file names that any program can print, and counts them by kind of reason."""
+"""Lists rejected photographs, with file names that any program can print."""
 
 import csv
 import io
-import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +13,8 @@ from palsykit.files.atomic import write_text
 
 NAME = "rejected.csv"
 
-_SPECIFIC = re.compile(r"[\d/\\'\"]|\w\.\w")
-"""A word with one of these belongs to one photograph: a number, a path, a file name, a quotation."""
-
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's control characters, surrogates, and separators of lines and paragraphs."""
-
-_TELLING = 3
-"""Number of leading words that give the kind of a reason, before words that belong to one photograph."""
 
 
 def printable(text: str | Path) -> str:
@@ -36,20 +28,6 @@ def _escaped(character: str) -> str:
     if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")
-
-
-def kind(reason: str) -> str:
-    """The part of a reason that it shares with others: ``too small: found 8 x 9 px`` -> ``too small``."""
-    words = re.split(r"[:;,]\s|\s\(|[:;,]$", reason, maxsplit=1)[0].split()
-    plain = ["…" if _SPECIFIC.search(word) else word for word in words]
-    if "…" in plain[_TELLING:]:
-        plain = plain[: plain.index("…", _TELLING)]
-    return " ".join(plain)
-
-
-def kinds(rejected: Sequence[Rejected]) -> dict[str, int]:
-    """Number of rejected photographs per kind of reason, the most frequent first."""
-    return dict(Counter(printable(kind(r.reason)) for r in rejected).most_common())
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from palsykit.data.inventory import take_inventory
+from palsykit.data.faults import faults_of
 from palsykit.faces.interfaces import Detection
 from palsykit.faces.records import Rejected
 from palsykit.faces.views import to_pictures
@@ -225,7 +225,7 @@ def usable(dataset: Any) -> None:
     """Keys are unique, and subjects, splits and attribution are as ``palsykit data check`` requires."""
     unique = len({record.key for record in dataset.records}) == len(dataset.records)
     require(unique, "a different key for every record", "two with one key", "name the file in the key")
-    faults = "; ".join(take_inventory(dataset, 0).faults)
+    faults = "; ".join(faults_of(dataset.records))
     require(not faults, "records that a recipe can train on", faults, "correct the records' labels and splits")
     said = isinstance(dataset.attribution, str) and all(isinstance(item, Rejected) for item in dataset.rejected)
     require(said, "attribution (text) and rejected (Rejected records)", repr(dataset.attribution)[:60], "set both")

@@ -1,7 +1,7 @@
-"""Photographs in folders as data sets."""
+"""Photographs in folders as data sets, and the command that prepares and checks data sets."""
 
 from palsykit import hookimpl
-from palsykit.hookspecs import Register
+from palsykit.hookspecs import Register, RegisterCommand
 
 
 @hookimpl
@@ -11,3 +11,12 @@ def palsykit_register_datasets(register: Register) -> None:
     register("imagefolder", "palsykit_datasets.imagefolder:imagefolder")
     register("meei", "palsykit_datasets.meei:meei")
     register("webmorph", "palsykit_datasets.webmorph:webmorph")
+
+
+@hookimpl
+def palsykit_register_commands(register: RegisterCommand) -> None:
+    register(
+        "data",
+        "palsykit_datasets.data_command:app",
+        help="Data sets: prepare one from photographs or renders, and check what is missing.",
+    )

@@ -1,4 +1,4 @@
-"""Names that are not text stay readable; reasons are counted by kind."""
+"""Names that are not text stay readable."""
 
 import csv
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palsykit.data.rejections import kind, kinds, listed, printable, write_rejected
+from palsykit.data.rejections import listed, printable, write_rejected
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import NothingUsable, Rejected
 
@@ -34,27 +34,6 @@ def test_what_is_printable_stays_on_its_line_and_can_be_written(text: str) -> No
     assert "\x1b" not in printable(text)
     assert printable(text).encode().decode() == printable(text)
     assert printable(printable(text)) == printable(text)
-
-
-@pytest.mark.parametrize(
-    ("reason", "expected"),
-    [
-        ("too small: found 8 x 9 px, expected 16 px a side at least", "too small"),
-        ("cannot be read as a picture: broken data stream", "cannot be read as a picture"),
-        ("no face was found; give its points, or leave the photograph out", "no face was found"),
-        ("the same picture as a/b.jpg of subject anna", "the same picture as"),
-        ("found 2 faces (scores 0.9, 0.8), expected one", "found … faces"),
-        ("its file is gone", "its file is gone"),
-        ("", ""),
-    ],
-)
-def test_the_kind_of_a_reason(reason: str, expected: str) -> None:
-    assert kind(reason) == expected
-
-
-def test_kinds_are_counted_the_most_frequent_first() -> None:
-    reasons = ["no face: x", "too small: found 1 px", "too small: found 2 px"]
-    assert list(kinds([Rejected("p", reason) for reason in reasons]).items()) == [("too small", 2), ("no face", 1)]
 
 
 def test_the_list_reads_back_with_every_name(tmp_path: Path) -> None:

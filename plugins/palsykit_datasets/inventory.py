@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from palsykit.data.rejections import kinds, printable
+from palsykit.data.faults import UNKNOWN, counted, faults_of, subject_of
+from palsykit.data.rejections import printable
 from palsykit.faces.pairing import by_subject, identity_photograph
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.splits import split_records
 from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS, Side
-from palsykit.report.words import names
-
-UNKNOWN = "unknown"
+from palsykit_datasets.reasons import kinds
 
 LABELS: dict[str, Callable[[FaceRecord], object]] = {
     "expression": lambda record: record.labels.expression,
@@ -44,45 +43,17 @@ class Inventory:
 def take_inventory(dataset: FaceDataset, seed: int) -> Inventory:
     """Counts and checks everything; ``seed`` draws the splits if the data set prescribes none."""
     records = list(dataset.records)
-    faults = _faults(records)
+    faults = faults_of(records)
     splits = _by_split(records, seed, bool(faults))
     found = Inventory(
         photographs={split: len(group) for split, group in splits.items()},
-        subjects={split: dict(Counter(_subject(r) for r in group)) for split, group in splits.items()},
+        subjects={split: dict(Counter(subject_of(r) for r in group)) for split, group in splits.items()},
         labels={name: _counted(splits, label) for name, label in LABELS.items()},
         cells=_cells(records),
         faults=faults,
     )
-    if not faults and not splits["train"]:
-        found.faults.append(
-            "no subject is in the split train; a recipe needs at least one to train on, so give one the split train"
-        )
     found.lacks = [*_lacks(records, splits), *_empty_cells(found.cells), *_contradictions(records), *_rejected(dataset)]
     return found
-
-
-def _subject(record: FaceRecord) -> str:
-    return printable(str(record.labels.subject)) if record.labels.subject is not None else UNKNOWN
-
-
-def _faults(records: Sequence[FaceRecord]) -> list[str]:
-    if not records:
-        return ["no photograph can be used; rejected.csv of a prepared folder, or the list below, says why"]
-    faults = []
-    if nameless := [printable(record.key) for record in records if record.labels.subject is None]:
-        faults.append(f"{_some('photographs without a subject', nameless)}: splits are by subject, so give one")
-    places: dict[str, set[str | None]] = {}
-    for record in records:
-        places.setdefault(_subject(record), set()).add(record.split)
-    if torn := [subject for subject, found in places.items() if len(found) > 1 and subject != UNKNOWN]:
-        faults.append(f"{_some('subjects in two splits', torn)}: a person belongs in one, so correct it")
-    words = {record.split for record in records}
-    if strange := sorted(printable(word) for word in words - {None, *SPLITS} if word is not None):
-        faults.append(f"found splits {', '.join(strange)}, expected {', '.join(SPLITS)}; rename them")
-    if None in words and len(words) > 1:
-        without = sum(record.split is None for record in records)
-        faults.append(f"photographs without a split: {without}, where others have one; give every one a split, or none")
-    return faults
 
 
 def _by_split(records: Sequence[FaceRecord], seed: int, faulty: bool) -> dict[str, list[FaceRecord]]:
@@ -133,21 +104,17 @@ def _lacks(records: Sequence[FaceRecord], splits: dict[str, list[FaceRecord]]) -
         if records and not splits.get(split)
     ]
     if restless := [printable(s) for s, group in people.items() if identity_photograph(group) is None]:
-        lines.append(f"{_some('subjects without a photograph at rest', restless)}: another one shows their identity")
+        lines.append(f"{counted('subjects without a photograph at rest', restless)}: another one shows their identity")
     if alone := [printable(s) for s, group in people.items() if len(group) == 1]:
-        lines.append(f"{_some('subjects with one photograph', alone)}: it is their own identity image")
+        lines.append(f"{counted('subjects with one photograph', alone)}: it is their own identity image")
     for name, label in LABELS.items():
         if count := sum(label(record) is None for record in records):
             lines.append(f"photographs of unknown {name}: {count} of {len(records)}")
     if own := sorted({str(r.labels.expression) for r in records} - {"None", *EXPRESSIONS}):
-        lines.append(_some("expressions outside the vocabulary", [printable(word) for word in own]))
+        lines.append(counted("expressions outside the vocabulary", [printable(word) for word in own]))
     if count := sum(record.landmarks is None for record in records):
         lines.append(f"photographs without landmarks: {count} of {len(records)}; a points network has to predict them")
     return lines
-
-
-def _some(what: str, items: Sequence[str]) -> str:
-    return f"{what}: {len(items)} ({names(items)})"
 
 
 def _empty_cells(cells: dict[str, dict[str, int]]) -> list[str]:
@@ -165,7 +132,7 @@ def _empty_cells(cells: dict[str, dict[str, int]]) -> list[str]:
 def _contradictions(records: Sequence[FaceRecord]) -> list[str]:
     odd = [printable(r.key) for r in records if r.labels.side is Side.NONE and (r.labels.severity or 1.0) > 1]
     what = "photographs with side none and a House-Brackmann grade above 1"
-    return [f"{_some(what, odd)}: one of the two is wrong"] if odd else []
+    return [f"{counted(what, odd)}: one of the two is wrong"] if odd else []
 
 
 def _rejected(dataset: FaceDataset) -> list[str]:

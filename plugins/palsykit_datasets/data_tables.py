@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from palsykit.cli.table import table
 
 if TYPE_CHECKING:
-    from palsykit.data.inventory import Inventory
-    from palsykit.data.writer import Summary
+    from palsykit_datasets.inventory import Inventory
+    from palsykit_datasets.writer import Summary
 
 LISTED = 20
 """More subjects than this are not listed one by one, but counted by their number of photographs."""

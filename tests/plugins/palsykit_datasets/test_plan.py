@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palsykit.data import folder
-from palsykit.data.folder import Plan
-from palsykit.data.imagefolder import picture_names
 from palsykit.errors import PalsykitError
+from palsykit_datasets.picture_names import picture_names
+from palsykit_datasets.plan import Plan
 
 
 @pytest.mark.parametrize(
@@ -49,7 +48,7 @@ def test_two_records_of_one_name_are_refused() -> None:
 
 
 def test_the_state_follows_every_file_that_a_key_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder, "origins", lambda part: {})
+    monkeypatch.setattr("palsykit_datasets.plan.origins", lambda part: {})
     photographs, splits = tmp_path / "photographs", tmp_path / "splits.csv"
     (photographs / "anna").mkdir(parents=True)
     (photographs / "anna" / "a.jpg").write_bytes(b"1")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from palsykit.data.dataset import origins
 from palsykit.errors import PalsykitError
 from palsykit.files.atomic import write_text
 from palsykit.files.claims import Claim, difference
+from palsykit_datasets.data_block import origins
 
 MARKER = "data.json"
 

@@ -1,8 +1,9 @@
 """``data prepare`` and ``data check`` with a drawn data set registered beside the installed plugins."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from palsykit.cli import main
 from palsykit.faces.alignment import FRAME
 from palsykit.faces.interfaces import Detection, Detector
 from palsykit.faces.records import FaceRecord, Rejected
@@ -115,11 +117,18 @@ class Rendered:
         return shade.reshape(self.image_size, -1, 3).astype(np.uint8)
 
 
-Run = Callable[..., Any]
+@dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Done]
 
 
 @pytest.fixture
-def run(palsykit: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
     """The command line with the data sets "drawn" and, in its own's place, "face_space", and the detector "guess"."""
     installed = [
         replace(p, registrations=tuple(r for r in p.registrations if r.name != "face_space"))
@@ -135,7 +144,19 @@ def run(palsykit: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     registry.cache_clear()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Drawn, "calls", [], raising=False)
-    return palsykit
+
+    def palsykit(*arguments: Any) -> Done:
+        monkeypatch.setattr(sys, "argv", ["palsykit", *map(str, arguments)])
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as error:
+            code = error.code or 0
+        captured = capsys.readouterr()
+        return Done(code, captured.out, captured.err)
+
+    yield palsykit
+    registry.cache_clear()
 
 
 @pytest.fixture
@@ -468,3 +489,11 @@ def test_a_folder_of_which_nothing_can_be_used_is_listed(run: Run, tmp_path: Pat
     assert done.code == 2
     assert "rejected.csv lists all 1" in done.err
     assert "a.png" in (tmp_path / "out" / "rejected.csv").read_text()
+
+
+def test_help_lists_the_command_and_its_own_commands(run: Run) -> None:
+    assert "Data sets: prepare one from photographs or renders, and" in run("--help").out
+    done = run("data", "--help")
+    assert done.code == 0
+    assert "Usage: palsykit data" in done.out
+    assert all(name in done.out for name in ("prepare", "check"))

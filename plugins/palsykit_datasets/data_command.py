@@ -63,14 +63,14 @@ def prepare(
     if detector is not None:
         given["detector"] = (f"--detector {detector}", {"use": detector})
 
-    from palsykit.data.dataset import resolve
+    from palsykit_datasets.data_block import resolve
 
     part = resolve(layout, given, overrides or [])
 
-    from palsykit.cli.data_tables import closing
-    from palsykit.data.folder import Plan
-    from palsykit.data.writer import write_imagefolder
     from palsykit.run.parts import cache_folder
+    from palsykit_datasets.data_tables import closing
+    from palsykit_datasets.plan import Plan
+    from palsykit_datasets.writer import write_imagefolder
 
     try:
         prepared = write_imagefolder(dest, Plan(part, size, seed), cache_folder())
@@ -92,14 +92,14 @@ def check(
     every_subject: Annotated[bool, typer.Option("--subjects", help="List every subject.")] = False,
 ) -> None:
     """Count what a data set holds and report what is missing. Exit code 2 if no model can be trained on it."""
-    from palsykit.data.dataset import build
     from palsykit.run.parts import cache_folder
+    from palsykit_datasets.data_block import build
 
     block, size, seed = _folder(data, overrides or []) if data.is_dir() else _recipe(data, overrides or [])
 
-    from palsykit.cli.data_tables import report
-    from palsykit.data.inventory import take_inventory
-    from palsykit.data.writer import changes_since
+    from palsykit_datasets.data_tables import report
+    from palsykit_datasets.inventory import take_inventory
+    from palsykit_datasets.writer import changes_since
 
     dataset = build(block, size, cache_folder())
     findings = take_inventory(dataset, seed)
@@ -111,9 +111,9 @@ def check(
 
 def _folder(folder: Path, overrides: list[str]) -> tuple[dict[str, Any], int, int]:
     """A folder as an imagefolder; of a prepared one, with the keys in its data.json."""
-    from palsykit.data.dataset import resolve
-    from palsykit.data.folder import read_marker
     from palsykit.data.imagefolder import IMAGEFOLDER
+    from palsykit_datasets.data_block import resolve
+    from palsykit_datasets.plan import read_marker
 
     marker = read_marker(folder)
     if marker and not marker.get("finished"):

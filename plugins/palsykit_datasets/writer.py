@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from palsykit import __version__
-from palsykit.data.dataset import build
-from palsykit.data.folder import Plan, claim, read_marker, write_marker
-from palsykit.data.imagefolder import IMAGEFOLDER, METADATA, PICTURES, SUFFIXES, picture_names
-from palsykit.data.rejections import kinds, listed, printable, write_rejected
+from palsykit.data.imagefolder import IMAGEFOLDER, METADATA, SUFFIXES
+from palsykit.data.rejections import listed, printable, write_rejected
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
 from palsykit.faces.splits import split_records
@@ -27,6 +25,10 @@ from palsykit.files.hashes import sha256
 from palsykit.files.pictures import save_png
 from palsykit.files.provenance import provenance
 from palsykit.progress import say, track
+from palsykit_datasets.data_block import build
+from palsykit_datasets.picture_names import PICTURES, picture_names
+from palsykit_datasets.plan import Plan, claim, read_marker, write_marker
+from palsykit_datasets.reasons import kinds
 
 
 @dataclass(frozen=True)
