@@ -17,7 +17,7 @@ SINGULAR = {name: interface.noun for name, interface in INTERFACES.items()} | {C
 GROUPS = {word: name for name, noun in SINGULAR.items() for word in (name, noun, noun.split()[0])}
 """What a user may call an interface, "fusion" or "fusions" -> its name."""
 
-CORE_COMMANDS = ("run", "check", "show", "generate", "evaluate", "plugins", "convert")
+CORE_COMMANDS = ("run", "check", "show", "generate", "evaluate", "plugins")
 """palsykit's own commands, defined in ``palsykit.cli.app``. Plugins cannot replace them."""
 
 

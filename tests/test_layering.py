@@ -55,6 +55,7 @@ def test_plugin_itself_imports_palsykit_only(plugin: str) -> None:
 
 
 ORDINARY = {
+    "convert": "to convert; the message on pickled checkpoints names the command, which comes in the same wheel",
     "data": "the section of a recipe that names the data set",
     "diffusion": "the method, whose loop is core's",
     "identity": "a role of a photograph: whose face it is",

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from palsykit import __version__
-from palsykit.cli import check, convert, evaluate, generate, plugins, run, show
+from palsykit.cli import check, evaluate, generate, plugins, run, show
 from palsykit.cli.commands import CommandLine
 
 app = typer.Typer(
@@ -43,4 +43,3 @@ for _name, _module in (
     app.command(_name)(_module.command)
 
 app.add_typer(plugins.app, name="plugins")
-app.add_typer(convert.app, name="convert")

@@ -41,16 +41,3 @@ class Layout:
     images: str = ""
     source: str = ""
     licence: str = ""
-
-
-def without_prefix(state: State, layout: Layout) -> tuple[dict[str, Tensor], list[str]]:
-    """The network's tensors, their prefix gone, and the keys that were left out.
-
-    A key without the prefix that the others have keeps its name, so that it is found unexpected where it is.
-    """
-    kept = {name: value for name, value in state.items() if name not in layout.dropped}
-    left = [name for name in state if name in layout.dropped]
-    for prefix in layout.prefixes:
-        if any(name.startswith(prefix) for name in kept):
-            kept = {name.removeprefix(prefix): value for name, value in kept.items()}
-    return kept, left

@@ -11,13 +11,13 @@ from torch import nn
 
 from palsykit.errors import PalsykitError
 from palsykit.files import weights
-from palsykit.foreign.convert import convert_weights
 from palsykit.interfaces import FaceBatch, FaceView, Images
 from palsykit.measure.statistics import gather
 from palsykit.networks import SharedNetwork
 from palsykit.recipe import load_recipe
 from palsykit.run.evaluate import built_metrics
 from palsykit.run.parts import Parts
+from palsykit_convert.conversion import convert_weights
 from palsykit_fidelity.inception import Inception
 from palsykit_metrics.discrepancy import Kid
 from palsykit_metrics.fid import Fid

@@ -7,7 +7,13 @@ import typer
 
 from palsykit.errors import PalsykitError
 
-app = typer.Typer(help="Convert other projects' files to palsykit's formats.", no_args_is_help=True)
+app = typer.Typer(
+    help="Convert other projects' files to palsykit's formats.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
 
 
 @app.callback()
@@ -39,7 +45,7 @@ def weights(
     if target.exists() and not force:
         raise PalsykitError(f"{target}: already exists; choose another name, or overwrite it with --force")
 
-    from palsykit.foreign.convert import convert_weights
+    from palsykit_convert.conversion import convert_weights
 
     result = convert_weights(source, target, layout)
     dropped = ", ".join(result.dropped) or "nothing"

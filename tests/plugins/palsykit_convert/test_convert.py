@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from palsykit.cli import main
 from palsykit.errors import PalsykitError
-from palsykit.foreign.convert import convert_weights, layouts
 from palsykit.recipe import build_part
 from palsykit.recipe.schema import PartBlock
+from palsykit_convert.conversion import convert_weights, layouts
 from palsykit_identity.ir import InsightResNet
 from palsykit_landmark.mean_face import MEAN_FACE
 from palsykit_landmark.mobilefacenet import MobileFaceNet, face_box

@@ -13,7 +13,7 @@ from palsykit.files import weights
 from palsykit.files.atomic import write_text
 from palsykit.files.hashes import sha256
 from palsykit.foreign.checkpoint import read_tensors
-from palsykit.foreign.layout import Layout, without_prefix
+from palsykit.foreign.layout import Layout, State
 from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import PartBlock
 from palsykit.recipe.yaml_rules import dump
@@ -82,7 +82,7 @@ def convert_weights(source: Path, target: Path, layout_name: str) -> Converted:
     network, layout = known[layout_name]
     # Read the tensors and check them against the network that they configure.
     try:
-        state, dropped = without_prefix(read_tensors(source), layout)
+        state, dropped = _without_prefix(read_tensors(source), layout)
     except (OSError, ValueError) as error:
         raise PalsykitError(f"convert: {error}") from error
     image_size, keys = _settings(source, state, layout)
@@ -96,6 +96,19 @@ def convert_weights(source: Path, target: Path, layout_name: str) -> Converted:
     )
     write_text(made.card, _card(made, source, target, digest))
     return made
+
+
+def _without_prefix(state: State, layout: Layout) -> tuple[dict[str, Tensor], list[str]]:
+    """The network's tensors, their prefix gone, and the keys that were left out.
+
+    A key without the prefix that the others have keeps its name, so that it is found unexpected where it is.
+    """
+    kept = {name: value for name, value in state.items() if name not in layout.dropped}
+    left = [name for name in state if name in layout.dropped]
+    for prefix in layout.prefixes:
+        if any(name.startswith(prefix) for name in kept):
+            kept = {name.removeprefix(prefix): value for name, value in kept.items()}
+    return kept, left
 
 
 def _settings(source: Path, state: dict[str, Tensor], layout: Layout) -> tuple[int | None, dict[str, Any]]:
