@@ -75,7 +75,7 @@ def step_seconds(parts: Parts, trainer: PartBlock, precision: str, batch: int, s
     settings = parts.settings.train.model_copy(update={**keys, "accumulate": 1, "checkpoint_every": 2 + steps})
     ends: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        faces = PairedFaces(data.dataset, pair(data.splits["train"], 0).pairs)
+        faces = PairedFaces(data.dataset, pair(data.splits["train"], 0))
         model, part = parts.model(), parts.trainer(trainer, data)
         job = Job("step", model, part, faces, settings, 0, Path(folder), lambda line: ends.append(_now()))
         began = _now()

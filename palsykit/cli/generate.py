@@ -104,7 +104,7 @@ def _grades(
     strength: float,
 ) -> tuple[float, ...]:
     """Checks what face was asked for, before torch's own seconds, and gives the grades of an expression by name."""
-    from palsykit.faces.asking import grades_of
+    from palsykit.faces.parsing import grades_of
     from palsykit.synthesis.request import Request
 
     grades = tuple(grades_of(severity)) if severity is not None else ()

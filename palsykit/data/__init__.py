@@ -1,1 +1,1 @@
-"""Data preparation: writes any registered data set as an imagefolder, and takes an inventory of one."""
+"""What core needs of data sets in folders: the imagefolder's names, rejected photographs, faults of records."""

@@ -16,12 +16,12 @@ def faults_of(records: Sequence[FaceRecord]) -> list[str]:
         return ["no photograph can be used; rejected.csv of a prepared folder, or the list below, says why"]
     faults = []
     if nameless := [printable(record.key) for record in records if record.labels.subject is None]:
-        faults.append(f"{counted('photographs without a subject', nameless)}: splits are by subject, so give one")
+        faults.append(f"{tally('photographs without a subject', nameless)}: splits are by subject, so give one")
     places: dict[str, set[str | None]] = {}
     for record in records:
         places.setdefault(subject_of(record), set()).add(record.split)
     if torn := [subject for subject, splits in places.items() if len(splits) > 1 and subject != UNKNOWN]:
-        faults.append(f"{counted('subjects in two splits', torn)}: a person belongs in one, so correct it")
+        faults.append(f"{tally('subjects in two splits', torn)}: a person belongs in one, so correct it")
     words = {record.split for record in records}
     if strange := sorted(printable(word) for word in words - {None, *SPLITS} if word is not None):
         faults.append(f"found splits {', '.join(strange)}, expected {', '.join(SPLITS)}; rename them")
@@ -40,6 +40,6 @@ def subject_of(record: FaceRecord) -> str:
     return UNKNOWN if record.labels.subject is None else printable(str(record.labels.subject))
 
 
-def counted(what: str, items: Sequence[str]) -> str:
+def tally(what: str, items: Sequence[str]) -> str:
     """``what: 9 (a, b, ...)``."""
     return f"{what}: {len(items)} ({names(items)})"

@@ -20,10 +20,10 @@ _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 def printable(text: str | Path) -> str:
     r"""Text that is UTF-8 and stays on its line: a file name's odd bytes as ``\xff``, line breaks as ``\n``."""
     plain = text.as_posix() if isinstance(text, Path) else text
-    return "".join(_escaped(c) if unicodedata.category(c) in _UNPRINTABLE else c for c in plain)
+    return "".join(_escape(c) if unicodedata.category(c) in _UNPRINTABLE else c for c in plain)
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     """Python represents a byte that is not UTF-8 as a lone surrogate, U+DC80 to U+DCFF."""
     if "\udc80" <= character <= "\udcff":
         return f"\\x{ord(character) - 0xDC00:02x}"
@@ -31,7 +31,7 @@ def _escaped(character: str) -> str:
 
 
 @contextmanager
-def listed(folder: Path) -> Iterator[None]:
+def list_on_failure(folder: Path) -> Iterator[None]:
     """Wraps the building of a data set: if no photograph can be used, the rejected ones are still listed in FOLDER.
 
     Raises:

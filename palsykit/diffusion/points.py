@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from palsykit.faces.views import FaceView
-from palsykit.faces.warping import retargeted
+from palsykit.faces.warping import retarget
 from palsykit.interfaces import Network
 from palsykit.networks import once
 
@@ -24,7 +24,7 @@ def found_points(network: Network, view: FaceView) -> Tensor:
 def laid_points(
     network: Network, driver: FaceView, face: FaceView | None = None, rest: FaceView | None = None
 ) -> Tensor:
-    """The driver's points [B, 68, 2] px; with ``face`` laid on that face (palsykit.faces.warping.retargeted).
+    """The driver's points [B, 68, 2] px; with ``face`` laid on that face (palsykit.faces.warping.retarget).
 
     Where the driver's head was, and how large, says nothing of the expression. With ``rest``, the driver's person at
     rest, the face's points move as the driver's have moved.
@@ -38,4 +38,4 @@ def laid_points(
 
 
 def _laid(points: Tensor, own: Tensor, still: Tensor | None) -> Tensor:
-    return retargeted(points, own, still).float()
+    return retarget(points, own, still).float()

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def cropped(image: Tensor, left: float, top: float, side: float, size: int | None = None) -> Tensor:
+def crop_square(image: Tensor, left: float, top: float, side: float, size: int | None = None) -> Tensor:
     """image [B, C, H, W] -> its square part at the same size, bilinear; the edge is repeated beyond the picture.
 
     Args:

@@ -43,7 +43,7 @@ def refusal(labels: FaceLabels) -> str | None:
     return None
 
 
-def mirrored_labels(labels: FaceLabels) -> FaceLabels:
+def mirror_labels(labels: FaceLabels) -> FaceLabels:
     """The labels of the flipped photograph.
 
     Raises:
@@ -81,7 +81,7 @@ class Face:
         Raises:
             FlipRefused: the labels cannot follow; says why.
         """
-        labels = mirrored_labels(self.labels)
+        labels = mirror_labels(self.labels)
         landmarks = self.landmarks
         if landmarks is not None:
             landmarks = flip_points(landmarks, self.picture.shape[1]).astype(np.float32)

@@ -3,7 +3,7 @@
 The rule: a subject's identity photograph is the one at rest, the least affected first, then in the data set's order.
 Every other photograph of the subject is paired with it. It is itself paired with a seeded choice among the
 others, as is every photograph of a subject that has none at rest. If a subject has only one photograph, that is its
-own identity image, and the subject is reported.
+own identity image.
 """
 
 from collections import defaultdict
@@ -20,14 +20,6 @@ class Pair:
 
     identity: FaceRecord
     record: FaceRecord
-
-
-@dataclass
-class Pairing:
-    """Pairs in the records' order, and the subjects whose only photograph is their own identity image."""
-
-    pairs: list[Pair]
-    alone: list[str]
 
 
 def by_subject(records: Sequence[FaceRecord]) -> dict[str, list[FaceRecord]]:
@@ -56,24 +48,21 @@ def identity_photograph(records: Sequence[FaceRecord]) -> FaceRecord | None:
     return min(at_rest, key=lambda r: r.labels.severity or 0.0, default=None)
 
 
-def pair(records: Sequence[FaceRecord], seed: int) -> Pairing:
-    """Pairs every record by the rule above; ``seed`` decides where the rule leaves a choice."""
+def pair(records: Sequence[FaceRecord], seed: int) -> list[Pair]:
+    """Pairs every record by the rule above, in their order; ``seed`` decides where the rule leaves a choice."""
     chosen: dict[str, FaceRecord] = {}
-    alone = []
-    for subject, group in by_subject(records).items():
+    for group in by_subject(records).values():
         at_rest = identity_photograph(group)
-        if len(group) == 1:
-            alone.append(subject)
         for record in group:
             others = [other for other in group if other is not record] or [record]
             if at_rest is not None and at_rest is not record:
                 chosen[record.key] = at_rest
             else:
                 chosen[record.key] = others[derive("pair", seed, record.key) % len(others)]
-    return Pairing([Pair(chosen[record.key], record) for record in records], alone)
+    return [Pair(chosen[record.key], record) for record in records]
 
 
 def grid(records: Sequence[FaceRecord], seed: int) -> list[Pair]:
     """The pairs that a figure shows: every photograph of a subject but the identity photograph, if there are others."""
     own = {s: identity_photograph(g) for s, g in by_subject(records).items() if len(g) > 1}
-    return [p for p in pair(records, seed).pairs if own.get(p.record.labels.subject or "") is not p.record]
+    return [p for p in pair(records, seed) if own.get(p.record.labels.subject or "") is not p.record]

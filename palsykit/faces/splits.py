@@ -20,7 +20,7 @@ def split_records(records: Sequence[FaceRecord], seed: int) -> dict[str, list[Fa
     """
     prescribed = {record.split for record in records}
     if prescribed == {None}:
-        return _drawn(records, seed)
+        return _draw(records, seed)
     if unknown := prescribed - set(SPLITS):
         raise ValueError(
             f"splits {sorted(map(str, unknown))} in the data; expected {', '.join(SPLITS)} for every record"
@@ -36,7 +36,7 @@ def shared_subjects(ones: Sequence[FaceRecord], others: Sequence[FaceRecord]) ->
     return sorted({str(one.labels.subject) for one in ones} & {str(other.labels.subject) for other in others})
 
 
-def _drawn(records: Sequence[FaceRecord], seed: int) -> dict[str, list[FaceRecord]]:
+def _draw(records: Sequence[FaceRecord], seed: int) -> dict[str, list[FaceRecord]]:
     subjects = sorted(by_subject(records), key=lambda subject: derive("split", seed, subject))
     counts = {split: max(1, round(share * len(subjects))) for split, share in SHARES.items()}
     where: dict[str, str] = {}

@@ -13,7 +13,7 @@ BORDER = tuple((x, y) for x in _EDGE for y in _EDGE if x in (0, 1) or y in (0, 1
 """16 fixed control points (x, y) around the picture, in image sides."""
 
 
-def retargeted(driver: Tensor, identity: Tensor, rest: Tensor | None = None) -> Tensor:
+def retarget(driver: Tensor, identity: Tensor, rest: Tensor | None = None) -> Tensor:
     """Target positions of the identity people's landmarks [B, 68, 2]; the jaw stays.
 
     The driver's are laid on the identity's by the least-squares similarity transform between nose and corners of the
@@ -21,11 +21,11 @@ def retargeted(driver: Tensor, identity: Tensor, rest: Tensor | None = None) -> 
     from its expression. With ``rest``, the driver's person at rest, it does not: the identity's landmarks move as the
     driver's moved from rest. An asymmetry at rest, such as a drooping corner, is then not a movement and not copied.
     """
-    laid = _laid(driver, identity)
-    return laid if rest is None else identity.double() + laid - _laid(rest, identity)
+    laid = _lay(driver, identity)
+    return laid if rest is None else identity.double() + laid - _lay(rest, identity)
 
 
-def _laid(driver: Tensor, identity: Tensor) -> Tensor:
+def _lay(driver: Tensor, identity: Tensor) -> Tensor:
     driver, identity = driver.double(), identity.double()
     centre, there = (points[:, list(RIGID)].mean(1, keepdim=True) for points in (driver, identity))
     a, b = ((points - middle)[:, list(RIGID)] for points, middle in ((driver, centre), (identity, there)))
@@ -63,7 +63,7 @@ def warp(image: Tensor, source: Tensor, target: Tensor, smoothing: float = 1e-4)
         there = torch.cat([source.double() / sides, border], 1)
         # one at a time: the batched solver of some CPU builds fails after the number of threads was set
         spline = torch.stack([_spline(*row, smoothing) for row in zip(here, there, strict=True)])
-        grid = 2 * _evaluated(spline.float(), here.float(), height, width) - 1
+        grid = 2 * _evaluate(spline.float(), here.float(), height, width) - 1
         return F.grid_sample(
             image.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
         ).to(image.dtype)  # fmt: skip
@@ -80,7 +80,7 @@ def _spline(here: Tensor, there: Tensor, smoothing: float) -> Tensor:
     return coefficients
 
 
-def _evaluated(spline: Tensor, here: Tensor, height: int, width: int) -> Tensor:
+def _evaluate(spline: Tensor, here: Tensor, height: int, width: int) -> Tensor:
     """Splines [B, N + 3, 2] at every pixel's centre: [B, H, W, 2], in image sides."""
     y = (torch.arange(height, device=here.device, dtype=here.dtype) + 0.5) / height
     x = (torch.arange(width, device=here.device, dtype=here.dtype) + 0.5) / width

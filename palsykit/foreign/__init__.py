@@ -1,1 +1,1 @@
-"""Other people's networks: their weights as our files, the licence of these, and pictures as they expect them."""
+"""Other projects' networks: tensors in their checkpoints, layouts, licences, and pictures as they expect them."""

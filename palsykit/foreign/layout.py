@@ -12,11 +12,6 @@ from torch import Tensor
 State = Mapping[str, Tensor]
 
 
-def unchanged(state: State) -> dict[str, Tensor]:
-    """The same tensors under the same names."""
-    return dict(state)
-
-
 @dataclass(frozen=True)
 class Layout:
     """A public layout.
@@ -37,7 +32,7 @@ class Layout:
     settings: Callable[[State], tuple[int | None, dict[str, Any]]]
     prefixes: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
-    rewrite: Callable[[State], dict[str, Tensor]] = unchanged
+    rewrite: Callable[[State], dict[str, Tensor]] = dict
     images: str = ""
     source: str = ""
     licence: str = ""

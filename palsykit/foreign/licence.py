@@ -13,7 +13,7 @@ UNKNOWN = "not stated in its folder: see where the weights came from before usin
 def licence(folder: Path) -> str:
     """The licence of the weights in ``folder``: from its model card, else the first line of a licence file."""
     card = folder / "README.md"
-    if card.is_file() and (stated := _stated(card.read_text(encoding="utf-8", errors="replace"))):
+    if card.is_file() and (stated := _from_card(card.read_text(encoding="utf-8", errors="replace"))):
         return f"{stated} (README.md)"
     for file in sorted([*folder.glob("LICEN[CS]E*"), *folder.glob("licen[cs]e*")]):
         lines = (line.strip() for line in file.read_text(encoding="utf-8", errors="replace").splitlines())
@@ -28,7 +28,7 @@ def say_licence(library: str, folder: Path) -> None:
     say(f"{library} weights {folder.name}: licence {licence(folder)}")
 
 
-def _stated(card: str) -> str | None:
+def _from_card(card: str) -> str | None:
     """``license_name``, else ``license``, of the YAML block that Hugging Face's model cards begin with."""
     if not card.startswith("---"):
         return None

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from palsykit.faces.alignment import ARCFACE_CROP
-from palsykit.faces.cropping import cropped
+from palsykit.faces.cropping import crop_square
 
 Crop = Literal["config", "frame", "arcface"]
 """The part of a picture that a network sees: its own preprocessing's crop, the whole frame, or the ArcFace crop."""
@@ -66,15 +66,15 @@ class Preprocessing:
 
     def _part(self, picture: Tensor) -> Tensor:
         if self.crop == "arcface":
-            return cropped(picture, *ARCFACE_CROP, size=self.side)
+            return crop_square(picture, *ARCFACE_CROP, size=self.side)
         if self.crop == "frame":
-            return _resized(picture, self.side, self.interpolation)
+            return _resize(picture, self.side, self.interpolation)
         start = (self.resized - self.side) // 2
-        whole = _resized(picture, self.resized, self.interpolation)
+        whole = _resize(picture, self.resized, self.interpolation)
         return whole[..., start : start + self.side, start : start + self.side]
 
 
-def _resized(picture: Tensor, side: int, interpolation: Interpolation) -> Tensor:
+def _resize(picture: Tensor, side: int, interpolation: Interpolation) -> Tensor:
     if picture.shape[-2:] == (side, side):
         return picture
     if interpolation in _ANTIALIASED:

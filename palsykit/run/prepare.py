@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from palsykit.data.rejections import listed, write_rejected
+from palsykit.data.rejections import list_on_failure, write_rejected
 from palsykit.faces.pairing import by_subject
 from palsykit.files.atomic import write_text
 from palsykit.progress import say
@@ -14,7 +14,7 @@ from palsykit.run.parts import Data, Parts
 
 def prepare(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
     """Writes data.json and, where something could not be used, rejected.csv."""
-    with listed(run.path):
+    with list_on_failure(run.path):
         data = parts.data()
     summary = summarise(data)
     write_text(run.path / "data.json", json.dumps(summary, indent=1) + "\n")

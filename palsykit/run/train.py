@@ -111,5 +111,5 @@ def fit_network(network: SharedNetwork, job: Callable[[], Job]) -> None:
 def _job(
     name: str, run: RunFolder, parts: Parts, model: Any, trainer: Any, data: Data, settings: Optimisation, seed: int
 ) -> Job:
-    faces = PairedFaces(data.dataset, pair(data.splits["train"], seed).pairs)
+    faces = PairedFaces(data.dataset, pair(data.splits["train"], seed))
     return Job(name, model, trainer, faces, settings, seed, run.checkpoints(name), logger(run, parts.settings.tracking))

@@ -21,7 +21,7 @@ from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.run.runner import reopened
 from palsykit.run.train import trained_model
-from palsykit.synthesis.posing import posed, with_landmarks
+from palsykit.synthesis.posing import pose_faces, with_landmarks
 from palsykit.synthesis.request import Request
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
@@ -88,7 +88,7 @@ class Model:
         request = Request.of(driver, rest, expression, side, severities, strength)
         person = self._view("identity", identity)
         if driver is None:
-            how = self._posed(person, request)
+            how = self._pose(person, request)
             still: FaceView | None = person
         else:
             how = self._view("driver", driver)
@@ -114,7 +114,7 @@ class Model:
         labels = request.labels
         person = self._view("identity", identity)
         people = FaceView.of_images(person.image.repeat(len(labels), 1, 1, 1))
-        faces = FaceBatch(people, self._posed(people, request), rest=people)
+        faces = FaceBatch(people, self._pose(people, request), rest=people)
         pictures = self.synthesise(faces, [seed] * len(labels), guidance)
         name = words.expression(str(labels[0].expression))
         grades = tuple(words.grade(float(severity)) for severity in severities)
@@ -123,9 +123,9 @@ class Model:
         row = draw_sheet([panel], ROW_FACE_PX, "synthetic; House-Brackmann grades as asked, not measured")
         return row, [Image.fromarray(picture) for picture in pictures]
 
-    def _posed(self, people: FaceView, request: Request) -> FaceView:
+    def _pose(self, people: FaceView, request: Request) -> FaceView:
         strengths = [request.strength] * len(request.labels)
-        return posed(self.poser, with_landmarks(self.parts, people), request.labels, strengths)
+        return pose_faces(self.poser, with_landmarks(self.parts, people), request.labels, strengths)
 
     def synthesise(self, faces: FaceBatch, seeds: Sequence[int], guidance: float | None = None) -> NDArray[np.uint8]:
         """Pictures [B, H, W, 3] of B identities with their drivers; row i depends on row i and seeds[i] alone.

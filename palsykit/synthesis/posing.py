@@ -35,7 +35,7 @@ def with_landmarks(parts: Parts, faces: FaceView) -> FaceView:
     return FaceView(faces.image, points, faces.labels)
 
 
-def posed(poser: Poser, faces: FaceView, labels: Sequence[FaceLabels], strengths: Sequence[float]) -> FaceView:
+def pose_faces(poser: Poser, faces: FaceView, labels: Sequence[FaceLabels], strengths: Sequence[float]) -> FaceView:
     """The driver view: face i, at rest and without a palsy, as ``labels[i]`` say.
 
     Args:
@@ -49,11 +49,11 @@ def posed(poser: Poser, faces: FaceView, labels: Sequence[FaceLabels], strengths
     """
     pictures, points = to_pictures(faces.image), faces.landmarks.float().cpu().numpy()
     made = []
-    for picture, marks, asked, strength in zip(pictures, points, labels, strengths, strict=True):
+    for picture, marks, label, strength in zip(pictures, points, labels, strengths, strict=True):
         try:
-            made.append(poser.pose(picture, marks, asked, strength))
+            made.append(poser.pose(picture, marks, label, strength))
         except ValueError as error:
-            raise PalsykitError(f"posing {asked.expression}, {asked.side}, {asked.severity:g}: {error}") from error
+            raise PalsykitError(f"posing {label.expression}, {label.side}, {label.severity:g}: {error}") from error
     images = to_tensor(np.stack([picture for picture, _ in made]))
     landmarks = torch.from_numpy(np.stack([marks for _, marks in made]).astype(np.float32))
     return FaceView(images, landmarks, tuple(labels)).to(faces.image.device)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from palsykit.errors import PalsykitError
-from palsykit.faces.asking import asked
+from palsykit.faces.parsing import labels_of
 from palsykit.faces.vocabulary import FaceLabels
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for; needs no torch, so that a command refuses it before torch is imported.
+    """What a user requests; needs no torch, so that a command refuses it before torch is imported.
 
     Attributes:
         labels: one per picture of a named expression; empty where a driver's photograph shows the face.
@@ -48,7 +48,7 @@ class Request:
                     "expression by name in place of the driver"
                 )
             return cls((), strength)
-        labels = tuple(asked(expression, side, severity) for severity in (*severities,) or (None,))
+        labels = tuple(labels_of(expression, side, severity) for severity in (*severities,) or (None,))
         if not 0 <= strength <= 1:
             raise PalsykitError(f"strength {strength:g}: expected 0 (no movement) to 1 (full)")
         return cls(labels, strength)

@@ -26,7 +26,7 @@ from palsykit.interfaces import FaceBatch, FaceView
 from palsykit.report.contents import NOT_FOR
 from palsykit.seeds import derive
 from palsykit.synthesis.front import Model
-from palsykit.synthesis.posing import posed, with_landmarks
+from palsykit.synthesis.posing import pose_faces, with_landmarks
 from palsykit_audit.contact_sheet import contact_sheet
 from palsykit_audit.identities import People, Person
 
@@ -189,7 +189,7 @@ def _make(model: Model, rows: Sequence[Row], order: Order) -> NDArray[np.uint8]:
         tuple(FaceLabels(subject=row.person.name, expression="rest") for row in rows),
     ).to(model.parts.device)
     faces = with_landmarks(model.parts, faces)
-    driver = posed(model.poser, faces, [row.labels for row in rows], [row.strength for row in rows])
+    driver = pose_faces(model.poser, faces, [row.labels for row in rows], [row.strength for row in rows])
     return model.synthesise(FaceBatch(faces, driver, rest=faces), [row.seed for row in rows], order.guidance)
 
 

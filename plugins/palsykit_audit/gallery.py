@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from palsykit.errors import PalsykitError
 from palsykit.faces.alignment import ARCFACE_CROP
-from palsykit.faces.cropping import cropped
+from palsykit.faces.cropping import crop_square
 from palsykit.faces.views import to_pictures, to_tensor
 from palsykit.networks import SharedNetwork
 from palsykit.progress import track
@@ -55,7 +55,7 @@ def read_features(
                 )
             embeddings.append(F.normalize(found.float(), dim=-1).cpu().numpy())
             side = round(ARCFACE_CROP[2] * image.shape[-1])
-            pixels.append(to_pictures(cropped(image, *ARCFACE_CROP, size=side)).reshape(len(image), -1))
+            pixels.append(to_pictures(crop_square(image, *ARCFACE_CROP, size=side)).reshape(len(image), -1))
             progress.advance(len(image))
     return Features(np.concatenate(embeddings), np.concatenate(pixels))
 

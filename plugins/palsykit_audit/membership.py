@@ -98,7 +98,7 @@ def comparable(parts: Parts, photographs: int) -> Groups:
 
 
 def _draw(records: Sequence[FaceRecord], people: int, photographs: int, seed: int) -> list[Pair]:
-    pairs = pair(records, seed).pairs  # as training pairs them
+    pairs = pair(records, seed)  # as training pairs them
     order = sorted(by_subject(records), key=lambda subject: derive("membership", seed, subject))[:people]
     found: list[Pair] = []
     for subject in order:

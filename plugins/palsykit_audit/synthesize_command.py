@@ -84,7 +84,7 @@ def command(
 ) -> None:
     """Synthesise people x expressions x sides x severities, audit and release them. The same command resumes."""
     existing_run(run)
-    from palsykit.faces.asking import cells, expressions_of, grades_of, sides_of
+    from palsykit.faces.parsing import cells, expressions_of, grades_of, sides_of
 
     labels = cells(expressions_of(expressions), sides_of(sides), grades_of(severities))
     span = strengths(strength)

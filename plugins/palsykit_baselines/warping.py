@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from palsykit.faces.warping import retargeted, warp
+from palsykit.faces.warping import retarget, warp
 from palsykit.interfaces import FaceBatch, FaceView, Network
 
 
@@ -35,7 +35,7 @@ class Warp:
         """
         identity, driver = self._landmarks(batch.identity, "identity"), self._landmarks(batch.driver, "driver")
         rest = None if batch.rest is None else self._landmarks(batch.rest, "rest")
-        return warp(batch.identity.image, identity, retargeted(driver, identity, rest), self.smoothing)
+        return warp(batch.identity.image, identity, retarget(driver, identity, rest), self.smoothing)
 
     def _landmarks(self, view: FaceView, whose: str) -> Tensor:
         """[B, 68, 2] px from the data set; unknown points from the network."""

@@ -8,7 +8,7 @@ from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.views import batch
 from palsykit.interfaces import FaceBatch
 from palsykit.run.evaluate import SELF_RECONSTRUCTION
-from palsykit_benchmark.transfer import asked_batch, transfer_batch, transfer_pairs
+from palsykit_benchmark.transfer import transfer_batch, transfer_pairs
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,6 @@ UNTOLD = Protocol(
     "judge sees against those of the driver; the row of the truth is the people's real photographs, each against its "
     "own labels",
     transfer_pairs,
-    asked_batch,
+    input_batch,
 )
 PROTOCOLS = {protocol.name: protocol for protocol in (SELF, TRANSFER, UNTOLD)}

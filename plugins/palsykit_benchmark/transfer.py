@@ -1,6 +1,7 @@
 """Expression transfer: one person's photograph, another person's expression; data sets that know the true result."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -42,11 +43,11 @@ def transfer_pairs(records: Sequence[FaceRecord], seed: int) -> list[Pair]:
     """
     people = by_subject(records)
     own = {subject: identity_photograph(group) for subject, group in people.items()}
-    makers: dict[str, list[FaceRecord]] = {}
+    shown: dict[str, list[FaceRecord]] = {}
     for record in records:
         if record.labels.expression is not None and record is not own[str(record.labels.subject)]:
-            makers.setdefault(record.labels.expression, []).append(record)
-    drivers = {key: driver for name, made in makers.items() for key, driver in _rotated(name, made, seed).items()}
+            shown.setdefault(record.labels.expression, []).append(record)
+    drivers = {key: driver for name, group in shown.items() for key, driver in _rotate(name, group, seed).items()}
     return [
         Pair(identity, drivers[record.key])
         for record in records
@@ -54,18 +55,18 @@ def transfer_pairs(records: Sequence[FaceRecord], seed: int) -> list[Pair]:
     ]
 
 
-def _rotated(expression: str, made: Sequence[FaceRecord], seed: int) -> dict[str, FaceRecord]:
-    """Photograph key -> another person's photograph, which drives in its place."""
-    if len(made) < 2:
+def _rotate(expression: str, group: Sequence[FaceRecord], seed: int) -> dict[str, FaceRecord]:
+    """Photograph key -> another person's photograph of the same expression, which drives in its place."""
+    if len(group) < 2:
         return {}
-    step = 1 + derive("transfer", seed, expression) % (len(made) - 1)
-    found = {}
-    for place, record in enumerate(made):
-        turned = (made[(place + step + further) % len(made)] for further in range(len(made)))
-        other = next((o for o in turned if o.labels.subject != record.labels.subject), None)
+    step = 1 + derive("transfer", seed, expression) % (len(group) - 1)
+    drivers = {}
+    for place, record in enumerate(group):
+        candidates = (group[(place + step + further) % len(group)] for further in range(len(group)))
+        other = next((o for o in candidates if o.labels.subject != record.labels.subject), None)
         if other is not None:
-            found[record.key] = other
-    return found
+            drivers[record.key] = other
+    return drivers
 
 
 def transfer_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
@@ -79,17 +80,16 @@ def transfer_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
             f"the data ({type(dataset).__name__}) does not know the true result of a transfer; expected a data set "
             "with a method truth, as one that renders its faces has"
         )
-    known = [dataset.truth(pair.identity, pair.record) for pair in pairs]
+    truths = [dataset.truth(pair.identity, pair.record) for pair in pairs]
     target = FaceView(
-        to_tensor(np.stack([picture for picture, _ in known])),
-        torch.from_numpy(np.stack([points.astype(np.float32) for _, points in known])),
-        tuple(_asked(pair) for pair in pairs),
+        to_tensor(np.stack([picture for picture, _ in truths])),
+        torch.from_numpy(np.stack([points.astype(np.float32) for _, points in truths])),
+        tuple(_target_labels(pair) for pair in pairs),
     )
-    asked = asked_batch(dataset, pairs)
-    return FaceBatch(asked.identity, asked.driver, target, asked.rest)
+    return replace(input_batch(dataset, pairs), target=target)
 
 
-def asked_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
+def input_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
     """Identity, driver and rest of the pairs, without a target.
 
     ``rest`` shows the driver's person at rest, but only if a photograph at rest is labelled as healthy: the asymmetry
@@ -102,11 +102,11 @@ def asked_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
 
 
 def _healthy_at_rest(photographs: Sequence[FaceRecord]) -> FaceRecord | None:
-    found = identity_photograph(photographs)
-    return found if found is not None and found.labels.side is Side.NONE else None
+    record = identity_photograph(photographs)
+    return record if record is not None and record.labels.side is Side.NONE else None
 
 
-def _asked(pair: Pair) -> FaceLabels:
+def _target_labels(pair: Pair) -> FaceLabels:
     """The labels of the synthesis: this person, with the driver's expression and palsy."""
     driver = pair.record.labels
     return FaceLabels(pair.identity.labels.subject, driver.expression, driver.side, driver.severity, driver.group)

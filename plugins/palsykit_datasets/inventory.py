@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from palsykit.data.faults import UNKNOWN, counted, faults_of, subject_of
+from palsykit.data.faults import UNKNOWN, faults_of, subject_of, tally
 from palsykit.data.rejections import printable
 from palsykit.faces.pairing import by_subject, identity_photograph
 from palsykit.faces.records import FaceDataset, FaceRecord
@@ -48,7 +48,7 @@ def take_inventory(dataset: FaceDataset, seed: int) -> Inventory:
     found = Inventory(
         photographs={split: len(group) for split, group in splits.items()},
         subjects={split: dict(Counter(subject_of(r) for r in group)) for split, group in splits.items()},
-        labels={name: _counted(splits, label) for name, label in LABELS.items()},
+        labels={name: _count(splits, label) for name, label in LABELS.items()},
         cells=_cells(records),
         faults=faults,
     )
@@ -66,7 +66,7 @@ def _by_split(records: Sequence[FaceRecord], seed: int, faulty: bool) -> dict[st
     return found
 
 
-def _counted(splits: dict[str, list[FaceRecord]], label: Callable[[FaceRecord], object]) -> dict[str, dict[str, int]]:
+def _count(splits: dict[str, list[FaceRecord]], label: Callable[[FaceRecord], object]) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
     for split, records in splits.items():
         for word, count in Counter(_word(label(record)) for record in records).items():
@@ -104,14 +104,14 @@ def _lacks(records: Sequence[FaceRecord], splits: dict[str, list[FaceRecord]]) -
         if records and not splits.get(split)
     ]
     if restless := [printable(s) for s, group in people.items() if identity_photograph(group) is None]:
-        lines.append(f"{counted('subjects without a photograph at rest', restless)}: another one shows their identity")
+        lines.append(f"{tally('subjects without a photograph at rest', restless)}: another one shows their identity")
     if alone := [printable(s) for s, group in people.items() if len(group) == 1]:
-        lines.append(f"{counted('subjects with one photograph', alone)}: it is their own identity image")
+        lines.append(f"{tally('subjects with one photograph', alone)}: it is their own identity image")
     for name, label in LABELS.items():
         if count := sum(label(record) is None for record in records):
             lines.append(f"photographs of unknown {name}: {count} of {len(records)}")
     if own := sorted({str(r.labels.expression) for r in records} - {"None", *EXPRESSIONS}):
-        lines.append(counted("expressions outside the vocabulary", [printable(word) for word in own]))
+        lines.append(tally("expressions outside the vocabulary", [printable(word) for word in own]))
     if count := sum(record.landmarks is None for record in records):
         lines.append(f"photographs without landmarks: {count} of {len(records)}; a points network has to predict them")
     return lines
@@ -132,7 +132,7 @@ def _empty_cells(cells: dict[str, dict[str, int]]) -> list[str]:
 def _contradictions(records: Sequence[FaceRecord]) -> list[str]:
     odd = [printable(r.key) for r in records if r.labels.side is Side.NONE and (r.labels.severity or 1.0) > 1]
     what = "photographs with side none and a House-Brackmann grade above 1"
-    return [f"{counted(what, odd)}: one of the two is wrong"] if odd else []
+    return [f"{tally(what, odd)}: one of the two is wrong"] if odd else []
 
 
 def _rejected(dataset: FaceDataset) -> list[str]:

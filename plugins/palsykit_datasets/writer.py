@@ -15,7 +15,7 @@ from PIL import Image
 
 from palsykit import __version__
 from palsykit.data.imagefolder import IMAGEFOLDER, METADATA, SUFFIXES
-from palsykit.data.rejections import listed, printable, write_rejected
+from palsykit.data.rejections import list_on_failure, printable, write_rejected
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
 from palsykit.faces.splits import split_records
@@ -60,7 +60,7 @@ def write_imagefolder(dest: Path, plan: Plan, cache: Path) -> Summary:
     """
     # Claim the folder, build the data set, split it.
     marker, state = claim(dest, plan), plan.state()
-    with listed(dest):
+    with list_on_failure(dest):
         dataset = build(plan.part, plan.image_size, cache)
     try:
         splits = split_records(dataset.records, plan.seed)

@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from palsykit.faces.alignment import ARCFACE_CROP
-from palsykit.faces.cropping import cropped
+from palsykit.faces.cropping import crop_square
 from palsykit.files.weights import load_exact
 from palsykit.interfaces import NetworkOutput
 from palsykit_identity.public import ADAFACE, ARCFACE
@@ -111,7 +111,7 @@ class InsightResNet(nn.Module):
 
     def _as_seen(self, image: Tensor) -> Tensor:
         if self.crop == "arcface":
-            image = cropped(image, *ARCFACE_CROP)
+            image = crop_square(image, *ARCFACE_CROP)
         return image.flip(1) if self.colours == "bgr" else image
 
     def _initialise(self) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from palsykit.errors import PalsykitError
 from palsykit.faces.alignment import ARCFACE_CROP
-from palsykit.faces.cropping import cropped
+from palsykit.faces.cropping import crop_square
 from palsykit.files.hashes import sha256
 from palsykit.interfaces import NetworkOutput
 from palsykit_insightface.model import load
@@ -68,7 +68,7 @@ class ArcFaceOnnx(nn.Module):
                 "network arcface_onnx: onnxruntime gives no gradient, but a loss or the cycle trainer's second pass "
                 "needs one; expected a torch network: name one such as ir (palsykit convert weights --layout arcface)"
             )
-        pixels = (cropped(image.detach().float(), *ARCFACE_CROP, size=self.side).clamp(-1, 1) + 1) * 127.5
+        pixels = (crop_square(image.detach().float(), *ARCFACE_CROP, size=self.side).clamp(-1, 1) + 1) * 127.5
         embedding = torch.from_numpy(self._embed(pixels.cpu().numpy())).to(image.device)
         return NetworkOutput(map=embedding[:, :, None, None], embedding=embedding)
 

@@ -23,7 +23,7 @@ class LandmarkEncoder(nn.Module):
     With ``points`` the 68 points that the network finds join as tokens: sines and cosines of both coordinates
     (Mildenhall et al., arXiv:2003.08934) and a learnt vector for which point it is. A map of 4 x 4 positions, which
     64 px give, says little about where the corner of a mouth is. With the condition's key ``beside: [identity]`` the
-    driver's points are laid on the identity's face (palsykit.faces.warping.retargeted): where the driver's head was,
+    driver's points are laid on the identity's face (palsykit.faces.warping.retarget): where the driver's head was,
     and how large, says nothing of the expression. With ``beside: [identity, rest]`` the identity's points move as the
     driver's have moved from the driver's person at rest, where a batch has that. Without ``points`` the views beside
     change nothing.

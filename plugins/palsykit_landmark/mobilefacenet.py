@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from palsykit.faces.cropping import cropped
+from palsykit.faces.cropping import crop_square
 from palsykit.faces.landmarks import COUNT
 from palsykit.files.weights import load_exact
 from palsykit.interfaces import NetworkOutput
@@ -154,7 +154,7 @@ class MobileFaceNet(nn.Module):
 
     def _as_seen(self, image: Tensor) -> Tensor:
         if self.crop is not None:
-            image = cropped(image, *self.crop)
+            image = crop_square(image, *self.crop)
         if self.colours == "bgr":
             image = image.flip(1)
         return (image + 1) / 2 if self.levels == "unit" else image

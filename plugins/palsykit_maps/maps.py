@@ -39,7 +39,7 @@ class Outlines:
     Args:
         image_size: side of the images in px.
         of: whose points.
-        laid_on: the view on whose face they are laid (palsykit.faces.warping.retargeted); null leaves them.
+        laid_on: the view on whose face they are laid (palsykit.faces.warping.retarget); null leaves them.
         rest: the driver's person at rest, for ``laid_on``: the face's points move as the driver's have moved.
         network: what finds the points.
     """

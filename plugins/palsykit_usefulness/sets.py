@@ -65,7 +65,7 @@ def draw_people(records: Sequence[FaceRecord], people: int, seed: int) -> list[F
 def balance(joined: Joined, seed: int) -> list[Pair]:
     """Training pairs; those of a smaller set are repeated, so that every set is seen about equally often."""
     groups: dict[str, list[Pair]] = {}
-    for one in pair(joined.records, seed).pairs:
+    for one in pair(joined.records, seed):
         groups.setdefault(one.record.key.split(":")[0], []).append(one)
     most = max(len(pairs) for pairs in groups.values())
     return [one for pairs in groups.values() for one in pairs * max(1, round(most / len(pairs)))]

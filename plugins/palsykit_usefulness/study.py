@@ -128,7 +128,7 @@ class Bench:
             raise PalsykitError(f"{synthetic}: {error}") from error
         self._synthetic = _digest(synthetic)
         refuse_known(self.real.splits["test"], self.synthetic.records)
-        test = pair(self.real.splits["test"], parts.settings.seed).pairs
+        test = pair(self.real.splits["test"], parts.settings.seed)
         if not test:
             raise PalsykitError(f"{parts.recipe.name}: no people in the split 'test'; expected some to test on")
         self.faces = batch(self.real.dataset, test)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palsykit.data.rejections import listed, printable, write_rejected
+from palsykit.data.rejections import list_on_failure, printable, write_rejected
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import NothingUsable, Rejected
 
@@ -52,13 +52,13 @@ def build(error: Exception) -> None:
 
 def test_what_was_rejected_is_listed_even_where_nothing_can_be_used(tmp_path: Path) -> None:
     gone = NothingUsable("no picture can be used", [Rejected("a.jpg", "no face"), Rejected("b.jpg", "cut short")])
-    with pytest.raises(PalsykitError, match=r"cannot be built; .*rejected\.csv lists all 2"), listed(tmp_path):
+    with pytest.raises(PalsykitError, match=r"cannot be built; .*rejected\.csv lists all 2"), list_on_failure(tmp_path):
         build(gone)
     assert (tmp_path / "rejected.csv").read_text().splitlines() == ["path,reason", "a.jpg,no face", "b.jpg,cut short"]
 
 
 @pytest.mark.parametrize("error", [ValueError("a key is wrong"), NothingUsable("an empty folder", [])])
 def test_without_rejections_there_is_no_list(tmp_path: Path, error: Exception) -> None:
-    with pytest.raises(PalsykitError, match=r"^the data cannot be built$"), listed(tmp_path):
+    with pytest.raises(PalsykitError, match=r"^the data cannot be built$"), list_on_failure(tmp_path):
         build(error)
     assert not list(tmp_path.iterdir())

@@ -55,7 +55,7 @@ def model(drop: float = 0.0, error: float | None = None, maps: dict[str, Overlay
 
 @pytest.fixture
 def rows(faces) -> FaceBatch:
-    return batch(faces, pair(faces.records, 0).pairs[:4])
+    return batch(faces, pair(faces.records, 0)[:4])
 
 
 def test_maps_stand_side_by_side_in_the_recipes_order(rows):

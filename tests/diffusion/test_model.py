@@ -12,7 +12,7 @@ from palsykit.seeds import generator
 
 @pytest.fixture
 def rows(faces):
-    return batch(faces, pair(faces.records, 0).pairs[:4])
+    return batch(faces, pair(faces.records, 0)[:4])
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])

@@ -17,7 +17,7 @@ class Ancestral:
 
 
 def test_a_picture_depends_on_its_own_row_and_seed_alone(model_of, faces):
-    rows = batch(faces, pair(faces.records, 0).pairs[:6])
+    rows = batch(faces, pair(faces.records, 0)[:6])
     synthesiser = DiffusionSynthesiser(model_of().eval(), Ancestral())
     seeds = [11, 12, 13, 14, 15, 16]
     together = to_pictures(synthesiser.generate(rows, seeds)).astype(int)
@@ -30,7 +30,7 @@ def test_a_picture_depends_on_its_own_row_and_seed_alone(model_of, faces):
 
 
 def test_guidance_moves_away_from_the_null_conditions(model_of, faces):
-    rows = batch(faces, pair(faces.records, 0).pairs[:2])
+    rows = batch(faces, pair(faces.records, 0)[:2])
     model = model_of(drop=0.2).eval()
     plain, none, double = (DiffusionSynthesiser(model, Ancestral(), guidance=g) for g in (1.0, 0.0, 2.0))
     one, zero, two = (s.generate(rows, [1, 2]) for s in (plain, none, double))

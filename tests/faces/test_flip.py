@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from palsykit.faces.flip import Face, FlipRefused, mirrored_labels, refusal
+from palsykit.faces.flip import Face, FlipRefused, mirror_labels, refusal
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
 
 FOLLOWS = {
@@ -78,7 +78,7 @@ def test_every_label_was_thought_about() -> None:
 
 def test_what_has_no_side_stays() -> None:
     labels = FaceLabels("s1", "smile_full", Side.LEFT, 4.0)
-    assert mirrored_labels(labels) == replace(labels, side=Side.RIGHT)
+    assert mirror_labels(labels) == replace(labels, side=Side.RIGHT)
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_labels_that_cannot_follow_refuse_the_flip(labels: FaceLabels, said: str
 @pytest.mark.parametrize("labels", [FaceLabels("s1", "rest", None, 1.0), FaceLabels("s1", group=Group.NORMAL)])
 def test_a_normal_face_needs_no_side(labels: FaceLabels) -> None:
     assert refusal(labels) is None
-    assert mirrored_labels(labels) == labels
+    assert mirror_labels(labels) == labels

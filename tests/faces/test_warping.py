@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from palsykit.faces.alignment import similarity
-from palsykit.faces.warping import BORDER, RIGID, retargeted, warp
+from palsykit.faces.warping import BORDER, RIGID, retarget, warp
 from palsykit.testing.stand_ins import landmarks
 
 SIZE = 64
@@ -129,10 +129,10 @@ def test_retargeting_takes_away_place_size_and_roll_and_keeps_the_jaw():
     angle = np.deg2rad(12)
     turn = 1.3 * torch.tensor([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     moved = expression @ turn.T + torch.tensor([5.0, -3.0])
-    torch.testing.assert_close(retargeted(moved[None], own[None])[0], expression, atol=1e-9, rtol=0)
+    torch.testing.assert_close(retarget(moved[None], own[None])[0], expression, atol=1e-9, rtol=0)
     wider = expression.clone()
     wider[:17] *= 1.1
-    assert torch.equal(retargeted(wider[None], own[None])[0, :17], own[:17])
+    assert torch.equal(retarget(wider[None], own[None])[0, :17], own[:17])
     assert not set(RIGID) & {*range(17), *range(48, 68)}
 
 
@@ -141,7 +141,7 @@ def test_retargeting_is_the_least_squares_similarity():
     rigid = [*RIGID]
     transform = similarity(other[rigid].numpy(), own[rigid].numpy())
     expected = other.numpy() @ transform[:, :2].T + transform[:, 2]
-    found = retargeted(other[None], own[None])[0, 17:]
+    found = retarget(other[None], own[None])[0, 17:]
     np.testing.assert_allclose(found, expected[17:], atol=1e-9)
 
 
@@ -160,7 +160,7 @@ def test_with_a_driver_at_rest_the_identity_moves_as_the_driver_has_moved():
     rigid = [*RIGID]
     linear = torch.from_numpy(similarity(still[rigid].numpy(), own[rigid].numpy())[:, :2])
     driver = still + step @ torch.linalg.inv(linear).T
-    found = retargeted((driver @ turn.T + 4.0)[None], own[None], (still @ turn.T + 4.0)[None])[0]
+    found = retarget((driver @ turn.T + 4.0)[None], own[None], (still @ turn.T + 4.0)[None])[0]
     torch.testing.assert_close(found[17:], (own + step)[17:], atol=1e-6, rtol=0)
     assert torch.equal(found[:17], own[:17])
-    torch.testing.assert_close(retargeted(driver[None], own[None], own[None]), retargeted(driver[None], own[None]))
+    torch.testing.assert_close(retarget(driver[None], own[None], own[None]), retarget(driver[None], own[None]))

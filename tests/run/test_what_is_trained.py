@@ -32,7 +32,7 @@ def trained(parts: Parts, folder: Path, **settings: Any) -> dict[str, torch.Tens
     """
     model, data = parts.model(), parts.data()
     trainer = parts.trainer(parts.settings.trainer, data)
-    faces = PairedFaces(data.dataset, pair(data.splits["train"], 0).pairs)
+    faces = PairedFaces(data.dataset, pair(data.splits["train"], 0))
     keys = {"steps": 20, "batch_size": 4, "lr": LR, "weight_decay": 0.0, "precision": "fp32"} | settings
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     loop.train(loop.Job("train", model, trainer, faces, Optimisation(**keys), 0, folder, lambda line: None))

@@ -41,7 +41,7 @@ def test_a_later_start_flips_what_it_would_have_flipped():
 
 
 def test_identity_driver_and_target_flip_together(faces):
-    paired = PairedFaces(faces, pair(faces.records, 0).pairs)
+    paired = PairedFaces(faces, pair(faces.records, 0))
     plain, mirrored = paired[[Draw(4), Draw(5)]], paired[[Draw(4), Draw(5, True)]]
     for one, other in ((plain.identity, mirrored.identity), (plain.driver, mirrored.driver)):
         assert torch.equal(one.image[0], other.image[0])
@@ -95,7 +95,7 @@ def test_the_loop_flips_as_its_settings_say(faces, model_of, tmp_path):
     sides = {}
     for flip in (0.0, 0.5):
         seen = []
-        paired = PairedFaces(faces, pair(faces.records, 0).pairs)
+        paired = PairedFaces(faces, pair(faces.records, 0))
         settings, folder = Optimisation(**keys, flip=flip), tmp_path / str(flip)
         loop.train(loop.Job("train", model_of(), Watched(None), paired, settings, 0, folder, lambda line: None))
         assert all(driver.side is identity.side for driver, identity in seen)

@@ -31,7 +31,7 @@ def job(faces, model_of, tmp_path):
             "train",
             model or model_of(drop=0.2),
             trainer or DiffusionTrainer(TrainingData(faces.image_size, faces.records, ())),
-            PairedFaces(faces, pair(faces.records, 0).pairs),
+            PairedFaces(faces, pair(faces.records, 0)),
             Optimisation(**keys),
             0,
             tmp_path / folder,

@@ -117,7 +117,7 @@ def test_a_loaded_run_makes_the_runs_own_pictures(finished: RunFolder) -> None:
     model = palsykit.load(finished.path)
     assert isinstance(model.model, Generator)
     data = model.parts.data()
-    rows = pair(data.splits["test"], model.parts.settings.seed).pairs
+    rows = pair(data.splits["test"], model.parts.settings.seed)
     lines = [json.loads(line) for line in (finished.images / "metadata.jsonl").read_text().splitlines()]
     chosen = [next(row for row in rows if row.record.key == line["driver"]) for line in lines]
     made = model.synthesise(batch(data.dataset, chosen), [0] * len(chosen))
@@ -168,7 +168,7 @@ def test_recipes_that_leave_open_what_is_trained_are_refused(tiny: Tiny) -> None
 def test_a_trainer_of_diffusion_is_refused_by_its_own_words(tiny: Tiny, tmp_path: Path) -> None:
     recipe = load_recipe(ROOT / "tests" / "run" / "tiny.yaml", ["trainer={use: adversarial}", "fits.0.steps=0"])
     parts = Parts(recipe)
-    faces = PairedFaces(parts.data().dataset, pair(parts.data().splits["train"], 0).pairs)
+    faces = PairedFaces(parts.data().dataset, pair(parts.data().splits["train"], 0))
     trainer = parts.trainer(recipe.settings.trainer, parts.data())  # type: ignore[arg-type]
     job = loop.Job("train", parts.model(), trainer, faces, recipe.settings.train, 0, tmp_path, lambda line: None)
     with pytest.raises(PalsykitError, match="train: adversarial trains a synthesiser with trainable weights"):
@@ -203,7 +203,7 @@ def test_it_learns_a_handful_of_renders_beyond_a_copy_where_faces_move(
     trainer_of: Callable[..., Any], tmp_path: Path
 ) -> None:
     data = FaceSpace(SIZE, tmp_path, identities=1, validation=0, test=0, renders=5, visits=1)
-    pairs = [one for one in pair(data.records, 0).pairs if one.identity.key != one.record.key]
+    pairs = [one for one in pair(data.records, 0) if one.identity.key != one.record.key]
     settings = Optimisation(steps=60, batch_size=len(pairs), lr=2e-3, ema=0.8, precision="fp32", checkpoint_every=100)
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -14,7 +14,7 @@ from PIL import Image
 
 import palsykit as package
 from palsykit.errors import PalsykitError
-from palsykit.faces.asking import cells
+from palsykit.faces.parsing import cells
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.recipe import build_part
 from palsykit.recipe.schema import PartBlock

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from palsykit.faces.warping import retargeted, warp
+from palsykit.faces.warping import retarget, warp
 from palsykit.interfaces import FaceBatch, FaceView, NetworkOutput
 from palsykit.networks import SharedNetwork
 from palsykit.registry import registry
@@ -57,7 +57,7 @@ def test_odd_settings_are_refused():
 def test_it_is_the_identity_picture_bent_to_the_drivers_landmarks():
     batch = face_batch(2, SIZE)
     own = batch.identity.landmarks
-    expected = warp(batch.identity.image, own, retargeted(batch.driver.landmarks, own), 1e-3)
+    expected = warp(batch.identity.image, own, retarget(batch.driver.landmarks, own), 1e-3)
     assert torch.equal(Warp(SIZE, smoothing=1e-3).generate(batch, [0, 1]), expected)
 
 

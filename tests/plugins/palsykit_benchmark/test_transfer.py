@@ -11,7 +11,7 @@ from palsykit.faces.pairing import identity_photograph
 from palsykit.faces.records import FaceRecord
 from palsykit.faces.views import to_tensor
 from palsykit.faces.vocabulary import FaceLabels, Side
-from palsykit_benchmark.transfer import KnowsTruth, asked_batch, transfer_batch, transfer_pairs
+from palsykit_benchmark.transfer import KnowsTruth, transfer_batch, transfer_pairs
 
 
 def records_of(people: int, expressions: tuple[str, ...] = ("smile_full", "lip_pucker")) -> list[FaceRecord]:
@@ -98,7 +98,7 @@ def test_rest_is_the_drivers_person_where_healthy_and_else_says_nothing(faces: A
             replace(r, labels=replace(r.labels, side=side, severity=None)) if r.labels.expression == "rest" else r
             for r in faces.records
         ]
-        batch = asked_batch(dataset, pairs)
+        batch = input_batch(dataset, pairs)
         assert batch.rest is not None
         for row, pair in enumerate(pairs):
             own = next(

@@ -15,7 +15,7 @@ from palsykit_trainers.diffusion import DiffusionTrainer
 
 @pytest.fixture
 def rows(faces):
-    return batch(faces, pair(faces.records, 0).pairs[:6])
+    return batch(faces, pair(faces.records, 0)[:6])
 
 
 def data(faces):

@@ -151,7 +151,7 @@ def test_the_reference_recipe_takes_a_step_with_it(name: str, changes: list[str]
     data = parts.data()
     assert parts.settings.trainer is not None
     trainer = parts.trainer(parts.settings.trainer, data)
-    faces = batch(data.dataset, pair(data.splits["train"], 0).pairs)
+    faces = batch(data.dataset, pair(data.splits["train"], 0))
     terms = trainer.losses(model, faces, torch.Generator().manual_seed(0), "model")
     torch.stack(list(terms.values())).sum().backward()
     still = [name for name, weight in model.fusion.named_parameters() if weight.grad is None]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from palsykit.faces.warping import retargeted
+from palsykit.faces.warping import retarget
 from palsykit.interfaces import FaceView, NetworkOutput
 from palsykit.networks import SharedNetwork
 from palsykit_landmark.encoder import LandmarkEncoder
@@ -82,8 +82,8 @@ def test_points_are_laid_on_the_face_beside_and_with_the_driver_at_rest_only_mov
     driver, identity, rest = (FaceView.of_images(torch.rand(2, 3, 32, 32) * 2 - 1) for _ in range(3))
     points, own, still = (network(view.image).points for view in (driver, identity, rest))
     assert torch.equal(built.extract(driver)["points"], points)
-    assert torch.equal(built.extract(driver, identity)["points"], retargeted(points, own).float())
-    assert torch.equal(built.extract(driver, identity, rest)["points"], retargeted(points, own, still).float())
+    assert torch.equal(built.extract(driver, identity)["points"], retarget(points, own).float())
+    assert torch.equal(built.extract(driver, identity, rest)["points"], retarget(points, own, still).float())
     torch.testing.assert_close(built.extract(rest, identity, rest)["points"], own, atol=1e-3, rtol=0)
     plain = LandmarkEncoder(32, network=network, width=24)
     assert set(plain.extract(driver, identity, rest)) == {"map"}

@@ -8,7 +8,7 @@ from torch import nn
 
 from palsykit.diffusion.points import laid_points
 from palsykit.errors import PalsykitError
-from palsykit.faces.warping import retargeted, warp
+from palsykit.faces.warping import retarget, warp
 from palsykit.interfaces import FaceView, NetworkOutput
 from palsykit.networks import SharedNetwork
 from palsykit.recipe.build import build_part
@@ -52,8 +52,8 @@ def test_lines_are_drawn_where_the_driver_has_them_or_laid_on_the_identity() -> 
     assert torch.equal(built("outlines")(DRIVER), outlines(points, SIZE))
     laid = built("outlines", laid_on="identity", rest="rest")
     assert laid.views == ("driver", "identity", "rest")
-    assert torch.equal(laid(DRIVER, IDENTITY, REST), outlines(retargeted(points, own, still).float(), SIZE))
-    assert torch.equal(laid(DRIVER, IDENTITY, None), outlines(retargeted(points, own).float(), SIZE))
+    assert torch.equal(laid(DRIVER, IDENTITY, REST), outlines(retarget(points, own, still).float(), SIZE))
+    assert torch.equal(laid(DRIVER, IDENTITY, None), outlines(retarget(points, own).float(), SIZE))
     with pytest.raises(PalsykitError, match="found rest: rest and laid_on: null"):
         built("outlines", rest="rest")
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palsykit.errors import PalsykitError
-from palsykit.faces.asking import asked, cells, expressions_of, grades_of, sides_of
+from palsykit.faces.parsing import cells, expressions_of, grades_of, labels_of, sides_of
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
 from palsykit_face_space.palsy import affected
 
@@ -22,7 +22,7 @@ from palsykit_face_space.palsy import affected
     ],
 )
 def test_words_become_labels(words: tuple[object, ...], labels: FaceLabels) -> None:
-    assert asked(*words) == labels  # type: ignore[arg-type]
+    assert labels_of(*words) == labels  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_words_become_labels(words: tuple[object, ...], labels: FaceLabels) -> N
 )
 def test_what_does_not_go_together_is_refused(words: tuple[object, ...], message: str) -> None:
     with pytest.raises(PalsykitError, match=message):
-        asked(*words)  # type: ignore[arg-type]
+        labels_of(*words)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Labels from the expressions, sides and grades that a user requests; contradictions are refused."""
+"""Parses the expressions, sides and grades that a user requests into labels; refuses contradictions."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -12,8 +12,8 @@ GRADES = "a House-Brackmann grade, 1 (normal) to 6 (total)"
 RANGE = ".."
 
 
-def asked(expression: str, side: str | None = None, severity: float | None = None) -> FaceLabels:
-    """The labels of an expression requested by name; without side and grade the face is healthy.
+def labels_of(expression: str, side: str | None = None, severity: float | None = None) -> FaceLabels:
+    """Labels for an expression requested by name; without side and grade the face is healthy.
 
     Grade 1 is a healthy face, so its side is none, whatever side was requested.
 
@@ -42,11 +42,13 @@ def cells(expressions: Sequence[str], sides: Sequence[Side], grades: Sequence[fl
 
     Side none has only grade 1, and grade 1 of any side is the same healthy face.
     """
-    found: dict[FaceLabels, None] = {}
-    for expression, side in product(expressions, sides):
-        for grade in (1.0,) if side is Side.NONE else grades:
-            found[_labels(expression, side, grade)] = None
-    return list(found)
+    return _once(
+        [
+            _labels(expression, side, grade)
+            for expression, side in product(expressions, sides)
+            for grade in ((1.0,) if side is Side.NONE else grades)
+        ]
+    )
 
 
 def expressions_of(text: str) -> list[str]:
