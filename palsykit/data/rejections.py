@@ -32,7 +32,7 @@ def _escape(character: str) -> str:
 
 @contextmanager
 def list_on_failure(folder: Path) -> Iterator[None]:
-    """Wraps the building of a data set: if no photograph can be used, the rejected ones are still listed in FOLDER.
+    """Wraps the building of a data set. If no photograph can be used, lists the rejected ones in FOLDER.
 
     Raises:
         PalsykitError: whatever building raises; if no photograph can be used, with the place of the list.
