@@ -8,7 +8,7 @@ from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.views import batch
 from palsykit.interfaces import FaceBatch
 from palsykit.run.evaluate import SELF_RECONSTRUCTION
-from palsykit_benchmark.transfer import transfer_batch, transfer_pairs
+from palsykit_benchmark.transfer import input_batch, transfer_batch, transfer_pairs
 
 
 @dataclass(frozen=True)

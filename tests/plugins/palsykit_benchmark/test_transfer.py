@@ -11,7 +11,7 @@ from palsykit.faces.pairing import identity_photograph
 from palsykit.faces.records import FaceRecord
 from palsykit.faces.views import to_tensor
 from palsykit.faces.vocabulary import FaceLabels, Side
-from palsykit_benchmark.transfer import KnowsTruth, transfer_batch, transfer_pairs
+from palsykit_benchmark.transfer import KnowsTruth, input_batch, transfer_batch, transfer_pairs
 
 
 def records_of(people: int, expressions: tuple[str, ...] = ("smile_full", "lip_pucker")) -> list[FaceRecord]:

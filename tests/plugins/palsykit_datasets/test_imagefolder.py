@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from palsykit.measure.protocols import SELF
 from PIL import Image
 
 from palsykit.faces.alignment import FRAME, five_points
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
-from palsykit.measure.protocols import SELF
 from palsykit.registry import registry
 from palsykit.run.generate import generate
 from palsykit.run.parts import Data
