@@ -33,22 +33,21 @@ def command(
 
 def _run(path: Path, overrides: list[str], output: Path | None, fresh: bool) -> None:
     from palsykit.progress import speaks
-    from palsykit.recipe.load import load_recipe, read_written
+    from palsykit.recipe.light import read_recipe
     from palsykit.run.folder import RunFolder, nothing_to_do
 
-    name, written = read_written(path, overrides)
-    folder = output or Path("runs") / name
-    # A finished run: answered before torch is imported, which takes seconds.
-    if not fresh and nothing_to_do(folder, written):
+    # Problems of the recipe, and that its run is finished, are said before torch is imported, which takes seconds.
+    recipe = read_recipe(path, overrides)
+    folder = output or Path("runs") / recipe.name
+    if not fresh and nothing_to_do(folder, recipe):
         if speaks():
             _say_finished(RunFolder(folder).report)
         return
-    # Problems of the recipe are also reported before torch is imported.
-    recipe = load_recipe(path, overrides)
 
+    from palsykit.recipe import load_recipe
     from palsykit.run import run_recipe
 
-    summary = run_recipe(recipe, output or Path("runs") / recipe.name, fresh)
+    summary = run_recipe(load_recipe(path, overrides), folder, fresh)
     if not speaks():
         return
     if summary.already_done:

@@ -10,13 +10,12 @@ from typing import Any
 from palsykit.files.claims import difference
 from palsykit.recipe.merge import read_extended
 from palsykit.recipe.overrides import FLAG, apply
-from palsykit.recipe.problems import KeyPath, dotted
+from palsykit.recipe.problems import KeyPath
 from palsykit.recipe.read import Tree, displayed
 from palsykit.recipe.rules import read_settings
 from palsykit.recipe.schema import Settings
 from palsykit.recipe.values import plain
 from palsykit.recipe.yaml_rules import dump
-from palsykit.registry import registry
 
 UNHASHED = ("name", "about", "tracking")
 """What a recipe is called and who watches it changes nothing of what it does."""
@@ -35,8 +34,6 @@ class Recipe:
         settings: the sections as objects; a part's parameters hold every key, plain, defaults filled in.
         resolved: the same as plain mappings, which document the run.
         hash: SHA-256 of ``resolved`` without what is only a name.
-        written: SHA-256 of what was written, the parts that are installed and their versions; equal ones resolve to
-            equal recipes, and comparing them needs no part's module.
         origins: for every value in ``resolved`` where it comes from: ``file:line:column``, ``--set`` or ``default``.
     """
 
@@ -45,7 +42,6 @@ class Recipe:
     settings: Settings
     resolved: dict[str, Any]
     hash: str
-    written: str
     origins: dict[KeyPath, str]
 
     def yaml(self) -> str:
@@ -95,27 +91,7 @@ def recipe_of(tree: Tree, path: Path, shown: str, name: str, unchecked: Collecti
     settings = read_settings(tree, shown, unchecked)
     settings = settings.model_copy(update={"name": settings.name or name})
     resolved = plain(settings)
-    written = _written(tree)
-    return Recipe(resolved["name"], path, settings, resolved, _hash(resolved), written, _origins(resolved, tree))
-
-
-def read_written(path: Path, overrides: Sequence[str] = ()) -> tuple[str, str]:
-    """(name, ``Recipe.written``) of a recipe file, which is read and not checked: no part's module is imported.
-
-    Raises:
-        RecipeError: a file cannot be read, or an override cannot be applied.
-    """
-    tree = apply(read_extended(path), overrides, displayed(path))
-    return str(tree.value.get("name") or path.stem), _written(tree)
-
-
-def _written(tree: Tree) -> str:
-    """Relative paths start from the folder of the file that they are written in, so folders count."""
-    value = {key: item for key, item in tree.value.items() if key not in UNHASHED}
-    folders = sorted((dotted(path), str(spot.folder.absolute())) for path, spot in tree.spots.items())
-    parts = sorted((*key, entry.distribution, entry.version) for key, entry in registry().entries.items())
-    text = json.dumps([value, sorted(map(dotted, tree.removed)), folders, parts], default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return Recipe(resolved["name"], path, settings, resolved, _hash(resolved), _origins(resolved, tree))
 
 
 def _hash(resolved: dict[str, Any]) -> str:

@@ -166,22 +166,19 @@ def open_run(recipe: Recipe, path: Path, fresh: bool) -> RunFolder:
     if begun and fresh:
         _set_aside(path.absolute())
     if begun and not fresh:
-        state = run.state()
-        if state["recipe_hash"] != recipe.hash:
+        if run.state()["recipe_hash"] != recipe.hash:
             claim.refuse(recipe.difference(yaml.safe_load(run.recipe.read_text(encoding="utf-8"))))
-        if "written" not in state:  # a run from before ``nothing_to_do`` asked for it
-            run.write_state({**state, "written": recipe.written})
     else:
         write_text(run.recipe, recipe.yaml())
-        state = {"palsykit": __version__, "recipe_hash": recipe.hash, "written": recipe.written, "stages": {}}
+        state = {"palsykit": __version__, "recipe_hash": recipe.hash, "stages": {}}
         run.write_state(state)
     return run
 
 
-def nothing_to_do(path: Path, written: str) -> bool:
-    """Whether a finished run of what was ``written`` is in the folder; False where that takes a checked recipe."""
+def nothing_to_do(path: Path, recipe: Recipe) -> bool:
+    """Whether a finished run of this recipe is in the folder."""
     run = RunFolder(path)
-    return (path / "state.json").is_file() and run.state().get("written") == written and run.finished()
+    return (path / "state.json").is_file() and run.state().get("recipe_hash") == recipe.hash and run.finished()
 
 
 def _set_aside(path: Path) -> None:

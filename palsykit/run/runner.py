@@ -17,7 +17,6 @@ from palsykit.run.folder import RunFolder, open_run
 from palsykit.run.generate import generate
 from palsykit.run.parts import Parts, check_guidance
 from palsykit.run.prepare import prepare
-from palsykit.run.report import write_report
 from palsykit.run.train import (
     check_all_flips,
     fit,
@@ -161,6 +160,8 @@ def _show(run: RunFolder, parts: Parts) -> None:
             evaluate(run, parts, synthesiser, facts)
     with _stage(run, parts, "report") as facts:
         if facts is not None:
+            from palsykit.run.report import write_report  # matplotlib: half a second that synthesis does without
+
             write_report(run, parts, facts)
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from palsykit.measure.protocols import SELF
 from PIL import Image
 
 from palsykit.faces.alignment import FRAME, five_points
+from palsykit.faces.pairing import grid
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
 from palsykit.registry import registry
 from palsykit.run.generate import generate
@@ -134,7 +134,7 @@ def test_what_generate_writes_is_read_back(tmp_path):
     source = dataset(two(tmp_path / "own"))
     knobs = SimpleNamespace(split="train", identities=2, batch_size=2, seed=1)
     data = Data(source, 0)
-    pairs = SELF.chosen(data.splits["train"], 2, 0)
+    pairs = grid(data.splits["train"], 0)
     settings_of_run = SimpleNamespace(generate=knobs, seed=0)
     parts = SimpleNamespace(settings=settings_of_run, data=lambda: data, device="cpu", chosen_pairs=pairs)
     mirror = SimpleNamespace(generate=lambda faces, seeds: faces.target.image)
