@@ -15,7 +15,7 @@ import pytest
 
 from palsykit.files import pictures
 from palsykit.recipe import Recipe
-from palsykit.run import run_recipe, runner, train
+from palsykit.run import report, run_recipe, runner, train
 from palsykit.run.folder import RunFolder
 from palsykit.training import loop
 
@@ -171,7 +171,7 @@ def test_a_run_stopped_in_a_fit_and_in_the_pictures_goes_on(
     same_data(folder, finished.path)
 
 
-@pytest.mark.parametrize("stage", ["evaluate", "write_report"])
+@pytest.mark.parametrize("stage", ["evaluate", "report"])
 def test_a_run_stopped_after_the_pictures_goes_on(
     finished: RunFolder, tiny: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
@@ -185,7 +185,7 @@ def test_a_run_stopped_after_the_pictures_goes_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner, stage, stops)
+        patch.setattr(*((runner, "evaluate") if stage == "evaluate" else (report, "write_report")), stops)
         with pytest.raises(KeyboardInterrupt):
             run_recipe(tiny(), folder)
     assert not run.finished()

@@ -98,10 +98,11 @@ def test_it_is_found_and_its_test_passes_untouched(interface: str, install: Inst
 )
 def test_its_recipe_trains(interface: str, install: Install, tmp_path: Path) -> None:
     folder, name = install(interface), f"acme_{interface}"
-    run = run_recipe(load_recipe(folder / f"{name}.yaml", [*SMALL, *EXTRA[interface]]), tmp_path / "run")
-    used = (run.folder / "recipe.yaml").read_text()
+    run = tmp_path / "run"
+    run_recipe(load_recipe(folder / f"{name}.yaml", [*SMALL, *EXTRA[interface]]), run)
+    used = (run / "recipe.yaml").read_text()
     assert f"use: {name}" in used
-    metrics = json.loads((run.folder / "metrics.json").read_text())["metrics"]
+    metrics = json.loads((run / "metrics.json").read_text())["metrics"]
     assert "psnr" in metrics
     if interface == "metric":
         assert [figure for figure in metrics if "detail_gap" in figure]

@@ -288,7 +288,9 @@ def test_folders_that_cannot_be_used(model: package.Model, tmp_path: Path) -> No
 
 def test_the_command_line(finished: RunFolder, palsykit: Callable[..., Any], tmp_path: Path, whole: Path) -> None:
     asked = ("--identities", 2, "--expressions", "rest,smile_full", "--severities", "1,4", "--per-cell", 2)
-    done = palsykit("synthesize", finished.path, tmp_path / "dest", *asked, "--batch-size", 24, "--resembling", "keep")
+    run = tmp_path / "run"  # a copy: the audit writes its page into the run's folder, which other tests share
+    shutil.copytree(finished.path, run)
+    done = palsykit("synthesize", run, tmp_path / "dest", *asked, "--batch-size", 24, "--resembling", "keep")
     assert done.code == 0, done.err
     assert done.out.startswith("24 pictures of 2 people in ")
     assert "6 cells, 2 of each person in each (24 made now, 0 kept)" in done.out
