@@ -1,1 +1,1 @@
-"""Measure: figures as functions of rows, and the passes of synthesis that they need."""
+"""Evaluation: figures with bootstrap intervals, and the synthesis passes that metrics need."""

@@ -1,4 +1,4 @@
-"""Passes of synthesis that metrics ask for: the first, and those that begin from what the first made."""
+"""Synthesis passes that metrics need: the first, and further ones that start from the first one's pictures."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,11 +20,11 @@ from palsykit.seeds import derive
 
 @dataclass(frozen=True)
 class FurtherPass:
-    """A further synthesis from the first.
+    """A synthesis pass that starts from the pictures of the first pass.
 
     Attributes:
-        faces: (the rows, the pictures of the first synthesis) -> what is synthesised from.
-        seed: (run's seed, row) -> the seed of its noise.
+        faces: (the rows, the pictures of the first pass) -> the views to synthesise from.
+        seed: (run's seed, row) -> seed of the row's noise.
     """
 
     faces: Callable[[FaceBatch, Tensor], FaceBatch]
@@ -32,32 +32,32 @@ class FurtherPass:
 
 
 PASSES = {
-    # every condition is taken from the first synthesis
+    # every condition is read from the first pass's pictures
     "regenerated": FurtherPass(
         lambda faces, first: FaceBatch(_seen(first, faces.identity), _seen(first, faces.driver)),
         lambda seed, pair: derive("again", seed, pair.record.key),
     ),
-    # the first synthesis is driven by the identity photograph
+    # the first pass's pictures are identities; the identity photographs are drivers
     "swapped_back": FurtherPass(
         lambda faces, first: FaceBatch(_seen(first, faces.identity), faces.identity),
         lambda seed, pair: derive("back", seed, pair.identity.key, pair.record.key),
     ),
 }
-"""By the name under which ``Images`` has them and metrics need them."""
+"""Further passes by name: a field of ``Images``, which a metric lists in ``needs``."""
 
 
 def check_needs(metrics: Mapping[str, Metric]) -> frozenset[str]:
-    """The passes that metrics need beyond the first.
+    """The names of the passes that metrics need beyond the first.
 
     Raises:
-        PalsykitError: for one that core does not make.
+        PalsykitError: a metric needs a pass that core does not offer.
     """
-    found: frozenset[str] = frozenset().union(*map(needs, metrics.values())) - {"generated"}
-    if unknown := found - set(PASSES):
+    names: frozenset[str] = frozenset().union(*map(needs, metrics.values())) - {"generated"}
+    if unknown := names - set(PASSES):
         raise PalsykitError(
-            f"metrics need the passes {sorted(unknown)}; core makes {sorted(PASSES)}; use other metrics"
+            f"metrics need the passes {sorted(unknown)}; palsykit offers {sorted(PASSES)}; use other metrics"
         )
-    return found
+    return names
 
 
 def further_passes(
@@ -68,7 +68,7 @@ def further_passes(
     seed: int,
     synthesise: Callable[[str, FaceBatch, list[int]], Tensor],
 ) -> None:
-    """Adds the passes ``needs`` to images that have the first.
+    """Synthesise the passes ``needs`` and store them in ``images``, which has the first pass.
 
     Args:
         images: of N rows.
@@ -76,12 +76,12 @@ def further_passes(
         faces: the rows.
         pairs: the same rows.
         seed: of the run.
-        synthesise: (pass, what it is synthesised from, seeds of the noise) -> pictures [N, 3, H, W].
+        synthesise: (name of the pass, views to synthesise from, seeds of the noise) -> pictures [N, 3, H, W].
     """
     for name in sorted(needs):
-        again = PASSES[name]
-        seeds = [again.seed(seed, pair) for pair in pairs]
-        setattr(images, name, synthesise(name, again.faces(faces, images.generated), seeds))
+        further = PASSES[name]
+        seeds = [further.seed(seed, pair) for pair in pairs]
+        setattr(images, name, synthesise(name, further.faces(faces, images.generated), seeds))
 
 
 def synthesise_pass(
@@ -92,15 +92,15 @@ def synthesise_pass(
     size: int,
     title: str,
 ) -> Tensor:
-    """Synthesises one picture per row and saves it as PNG; skips existing files.
+    """Synthesise one picture per row and save it as PNG; skips existing files.
 
     Args:
-        synthesiser: makes them.
+        synthesiser: makes the pictures.
         faces: N rows.
         seeds: of each row's noise.
-        folder: of the PNG files.
-        size: rows at a time.
-        title: of the progress.
+        folder: for the PNG files.
+        size: rows per batch.
+        title: of the progress bar.
 
     Returns:
         Pictures [N, 3, H, W] as read back from the files, because metrics see 8-bit pictures.
@@ -109,13 +109,13 @@ def synthesise_pass(
 
     def synthesise(rows: range) -> NDArray[np.uint8]:
         with torch.inference_mode():
-            made = synthesiser.generate(faces.rows(rows.start, rows.stop), seeds[rows.start : rows.stop])
-        return to_pictures(made)
+            pictures = synthesiser.generate(faces.rows(rows.start, rows.stop), seeds[rows.start : rows.stop])
+        return to_pictures(pictures)
 
     synthesise_to(files, synthesise, size, title)
     return to_tensor(np.stack([read_png(file) for file in files])).to(faces.identity.image.device)
 
 
 def _seen(image: Tensor, view: FaceView) -> FaceView:
-    """A view of synthesised pictures: what was asked for is known of them, their landmarks are not."""
+    """A view of synthesised pictures: it has the labels of ``view``, and no landmarks."""
     return replace(FaceView.of_images(image), labels=view.labels)

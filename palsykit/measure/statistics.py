@@ -1,4 +1,4 @@
-"""Metrics on pictures: a figure of any rows, with bootstrap intervals over subjects, and differences between pairs."""
+"""Figures of metrics on any rows, their cluster bootstrap intervals over subjects, and paired differences."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from palsykit.seeds import derive
 
 RESAMPLES = 1000
 Rows = NDArray[np.int64]
-"""Numbers of rows, in the order they were read; one may come more than once."""
+"""Row numbers, in reading order; a row may occur more than once."""
 Columns = dict[str, Tensor]
 Figures = Callable[[Columns], dict[str, float]]
 
@@ -25,9 +25,9 @@ class Figure:
     """A metric's value over all rows.
 
     Attributes:
-        value: the mean over rows, or what the metric makes of them together.
+        value: the mean over rows, or a figure of all rows together.
         low, high: 95 % bootstrap interval over subjects (percentiles); None for figures of whole sets.
-        count: rows that it is defined for.
+        count: number of rows for which it is defined.
     """
 
     value: float
@@ -42,10 +42,10 @@ class Statistic:
     """A figure as a function of rows.
 
     Attributes:
-        of: its value on some rows, which may come more than once; NaN where it is not defined.
-        count: rows that it is defined for.
-        column: the value of each row, NaN where it has none, where the figure is their mean.
-        quick: cheap and unbiased enough to be bootstrapped as a matter of course; not so a distance of whole sets.
+        of: its value on some rows, which may repeat; NaN if it is not defined.
+        count: number of rows for which it is defined.
+        column: if the figure is a mean over rows, the value of each row, NaN where undefined; else None.
+        quick: whether to bootstrap it by default. False for distances between sets, which are slow and biased.
     """
 
     card: MetricCard
@@ -56,19 +56,19 @@ class Statistic:
 
 
 def measure(metrics: Mapping[str, Metric], faces: FaceBatch, images: Images, size: int) -> dict[str, Statistic]:
-    """The figures, by name, of every metric on N rows, read ``size`` at a time."""
-    found: dict[str, Statistic] = {}
+    """Compute the figures of every metric on N rows, in batches of ``size`` rows; returns them by name."""
+    result: dict[str, Statistic] = {}
     for name, metric in metrics.items():
         figures = statistics(metric, gather(metric, faces, images, size), len(faces))
-        found |= {named(name, key): statistic for key, statistic in figures.items()}
-    return found
+        result |= {named(name, key): statistic for key, statistic in figures.items()}
+    return result
 
 
 def gather(metric: Metric, faces: FaceBatch, images: Images, size: int) -> Columns:
-    """What a metric reads of N rows, ``size`` at a time: {column: [N, ...]} on the CPU."""
+    """Read N rows with a metric, in batches of ``size`` rows. Returns {column: [N, ...]} on the CPU."""
     parts: dict[str, list[Tensor]] = {}
     for start in range(0, len(faces), size):
-        with torch.no_grad():  # what a frozen network sees in inference mode is not remembered for the next metric
+        with torch.no_grad():  # not inference mode: then networks would not cache outputs for the next metric
             columns = metric.read(faces.rows(start, start + size), images.rows(start, start + size))
         for key, column in columns.items():
             parts.setdefault(key, []).append(column.detach().cpu())
@@ -78,10 +78,10 @@ def gather(metric: Metric, faces: FaceBatch, images: Images, size: int) -> Colum
 
 
 def statistics(metric: Metric, rows: Columns, count: int) -> dict[str, Statistic]:
-    """A metric's figures of the ``count`` rows that ``gather`` gives.
+    """The figures of a metric on the ``count`` rows that ``gather`` returned.
 
     Raises:
-        ValueError: for a column of features and no ``figures`` to make something of them.
+        ValueError: a column has several values per row, and the metric has no ``figures``.
     """
     describe: Callable[[Columns], Mapping[str, MetricCard]] = getattr(metric, "describe", lambda _: {})
     cards = {**getattr(metric, "cards", {}), **describe(rows)}
@@ -89,16 +89,16 @@ def statistics(metric: Metric, rows: Columns, count: int) -> dict[str, Statistic
     if figures is None:
         if wide := [key for key, column in rows.items() if column.ndim != 1]:
             raise ValueError(
-                f"{metric.card.name}: {wide[0]} has several values for each row, and there is no figures()"
+                f"{metric.card.name}: {wide[0]} has several values per row, and the metric has no figures()"
             )
         return {key: mean_of(cards.get(key, metric.card), column.float().tolist()) for key, column in rows.items()}
 
-    # Of rows together: the whole set once, samples when they are asked for.
+    # Figures of several rows together: compute the whole set now, bootstrap samples on demand.
     values, everything = figures(rows), np.arange(count).tobytes()
     in_sample: Figures = getattr(metric, "bootstrap_figures", figures)
 
     @lru_cache(maxsize=2 * RESAMPLES)
-    def sample(chosen: bytes) -> dict[str, float]:  # a metric's figures are taken one after another
+    def sample(chosen: bytes) -> dict[str, float]:  # cached: the figures of one metric need the same samples
         numbers = torch.tensor(np.frombuffer(chosen, dtype=np.int64))
         return in_sample({key: column[numbers] for key, column in rows.items()})
 
@@ -110,21 +110,21 @@ def statistics(metric: Metric, rows: Columns, count: int) -> dict[str, Statistic
 
 
 def named(metric: str, figure: str) -> str:
-    """A figure's name in reports: its own where it begins with the metric's, else METRIC/FIGURE."""
+    """A figure's name in reports: its own name if that begins with the metric's, else METRIC/FIGURE."""
     return figure if f"{figure}_".startswith(f"{metric}_") else f"{metric}/{figure}"
 
 
 def summarise(
     statistic: Statistic, subjects: Sequence[str], seed: int, samples: int = RESAMPLES, set_samples: int = 0
 ) -> Figure:
-    """A figure with its interval, subjects drawn whole (Efron and Tibshirani 1993).
+    """A figure with its cluster bootstrap interval: subjects are drawn, with all their rows (Efron, Tibshirani 1993).
 
     Args:
         statistic: the figure.
-        subjects: of each row.
+        subjects: the subject of each row.
         seed: of the bootstrap.
-        samples: bootstrap samples.
-        set_samples: the same for distances of whole sets, which take longer; 0 gives those no interval.
+        samples: number of bootstrap samples.
+        set_samples: the same for distances between sets, which are slow; 0: no interval.
     """
     value = statistic.of(np.arange(len(subjects)))
     drawn = bootstrap(statistic, subjects, seed, samples, set_samples)
@@ -135,9 +135,9 @@ def summarise(
 def bootstrap(
     statistic: Statistic, subjects: Sequence[str], seed: int, samples: int, set_samples: int
 ) -> NDArray[np.float64]:
-    """The values of a figure in samples of subjects, as ``summarise`` takes them; none where it is not defined.
+    """The values of a figure on bootstrap samples; arguments as in ``summarise``. Empty if the figure is not defined.
 
-    A distance of whole sets is biased upwards where rows repeat: its values are moved until their mean is the figure.
+    Repeated rows bias a distance between sets upwards, so its values are shifted to have the figure as their mean.
     """
     value = statistic.of(np.arange(len(subjects)))
     count = samples if statistic.quick else set_samples
@@ -159,7 +159,7 @@ def average(statistics: Sequence[Statistic]) -> Statistic:
 
 
 def difference(one: Statistic, other: Statistic) -> Statistic:
-    """One figure less another of the same rows; its bootstrap draws the same subjects for both, so it is paired."""
+    """One figure minus another on the same rows. The bootstrap draws the same subjects for both, so it is paired."""
     count, quick = min(one.count, other.count), one.quick and other.quick
     both = one.column is not None and other.column is not None
     column = (np.array(one.column) - np.array(other.column)).tolist() if both else None
@@ -167,7 +167,7 @@ def difference(one: Statistic, other: Statistic) -> Statistic:
 
 
 def resamples(subjects: Sequence[str], seed: int, count: int = RESAMPLES) -> list[Rows]:
-    """Rows of subjects drawn with replacement, ``count`` times; the same for the same subjects and seed."""
+    """Draw subjects with replacement, ``count`` times; returns their rows. Same subjects and seed, same rows."""
     return _drawn(tuple(subjects), seed, count)
 
 
@@ -181,7 +181,7 @@ def _drawn(subjects: tuple[str, ...], seed: int, count: int) -> list[Rows]:
 
 
 def interval(drawn: Sequence[float], subjects: int) -> tuple[float | None, float | None]:
-    """The middle 95 % of bootstrap values; (None, None) for a single subject or nothing defined."""
+    """The middle 95 % of bootstrap values; (None, None) for a single subject, or if no value is defined."""
     defined = np.array([value for value in drawn if not math.isnan(value)])
     if subjects < 2 or len(defined) == 0:
         return None, None
@@ -190,7 +190,7 @@ def interval(drawn: Sequence[float], subjects: int) -> tuple[float | None, float
 
 
 def mean_of(card: MetricCard, column: list[float]) -> Statistic:
-    """The mean of a value a row; rows where it is NaN do not count."""
+    """The mean of one value per row; ignores NaN."""
     values = np.array(column)
     defined = ~np.isnan(values)
     filled = np.where(defined, values, 0.0)
@@ -203,6 +203,6 @@ def mean_of(card: MetricCard, column: list[float]) -> Statistic:
 
 
 def _defined(rows: Columns, figure: str) -> int:
-    """How many rows a figure is defined for, as ``Metric`` says."""
+    """Number of rows for which a figure is defined; ``Metric`` gives the rule."""
     columns = [rows[figure]] if figure in rows else rows.values()
     return int(torch.stack([~column[:, None].isnan().flatten(1).any(1) for column in columns]).all(0).sum())

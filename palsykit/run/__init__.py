@@ -1,4 +1,4 @@
-"""A run: stages over a folder, and the front door to what they made; importing it imports no torch."""
+"""Run a recipe: its stages write into one folder. Importing this package does not import torch."""
 
 from typing import TYPE_CHECKING, Any
 

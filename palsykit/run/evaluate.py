@@ -1,4 +1,4 @@
-"""Fifth stage: every metric on the generated pictures, with the passes that they need made once."""
+"""Fifth stage: compute every metric on the generated pictures. Metrics share the synthesis passes that they need."""
 
 import csv
 import io
@@ -21,26 +21,26 @@ from palsykit.run.generate import generated
 from palsykit.run.parts import Parts
 
 SELF_RECONSTRUCTION = "self-reconstruction: the driver is the very photograph that the synthesis is compared with"
-"""How a run's pictures are measured, printed with every figure."""
+"""The evaluation protocol, printed with every figure."""
 
 
 def evaluate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict[str, Any]) -> None:
-    """Writes metrics.json and metrics.csv (a line a picture).
+    """Write metrics.json and metrics.csv (one line per picture).
 
     Raises:
-        PalsykitError: for a metric that needs a pass that core does not make.
+        PalsykitError: a metric needs a pass that core does not offer.
     """
-    # every pass of synthesis
+    # Synthesise the further passes that the metrics need.
     metrics, pairs, settings = built_metrics(parts), parts.chosen_pairs, parts.settings.generate
     faces = batch(parts.data().dataset, pairs).to(parts.device)
     images = Images(to_tensor(np.stack(generated(run))).to(parts.device))
 
-    def synthesise(name: str, asked: FaceBatch, seeds: list[int]) -> Tensor:
-        return synthesise_pass(synthesiser, asked, seeds, run.path / name, settings.batch_size, name)
+    def synthesise(name: str, views: FaceBatch, seeds: list[int]) -> Tensor:
+        return synthesise_pass(synthesiser, views, seeds, run.path / name, settings.batch_size, name)
 
     further_passes(images, check_needs(metrics), faces, pairs, settings.seed, synthesise)
 
-    # the figures
+    # Compute the figures and write them.
     statistics = measure(metrics, faces, images, settings.batch_size)
     subjects = [str(pair.record.labels.subject) for pair in pairs]
     figures = {name: summarise(statistic, subjects, parts.settings.seed) for name, statistic in statistics.items()}
@@ -51,7 +51,7 @@ def evaluate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict
 
 
 def built_metrics(parts: Parts) -> dict[str, Metric]:
-    """The recipe's metrics."""
+    """Build the recipe's metrics."""
     return {name: parts.build("metrics", block) for name, block in parts.settings.metrics.items()}
 
 
@@ -72,6 +72,6 @@ def _as_csv(rows: dict[str, list[float]], pairs: Sequence[Pair]) -> str:
     writer.writerow(["subject", "expression", "side", "severity", "photograph", *rows])
     for number, pair in enumerate(pairs):
         labels = pair.record.labels
-        known = [labels.subject, labels.expression, labels.side, labels.severity, pair.record.key]
-        writer.writerow([*known, *(f"{column[number]:.6g}" for column in rows.values())])
+        cells = [labels.subject, labels.expression, labels.side, labels.severity, pair.record.key]
+        writer.writerow([*cells, *(f"{column[number]:.6g}" for column in rows.values())])
     return table.getvalue()

@@ -1,4 +1,4 @@
-"""The run folder: whatever a stage made is in it, and ``state.json`` says which stages are done."""
+"""The run folder: it holds the output of every stage; ``state.json`` lists the finished stages."""
 
 import json
 import time
@@ -17,7 +17,7 @@ from palsykit.files.atomic import write_text
 from palsykit.files.claims import Claim
 from palsykit.recipe import Recipe
 
-_ANEW = "begin anew with --fresh (the old run is kept beside it)"
+_START_AGAIN = "start again with --fresh (the old run is kept under another name)"
 STAGES = ("prepare", "fit", "train", "generate", "evaluate", "report")
 
 
@@ -27,7 +27,7 @@ class RunFolder:
 
     Attributes:
         path: the folder.
-        writes: whether this process keeps the state; of a distributed run's processes, one does.
+        writes: whether this process writes to the folder; in a distributed run only the main process does.
     """
 
     path: Path
@@ -62,37 +62,37 @@ class RunFolder:
         return self.path / "report.html"
 
     def checkpoints(self, job: str) -> Path:
-        """Where the checkpoints of one training are."""
+        """The folder for the checkpoints of one training."""
         return self.path / "checkpoints" / job
 
     def state(self) -> dict[str, Any]:
-        """What ``state.json`` holds.
+        """Read ``state.json``.
 
         Raises:
-            PalsykitError: where there is no such folder, no state in it, or one that cannot be read.
+            PalsykitError: the folder or the file is missing, or the file cannot be read.
         """
         file = self.path / "state.json"
         if not file.is_file():
             raise PalsykitError(
-                f"{self.path}: no palsykit run (no state.json in it); make one: palsykit run RECIPE --output "
-                f"{self.path}"
+                f"{self.path}: not a palsykit run (no state.json in it); "
+                f"create one: palsykit run RECIPE --output {self.path}"
             )
         try:
             state: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             state["recipe_hash"], state["stages"].items()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise PalsykitError(
-                f"{file}: cannot be read ({error}); the rest of the folder is whole: run again with --fresh, which "
-                "keeps the old folder under another name"
+                f"{file}: cannot be read ({error}); the rest of the folder is intact; run again with --fresh, "
+                "which keeps the old folder under another name"
             ) from error
         return state
 
     def write_state(self, state: dict[str, Any]) -> None:
-        """Replaces ``state.json``."""
+        """Replace ``state.json``."""
         write_text(self.path / "state.json", json.dumps(state, indent=1) + "\n")
 
     def facts(self, stage: str) -> dict[str, Any]:
-        """What a finished stage left in ``state.json``; empty while it is not finished."""
+        """The facts that a finished stage stored in ``state.json``; empty if it is not finished."""
         facts: dict[str, Any] = self.state()["stages"].get(stage, {})
         return facts
 
@@ -102,10 +102,12 @@ class RunFolder:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any] | None]:
-        """Yields the dict that the stage fills with facts, or None where it is done; left without error, it is done.
+        """Yield a dict for the stage to fill with facts, or None if the stage is finished already.
+
+        When the block ends without an error, the stage is marked as finished.
 
         Raises:
-            PalsykitError: for a ValueError of a part, with the stage's name and the place.
+            PalsykitError: a part raised a ValueError; the message names the stage and the line of code.
         """
         state = self.state()
         if name in state["stages"]:
@@ -115,7 +117,7 @@ class RunFolder:
         began = time.monotonic()
         try:
             yield facts
-        except ValueError as error:  # a part's way to refuse what it is given
+        except ValueError as error:  # this is how a part refuses its input
             frame = traceback.extract_tb(error.__traceback__)[-1]
             raise PalsykitError(f"{name}: {error} [at {Path(frame.filename).name}:{frame.lineno}]") from error
         if not self.writes:
@@ -125,19 +127,19 @@ class RunFolder:
         self.write_state(state)
 
     def forget(self, *stages: str) -> None:
-        """Stages to be done again."""
+        """Mark stages as not finished, so that they run again."""
         state = self.state()
         for name in stages:
             state["stages"].pop(name, None)
         self.write_state(state)
 
     def log(self, line: dict[str, Any]) -> None:
-        """Appends a line to ``log.jsonl``."""
+        """Append a line to ``log.jsonl``."""
         with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({"time": round(time.time(), 2), **line}) + "\n")
 
     def logged(self) -> list[dict[str, Any]]:
-        """The log; where a resumed run did a step again, the last line counts; one cut off by a crash does not."""
+        """Read the log. If a resumed run repeated a step, its last line counts. Skips a line cut off by a crash."""
         lines: dict[tuple[str, int], dict[str, Any]] = {}
         path = self.path / "log.jsonl"
         for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
@@ -150,19 +152,19 @@ class RunFolder:
 
 
 def open_run(recipe: Recipe, path: Path, fresh: bool) -> RunFolder:
-    """The folder of a recipe's run, new or gone on with.
+    """Create the folder of a recipe's run, or open it to resume the run.
 
     Args:
-        recipe: what is to be run.
-        path: the folder; made where it is not there.
-        fresh: begin anew; a run that is there already is kept under a free name beside it.
+        recipe: the recipe to run.
+        path: the folder; created if it does not exist.
+        fresh: start again; an existing run is renamed and kept beside the new one.
 
     Raises:
-        PalsykitError: where the folder belongs to another recipe, or is neither empty nor a run.
+        PalsykitError: the folder belongs to another recipe, or is neither empty nor a run.
     """
     run = RunFolder(path)
-    claim = Claim(path, "state.json", "palsykit run", "name another: --output DIR", _ANEW)
-    begun = claim.begun()  # with --fresh as well: only a run of ours is moved aside
+    claim = Claim(path, "state.json", "palsykit run", "name another: --output DIR", _START_AGAIN)
+    begun = claim.begun()  # checked with --fresh, too: only a run may be renamed
     if begun and fresh:
         _set_aside(path.absolute())
     if begun and not fresh:
@@ -176,7 +178,7 @@ def open_run(recipe: Recipe, path: Path, fresh: bool) -> RunFolder:
 
 
 def nothing_to_do(path: Path, recipe: Recipe) -> bool:
-    """Whether a finished run of this recipe is in the folder."""
+    """Whether the folder holds a finished run of this recipe."""
     run = RunFolder(path)
     return (path / "state.json").is_file() and run.state().get("recipe_hash") == recipe.hash and run.finished()
 

@@ -1,4 +1,4 @@
-"""Fourth stage: the pictures that the figure shows and the metrics see."""
+"""Fourth stage: synthesise the pictures for the report's figure and for the metrics."""
 
 import json
 import re
@@ -18,12 +18,12 @@ from palsykit.seeds import derive
 
 
 def row_seed(seed: int, pair: Pair) -> int:
-    """The seed of a row's noise: its own, whatever stands beside it."""
+    """The seed of a row's noise; it does not depend on the other rows."""
     return derive("generate", seed, pair.identity.key, pair.record.key)
 
 
 def generate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict[str, Any]) -> None:
-    """Writes images/generated/*.png and images/metadata.jsonl; skips existing pictures."""
+    """Write images/generated/*.png and images/metadata.jsonl; skips existing pictures."""
     pairs = parts.chosen_pairs
     names = [f"generated/{number:05d}-{_slug(pair.record.key)}.png" for number, pair in enumerate(pairs)]
 
@@ -39,7 +39,7 @@ def generate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict
 
 
 def generated(run: RunFolder) -> list[NDArray[np.uint8]]:
-    """The pictures that ``generate`` wrote, in the order of ``Parts.chosen_pairs``."""
+    """Read the pictures that ``generate`` wrote, in the order of ``Parts.chosen_pairs``."""
     lines = (run.images / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
     return [read_png(run.images / json.loads(line)["file_name"]) for line in lines]
 

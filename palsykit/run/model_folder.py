@@ -1,4 +1,4 @@
-"""The model folder: unet/ and scheduler/ as diffusers writes them, everything else safetensors."""
+"""The model folder: unet/ and scheduler/ in diffusers' layout, all other weights in safetensors files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +11,14 @@ from palsykit.files import weights
 from palsykit.networks import SharedNetwork
 
 SYNTHESISER = "synthesiser.safetensors"
-"""All the weights of a model that is no diffusion model."""
+"""All weights of a model that is not a diffusion model."""
 
 
 def load_into(module: nn.Module, path: Path) -> None:
-    """Loads a safetensors file; every key and shape must fit.
+    """Load a safetensors file; every key and shape must match.
 
     Raises:
-        PalsykitError: naming the file and what does not fit.
+        PalsykitError: the file cannot be read or does not match; the message says what differs.
     """
     try:
         weights.load_exact(module, path)
@@ -27,10 +27,10 @@ def load_into(module: nn.Module, path: Path) -> None:
 
 
 def start_from(module: nn.Module, path: Path, without: Sequence[str] = ()) -> None:
-    """Loads a model to go on from; modules named in ``without`` keep the module's own weights.
+    """Load the weights that training starts from, except for the modules named in ``without``.
 
     Raises:
-        PalsykitError: naming the file and what does not fit, or a module that neither file nor model has.
+        PalsykitError: the file does not match, or neither file nor model has a module named in ``without``.
     """
     if not without:
         load_into(module, path)
@@ -47,15 +47,15 @@ def start_from(module: nn.Module, path: Path, without: Sequence[str] = ()) -> No
                 f"train.start_without: neither the model nor {path} has a module {name!r}; expected one of "
                 f"{', '.join(modules)}, or a module inside one"
             )
-    kept = {key: value for key, value in own.items() if any(_is_in(name, key) for name in without)}
+    unchanged = {key: value for key, value in own.items() if any(_is_in(name, key) for name in without)}
     loaded = {key: value for key, value in state.items() if not any(_is_in(name, key) for name in without)}
-    if problems := weights.misfits(own, kept | loaded):
+    if problems := weights.misfits(own, unchanged | loaded):
         raise PalsykitError(
             f"{path}: not the weights of this {type(module).__name__}, {', '.join(without)} left out: "
-            f"{'; '.join(problems)}. Give the settings that the weights were made with, or name what begins afresh in "
-            "train.start_without"
+            f"{'; '.join(problems)}. Use the settings that the weights were trained with, or name the modules that "
+            "start with new weights in train.start_without"
         )
-    module.load_state_dict(kept | loaded)
+    module.load_state_dict(unchanged | loaded)
 
 
 def _is_in(module: str, key: str) -> bool:
@@ -63,12 +63,12 @@ def _is_in(module: str, key: str) -> bool:
 
 
 def save_network(network: SharedNetwork, folder: Path) -> None:
-    """A fitted network's weights."""
+    """Save the weights of a fitted network."""
     weights.save(network.module.state_dict(), folder / f"{network.name}.safetensors")
 
 
 def save_model(model: nn.Module, folder: Path) -> None:
-    """The main model: a diffusion model with its scheduler and its denoiser, in their files, or a synthesiser."""
+    """Save the main model: a diffusion model (denoiser, scheduler and the rest) or a synthesiser."""
     state = model.state_dict()
     if not isinstance(model, ConditionalDiffusion):
         weights.save(state, folder / SYNTHESISER)
@@ -77,14 +77,14 @@ def save_model(model: nn.Module, folder: Path) -> None:
         model.get_submodule(prefix).save_pretrained(folder / "unet", safe_serialization=True)  # type: ignore[operator]
         state = {key: value for key, value in state.items() if not _is_in(prefix, key)}
     model.scheduler.save_pretrained(folder / "scheduler")
-    weights.save(state, folder / "conditioning.safetensors")  # last: where it is, the rest is
+    weights.save(state, folder / "conditioning.safetensors")  # last, so that if it exists the other files do, too
 
 
 def load_model(model: nn.Module, folder: Path) -> None:
-    """Loads what ``save_model`` wrote into a model built from the same recipe.
+    """Load the files of ``save_model`` into a model built from the same recipe.
 
     Raises:
-        PalsykitError: where a file is missing, damaged or another model's.
+        PalsykitError: a file is missing, damaged or belongs to another model.
     """
     try:
         if not isinstance(model, ConditionalDiffusion):
@@ -96,10 +96,10 @@ def load_model(model: nn.Module, folder: Path) -> None:
             state |= {f"{prefix}.{key}": value for key, value in part.items()}
         model.load_state_dict(state)
     except (OSError, ValueError, RuntimeError) as error:
-        raise PalsykitError(f"{folder}: no model of this recipe: {error}; run the recipe again to train it") from error
+        raise PalsykitError(f"{folder}: not this recipe's model: {error}; run the recipe again to train it") from error
 
 
 def _pretrained_prefix(model: ConditionalDiffusion) -> str | None:
-    """Where the denoiser's diffusers model is, which goes to unet/, where diffusers finds it; None without one."""
+    """Name of the submodule that is a diffusers model and is saved in unet/; None if the denoiser has none."""
     part = getattr(model.denoiser, "pretrained_part", None)
     return None if part is None else f"denoiser.{part}"

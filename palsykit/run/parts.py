@@ -1,4 +1,4 @@
-"""From a recipe to live parts: data, networks and the model, each built once."""
+"""Build a recipe's parts: data, networks and the model, one instance of each."""
 
 import json
 import os
@@ -29,14 +29,14 @@ from palsykit.training.loop import accelerator
 
 
 def cache_folder() -> Path:
-    """Where datasets keep what they compute: $PALSYKIT_CACHE, else $XDG_CACHE_HOME/palsykit, else ~/.cache/palsykit."""
+    """The folder of the data sets' caches: $PALSYKIT_CACHE, else $XDG_CACHE_HOME/palsykit, else ~/.cache/palsykit."""
     if named := os.environ.get("PALSYKIT_CACHE"):
         return Path(named)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "palsykit"
 
 
 class Data:
-    """A data set with its splits; landmarks that it does not know are predicted once the networks are there."""
+    """A data set with its splits. A network can predict the landmarks that the data set lacks."""
 
     def __init__(self, dataset: FaceDataset, seed: int):
         self.dataset, self.predicted = dataset, False
@@ -47,11 +47,11 @@ class Data:
 
     @property
     def without_landmarks(self) -> int:
-        """Records whose landmarks are unknown."""
+        """Number of records whose landmarks are unknown."""
         return sum(record.landmarks is None for records in self.splits.values() for record in records)
 
     def predict_landmarks(self, network: SharedNetwork) -> None:
-        """Fills unknown landmarks in with the network's, marked "predicted"."""
+        """Fill in unknown landmarks with the network's predictions, marked "predicted"."""
         for split, records in self.splits.items():
             self.splits[split] = _predicted(self.dataset, records, network)
 
@@ -65,18 +65,18 @@ def _predicted(dataset: FaceDataset, records: Sequence[FaceRecord], network: Sha
             points = network(view(dataset, [records[i] for i in rows]).image.to(accelerator().device)).points
         if points is None:
             return result
-        for i, found in zip(rows, points.float().cpu().numpy(), strict=True):
-            result[i] = replace(records[i], landmarks=found, landmarks_source="predicted")
+        for i, landmarks in zip(rows, points.float().cpu().numpy(), strict=True):
+            result[i] = replace(records[i], landmarks=landmarks, landmarks_source="predicted")
     return result
 
 
 class Parts:
-    """Builds a recipe's parts on demand and keeps one instance of each.
+    """Build a recipe's parts on demand and keep one instance of each.
 
-    Every part is built under its own seed, so that one more part changes no other's initial weights.
+    Every part is built with its own seed, so adding a part does not change the initial weights of the others.
 
     Attributes:
-        predicts_landmarks: whether ``data()`` fills in landmarks that the recipe's data does not know; set once the
+        predicts_landmarks: whether ``data()`` fills in missing landmarks of the recipe's data; set to True after the
             networks are fitted.
     """
 
@@ -92,7 +92,7 @@ class Parts:
             self.networks[name].freeze()
 
     def build(self, interface: str, block: PartBlock, *positional: Any) -> Any:
-        """One part, with the recipe's networks at hand."""
+        """Build one part; its keys may name the recipe's networks."""
         keys = json.dumps(block.parameters, default=str)
         with torch.random.fork_rng():
             torch.manual_seed(derive("build", self.settings.seed, interface, block.use, keys))
@@ -100,14 +100,14 @@ class Parts:
 
     @property
     def fits(self) -> list[FitBlock]:
-        """Networks to fit, in order: those of ``fits`` that have no weights."""
+        """The entries of ``fits`` whose network has no weights, in order."""
         networks = self.settings.networks
         return [block for block in self.settings.fits if networks[block.network].parameters.get("weights") is None]
 
     def data(self, block: PartBlock | None = None) -> Data:
-        """The recipe's data, or another block's; equal blocks share one.
+        """The recipe's data, or the data of another block; equal blocks share one instance.
 
-        Nothing reads a data set before this: a trained model opens where its photographs are not.
+        Data is read on the first call only, so a trained model can be opened without its photographs.
         """
         own, block = block is None, block or self.settings.data
         key = json.dumps({"use": block.use, **block.parameters}, sort_keys=True, default=str)
@@ -123,46 +123,46 @@ class Parts:
 
     @cached_property
     def chosen_pairs(self) -> list[Pair]:
-        """The held-out identities' photographs that are synthesised, in the data set's order; drawn once."""
+        """The photographs to synthesise, of held-out identities, in the data set's order; chosen once."""
         settings = self.settings.generate
         return grid(of_first_people(self.data().splits[settings.split], settings.identities), self.settings.seed)
 
     def forget(self) -> None:
-        """Frees the data sets and what the networks remember of them; both are read again when they are needed."""
+        """Free the data sets and the networks' caches. Both are filled again when needed."""
         self._data.clear()
         self.__dict__.pop("chosen_pairs", None)
         for network in self.networks.values():
             network.freeze()
 
     def trainer(self, block: PartBlock, data: Data) -> Trainer:
-        """A trainer for a data set's training records, on the run's device if it owns modules."""
+        """Build a trainer for the training records of ``data``, on the run's device if it is a module."""
         records = data.splits["train"]
         if not records:
             raise PalsykitError(
-                f"the data ({type(data.dataset).__name__}) has no training photographs; expected a subject or more in "
-                "the split 'train'; see the run's data.json for what was found and rejected"
+                f"the data ({type(data.dataset).__name__}) has no training photographs; expected at least one subject "
+                "in the split 'train'; data.json and rejected.csv in the run folder list what was read and rejected"
             )
         subjects = tuple(sorted({str(record.labels.subject) for record in records}))
         trainer = self.build("trainers", block, TrainingData(self.settings.image_size, records, subjects))
         return cast(Trainer, trainer.to(self.device) if isinstance(trainer, nn.Module) else trainer)
 
     def points_network(self) -> SharedNetwork | None:
-        """The network that finds landmarks: the first that gives points."""
+        """The network that predicts landmarks: the first one that returns points; None if there is none."""
         probe = torch.zeros(1, 3, self.settings.image_size, self.settings.image_size, device=self.device)
         with torch.inference_mode():
             return next((n for n in self.networks.values() if n(probe).points is not None), None)
 
     def model(self) -> nn.Module:
-        """What the recipe's trainer trains, with fresh weights: its diffusion model, else its synthesiser.
+        """Build the model to train, with initial weights: the recipe's diffusion model, else its synthesiser.
 
         Raises:
-            PalsykitError: where the recipe lacks a section that it needs, names nothing to train, or two models.
+            PalsykitError: the recipe lacks a section that it needs, or has no model or two models to train.
         """
         block = self.settings.synthesiser
         if block is None:
             return self._diffusion()
-        found = self.synthesiser(None)
-        trainable = isinstance(found, nn.Module) and any(p.requires_grad for p in found.parameters())
+        candidate = self.synthesiser(None)
+        trainable = isinstance(candidate, nn.Module) and any(p.requires_grad for p in candidate.parameters())
         if trainable and self.settings.denoiser is not None:
             raise PalsykitError(
                 f"{self.recipe.name}: two models to train, a diffusion model and the synthesiser {block.use!r}; "
@@ -170,18 +170,20 @@ class Parts:
             )
         if not trainable and self.settings.denoiser is None:
             raise PalsykitError(
-                f"{self.recipe.name}: a trainer, and the synthesiser {block.use!r} has no trainable weights; remove "
-                "trainer, or name a synthesiser that can be trained"
+                f"{self.recipe.name}: there is a trainer, but the synthesiser {block.use!r} has no trainable weights; "
+                "remove trainer, or name a synthesiser that can be trained"
             )
-        return cast(nn.Module, found) if trainable else self._diffusion()
+        return cast(nn.Module, candidate) if trainable else self._diffusion()
 
     def _diffusion(self) -> ConditionalDiffusion:
+        """Build the diffusion model from the sections conditions, maps, fusion, denoiser and scheduler."""
         s = self.settings
         lacking = [n for n in ("conditions", "fusion", "denoiser", "scheduler") if not getattr(s, n)]
         if lacking or s.fusion is None or s.denoiser is None or s.scheduler is None:
             raise PalsykitError(
-                f"{self.recipe.name}: the recipe has no {', '.join(lacking)}; a diffusion model needs each"
+                f"{self.recipe.name}: the recipe lacks {', '.join(lacking)}; a diffusion model needs all of them"
             )
+        # Build encoders and maps.
         conditions = {
             name: Condition(self.build("encoders", block, s.image_size), block.source, block.drop, block.beside)
             for name, block in s.conditions.items()
@@ -190,12 +192,14 @@ class Parts:
             name: Overlay(self.build("maps", block, s.image_size), block.error, block.drops_with)
             for name, block in s.maps.items()
         }
+        # Build the fusion; the pooled vector is its own, or that of the condition named by pooled_from.
         specs = {name: c.encoder.spec for name, c in conditions.items()}
         fusion = self.build("fusions", s.fusion, specs)
         pooled, pooled_from = getattr(fusion, "pooled_width", None), None
         if pooled is None:
             pooled_from = s.fusion.pooled_from
             pooled = pooled_width(specs, pooled_from)
+        # Build denoiser, scheduler and model.
         channels = sum(overlay.map.channels for overlay in maps.values())
         spec = ConditioningSpec(fusion.token_width, pooled, tuple(getattr(fusion, "streams", ())), channels)
         denoiser = self.build("denoisers", s.denoiser, spec, s.image_size)
@@ -206,24 +210,24 @@ class Parts:
         return model.to(self.device)
 
     def synthesiser(self, model: nn.Module | None, guidance: float | None = None) -> Synthesiser:
-        """What makes pictures: the recipe's synthesiser, ``model`` itself if it is one, else its sampler."""
+        """The synthesiser: ``model`` if it is one, the recipe's synthesiser, or its sampler with ``model``."""
         s = self.settings
         if s.synthesiser is not None:
             if model is not None and not isinstance(model, ConditionalDiffusion):
                 return cast(Synthesiser, model.eval())
-            made = self.build("synthesisers", s.synthesiser, s.image_size)
-            return cast(Synthesiser, made.to(self.device).eval() if isinstance(made, nn.Module) else made)
+            built = self.build("synthesisers", s.synthesiser, s.image_size)
+            return cast(Synthesiser, built.to(self.device).eval() if isinstance(built, nn.Module) else built)
         if not isinstance(model, ConditionalDiffusion) or s.sampler is None:
             known = ", ".join(registry().names("samplers")) or "none"
             raise PalsykitError(
-                f"{self.recipe.name}: the recipe has no sampler; add sampler: {{use: NAME}}; known are {known}"
+                f"{self.recipe.name}: the recipe has no sampler; add sampler: {{use: NAME}}; known samplers: {known}"
             )
         strength = s.generate.guidance if guidance is None else guidance
         check_guidance(strength, s)
         return DiffusionSynthesiser(model.eval(), self.build("samplers", s.sampler, model.scheduler), strength)
 
     def poser_block(self, name: str | None = None) -> PartBlock:
-        """What makes drivers of named expressions: ``name``, else the recipe's, else the only one that is installed.
+        """The poser, which makes drivers for named expressions: ``name``, else the recipe's, else the only one.
 
         Raises:
             PalsykitError: none is installed, or several are and neither recipe nor caller names one.
@@ -232,39 +236,39 @@ class Parts:
             return PartBlock(use=name) if name is not None else cast(PartBlock, self.settings.poser)
         known = registry().names("posers")
         if len(known) != 1:
-            found = f"several are installed ({', '.join(known)})" if known else "no plugin installed brings one"
+            reason = f"several are installed ({', '.join(known)})" if known else "no installed plugin has one"
             step = "name one with --poser" if known else "`palsykit plugins` lists parts; give --driver IMAGE instead"
             raise PalsykitError(
-                f"{self.recipe.name}: an expression by name needs a poser, the recipe names none and {found}; {step}; "
-                "a new run's recipe takes the line poser: {use: NAME}"
+                f"{self.recipe.name}: an expression by name needs a poser; the recipe names none and {reason}; {step}; "
+                "in the recipe of a new run, add poser: {use: NAME}"
             )
         return PartBlock(use=known[0])
 
 
 def pooled_width(specs: Mapping[str, TokenSpec], name: str | None) -> int | None:
-    """The width of condition ``name``'s pooled vector; None for no name.
+    """The width of the pooled vector of condition ``name``; None if ``name`` is None.
 
     Raises:
         PalsykitError: there is no such condition, or it has no pooled vector.
     """
-    having = {key: spec.pooled for key, spec in specs.items() if spec.pooled is not None}
-    if name is not None and name not in having:
+    widths = {key: spec.pooled for key, spec in specs.items() if spec.pooled is not None}
+    if name is not None and name not in widths:
         raise PalsykitError(
             f"fusion: pooled_from names {name}, but the conditions with a pooled vector are "
-            f"{', '.join(having) or 'none'}; name one of those, or null for no pooled vector"
+            f"{', '.join(widths) or 'none'}; name one of those, or null for no pooled vector"
         )
-    return None if name is None else having[name]
+    return None if name is None else widths[name]
 
 
 def check_guidance(strength: float, settings: Settings) -> None:
-    """Refuses guidance that a recipe's model cannot give, which is known before anything is trained.
+    """Refuse guidance that the recipe's model does not support. Runs before any training.
 
     Raises:
-        PalsykitError: guidance other than 1, and no condition that training drops.
+        PalsykitError: guidance is not 1, and training drops no condition.
     """
     diffuses = settings.synthesiser is None and settings.sampler is not None
     if diffuses and strength != 1 and not any(block.drop > 0 for block in settings.conditions.values()):
         raise PalsykitError(
-            f"guidance {strength:g}: no condition is dropped in training, so there is nothing to guide from; use "
-            f"guidance 1, or train with drop: 0.1 in a condition ({', '.join(settings.conditions)})"
+            f"guidance {strength:g}: no condition is dropped in training, so only guidance 1 is possible; use it, "
+            f"or train with drop: 0.1 in a condition ({', '.join(settings.conditions)})"
         )

@@ -1,4 +1,4 @@
-"""First stage: read the data, say what is in it and what could not be used."""
+"""First stage: read the data, count it, and list the photographs that cannot be used."""
 
 import json
 from collections import Counter
@@ -13,20 +13,20 @@ from palsykit.run.parts import Data, Parts
 
 
 def prepare(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
-    """Writes data.json and, where something could not be used, rejected.csv."""
+    """Write data.json and, if photographs were rejected, rejected.csv."""
     with list_on_failure(run.path):
         data = parts.data()
     summary = summarise(data)
     write_text(run.path / "data.json", json.dumps(summary, indent=1) + "\n")
     if data.dataset.rejected:
         write_rejected(run.path, data.dataset.rejected)
-        say(f"{len(data.dataset.rejected)} photographs cannot be used; {run.path / 'rejected.csv'} gives the reasons")
+        say(f"{len(data.dataset.rejected)} photographs cannot be used; reasons: {run.path / 'rejected.csv'}")
     facts["photographs"] = len(data.dataset.records)
     facts["subjects"] = len(by_subject(data.dataset.records))
 
 
 def summarise(data: Data) -> dict[str, Any]:
-    """Counts by split, and what a reader must know of the data."""
+    """Count photographs by split and label, and collect the notes on the data that the report shows."""
     counts: dict[str, dict[str, dict[str, int]]] = {"split": {}, "expression": {}, "side": {}, "severity": {}}
     for split, records in data.splits.items():
         counts["split"].setdefault("subjects", {})[split] = len(by_subject(records))

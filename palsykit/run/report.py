@@ -1,4 +1,4 @@
-"""Last stage: the report and the model card, from what the other stages left in the folder."""
+"""Last stage: write the report and the model card from the files of the other stages."""
 
 import json
 from typing import Any
@@ -16,13 +16,13 @@ from palsykit.run.generate import generated
 from palsykit.run.parts import Parts
 
 INTERVALS = "Intervals: 95 %, bootstrap over subjects (1,000 resamples, percentiles); whole-set figures have none."
-LICENCE = "palsykit is MIT; pictures and weights follow the licences of the data and of the networks they come from."
+LICENCE = "palsykit is MIT; pictures and weights have the licences of the data and of the networks they come from."
 FIGURE_ROWS = 16
-"""Identities in the figure; the pictures of more are in images/."""
+"""The most identities that the figure shows; images/ has all pictures."""
 
 
 def write_report(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
-    """Writes report.html and MODEL_CARD.md."""
+    """Write report.html and, for a recipe with a trainer, MODEL_CARD.md."""
     metrics = _metric_rows(run)
     summary = json.loads((run.path / "data.json").read_text(encoding="utf-8"))
     settings, origin = parts.settings, provenance(parts.recipe.resolved, parts.device)
@@ -93,10 +93,10 @@ def _facts(run: RunFolder, parts: Parts, origin: dict[str, Any]) -> dict[str, st
 
 
 def _other_origins(run: RunFolder, origin: dict[str, Any]) -> list[str]:
-    """A note for each group of stages that another version, or another machine, has done."""
+    """One note per group of stages that ran with another version or on another machine."""
     return [
-        f"Done with other versions or on another machine than named below: {', '.join(entry['stages'])}; "
-        "provenance.json has them."
+        f"Stages that ran with other versions or on another machine than named below: {', '.join(entry['stages'])}; "
+        "see provenance.json."
         for entry in recorded(run.provenance)
         if not same(entry, origin)
     ]
@@ -105,11 +105,11 @@ def _other_origins(run: RunFolder, origin: dict[str, Any]) -> list[str]:
 def _notes(parts: Parts, summary: dict[str, Any]) -> list[str]:
     notes = []
     if alone := summary["single_photograph_subjects"]:
-        notes.append(f"{len(alone)} subjects have one photograph, their own identity image: {', '.join(alone[:20])}.")
+        notes.append(f"{len(alone)} subjects have one photograph, also their identity image: {', '.join(alone[:20])}.")
     if count := summary["without_landmarks"]:
         network = parts.points_network()
-        found = f"the network {network.name} predicted them" if network else "no network of this recipe finds them"
-        notes.append(f"{count} photographs came without landmarks; {found}; images/metadata.jsonl says so of each.")
+        source = f"the network {network.name} predicted them" if network else "no network of this recipe predicts them"
+        notes.append(f"{count} photographs came without landmarks; {source}; see images/metadata.jsonl.")
     shipped = [n for n, block in parts.settings.networks.items() if str(block.parameters.get("weights", "")).count(":")]
     if shipped:
         notes.append(f"Networks with weights that ship with palsykit: {', '.join(shipped)}.")
@@ -146,7 +146,7 @@ def _card(
         attribution=summary["attribution"],
         licence=LICENCE,
         evaluation_data=f"{subjects[settings.generate.split]} people of the split '{settings.generate.split}', "
-        f"at most {settings.generate.identities} of them synthesised; none of them was trained on.",
+        f"at most {settings.generate.identities} of them synthesised; none of them is in the training data.",
         metrics=metrics,
         limits=[f"{settings.image_size} px; faces in palsykit's face frame only."],
         load=str(run.path),

@@ -1,4 +1,4 @@
-"""A recipe's run, stage by stage: prepare, fit, train, generate, evaluate, report."""
+"""Run a recipe stage by stage: prepare, fit, train, generate, evaluate, report."""
 
 import json
 from collections.abc import Iterator
@@ -17,26 +17,20 @@ from palsykit.run.folder import RunFolder, open_run
 from palsykit.run.generate import generate
 from palsykit.run.parts import Parts, check_guidance
 from palsykit.run.prepare import prepare
-from palsykit.run.train import (
-    check_all_flips,
-    fit,
-    restore_fits,
-    train_model,
-    trained_model,
-)
+from palsykit.run.train import check_all_flips, fit, restore_fits, train_model, trained_model
 from palsykit.training.loop import accelerator
 
 NOT_FOR_SYNTHESIS = ("data", "fits", "train", "trainer", "metrics", "poser")
-"""Sections that synthesis alone does not use; what is built of them all the same is checked then."""
+"""Sections that synthesis does not need. They are not checked when a run is opened; a part is checked when built."""
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """Where a run ended.
+    """The result of a run.
 
     Attributes:
-        report: its report.
-        already_done: nothing was left to do.
+        report: path of the report.
+        already_done: whether the run was finished before.
     """
 
     report: Path
@@ -44,15 +38,15 @@ class RunSummary:
 
 
 def run_recipe(recipe: Recipe, output: Path, fresh: bool = False) -> RunSummary:
-    """Runs a recipe into a folder, going on where a stopped run left off.
+    """Run a recipe into a folder; resumes a stopped run.
 
     Args:
-        recipe: as ``load_recipe`` gives it.
+        recipe: from ``load_recipe``.
         output: the run folder.
-        fresh: begin anew; an old run is kept beside it.
+        fresh: start again; an existing run is renamed and kept beside the new one.
 
     Raises:
-        PalsykitError: for anything the user can mend.
+        PalsykitError: a problem that the user can correct.
     """
     run = _opened(recipe, output, fresh)
     if run.finished():
@@ -64,15 +58,15 @@ def run_recipe(recipe: Recipe, output: Path, fresh: bool = False) -> RunSummary:
 
 
 def train_recipe(recipe: Recipe, output: Path) -> tuple[RunFolder, Parts]:
-    """Prepares, fits and trains into a folder, going on where a stopped run left off; pictures are left to the caller.
+    """Run the stages prepare, fit and train into a folder; resumes a stopped run.
 
-    ``run_recipe`` into the same folder does the rest.
+    ``run_recipe`` with the same folder runs the other stages.
 
     Returns:
-        The run, and its parts with their fitted networks; ``trained_model`` gives its model.
+        The run, and its parts with their fitted networks; ``trained_model`` loads its model.
 
     Raises:
-        PalsykitError: for anything the user can mend.
+        PalsykitError: a problem that the user can correct.
     """
     run = _opened(recipe, output, fresh=False)
     if "train" in run.state()["stages"]:
@@ -85,12 +79,12 @@ def train_recipe(recipe: Recipe, output: Path) -> tuple[RunFolder, Parts]:
 def _opened(recipe: Recipe, output: Path, fresh: bool) -> RunFolder:
     check_guidance(recipe.settings.generate.guidance, recipe.settings)
     main = accelerator().is_main_process
-    with accelerator().main_process_first():  # the others find the folder made
+    with accelerator().main_process_first():  # only the main process creates the folder
         return replace(open_run(recipe, output, fresh and main), writes=main)
 
 
 def _trained(run: RunFolder, recipe: Recipe) -> Parts:
-    """The first three stages, and the parts with what they made."""
+    """Run the first three stages; returns the parts with their fitted networks."""
     be_deterministic()
     parts = Parts(recipe)
     with _stage(run, parts, "prepare") as facts:
@@ -110,7 +104,7 @@ def _trained(run: RunFolder, recipe: Recipe) -> Parts:
 
 @contextmanager
 def _stage(run: RunFolder, parts: Parts, name: str) -> Iterator[dict[str, Any] | None]:
-    """``RunFolder.stage``; a stage that is done is noted in provenance.json."""
+    """``RunFolder.stage``; also records a finished stage in provenance.json."""
     with run.stage(name) as facts:
         yield facts
         if facts is not None and run.writes:
@@ -118,10 +112,10 @@ def _stage(run: RunFolder, parts: Parts, name: str) -> Iterator[dict[str, Any] |
 
 
 def evaluate_run(folder: Path) -> dict[str, float | None]:
-    """Measures a trained run's pictures again, writes metrics.json and the report, and gives the figures.
+    """Measure a trained run's pictures again; writes metrics.json and the report, and returns the figures.
 
     Raises:
-        PalsykitError: where the folder is no run or its training is not finished.
+        PalsykitError: the folder is not a run, or its training is not finished.
     """
     run = RunFolder(folder)
     be_deterministic()
@@ -133,14 +127,14 @@ def evaluate_run(folder: Path) -> dict[str, float | None]:
 
 
 def reopened(run: RunFolder) -> Parts:
-    """A finished training's parts with its fitted networks; reads no data set, and no file that only training needs.
+    """Open a trained run: its parts with the fitted networks. Reads no data set and no file that only training needs.
 
     Raises:
-        PalsykitError: where the folder is no run, or its training is not finished.
+        PalsykitError: the folder is not a run, or its training is not finished.
     """
     if "train" not in run.state()["stages"]:
         raise PalsykitError(
-            f"{run.path}: its training is not finished; go on with it: palsykit run {run.recipe} --output {run.path}"
+            f"{run.path}: its training is not finished; resume it: palsykit run {run.recipe} --output {run.path}"
         )
     parts = Parts(load_recipe(run.recipe, unchecked=NOT_FOR_SYNTHESIS))
     restore_fits(run, parts)
@@ -149,6 +143,7 @@ def reopened(run: RunFolder) -> Parts:
 
 
 def _show(run: RunFolder, parts: Parts) -> None:
+    """Run the last three stages."""
     settings = parts.settings
     synthesises = settings.synthesiser is not None or settings.sampler is not None
     synthesiser = parts.synthesiser(trained_model(run, parts)) if synthesises else None
@@ -160,12 +155,12 @@ def _show(run: RunFolder, parts: Parts) -> None:
             evaluate(run, parts, synthesiser, facts)
     with _stage(run, parts, "report") as facts:
         if facts is not None:
-            from palsykit.run.report import write_report  # matplotlib: half a second that synthesis does without
+            from palsykit.run.report import write_report  # imports matplotlib, which takes half a second
 
             write_report(run, parts, facts)
 
 
 def be_deterministic() -> None:
-    """Makes torch compute the same again on the same machine, where it can."""
+    """Use deterministic algorithms where torch has them: repeated runs on one machine then give the same result."""
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False

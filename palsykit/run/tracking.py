@@ -1,4 +1,4 @@
-"""Where the log goes beside ``log.jsonl``: TensorBoard, if the recipe says so."""
+"""The training log: ``log.jsonl`` and, if the recipe asks for it, TensorBoard."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,14 +10,14 @@ Log = Callable[[dict[str, Any]], None]
 
 
 def logger(run: RunFolder, tracking: str | None) -> Log:
-    """What takes a line of the training log.
+    """Return a function that writes one line of the training log.
 
     Args:
-        run: its log.jsonl is always written.
-        tracking: "tensorboard" writes event files to RUN/tensorboard as well; None writes no more.
+        run: the log is always written to its log.jsonl.
+        tracking: "tensorboard" also writes event files to RUN/tensorboard; None writes log.jsonl only.
 
     Raises:
-        PalsykitError: where TensorBoard is not installed.
+        PalsykitError: TensorBoard is not installed.
     """
     if tracking is None:
         return run.log
@@ -25,8 +25,8 @@ def logger(run: RunFolder, tracking: str | None) -> Log:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise PalsykitError(
-            f"tracking: tensorboard is not installed ({error}); install it with pip install 'palsykit[tracking]', or "
-            "leave the key out"
+            f"tracking: tensorboard is not installed ({error}); install it with "
+            "pip install 'palsykit[tracking]', or remove the key"
         ) from error
     writer = SummaryWriter(str(run.path / "tensorboard"))
 

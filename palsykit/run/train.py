@@ -1,4 +1,4 @@
-"""Second and third stage: fit the networks that have no weights, in order; then train the model."""
+"""Second and third stage: fit the networks that have no weights, in the recipe's order; then train the model."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,10 +19,10 @@ from palsykit.training.loop import Job, train
 
 
 def check_all_flips(parts: Parts) -> None:
-    """Refuses random flips that some training's data does not allow, before the first of them begins.
+    """Refuse random flips that the data does not allow. Checks all trainings before the first one begins.
 
     Raises:
-        PalsykitError: naming the training and the photographs.
+        PalsykitError: flips are not allowed; the message names the training and the photographs.
     """
     for block in parts.fits:
         if block.flip > 0:
@@ -32,7 +32,7 @@ def check_all_flips(parts: Parts) -> None:
 
 
 def fit(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
-    """Fits each network of ``fits`` that this run has not fitted yet."""
+    """Fit each network of ``fits`` that this run has not fitted yet."""
     for block in parts.fits:
         file = run.networks / f"{block.network}.safetensors"
         if not file.exists():
@@ -43,10 +43,10 @@ def fit(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
 
 
 def restore_fits(run: RunFolder, parts: Parts) -> None:
-    """Puts the weights of this run's fitted networks into a new process's networks.
+    """Load the weights of the networks that this run has fitted.
 
     Raises:
-        PalsykitError: the run has fitted its networks, and the file of one is missing or does not fit.
+        PalsykitError: the run has fitted its networks, and the file of one is missing or does not match.
     """
     fitted = "fit" in run.state()["stages"]
     for block in parts.fits:
@@ -57,12 +57,12 @@ def restore_fits(run: RunFolder, parts: Parts) -> None:
         elif fitted:
             raise PalsykitError(
                 f"{file}: missing, although this run has fitted the network {block.network!r}; copy the whole run "
-                "folder again, or begin anew with palsykit run RECIPE --fresh"
+                "folder again, or start again with palsykit run RECIPE --fresh"
             )
 
 
 def train_model(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
-    """Trains the main model and writes the average of its weights to model/; does nothing without a trainer."""
+    """Train the main model and write its EMA weights to model/. Does nothing without a trainer."""
     settings = parts.settings
     if settings.trainer is None:
         return
@@ -79,7 +79,7 @@ def train_model(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
 
 
 def trained_model(run: RunFolder, parts: Parts) -> nn.Module | None:
-    """The trained model as model/ holds it; None for a recipe that trains none."""
+    """Load the trained model from model/; None if the recipe trains none."""
     if parts.settings.trainer is None:
         return None
     model = parts.model()
@@ -97,11 +97,11 @@ def _fit_one(run: RunFolder, parts: Parts, block: FitBlock) -> None:
 
 
 def fit_network(network: SharedNetwork, job: Callable[[], Job]) -> None:
-    """Trains a network, resuming from its last checkpoint, and freezes it with the average of its weights.
+    """Train a network, from its last checkpoint if there is one, and freeze it with its EMA weights.
 
     Args:
-        network: learns from before ``job`` builds its trainer.
-        job: the training of ``network.module``.
+        network: its weights become trainable before ``job`` builds the trainer.
+        job: builds the training of ``network.module``.
     """
     network.module.requires_grad_(True)
     network.module.load_state_dict(train(job()).state_dict())

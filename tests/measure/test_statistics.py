@@ -120,7 +120,7 @@ def test_rows_count_by_the_figures_own_column_or_by_all() -> None:
 
 
 def test_features_without_figures_are_an_error() -> None:
-    with pytest.raises(ValueError, match="wide has several values for each row"):
+    with pytest.raises(ValueError, match="wide has several values per row"):
         statistics(SimpleNamespace(card=CARD), {"wide": torch.zeros(2, 3)}, 2)
 
 

@@ -133,7 +133,7 @@ def test_one_installed_poser_is_taken_and_of_several_one_is_named(
     posers()
     model = package.load(finished.path)
     with pytest.raises(
-        PalsykitError, match=r"no plugin installed brings one; .*give --driver IMAGE instead; .*poser: \{use"
+        PalsykitError, match=r"no installed plugin has one; .*give --driver IMAGE instead; .*poser: \{use"
     ):
         model.generate(identity=who, expression="rest")
     posers("shift", "other")

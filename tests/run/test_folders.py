@@ -29,8 +29,8 @@ def test_another_recipe_is_refused_with_the_difference(copy: RunFolder, palsykit
     assert (done.code, done.out) == (2, "")
     lines = [line.strip() for line in done.err.splitlines()]
     assert lines[0] == (
-        f"palsykit: {copy.path}: made with other settings; name another: --output DIR, or begin anew with --fresh "
-        "(the old run is kept beside it). They differ in"
+        f"palsykit: {copy.path}: made with other settings; name another: --output DIR, or start again with --fresh "
+        "(the old run is kept under another name). Differences:"
     )
     assert "train.lr: 0.001 -> 0.002" in lines
     assert 'sampler.use: "dpm_solver" -> "ddim"' in lines
@@ -64,7 +64,7 @@ def test_a_folder_that_is_no_run_is_left_alone(
     (folder / "anna.jpg").write_bytes(b"a picture")
     done = palsykit("run", TINY, "--output", folder, *(["--fresh"] if fresh else []))
     assert done.code == 2
-    assert f"{folder}: not empty, and no palsykit run (no state.json in it)" in done.err
+    assert f"{folder}: not empty, and holds no palsykit run (no state.json in it)" in done.err
     assert "--output DIR" in done.err
     assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == [
         "photographs",

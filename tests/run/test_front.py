@@ -156,16 +156,16 @@ def test_the_command_line_makes_the_librarys_picture(
 def test_a_run_that_is_not_trained_cannot_be_loaded(tiny: Callable[..., Recipe], tmp_path: Path) -> None:
     open_run(tiny(), tmp_path / "run", fresh=False)
     for use in (package.load, evaluate_run):
-        with pytest.raises(PalsykitError, match=r"its training is not finished; go on with it: palsykit run "):
+        with pytest.raises(PalsykitError, match=r"its training is not finished; resume it: palsykit run "):
             use(tmp_path / "run")
-        with pytest.raises(PalsykitError, match=r"no palsykit run \(no state\.json in it\)"):
+        with pytest.raises(PalsykitError, match=r"not a palsykit run \(no state\.json in it\)"):
             use(tmp_path / "nothing")
 
 
 def test_a_damaged_model_is_an_error(finished: RunFolder, tmp_path: Path) -> None:
     shutil.copytree(finished.path, tmp_path / "run")
     (tmp_path / "run/model/unet/diffusion_pytorch_model.safetensors").write_bytes(b"short")
-    with pytest.raises(PalsykitError, match=r"no model of this recipe: .*diffusion_pytorch_model\.safetensors"):
+    with pytest.raises(PalsykitError, match=r"not this recipe's model: .*diffusion_pytorch_model\.safetensors"):
         package.load(tmp_path / "run")
 
 

@@ -117,7 +117,7 @@ def test_without_a_network_for_them_they_stay_unknown(tmp_path: Path) -> None:
     run_recipe(load_recipe(recipe), tmp_path / "run")
     (line,) = (tmp_path / "run/images/metadata.jsonl").read_text().splitlines()
     assert json.loads(line)["landmarks"] == "unknown"
-    assert "no network of this recipe finds them" in (tmp_path / "run/report.html").read_text()
+    assert "no network of this recipe predicts them" in (tmp_path / "run/report.html").read_text()
 
 
 @pytest.mark.parametrize(
