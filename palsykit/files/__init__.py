@@ -1,1 +1,1 @@
-"""Files: whole or absent, named by what they are made of, with where they come from."""
+"""Files: atomic writing, hashes, claimed folders, provenance, pictures and weights."""

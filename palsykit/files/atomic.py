@@ -1,4 +1,4 @@
-"""Files that are whole or absent, whatever stops the process."""
+"""Write files atomically: if the process stops, a file is complete or absent."""
 
 import os
 import tempfile
@@ -7,26 +7,26 @@ from pathlib import Path
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
-    """``write`` fills a file beside ``path``, which then takes its name; the folder is made."""
+    """Call ``write`` with a temporary file beside ``path``, then rename it to ``path``. Creates the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:32]}-", suffix=path.suffix)
     os.close(handle)
     partial = Path(name)
     try:
         write(partial)
-        settle(partial)
+        flush(partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes UTF-8 text."""
+    """Write UTF-8 text."""
     write_with(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
-def settle(file: Path) -> None:
-    """Waits until a file is on the disk and gives it the user's usual mode; safetensors lets nobody else read."""
+def flush(file: Path) -> None:
+    """Flush a file to disk and set the default permissions; without this only the owner can read a safetensors file."""
     with file.open("rb+") as handle:
         os.fsync(handle.fileno())
     file.chmod(0o666 & ~_umask())

@@ -1,4 +1,4 @@
-"""A folder claimed by what it is made of: new, or begun earlier of the same; others are refused with the difference."""
+"""Claim an output folder. It must be new, or made earlier with the same settings; else the error lists what differs."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,29 +13,29 @@ ABSENT = "(absent)"
 
 @dataclass(frozen=True)
 class Claim:
-    """A folder, and the file in it that says what it is made of.
+    """An output folder, and the marker: the file in it that records its settings.
 
     Attributes:
         folder: new, empty, or begun earlier.
-        marker: name of the file.
-        what: what the folder holds, in words, such as "palsykit run".
-        another: what the user does to take another folder, such as "name another: --output DIR".
-        anew: what the user does to replace this one.
-        key: of the marker, by which a file of another program with the same name is told apart.
+        marker: name of the marker file.
+        what: what the folder holds, such as "palsykit run"; used in messages.
+        another: how the user chooses another folder, such as "name another: --output DIR".
+        replace: how the user replaces this folder.
+        key: a key that the marker must have; distinguishes it from another program's file of the same name.
     """
 
     folder: Path
     marker: str
     what: str
     another: str
-    anew: str = "remove it to make it anew"
+    replace: str = "remove it to start again"
     key: str = ""
 
     def begun(self) -> bool:
-        """Whether the folder's marker is there; False where the folder is new or empty.
+        """Whether the folder has the marker; False if it is new or empty.
 
         Raises:
-            PalsykitError: it is a file, or it holds something else.
+            PalsykitError: the path is a file, or the folder holds something else.
         """
         if self.folder.exists() and not self.folder.is_dir():
             raise PalsykitError(f"{self.folder}: a file; expected a folder for the {self.what}; {self.another}")
@@ -43,13 +43,13 @@ class Claim:
             return True
         if self.folder.is_dir() and any(self.folder.iterdir()):
             raise PalsykitError(
-                f"{self.folder}: not empty, and no {self.what} (no {self.marker} in it); expected a new or empty "
-                f"folder; {self.another}"
+                f"{self.folder}: not empty, and holds no {self.what} (no {self.marker} in it); "
+                f"expected a new or empty folder; {self.another}"
             )
         return False
 
     def read(self) -> dict[str, Any]:
-        """The marker, a JSON object.
+        """Read the marker, a JSON object.
 
         Raises:
             PalsykitError: it cannot be read.
@@ -60,24 +60,24 @@ class Claim:
             if not isinstance(value, dict):
                 raise TypeError(f"found {type(value).__name__}, expected an object")
         except (OSError, ValueError, TypeError) as error:
-            raise PalsykitError(f"{file}: cannot be read ({error}); {self.another}, or {self.anew}") from error
+            raise PalsykitError(f"{file}: cannot be read ({error}); {self.another}, or {self.replace}") from error
         return value
 
     def compare(self, before: object, now: Mapping[str, Any]) -> None:
-        """Refuses settings ``now`` that differ from those ``before``, with the difference."""
+        """Refuse settings ``now`` if they differ from those ``before``; the error lists the differences."""
         if before != now:
             self.refuse(difference(before if isinstance(before, Mapping) else {}, now))
 
     def refuse(self, lines: Sequence[str]) -> NoReturn:
-        """Raises a PalsykitError that lists what differs."""
+        """Raise a PalsykitError that lists the differences."""
         raise PalsykitError(
-            f"{self.folder}: made with other settings; {self.another}, or {self.anew}. They differ in",
-            lines or ["defaults of another version of palsykit or of a plugin"],
+            f"{self.folder}: made with other settings; {self.another}, or {self.replace}. Differences:",
+            lines or ["the defaults, because the version of palsykit or of a plugin is another"],
         )
 
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What changed between two trees of plain values: ``key: a -> b`` for each; lists without keys are one value."""
+    """List the changes between two trees of plain values, each as ``key: a -> b``. A list without keys is one value."""
     old, new = dict(_leaves(before)), dict(_leaves(now))
     return [
         f"{key}: {_short(old.get(key, ABSENT))} -> {_short(new.get(key, ABSENT))}"
@@ -87,7 +87,7 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _leaves(value: Any, path: tuple[object, ...] = ()) -> Iterator[tuple[str, str]]:
-    """Values as JSON text, so that 1 and true and "1" differ."""
+    """(key, value) pairs. Values are JSON text, so that 1, true and "1" differ."""
     items: list[tuple[object, Any]] = []
     if isinstance(value, Mapping):
         items = list(value.items())

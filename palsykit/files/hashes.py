@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def sha256(*files: Path) -> str:
-    """SHA-256 in hexadecimal of a file's bytes, or of several files' bytes, one file after another."""
+    """SHA-256 (hexadecimal) of the bytes of one file, or of several files concatenated."""
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as content:

@@ -1,4 +1,4 @@
-"""Pictures in a folder: PNG files, whole or absent, and one loop that makes those that are missing."""
+"""Pictures in a folder: read and write PNG files, and synthesise those that are missing."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,12 +14,12 @@ Picture = NDArray[np.uint8]
 
 
 def save_png(picture: Picture, path: Path) -> None:
-    """uint8 [H, W, 3] -> PNG, whole or absent."""
+    """Write uint8 [H, W, 3] as PNG, atomically."""
     write_with(path, lambda partial: Image.fromarray(picture).save(partial, format="PNG"))
 
 
 def read_png(path: Path) -> Picture:
-    """PNG -> uint8 [H, W, 3]."""
+    """Read a PNG as uint8 [H, W, 3]."""
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
 
@@ -29,21 +29,22 @@ def synthesise_to(
     synthesise: Callable[[range], NDArray[np.uint8]],
     size: int,
     title: str,
-    wrote: Callable[[list[int]], object] = lambda rows: None,
+    on_batch: Callable[[list[int]], object] = lambda rows: None,
 ) -> int:
-    """Makes one picture per row and skips existing files, so that a stopped synthesis is resumed.
+    """Synthesise one picture per row; skips existing files, so a stopped synthesis can be resumed.
 
-    A batch that lacks a file is made whole, because a smaller one rounds differently; files that it has stay.
+    If a file is missing, its whole batch is synthesised again, because a smaller batch rounds differently. Existing
+    files are not replaced.
 
     Args:
         files: one PNG per row.
         synthesise: rows -> their pictures [B, H, W, 3].
-        size: rows at a time.
-        title: of the progress.
-        wrote: is told the rows whose files each batch added.
+        size: rows per batch.
+        title: of the progress bar.
+        on_batch: called after each batch with the rows whose files it added.
 
     Returns:
-        How many files were added.
+        Number of files added.
     """
     batches = [range(start, min(start + size, len(files))) for start in range(0, len(files), size)]
     missing = {rows: [i for i in rows if not files[i].exists()] for rows in batches}
@@ -53,6 +54,6 @@ def synthesise_to(
             pictures = dict(zip(rows, synthesise(rows), strict=True))
             for i in missing[rows]:
                 save_png(pictures[i], files[i])
-            wrote(missing[rows])
+            on_batch(missing[rows])
             progress.advance(len(rows))
     return sum(map(len, missing.values()))

@@ -1,6 +1,6 @@
-"""Where results come from: palsykit and its commit, the libraries, the machine, and the code of every plugin used.
+"""Provenance of results: palsykit and its commit, the libraries, the machine, and the code of every plugin used.
 
-``provenance`` gives it as JSON, ``as_facts`` as lines of a page, ``record`` keeps it beside a run. It names no path.
+``provenance`` returns it as JSON, ``as_facts`` as lines for a page; ``record`` stores it in a run. It has no paths.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("torch", "diffusers", "accelerate", "torchmetrics", "scipy", "numpy", "pillow")
 UNKNOWN = "unknown"
 SHOWN = 12
-"""Digits of a SHA-256 on a page; the JSON has all of them."""
+"""Digits of a SHA-256 shown on a page; the JSON has all of them."""
 
 _INTERFACE = {
     **{name.removesuffix("s"): name for name in INTERFACES},
@@ -35,16 +35,16 @@ _INTERFACE = {
     "data": "datasets",
     "conditions": "encoders",
 }
-"""A key of a recipe -> the interface of the parts below it."""
+"""A recipe key -> the interface of the parts inside it."""
 
 
 def provenance(recipe: Any, device: "torch.device | None" = None, command: str = "") -> dict[str, Any]:
-    """What a result depends on beside its recipe and its data.
+    """Collect what a result depends on, apart from its recipe and data.
 
     Args:
-        recipe: a resolved recipe, a part of one, or a list of them, whose plugins are named.
-        device: that was computed on; None where torch was not used.
-        command: the plugin's command that made the result, whose plugin is named too.
+        recipe: a resolved recipe, a section of one, or a list of them; their plugins are included.
+        device: used for the computation; None without torch.
+        command: the plugin command that made the result; its plugin is included, too.
     """
     entries = list(parts_of(recipe))
     if command in registry().commands:
@@ -71,7 +71,7 @@ def provenance(recipe: Any, device: "torch.device | None" = None, command: str =
 
 
 def as_facts(origin: dict[str, Any]) -> dict[str, str]:
-    """A ``provenance`` as the lines of a page, name -> value."""
+    """Format a ``provenance`` as lines for a page, name -> value."""
     own = origin["palsykit"]
     plugins: dict[str, list[str]] = {}
     for name, plugin in origin["plugins"].items():
@@ -88,7 +88,7 @@ def as_facts(origin: dict[str, Any]) -> dict[str, str]:
 
 
 def record(file: Path, stage: str, origin: dict[str, Any]) -> None:
-    """Notes the provenance of a stage: stages in a row that have the same share one entry."""
+    """Record the provenance of a stage in a file. Successive stages with the same provenance share one entry."""
     entries = [{**entry, "stages": [s for s in entry["stages"] if s != stage]} for entry in recorded(file)]
     entries = [entry for entry in entries if entry["stages"]]
     if entries and same(entries[-1], origin):
@@ -99,20 +99,20 @@ def record(file: Path, stage: str, origin: dict[str, Any]) -> None:
 
 
 def recorded(file: Path) -> list[dict[str, Any]]:
-    """What ``record`` wrote, the oldest first; empty for a run from before that."""
+    """Read the entries of ``record``, oldest first; empty if the file does not exist."""
     entries: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
     return entries
 
 
 def same(entry: dict[str, Any], origin: dict[str, Any]) -> bool:
-    """Whether an entry of ``record`` has this provenance."""
+    """Whether an entry of ``record`` has the provenance ``origin``."""
     return {**entry, "stages": []} == {**origin, "stages": []}
 
 
 def parts_of(recipe: Any, interface: str = "") -> Iterator[Entry]:
-    """The registered parts that the blocks ``{use: NAME, ...}`` of a resolved recipe name, at any depth.
+    """Find the registered parts that a resolved recipe names in blocks ``{use: NAME, ...}``, at any depth.
 
-    Where a block's key does not tell its interface, every part of that name counts.
+    If the key of a block does not determine the interface, every part of that name is returned.
     """
     if isinstance(recipe, list | tuple):
         for item in recipe:
@@ -129,13 +129,13 @@ def parts_of(recipe: Any, interface: str = "") -> Iterator[Entry]:
 
 @cache
 def commit(folder: Path) -> str:
-    """The commit that is checked out, "unknown" where no repository tracks the folder."""
+    """The commit that is checked out; "unknown" if no repository tracks the folder."""
 
     def git(*arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
-        return done.stdout.strip()
+        result = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+        return result.stdout.strip()
 
-    try:  # an environment may lie in the repository of another project, which does not track it
+    try:  # the folder may be inside another project's repository that does not track it
         return (git("ls-files", ".") and git("describe", "--always", "--dirty")) or UNKNOWN
     except OSError:
         return UNKNOWN
@@ -143,7 +143,7 @@ def commit(folder: Path) -> str:
 
 @cache
 def package_sha256(module: str) -> str:
-    """``files_sha256`` of the package that a module is in; "unknown" for a package without files."""
+    """``files_sha256`` of the package that contains a module; "unknown" for a package without files."""
     names = module.partition(":")[0].split(".")
     for end in range(1, len(names) + 1):
         try:
@@ -152,13 +152,13 @@ def package_sha256(module: str) -> str:
             return UNKNOWN
         if spec is None or (spec.origin is not None and not Path(spec.origin).is_file()):
             return UNKNOWN
-        if spec.origin is not None:  # a namespace package has none: the next name is looked at
+        if spec.origin is not None:  # a namespace package has no origin: go on to its subpackage
             return files_sha256(Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin))
     return UNKNOWN
 
 
 def files_sha256(root: Path) -> str:
-    """SHA-256 of a file, or of the names and bytes of every file in a folder but compiled Python."""
+    """SHA-256 of a file, or of the names and bytes of all files in a folder except compiled Python."""
     names = [root.name] if root.is_file() else sorted(_names(root))
     folder = root.parent if root.is_file() else root
     digest = hashlib.sha256()
@@ -168,10 +168,10 @@ def files_sha256(root: Path) -> str:
 
 
 def _names(root: Path) -> Iterator[str]:
-    for folder, _, names in os.walk(root, followlinks=True):  # a link of a clone is a folder of a wheel
-        below = Path(folder).relative_to(root)
-        if "__pycache__" not in below.parts:
-            yield from ((below / name).as_posix() for name in names if not name.endswith(".pyc"))
+    for folder, _, names in os.walk(root, followlinks=True):  # a symbolic link in a clone is a real folder in a wheel
+        relative = Path(folder).relative_to(root)
+        if "__pycache__" not in relative.parts:
+            yield from ((relative / name).as_posix() for name in names if not name.endswith(".pyc"))
 
 
 def _machine(device: "torch.device | None") -> str:

@@ -1,4 +1,4 @@
-"""Files that a recipe names: a path, or a file shipped inside an installed package."""
+"""Find the files that a recipe names: a path, or a file inside an installed package."""
 
 import importlib.resources
 import os
@@ -6,29 +6,29 @@ import re
 from pathlib import Path
 
 PACKAGED = re.compile(r"(?P<package>[A-Za-z_]\w+(\.[A-Za-z_]\w*)*):(?P<path>[^\\/:].*)")
-"""``import_package:relative/path``; two letters at least, so that a drive letter is none."""
+"""``import_package:relative/path``; at least two letters, so that a drive letter does not match."""
 
 
 def locate(value: str, base: Path) -> Path:
-    """The existing file or folder that ``value`` names, absolute; a relative path starts from ``base``.
+    """The absolute path of the file or folder that ``value`` names; a relative path starts at ``base``.
 
     Raises:
-        FileNotFoundError: there is no such package, file or folder; the message says where it was looked for.
+        FileNotFoundError: there is no such package, file or folder; the message gives the full path.
     """
     match = PACKAGED.fullmatch(value)
-    found = _in_package(match["package"], match["path"]) if match else _on_disk(value, base)
-    if not found.exists():
-        raise FileNotFoundError(f"no file or folder {found}")
-    return found
+    target = _in_package(match["package"], match["path"]) if match else _on_disk(value, base)
+    if not target.exists():
+        raise FileNotFoundError(f"no file or folder {target}")
+    return target
 
 
 def canonical(value: str, base: Path) -> str:
-    """``value`` as a resolved recipe keeps it: a package's file as written, every other path absolute."""
+    """``value`` as written in a resolved recipe: a package's file unchanged, every other path absolute."""
     return value if PACKAGED.fullmatch(value) else str(_on_disk(value, base))
 
 
 def _on_disk(value: str, base: Path) -> Path:
-    # a link stays a link: what it points to may have another suffix
+    # do not resolve links: the target may have another suffix
     return Path(os.path.abspath(base / Path(value).expanduser()))  # noqa: PTH100
 
 

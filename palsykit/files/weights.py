@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors, written atomically, and read with no key missing, left over or of another shape."""
+"""Weights on disk: safetensors files, written atomically. Loading checks that all keys and shapes match."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ def save(
     metadata: Mapping[str, str] | None = None,
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Write a state dict; a reader never sees half a file.
+    """Write a state dict atomically.
 
     Args:
-        state: tensors by name; copied to the CPU, each on its own.
-        path: the file; its folder is made.
-        metadata: kept in the file's header.
-        dtype: what floating-point tensors are rounded to; None keeps theirs. Integers are never changed.
+        state: tensors by name; each is copied to the CPU, so none share memory.
+        path: the file; its folder is created.
+        metadata: stored in the file's header.
+        dtype: convert floating-point tensors to this type; None keeps their types. Integers are not changed.
     """
     tensors = {
         name: value.detach()
@@ -37,45 +37,45 @@ def save(
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors by name, floating-point ones as float32, and the file's metadata.
+    """Read a file: its tensors by name, floating-point ones as float32, and its metadata.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no safetensors file, or it was cut short.
+        ValueError: it is not a safetensors file, or it is incomplete.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; expected weights in safetensors format")
     try:
         with safe_open(path, "pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (file is not a dict)
             metadata = dict(file.metadata() or {})
     except SafetensorError as error:
         raise ValueError(
-            f"{path}: not a whole safetensors file ({error}); pickled checkpoints (.pt, .pth, .ckpt) are not read: "
+            f"{path}: not a complete safetensors file ({error}); pickled checkpoints (.pt, .pth, .ckpt) are not read; "
             f"convert them first: palsykit convert weights {path} {path.with_suffix('.safetensors').name} --layout NAME"
         ) from error
     return {name: v.float() if v.is_floating_point() else v for name, v in state.items()}, metadata
 
 
 def load_exact(module: nn.Module, path: Path) -> dict[str, str]:
-    """Fill every parameter and buffer of ``module`` from a file, and return the file's metadata.
+    """Load every parameter and buffer of ``module`` from a file; returns the file's metadata.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no safetensors file, or its keys or shapes are not the module's; nothing is loaded then.
+        ValueError: it is not a safetensors file, or its keys or shapes do not match the module; nothing is loaded.
     """
     state, metadata = load(path)
     if problems := misfits(module.state_dict(), state):
         raise ValueError(
             f"{path}: not the weights of this {type(module).__name__}: {'; '.join(problems)}. "
-            "Give the settings that the weights were made with, or other weights"
+            "Use the settings that the weights were trained with, or other weights"
         )
     module.load_state_dict(state, strict=True)
     return metadata
 
 
 def state_digest(modules: Mapping[str, nn.Module | None]) -> str:
-    """SHA-256 of every parameter and buffer of some modules, by name."""
+    """SHA-256 of all parameters and buffers of several modules, with their names."""
     digest = hashlib.sha256()
     for prefix, module in modules.items():
         for name, value in ({} if module is None else module.state_dict()).items():
@@ -85,7 +85,7 @@ def state_digest(modules: Mapping[str, nn.Module | None]) -> str:
 
 
 def misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
-    """What keeps ``found`` from being loaded where ``expected`` is: missing and unexpected keys, other shapes."""
+    """List why ``found`` cannot be loaded in place of ``expected``: missing or unexpected keys, other shapes."""
     return [
         *_listed("missing", [name for name in expected if name not in found]),
         *_listed("unexpected", [name for name in found if name not in expected]),

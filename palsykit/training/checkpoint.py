@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from palsykit.errors import PalsykitError
-from palsykit.files.atomic import settle
+from palsykit.files.atomic import flush
 from palsykit.training.groups import Groups
 
 KEEP = 2
@@ -58,7 +58,7 @@ def save(folder: Path, step: int, tensors: dict[str, dict[str, Tensor]], facts: 
     (partial / "state.json").write_text(json.dumps({"step": step, **facts}, indent=1))
     # Flush the files to the disk before the rename: the final name means "complete".
     for file in partial.iterdir():
-        settle(file)
+        flush(file)
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
     # Remove old checkpoints.

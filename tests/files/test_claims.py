@@ -40,20 +40,20 @@ def test_a_marker_says_whose_the_folder_is(tmp_path: Path) -> None:
     with pytest.raises(PalsykitError) as refused:
         claim.compare(claim.read(), {"seed": 1})
     assert str(refused.value) == (
-        f"{tmp_path}: made with other settings; name another: --output DIR, or remove it to make it anew. "
-        "They differ in\n  seed: 0 -> 1"
+        f"{tmp_path}: made with other settings; name another: --output DIR, or remove it to start again. "
+        "Differences:\n  seed: 0 -> 1"
     )
 
 
 def test_a_marker_of_another_program_is_no_marker(tmp_path: Path) -> None:
     (tmp_path / "made.json").write_text('{"tool": "make"}')
-    with pytest.raises(PalsykitError, match="not empty, and no set of pictures"):
+    with pytest.raises(PalsykitError, match="not empty, and holds no set of pictures"):
         claimed(tmp_path).begun()
 
 
 def test_a_file_and_a_folder_of_something_else_are_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(PalsykitError, match=r"not empty, and no set of pictures \(no made.json in it\)"):
+    with pytest.raises(PalsykitError, match=r"not empty, and holds no set of pictures \(no made.json in it\)"):
         claimed(tmp_path).begun()
     with pytest.raises(PalsykitError, match="a file; expected a folder for the set of pictures"):
         claimed(tmp_path / "mine.txt").begun()
@@ -62,5 +62,5 @@ def test_a_file_and_a_folder_of_something_else_are_refused(tmp_path: Path) -> No
 @pytest.mark.parametrize("text", ["", "{", "[]", "\xff"])
 def test_a_damaged_marker_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "made.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(PalsykitError, match=r"made.json: cannot be read .*remove it to make it anew"):
+    with pytest.raises(PalsykitError, match=r"made.json: cannot be read .*remove it to start again"):
         claimed(tmp_path).read()

@@ -63,7 +63,7 @@ def test_a_missing_file_and_a_pickle_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.safetensors: no such file"):
         weights.load_exact(net(), tmp_path / "nowhere.safetensors")
     torch.save(net().state_dict(), tmp_path / "net.pt")
-    with pytest.raises(ValueError, match=r"net\.pt: not a whole safetensors file .* convert"):
+    with pytest.raises(ValueError, match=r"net\.pt: not a complete safetensors file .* convert"):
         weights.load_exact(net(), tmp_path / "net.pt")
 
 
@@ -71,7 +71,7 @@ def test_a_file_cut_short_is_refused(tmp_path):
     path = tmp_path / "w.safetensors"
     weights.save(net().state_dict(), path)
     path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(ValueError, match="not a whole safetensors file"):
+    with pytest.raises(ValueError, match="not a complete safetensors file"):
         weights.load_exact(net(), path)
 
 

@@ -184,7 +184,7 @@ def test_other_settings_into_the_same_folder_are_refused_with_the_difference(
 def test_a_folder_of_something_else_is_refused(model: package.Model, finished: RunFolder, tmp_path: Path) -> None:
     people, order = held_out(model.parts, 1, 0), Order(CELLS)
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(PalsykitError, match=r"not empty, and no synthesis \(no synthesis\.json in it\)"):
+    with pytest.raises(PalsykitError, match=r"not empty, and holds no synthesis \(no synthesis\.json in it\)"):
         synthesize(model, finished.path, people, order, tmp_path)
     with pytest.raises(PalsykitError, match="a file; expected a folder"):
         synthesize(model, finished.path, people, order, tmp_path / "notes.txt")

@@ -353,7 +353,7 @@ def test_other_settings_into_the_same_folder_are_refused(run: Run, source: Path)
     done = run("data", "prepare", source, "out", "--layout", "drawn", "--size", 48, "--set", "points=false")
     assert done.code == 2
     assert done.err.splitlines()[-3:] == [
-        "palsykit: out: made with other settings; name another folder, or remove it to make it anew. They differ in",
+        "palsykit: out: made with other settings; name another folder, or remove it to start again. Differences:",
         "  data.points: true -> false",
         "  image_size: 32 -> 48",
     ]
@@ -365,7 +365,10 @@ def test_other_settings_into_the_same_folder_are_refused(run: Run, source: Path)
     [
         (("nowhere", "out", "--layout", "drawn"), "nowhere: no such file or folder, expected the photographs"),
         (("photographs", "photographs/out", "--layout", "drawn"), "photographs/out: lies in the data itself"),
-        (("photographs", "full", "--layout", "drawn"), "full: not empty, and no prepared data (no data.json in it)"),
+        (
+            ("photographs", "full", "--layout", "drawn"),
+            "full: not empty, and holds no prepared data (no data.json",
+        ),
         (("photographs", "file", "--layout", "drawn"), "file: a file; expected a folder"),
         (
             ("photographs", "out", "--layout", "drawm"),
