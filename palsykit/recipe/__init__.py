@@ -1,4 +1,4 @@
-"""Recipes: read, checked, resolved; ``build_part`` makes a part of a block."""
+"""Recipes: read, check and resolve them; ``build_part`` builds a part from a block."""
 
 from palsykit.recipe.build import build_part
 from palsykit.recipe.load import Recipe, load_recipe

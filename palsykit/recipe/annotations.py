@@ -1,10 +1,10 @@
-"""A parameter's annotation -> what pydantic validates a recipe's value by.
+"""Translate a parameter's annotation into a type with which pydantic validates a recipe's value.
 
-Validation is strict: "4" and true are no integers; an integer serves for a float, a list for a tuple, a name for an
-Enum. Four kinds of annotation are more than values: ``Path`` is a file, ``Network`` the name of an entry of
-``networks``, the protocol of an interface a part of its own, ``{use: ...}``, and a model of ``palsykit.recipe.schema``
-a block. What becomes of them is up to the methods ``file``, ``network``, ``part`` and ``block`` of the validation's
-context, which raise ValueError with words for the user.
+Validation is strict: "4" and true are not integers. But an integer is valid for a float, a list for a tuple, and a
+name for an Enum. Four kinds of annotation are special: ``Path`` is a file, ``Network`` the name of an entry of
+``networks``, the protocol of an interface a nested part ``{use: ...}``, and a model of ``palsykit.recipe.schema`` a
+block. The validation's context handles them with its methods ``file``, ``network``, ``part`` and ``block``. These
+raise ValueError with a text for the user.
 """
 
 from collections.abc import Callable
@@ -21,16 +21,16 @@ from palsykit.recipe.schema import Block, PartBlock
 from palsykit.recipe.values import bare
 
 PARTS = {(row.home, protocol): row.name for row in TABLE for protocol in row.protocols}
-"""(module, protocol) -> registry group; told by name, so that core need not import torch to read a recipe."""
+"""(module, protocol) -> registry group. By name, so that reading a recipe does not import torch."""
 
 NETWORKS = {("palsykit.interfaces", "Network"), ("palsykit.networks", "SharedNetwork")}
 
 SECTIONS = {row.section: row.name for row in TABLE if row.section}
-"""A field of the schema that holds parts -> their registry group."""
+"""A field of the schema that contains parts -> their registry group."""
 
 
 def readable(annotation: Any, section: str = "") -> Any:
-    """What pydantic validates in the place of ``annotation``; ``section`` is the schema's field that a block is in."""
+    """The type that pydantic validates instead of ``annotation``; ``section``: the schema's field with the block."""
     if (special := _special(annotation, section)) is not None:
         return special
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -46,7 +46,7 @@ def readable(annotation: Any, section: str = "") -> Any:
         return Annotated[(readable(arguments[0], section), *arguments[1:])]
     if origin in (Union, UnionType):
         if any(_origin(member) in NETWORKS for member in arguments):
-            arguments = tuple(member for member in arguments if member is not str)  # the name, which Network reads
+            arguments = tuple(member for member in arguments if member is not str)  # a name, read by Network
         return Union[tuple(_member(member, section) for member in arguments)]  # noqa: UP007 (known at run time)
     if origin is dict and is_block(arguments[-1]):
         entry: Any = _special(arguments[-1], section, entry=True)
@@ -57,7 +57,7 @@ def readable(annotation: Any, section: str = "") -> Any:
 
 
 def is_special(annotation: Any) -> bool:
-    """Whether ``annotation`` is, or holds, a file, a network or a part."""
+    """Whether ``annotation`` is or contains a file, a network or a part."""
     return _special(annotation) is not None or any(is_special(inner) for inner in get_args(annotation))
 
 
@@ -67,31 +67,31 @@ def is_block(annotation: Any) -> bool:
 
 
 def takes_null(annotation: Any) -> bool:
-    """Whether null is a value of ``annotation``."""
+    """Whether null is a valid value for ``annotation``."""
     if get_origin(annotation) in (Union, UnionType, Annotated):
         return any(takes_null(member) for member in get_args(annotation))
     return annotation in (Any, None, NoneType, object)
 
 
 def _special(annotation: Any, section: str = "", entry: bool = False) -> Any:
-    """The check of a file, network, part or block; None for any other annotation. ``entry``: one of a mapping's."""
+    """The type for a file, network, part or block; None for others. ``entry``: it is a value of a mapping."""
     if annotation is Path:
-        return _made(lambda reading, value: reading.file(_text(value)))
+        return _validated(lambda reading, value: reading.file(_text(value)))
     if _origin(annotation) in NETWORKS:
-        return _made(lambda reading, value: reading.network(value))
+        return _validated(lambda reading, value: reading.network(value))
     if (interface := PARTS.get(_origin(annotation))) is not None:
-        return _made(lambda reading, value: reading.part(interface, value, PartBlock))
+        return _validated(lambda reading, value: reading.part(interface, value, PartBlock))
     if not is_block(annotation):
         return None
     if issubclass(annotation, PartBlock):
-        return _made(lambda reading, value: reading.part(SECTIONS[section], value, annotation), entry)
-    return _made(lambda reading, value: reading.block(annotation, value), entry)
+        return _validated(lambda reading, value: reading.part(SECTIONS[section], value, annotation), entry)
+    return _validated(lambda reading, value: reading.block(annotation, value), entry)
 
 
-def _made(make: Callable[[Any, Any], Any], entry: bool = False) -> Any:
+def _validated(make: Callable[[Any, Any], Any], entry: bool = False) -> Any:
     def validate(value: Any, info: ValidationInfo) -> Any:
         if entry and value is None:
-            raise refused("null", "a part, or nothing", "there is no parent's entry of this name to remove")
+            raise refused("null", "a part, or nothing", "no parent recipe has an entry of this name to remove")
         return make(info.context, value)
 
     return Annotated[Any, PlainValidator(validate)]
@@ -102,7 +102,7 @@ def _member(annotation: Any, section: str) -> Any:
 
 
 def _no_stray_bool(members: tuple[Any, ...]) -> Callable[[Any], Any]:
-    """To Python true equals 1, so that pydantic takes it for Literal[1]."""
+    """Refuse true for Literal[1]: in Python they are equal, so pydantic accepts it."""
 
     def check(value: Any) -> Any:
         if isinstance(value, bool) and not any(isinstance(member, bool) for member in members):

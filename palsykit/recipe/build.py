@@ -1,4 +1,4 @@
-"""Builds one part from its block: positional parameters from core, keys from the recipe."""
+"""Build one part from its block: core gives the positional parameters, the recipe the keys."""
 
 import traceback
 from collections.abc import Mapping
@@ -27,16 +27,16 @@ def build_part(
     *positional: Any,
     networks: "Mapping[str, SharedNetwork] | None" = None,
 ) -> Any:
-    """What the factory of ``block.use`` makes.
+    """Call the factory of ``block.use``; returns the part.
 
     Args:
         interface: a name of ``palsykit.hookspecs.INTERFACES``.
         block: the part's name and keys; omitted keys take the factory's defaults.
-        positional: what core gives, as ``palsykit.hookspecs`` says.
-        networks: the shared networks that keys annotated ``Network`` name.
+        positional: parameters from core, as listed in ``palsykit.hookspecs``.
+        networks: the shared networks, which keys annotated ``Network`` name.
 
     Raises:
-        PalsykitError: no such part, an unknown key or a wrong value, or the factory refuses its parameters.
+        PalsykitError: there is no such part, a key is unknown, a value is wrong, or the factory refuses its parameters.
     """
     return build_entry(registry().get(interface, block.use), block, *positional, networks=networks)
 
@@ -44,13 +44,13 @@ def build_part(
 def build_entry(
     entry: Entry, block: PartBlock, *positional: Any, networks: "Mapping[str, SharedNetwork] | None" = None
 ) -> Any:
-    """``build_part`` of an entry that need not be registered.
+    """``build_part`` for an entry that need not be registered.
 
     Raises:
-        PalsykitError: an unknown key or a wrong value, or the factory refuses its parameters.
+        PalsykitError: a key is unknown, a value is wrong, or the factory refuses its parameters.
     """
-    given = dict(zip(INTERFACES[entry.interface].positional, positional, strict=False))
-    values = _values(entry, block, Building(networks or {}, given))
+    from_core = dict(zip(INTERFACES[entry.interface].positional, positional, strict=False))
+    values = _values(entry, block, Building(networks or {}, from_core))
     factory = entry.load()
     try:
         return factory(*positional, **values)
@@ -66,7 +66,7 @@ def build_entry(
 
 
 def _values(entry: Entry, block: PartBlock, reading: "Building") -> dict[str, Any]:
-    """What the factory gets; of omitted keys those whose defaults are files, networks or parts: it knows the others."""
+    """The factory's keyword arguments. Of omitted keys only those whose default is a file, network or part."""
     keys = keys_of(entry)
     defaults = {
         name: plain(key.default)
@@ -86,15 +86,15 @@ def _line(complaint: Complaint, keys: Mapping[str, Key]) -> str:
         line = f"{name}: unknown key, expected one of {', '.join(keys) or 'none'}; {nearest(name, keys)}"
         return line.rstrip("; ")
     if complaint.kind == "missing" and name in keys:
-        return f"{name}: missing, it has no default"
+        return f"{name}: missing, and it has no default"
     return f"{name}: found {complaint.found}, expected {complaint.expected}"
 
 
 class Building:
-    """Special kinds as their objects: an existing path, a shared network, a built part."""
+    """Context of validation that turns special values into objects: an existing path, a network, a built part."""
 
-    def __init__(self, networks: "Mapping[str, SharedNetwork]", given: dict[str, Any]):
-        self.networks, self.given = networks, given
+    def __init__(self, networks: "Mapping[str, SharedNetwork]", from_core: dict[str, Any]):
+        self.networks, self.from_core = networks, from_core
 
     def file(self, text: str) -> Path:
         try:
@@ -112,13 +112,13 @@ class Building:
         if block is None:
             raise ValueError(f"{one(interface)}: {{use: ...}}")
         positional = INTERFACES[interface].positional
-        if lacking := [name for name in positional if name not in self.given]:
-            raise ValueError(f"no {SINGULAR[interface]} here: there is no {' and no '.join(lacking)} to build it with")
-        return build_part(interface, block, *[self.given[name] for name in positional], networks=self.networks)
+        if lacking := [name for name in positional if name not in self.from_core]:
+            raise ValueError(f"no {SINGULAR[interface]} here: building it needs {' and '.join(lacking)}")
+        return build_part(interface, block, *[self.from_core[name] for name in positional], networks=self.networks)
 
 
 def block_of(written: Any) -> PartBlock | None:
-    """``name`` or ``{use: name, key: value}`` as a block; None where it is neither."""
+    """Turn ``name`` or ``{use: name, key: value}`` into a block; None if it is neither."""
     if isinstance(written, str):
         return PartBlock(use=str(written))
     if isinstance(written, dict) and isinstance(written.get("use"), str):

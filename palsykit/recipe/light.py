@@ -1,9 +1,9 @@
-"""Reads a recipe without importing torch: a second in place of ten, where only signatures are asked for.
+"""Read a recipe without importing torch: one second instead of ten, if only signatures are needed.
 
-A factory's signature is read from its module, and most modules import torch for what they do later. Within
-``without_torch`` an import of a heavy library gives placeholders: classes may derive from them, and they decorate,
-index and calculate without effect. Modules that were imported so are forgotten at the end. Where a module needs more
-than a placeholder gives, the recipe is read again with the libraries themselves.
+A factory's signature is read from its module, and most modules import torch. Within ``without_torch``, importing a
+heavy library returns placeholders: classes may derive from them, and they can be used as decorators, indexed and
+calculated with, without effect. Modules imported this way are removed at the end. If a module needs more than a
+placeholder offers, the recipe is read again with the real libraries.
 """
 
 import sys
@@ -21,14 +21,14 @@ from palsykit.recipe.signature import keys_of, model_of
 from palsykit.registry import registry
 
 HEAVY = frozenset({"accelerate", "diffusers", "safetensors", "torch", "torchmetrics", "torchvision", "transformers"})
-"""Libraries that take seconds to import, or import one that does."""
+"""Libraries that take seconds to import, or that import one of these."""
 
 
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """``load_recipe`` for who reads the recipe and builds no part: torch is imported only if it has to be.
+    """Load a recipe from which no part will be built: imports torch only if necessary.
 
     Raises:
-        RecipeError: with every problem that was found.
+        RecipeError: lists every problem.
     """
     if HEAVY & sys.modules.keys():
         return load_recipe(path, overrides)
@@ -43,7 +43,7 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 @contextmanager
 def without_torch() -> Iterator[None]:
-    """Gives placeholders for installed libraries in ``HEAVY``; what imports them meanwhile is forgotten at the end."""
+    """Replace installed libraries in ``HEAVY`` by placeholders; at the end, remove the modules that imported them."""
     before = set(sys.modules)
     plugins = {str(entry.factory).partition(".")[0].partition(":")[0] for entry in registry().entries.values()}
     finder = _Finder()
@@ -60,7 +60,7 @@ def without_torch() -> Iterator[None]:
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Finds a placeholder for every module of an installed heavy library."""
+    """Import hook: a placeholder for every module of an installed heavy library."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         library = fullname.partition(".")[0]
@@ -83,7 +83,7 @@ class _PlaceholderModule(ModuleType):
 
 
 class _Meta(type):
-    """What a placeholder class answers; classes that derive from one are ordinary."""
+    """Metaclass of placeholders; a class that derives from a placeholder behaves normally."""
 
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("__") or cls.__module__ != __name__:
@@ -96,7 +96,7 @@ class _Placeholder(metaclass=_Meta):
         pass
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return args[0] if args and callable(args[0]) else _placeholder("call")  # a decorator gives what it decorates
+        return args[0] if args and callable(args[0]) else _placeholder("call")  # as a decorator: return the function
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -1,4 +1,4 @@
-"""A recipe, read, checked and resolved."""
+"""Load a recipe: read, check and resolve it."""
 
 import hashlib
 import json
@@ -18,23 +18,23 @@ from palsykit.recipe.values import plain
 from palsykit.recipe.yaml_rules import dump
 
 UNHASHED = ("name", "about", "tracking")
-"""What a recipe is called and who watches it changes nothing of what it does."""
+"""Keys left out of the hash: they do not change the results."""
 
 ORDERED = ("conditions", "maps")
-"""Sections whose order counts: a fusion sees the conditions in it, a denoiser the maps' channels."""
+"""Sections whose order matters: a fusion gets the conditions in this order, a denoiser the maps' channels."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a run does.
+    """A checked recipe: all settings of a run.
 
     Attributes:
-        name: the recipe's own, else its file's stem.
+        name: the key ``name``, else the file's stem.
         path: the file it was read from.
-        settings: the sections as objects; a part's parameters hold every key, plain, defaults filled in.
-        resolved: the same as plain mappings, which document the run.
-        hash: SHA-256 of ``resolved`` without what is only a name.
-        origins: for every value in ``resolved`` where it comes from: ``file:line:column``, ``--set`` or ``default``.
+        settings: the sections as objects; a part's ``parameters`` are plain and have all keys, with defaults filled in.
+        resolved: the same as plain mappings; written to the run folder.
+        hash: SHA-256 of ``resolved`` without the keys in ``UNHASHED``.
+        origins: the origin of each value in ``resolved``: ``file:line:column``, ``--set`` or ``default``.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Recipe:
         return dump(self.resolved)
 
     def difference(self, other: dict[str, Any]) -> list[str]:
-        """What changed from another resolved recipe to this one, a line ``key: a -> b`` for each value."""
+        """List the changes from another resolved recipe to this one: one line ``key: a -> b`` per value."""
         lines = difference(*({k: v for k, v in tree.items() if k not in UNHASHED} for tree in (other, self.resolved)))
         for section in ORDERED:
             order, new_order = list(other.get(section) or {}), list(self.resolved[section])
@@ -59,16 +59,16 @@ class Recipe:
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = (), unchecked: Collection[str] = ()) -> Recipe:
-    """Reads a recipe file with everything that it extends, and checks it.
+    """Read a recipe file and all recipes that it extends, and check the result.
 
     Args:
         path: a YAML file.
-        overrides: ``a.b.c=VALUE``, each applied on top, in order.
-        unchecked: sections whose parts and files are kept as written, for a resolved recipe of which not every section
-            is used: its files may be missing, and its parts' modules are not imported. Building a part checks it.
+        overrides: ``a.b.c=VALUE``, applied on top of the recipe, in order.
+        unchecked: sections to take over unchecked, for a resolved recipe of which only some sections are used: their
+            files may be missing, and their parts are not imported. Building a part checks it.
 
     Raises:
-        RecipeError: with every problem that was found.
+        RecipeError: lists every problem.
     """
     path = Path(path)
     tree = apply(read_extended(path), overrides, displayed(path))
@@ -76,17 +76,17 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = (), unchecked: Coll
 
 
 def recipe_of(tree: Tree, path: Path, shown: str, name: str, unchecked: Collection[str] = ()) -> Recipe:
-    """A recipe from what is written, everything that it extends being merged in already.
+    """Check a tree into which all extended recipes are already merged.
 
     Args:
-        tree: what is written.
-        path: the file that it is written in.
-        shown: what stands for it in messages.
-        name: of a recipe that does not say its own.
-        unchecked: as ``load_recipe`` takes it.
+        tree: the recipe as written.
+        path: its file.
+        shown: the file's name in messages.
+        name: used if the recipe has no key ``name``.
+        unchecked: as in ``load_recipe``.
 
     Raises:
-        RecipeError: with every problem that was found.
+        RecipeError: lists every problem.
     """
     settings = read_settings(tree, shown, unchecked)
     settings = settings.model_copy(update={"name": settings.name or name})
@@ -98,7 +98,7 @@ def _hash(resolved: dict[str, Any]) -> str:
     """SHA-256 of canonical JSON."""
     hashed: dict[str, Any] = {key: value for key, value in resolved.items() if key not in UNHASHED}
     hashed |= {section: list(resolved[section].items()) for section in ORDERED}
-    if not resolved["train"]["start_without"]:  # empty it changes nothing, and runs from before it can go on
+    if not resolved["train"]["start_without"]:  # if empty, leave it out: runs older than this key keep their hash
         hashed["train"] = {key: value for key, value in resolved["train"].items() if key != "start_without"}
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""``extends``: a recipe on top of others, and one tree on top of another."""
+"""``extends``: merge a recipe with the recipes that it extends."""
 
 from pathlib import Path
 from typing import Any
@@ -8,43 +8,43 @@ from palsykit.recipe.problems import KeyPath, Problem, RecipeError, describe
 from palsykit.recipe.read import Tree, displayed, read_file
 
 OWN = ("name", "about", "extends")
-"""Keys that a child does not inherit: its parent's name would put both into one run folder."""
+"""Keys that a child does not inherit. With its parent's name, both would use the same run folder."""
 
 
-def read_extended(path: Path, below: tuple[Path, ...] = ()) -> Tree:
-    """The recipe ``path`` on top of everything it extends; ``below`` are the recipes that led here.
+def read_extended(path: Path, children: tuple[Path, ...] = ()) -> Tree:
+    """Read the recipe ``path``, merged on top of all recipes it extends; ``children``: the recipes that extend it.
 
     Raises:
         RecipeError: a file cannot be read, is missing, or extends itself.
     """
-    return extended(read_file(path), path, below)
+    return extended(read_file(path), path, children)
 
 
-def extended(tree: Tree, path: Path, below: tuple[Path, ...] = ()) -> Tree:
-    """A recipe as it is written in the file ``path``, on top of everything it extends.
+def extended(tree: Tree, path: Path, children: tuple[Path, ...] = ()) -> Tree:
+    """Merge ``tree``, as written in the file ``path``, on top of all recipes it extends.
 
     Raises:
         RecipeError: a file cannot be read, is missing, or extends itself.
     """
     parents = _parents(tree, path)
     merged = Tree({}, {})
-    chain = (*below, path.resolve())
+    chain = (*children, path.resolve())
     for index, parent in enumerate(parents):
         spot = tree.spot(("extends",) if isinstance(tree.value["extends"], str) else ("extends", index))
         try:
-            found = locate(parent, spot.folder)
+            file = locate(parent, spot.folder)
         except FileNotFoundError as error:
             problem = Problem(spot.value, "extends", f'"{parent}"', "an existing recipe", str(error))
             raise RecipeError(displayed(path), [problem]) from None
-        if found.resolve() in chain:
-            loop = " -> ".join(displayed(step) for step in (*chain, found.resolve()))
-            problem = Problem(spot.value, "extends", f"a cycle: {loop}", "no recipe that extends itself")
+        if file.resolve() in chain:
+            loop = " -> ".join(displayed(step) for step in (*chain, file.resolve()))
+            problem = Problem(spot.value, "extends", f"a cycle: {loop}", "recipes that do not extend themselves")
             raise RecipeError(displayed(path), [problem])
-        above = read_extended(found, chain)
+        inherited = read_extended(file, chain)
         for key in OWN:
-            _forget(above, (key,))
-            above.value.pop(key, None)
-        merged = merge(merged, above)
+            _forget(inherited, (key,))
+            inherited.value.pop(key, None)
+        merged = merge(merged, inherited)
     merged = merge(merged, tree)
     _forget(merged, ("extends",))
     merged.value.pop("extends", None)
@@ -52,17 +52,19 @@ def extended(tree: Tree, path: Path, below: tuple[Path, ...] = ()) -> Tree:
 
 
 def merge(parent: Tree, child: Tree) -> Tree:
-    """``child`` on top of ``parent``: mappings merge, lists and scalars replace, ``null`` removes."""
+    """Merge ``child`` on top of ``parent``: mappings merge, lists and scalars replace, ``null`` removes."""
     result = Tree(dict(parent.value), dict(parent.spots), parent.removed | child.removed)
     result.value = _merged(parent.value, child.value, (), result, child)
     return result
 
 
 def _merged(old: Any, new: Any, path: KeyPath, result: Tree, child: Tree) -> Any:
+    # A part may be written as its name alone: "x" is {use: x}.
     if isinstance(old, str) and isinstance(new, dict):
         old = {"use": old}
     if isinstance(old, dict) and isinstance(new, str) and "use" in old:
         new = {"use": new}
+    # Merge mappings key by key; a block that names another part replaces the old one.
     if isinstance(old, dict) and isinstance(new, dict) and new.get("use", old.get("use")) == old.get("use"):
         if path in child.spots:
             result.spots[path] = child.spots[path]
@@ -76,7 +78,7 @@ def _merged(old: Any, new: Any, path: KeyPath, result: Tree, child: Tree) -> Any
             )
         return values
     if isinstance(old, list) and isinstance(new, dict) and any(isinstance(key, int) for key in new):
-        # only --set makes an index a key: it changes one item where a file replaces the list
+        # an index as a key comes from --set only: replace one item; a file would replace the whole list
         return [
             _merged(item, new[index], (*path, index), result, child) if index in new else item
             for index, item in enumerate(old)
@@ -87,7 +89,7 @@ def _merged(old: Any, new: Any, path: KeyPath, result: Tree, child: Tree) -> Any
 
 
 def _put(value: Any, path: KeyPath, result: Tree, child: Tree) -> Any:
-    """``value`` as the child has it, with the child's spots in place of the parent's."""
+    """Take ``value`` from the child; the child's spots replace the parent's."""
     _forget(result, path)
     result.spots.update({key: spot for key, spot in child.spots.items() if key[: len(path)] == path})
     return value

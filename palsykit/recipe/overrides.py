@@ -1,4 +1,4 @@
-"""``--set a.b=VALUE``: single values on top of a recipe, with the recipe's own rules."""
+"""``--set a.b=VALUE``: override single values of a recipe; VALUE is YAML, as in the recipe."""
 
 import re
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ FLAG = "--set"
 
 
 def apply(tree: Tree, overrides: Sequence[str], recipe: str) -> Tree:
-    """``tree`` with every override on it, in order.
+    """Apply all overrides to ``tree``, in order.
 
     Raises:
-        RecipeError: an override without ``=`` or key, a VALUE that is no YAML, or a list without the index named.
+        RecipeError: an override lacks ``=`` or a key, its VALUE is not YAML, or a list does not have its index.
     """
     problems: list[Problem] = []
     for override in overrides:
@@ -50,7 +50,7 @@ def _apply(tree: Tree, override: str) -> Tree:
 
 
 def _path(value: Any, keys: list[str], where: str) -> KeyPath:
-    """The key path, with a number wherever the recipe has a list."""
+    """Convert keys to a key path, with integers as indices of lists."""
     path: KeyPath = ()
     for key in keys:
         if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Reads a recipe's blocks: a section by the schema, a part by its factory's keys, as the resolved recipe keeps them."""
+"""Read and check a recipe's blocks: sections against the schema, parts against their factory's keys."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,15 +22,16 @@ Kind = TypeVar("Kind", bound=BaseModel)
 
 @dataclass
 class Reader:
-    """Reads what is written in a recipe; the context of pydantic's validation.
+    """Read blocks as written in a recipe; the context of pydantic's validation.
 
     Attributes:
-        networks: the names that keys annotated ``Network`` may give; an inline network joins them.
-        unchecked: sections whose parts and files are kept as written.
+        networks: valid names for keys annotated ``Network``; inline networks are added.
+        unchecked: sections to take over unchecked.
         inline: the inline networks.
-        keys: the keys that a block may have, by its path.
-        outer: the interface of the part that a nested part stands in.
-        problems: what is wrong.
+        keys: the valid keys of each block, by the block's path.
+        outer: for a nested part, the interface of the part that contains it; else empty.
+        problems: all problems so far.
+        moved: by the block's path, keys that have moved and where to.
     """
 
     tree: Tree
@@ -43,7 +44,7 @@ class Reader:
     moved: dict[KeyPath, Mapping[str, str]] = field(default_factory=dict)
 
     def read(self, kind: type[Kind], written: Any, path: KeyPath = (), interface: str = "") -> Kind | None:
-        """A block of the schema, or a part of ``interface``; None, and what is wrong in ``problems``, if it fails."""
+        """Read a block of the schema, or a part of ``interface``; on failure, add to ``problems`` and return None."""
         written = placed(written, path)
         try:
             return self.part(interface, written, kind) if interface else self.block(kind, written)
@@ -53,11 +54,12 @@ class Reader:
             return None
 
     def complain(self, path: KeyPath, found: str, expected: str, hint: str = "", at_key: bool = False) -> None:
+        """Add a problem at the place of the value, or of the key if ``at_key``."""
         spot = self.tree.spot(path)
         self.problems.append(Problem(spot.key if at_key else spot.value, dotted(path), found, expected, hint))
 
     def block(self, kind: type[Kind], written: Any) -> Kind:
-        """A block of the schema; defaults are those of ``kind``."""
+        """Read a block of the schema, with the defaults of ``kind``."""
         if not isinstance(written, WrittenMapping):
             raise refused(describe(written), "a mapping")
         self.keys[written.path] = keys = fields_of(kind)
@@ -65,11 +67,13 @@ class Reader:
         return kind.model_construct(**values)
 
     def part(self, interface: str, written: Any, kind: Any) -> Any:
-        """A part as a block of this ``kind``; its ``parameters`` are plain and have every key, with its default."""
+        """Read a part as a block of ``kind``; its ``parameters`` are plain and have every key, with its default."""
+        # A name alone stands for {use: name}.
         block = {"use": written} if isinstance(written, WrittenText) else written
         if not isinstance(block, dict) or not isinstance(block.get("use"), str):
             found = describe(block["use"]) if isinstance(block, dict) and "use" in block else describe(written)
             raise refused(found, f"{one(interface)}: {{use: name, ...}}", choice(interface))
+        # Find the factory and its keys.
         name, path, own = str(block["use"]), written.path, fields_of(kind)
         use: str | ValidationError = name
         entry = None
@@ -77,12 +81,11 @@ class Reader:
             try:
                 entry = self._entry(interface, name)
             except ValidationError as error:
-                use = error  # which validation raises, so that what is wrong with the schema's fields is said as well
+                use = error  # raised by the validation, together with problems in the schema's fields
         factory_keys = {k: key for k, key in keys_of(entry).items() if k not in own} if entry else {}
-
         self.moved[path] = getattr(entry.load(), "former_keys", {}) if entry else {}
 
-        # what is written, on top of the defaults of what is not
+        # Fill in the defaults of omitted keys and validate.
         self.keys[path] = keys = {"use": Key("use", str, Missing), **own, **factory_keys}
         data = self._without_removed(block, path, keys)
         for key in factory_keys.values():
@@ -91,27 +94,28 @@ class Reader:
                 data[key.name] = placed(default, (*path, key.name))
         values = model_of(kind, entry).validate_python(data | {"use": use}, context=replace(self, outer=interface))
 
-        held = "a value that a recipe can hold"
-        parameters = {k: _plain(k, values[k], describe(values[k]), held) for k in factory_keys}
+        # Convert the values to plain ones; an unchecked part keeps its keys as written.
+        holdable = "a value that a recipe can hold"
+        parameters = {k: _plain(k, values[k], describe(values[k]), holdable) for k in factory_keys}
         if entry is None:
             parameters = {k: bare(value) for k, value in block.items() if k not in keys}
         return kind.model_construct(use=name, **{k: values[k] for k in own if k in values}, parameters=parameters)
 
     def file(self, text: str) -> WrittenPath:
-        """An existing file; a relative path starts from the folder of the recipe that it is written in."""
+        """Find an existing file. A relative path starts at the folder of the recipe file that contains it."""
         path: KeyPath = getattr(text, "path", ())
         base = self.tree.spot(path).folder
         try:
-            found = WrittenPath(locate(text, base))
+            file = WrittenPath(locate(text, base))
         except FileNotFoundError as error:
             if not self.is_unchecked(path):
                 raise ValueError(f"an existing file ({error})") from error
-            found = WrittenPath(canonical(text, base))
-        found.text = canonical(str(text), base)
-        return found
+            file = WrittenPath(canonical(text, base))
+        file.text = canonical(str(text), base)
+        return file
 
     def network(self, written: Any) -> str:
-        """The name of a network."""
+        """Read the name of a network, or an inline network; returns the name."""
         if isinstance(written, WrittenMapping):
             return self._inline(written)
         if not isinstance(written, str) or written not in self.networks:
@@ -120,11 +124,11 @@ class Reader:
         return str(written)
 
     def is_unchecked(self, path: KeyPath) -> bool:
-        """Whether ``path`` lies in a section that is kept as written."""
+        """Whether ``path`` is in an unchecked section."""
         return bool(path) and path[0] in self.unchecked
 
     def _inline(self, written: WrittenMapping) -> str:
-        """An inline network becomes an entry of ``networks``, so that the run moves, freezes and saves it as any."""
+        """Add an inline network to ``networks``, so that the run moves, freezes and saves it like the others."""
         name = "_".join(str(part) for part in written.path)
         block = replace(self, outer="").part("networks", written, PartBlock)
         if name in self.networks and self.inline.get(name) != block:
@@ -134,7 +138,7 @@ class Reader:
         return name
 
     def _entry(self, interface: str, name: str) -> Entry:
-        """What is registered by a name and can be used here."""
+        """The entry registered under a name, if a part of it can be built here."""
         known = registry()
         if (interface, name) not in known.entries:
             raise refused(f'"{name}"', one(interface), known.advice(interface, name))
@@ -150,12 +154,12 @@ class Reader:
         return entry
 
     def _without_removed(self, block: dict[str, Any], path: KeyPath, keys: Mapping[str, Key]) -> dict[str, Any]:
-        """A block without the nulls that take away what a parent recipe has, keys or entries."""
+        """A block without the nulls that remove keys or entries of a parent recipe."""
 
         def removes(at: KeyPath, value: Any, annotation: Any) -> bool:
             return value is None and at in self.tree.removed and not takes_null(annotation)
 
-        left: dict[str, Any] = {}
+        rest: dict[str, Any] = {}
         for name, value in block.items():
             annotation = keys[name].annotation if name in keys else Any
             if removes((*path, name), value, annotation):
@@ -163,10 +167,11 @@ class Reader:
             inner = get_args(annotation)[-1] if get_origin(annotation) is dict else None
             if is_block(inner) and isinstance(value, dict):
                 value = {k: item for k, item in value.items() if not removes((*path, name, k), item, inner)}
-            left[name] = value
-        return left
+            rest[name] = value
+        return rest
 
     def _complain_of(self, at: KeyPath, complaint: Complaint) -> None:
+        """Add a problem for one error of the validation."""
         keys = self.keys.get(at[:-1], {})
         if complaint.kind == "extra_forbidden":
             expected, moved = f"one of {', '.join(keys)}", self.moved.get(at[:-1], {}).get(str(at[-1]))
@@ -184,12 +189,12 @@ class Reader:
 
 def _needed(key: Key) -> str:
     if not is_block(key.annotation):
-        return "it, since it has no default"
+        return "this key, which has no default"
     return f"{key.name}: {{use: ...}}, {choice(SECTIONS[key.name])}"
 
 
 def choice(interface: str) -> str:
-    """The names that could be written."""
+    """The known names of an interface, for a message."""
     return f"known are {', '.join(registry().names(interface)) or 'none'}"
 
 

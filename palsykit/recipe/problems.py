@@ -1,4 +1,4 @@
-"""What is wrong with a recipe: every problem with its place, what was found and what was expected."""
+"""Problems in a recipe, each with its place, what was found and what was expected."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from pydantic_core import PydanticCustomError
 from palsykit.errors import PalsykitError
 
 MEMBER = "\0member"
-"""Stands for a union's member in the location of an error, where pydantic would put a name that a key may have."""
+"""Marks a union's member in an error's location. Pydantic's own name for it could be the name of a key."""
 
 KeyPath = tuple[str | int, ...]
-"""From the recipe's top to a value: ``("fits", 0, "steps")``."""
+"""Path from the top of the recipe to a value: ``("fits", 0, "steps")``."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to mend.
+    """One problem for the user to correct.
 
     Attributes:
         where: ``file:line:column`` or ``--set ...``.
         key: the key, dotted: ``fits.0.steps``; empty for the file itself.
-        found: what is there.
-        expected: what could be.
+        found: what the recipe has there.
+        expected: what is valid there.
         hint: the nearest known name, or the next step.
     """
 
@@ -42,7 +42,7 @@ class Problem:
 
 
 class RecipeError(PalsykitError):
-    """A recipe that cannot be used; ``found`` is everything that is wrong with it."""
+    """A recipe that cannot be used; ``found`` lists all its problems."""
 
     def __init__(self, recipe: str, problems: Sequence[Problem]):
         unique = tuple(dict.fromkeys(problems))
@@ -55,8 +55,8 @@ class Complaint(NamedTuple):
     """One error of a validation.
 
     Attributes:
-        kind: "missing" key, "extra_forbidden" key, or what is wrong with a value.
-        path: from what was validated to the value, or to the key that is missing or unknown.
+        kind: "missing" or "extra_forbidden" for a key, or pydantic's error type for a value.
+        path: from the validated block to the value, or to the missing or unknown key.
     """
 
     kind: str
@@ -67,39 +67,44 @@ class Complaint(NamedTuple):
 
 
 def refused(found: str, expected: str, hint: str = "", at: KeyPath = ()) -> ValidationError:
-    """An error for pydantic to place, with the words of a ``Problem``; ``at`` is below what is being validated."""
+    """An error with the texts of a ``Problem``; pydantic adds the place. ``at``: path inside the validated value."""
     words = {"found": found, "expected": expected, "hint": hint}
     error = PydanticCustomError("refused", "{expected}", words)
     return ValidationError.from_exception_data("recipe", [{"type": error, "loc": at, "input": None}])
 
 
 def complaints(error: ValidationError) -> list[Complaint]:
-    """What pydantic complains of, a block's unknown keys first; what a union's members say of one value is one."""
-    unwritten = (MEMBER, "[key]")  # names that no recipe has, of a union's member and of a mapping's key
+    """Convert pydantic's errors: one per value, and within a block the unknown keys first."""
+    # Remove the parts of a location that are not in the recipe: a union's member and a mapping's key.
+    unwritten = (MEMBER, "[key]")
     items = [(tuple(part for part in item["loc"] if part not in unwritten), item) for item in error.errors()]
     paths = [path for path, _ in items]
-    found: dict[KeyPath, Complaint] = {}
+
+    # Join the errors of a union's members on the same value: "a whole number or text".
+    result: dict[KeyPath, Complaint] = {}
     for path, item in items:
         context = item.get("ctx", {})
-        # of a union's members, the one whose shape fits says more: the deeper complaint counts
+        # if a member has the right shape, its errors lie deeper and say more; skip those of the others
         if item["loc"][-1:] == (MEMBER,) and any(other != path and other[: len(path)] == path for other in paths):
             continue
         if item["type"] == "missing" and isinstance(path[-1], int):
-            path = path[:-1]  # a list is too short, which is its own fault
+            path = path[:-1]  # the list is too short
         expected = _expected(item["type"], item["msg"], context)
-        if path in found:
-            before = found[path].expected
+        if path in result:
+            before = result[path].expected
             expected = before if expected in before.split(" or ") else f"{before} or {expected}"
-        there = context["found"] if item["type"] == "refused" else describe(item["input"])
-        found[path] = Complaint(item["type"], path, there, expected, context.get("hint", ""))
-    order = list(found)
+        found = context["found"] if item["type"] == "refused" else describe(item["input"])
+        result[path] = Complaint(item["type"], path, found, expected, context.get("hint", ""))
+
+    # Sort.
+    order = list(result)
 
     def place(path: KeyPath) -> tuple[int, bool]:
-        if found[path].kind != "extra_forbidden":
+        if result[path].kind != "extra_forbidden":
             return order.index(path), True
         return next(number for number, other in enumerate(order) if other[: len(path) - 1] == path[:-1]), False
 
-    return [found[path] for path in sorted(order, key=place)]
+    return [result[path] for path in sorted(order, key=place)]
 
 
 def dotted(path: KeyPath) -> str:
@@ -108,13 +113,13 @@ def dotted(path: KeyPath) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``did you mean "x"?`` or nothing."""
+    """``did you mean "x"?``, or empty if no name is close."""
     close = get_close_matches(name, list(known), n=1)
     return f'did you mean "{close[0]}"?' if close else ""
 
 
 def describe(value: Any) -> str:
-    """A value as YAML would spell it, with its kind, short enough for one line."""
+    """A value in YAML notation with its kind, shortened to one line."""
     if value is None:
         return "null"
     if isinstance(value, bool):

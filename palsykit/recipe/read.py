@@ -1,4 +1,4 @@
-"""YAML -> values, each with the place it was written at."""
+"""Read YAML; every value keeps the place where it is written."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from palsykit.recipe.problems import KeyPath, Problem, RecipeError, describe, do
 from palsykit.recipe.yaml_rules import TAG, Loader, scalar
 
 NODE_LIMIT = 20_000
-"""Values in one file, aliases expanded: far beyond any recipe, far below what a nest of aliases can make."""
+"""Most values in one file, with aliases expanded. No recipe needs so many; nested aliases can produce billions."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Spot:
 
     Attributes:
         key: ``file:line:column`` of the key, or ``--set ...``.
-        value: the same of the value.
-        folder: what a relative path written there starts from.
+        value: the same for the value.
+        folder: where a relative path written there starts.
     """
 
     key: str
@@ -32,10 +32,10 @@ class Spot:
 
 @dataclass
 class Tree:
-    """A recipe as written: nested mappings, and the spot of every key path in it.
+    """A recipe as written: nested mappings, and the spot of every key path.
 
     Attributes:
-        removed: paths at which a ``null`` took away what a parent recipe had.
+        removed: paths where a ``null`` removed a parent recipe's value.
     """
 
     value: dict[str, Any]
@@ -43,21 +43,21 @@ class Tree:
     removed: set[KeyPath] = field(default_factory=set)
 
     def is_omitted(self, path: KeyPath) -> bool:
-        """Whether ``path`` is not written, or taken away by a null."""
+        """Whether ``path`` is not written, or removed by a null."""
         return path not in self.spots or path in self.removed
 
     def spot(self, path: KeyPath) -> Spot:
-        """The spot of ``path`` or, where nothing is written, of the nearest block around it."""
+        """The spot of ``path`` or, if it is not written, of the nearest block around it."""
         while path not in self.spots and path:
             path = path[:-1]
         return self.spots[path]
 
 
 def read_file(path: Path) -> Tree:
-    """The recipe file ``path`` alone, its parents not yet merged.
+    """Read the recipe file ``path``, without the recipes that it extends.
 
     Raises:
-        RecipeError: no such file, not UTF-8, not YAML, a key given twice, or no mapping at the top.
+        RecipeError: the file is missing, not UTF-8 or not YAML, has a key twice, or its top level is not a mapping.
     """
     shown = displayed(path)
     try:
@@ -67,15 +67,15 @@ def read_file(path: Path) -> Tree:
     except IsADirectoryError:
         raise RecipeError(shown, [Problem(shown, "", "a folder", "a recipe file", _siblings(path / "x"))]) from None
     except UnicodeDecodeError as error:
-        found = f"byte {error.start} that is no UTF-8"
-        raise RecipeError(shown, [Problem(shown, "", found, "a text file in UTF-8")]) from None
+        byte = f"byte {error.start} that is not UTF-8"
+        raise RecipeError(shown, [Problem(shown, "", byte, "a text file in UTF-8")]) from None
     except OSError as error:
         raise RecipeError(shown, [Problem(shown, "", f"{error.strerror}", "a readable file")]) from None
     return read_text(text, shown, path.parent)
 
 
 def read_text(text: str, name: str, folder: Path) -> Tree:
-    """The same of a text; ``name`` stands for the file in messages."""
+    """Read a recipe from a text; ``name`` is the file's name in messages."""
 
     def place(mark: yaml.Mark) -> str:
         return f"{name}:{mark.line + 1}:{mark.column + 1}"
@@ -90,7 +90,7 @@ def read_text(text: str, name: str, folder: Path) -> Tree:
 
 @dataclass
 class Walk:
-    """A text being turned into values."""
+    """Conversion of a text to values; collects spots and problems."""
 
     place: Callable[[yaml.Mark], str]
     folder: Path
@@ -100,16 +100,16 @@ class Walk:
     nodes: int = 0
 
     def convert(self, node: yaml.Node, path: KeyPath, key: str, around: tuple[int, ...] = ()) -> Any:
-        """The value of ``node``; ``around`` holds the ids of the nodes it stands in."""
+        """The value of ``node``; ``around`` has the ids of the nodes that contain it."""
         self.nodes += 1
         here = self.place(node.start_mark)
         self.spots[path] = Spot(key or here, here, self.folder)
         if id(node) in around:
-            self._complain(here, path, "an alias of the block it stands in", "no cycle")
+            self._complain(here, path, "an alias of the block that contains it", "no cycle")
             return None
         if self.nodes > NODE_LIMIT:
             if self.nodes == NODE_LIMIT + 1:
-                self._complain(here, path, f"more than {NODE_LIMIT} values, aliases expanded", "a recipe")
+                self._complain(here, path, f"more than {NODE_LIMIT} values, with aliases expanded", "a recipe")
             return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path, (*around, id(node)))
@@ -142,7 +142,7 @@ class Walk:
 
 
 def read_value(text: str, name: str, place: Callable[[yaml.Mark], str], folder: Path) -> Walk:
-    """Any YAML value, with its spots and problems; not YAML at all raises RecipeError."""
+    """Read any YAML value, with its spots and problems. Raises RecipeError if the text is not YAML."""
     walk = Walk(place, folder)
     try:
         node = yaml.compose(text, Loader)
@@ -159,7 +159,7 @@ def read_value(text: str, name: str, place: Callable[[yaml.Mark], str], folder: 
 
 
 def displayed(path: Path) -> str:
-    """``path`` as a message shows it: relative where it lies under the current folder."""
+    """``path`` as shown in messages: relative if it is inside the current folder."""
     try:
         return str(Path(os.path.abspath(path)).relative_to(Path.cwd()))  # noqa: PTH100 (links are shown as written)
     except ValueError:
@@ -170,4 +170,4 @@ def _siblings(path: Path) -> str:
     if not path.parent.is_dir():
         return f"there is no folder {displayed(path.parent)}"
     names = sorted(item.name for item in path.parent.iterdir() if item.suffix in {".yaml", ".yml"})
-    return f"in {displayed(path.parent)} there is {', '.join(names[:12])}" if names else "its folder holds no recipe"
+    return f"recipes in {displayed(path.parent)}: {', '.join(names[:12])}" if names else "its folder has no recipe"

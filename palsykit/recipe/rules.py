@@ -1,4 +1,4 @@
-"""A whole recipe: every block by itself, then what must hold between blocks."""
+"""Check a complete recipe: each block by itself, then the rules between blocks."""
 
 from collections.abc import Collection
 from typing import Any
@@ -9,16 +9,16 @@ from palsykit.recipe.read import Tree
 from palsykit.recipe.schema import Settings
 
 DIFFUSION = ("conditions", "fusion", "denoiser", "scheduler", "sampler", "trainer")
-"""Sections that a diffusion model needs together; a recipe may have none of them: a baseline, or fits alone."""
+"""Sections of a diffusion model. A recipe without a synthesiser has all of them, or none if it has only fits."""
 
 
 def read_settings(tree: Tree, recipe: str, unchecked: Collection[str] = ()) -> Settings:
-    """The recipe as the schema's objects; a part's ``parameters`` are plain and hold every key.
+    """Check a recipe; returns its settings. A part's ``parameters`` are plain and have every key.
 
-    Parts and files of ``unchecked`` sections are kept as written.
+    Parts and files of ``unchecked`` sections are taken over unchecked.
 
     Raises:
-        RecipeError: with every problem there is.
+        RecipeError: lists every problem.
     """
     reader = Reader(tree, set(_networks(tree)), unchecked)
     settings = reader.read(Settings, tree.value)
@@ -32,26 +32,26 @@ def read_settings(tree: Tree, recipe: str, unchecked: Collection[str] = ()) -> S
 
 
 def _check_sections(reader: Reader) -> None:
-    """A diffusion model is whole or absent, and something is left to do."""
+    """A diffusion model is complete or absent, and the recipe has something to do."""
     value = reader.tree.value
-    given = [name for name in DIFFUSION if value.get(name)]
+    present = [name for name in DIFFUSION if value.get(name)]
     synthesiser: Any = value.get("synthesiser")
-    if synthesiser is None and given:
+    if synthesiser is None and present:
         for name in DIFFUSION:
-            if name not in given:
+            if name not in present:
                 here: KeyPath = (name,) if (name,) in reader.tree.spots else ()
-                together = f"{name}, which a recipe with {given[0]} needs"
+                together = f"{name}, which a recipe with {present[0]} needs"
                 reader.complain(here, f"no key {name}", together, "or a synthesiser instead of a diffusion model")
-    if "trainer" not in given and _lacks_weights(reader, ("synthesiser",), synthesiser):
+    if "trainer" not in present and _lacks_weights(reader, ("synthesiser",), synthesiser):
         name = synthesiser["use"] if isinstance(synthesiser, dict) else synthesiser
         expected = "synthesiser.weights: FILE, or a trainer"
         reader.complain(("synthesiser",), f"synthesiser {name} without weights", expected)
-    if not given and not synthesiser and not value.get("fits"):
+    if not present and not synthesiser and not value.get("fits"):
         reader.complain((), "nothing to do", "fits, a diffusion model (denoiser, ...) or a synthesiser")
 
 
 def _check_maps(reader: Reader) -> None:
-    """A map drops with a condition of the recipe, and one at most is the guess."""
+    """``drops_with`` names a condition of the recipe, and at most one map has an ``error``: the guess."""
     maps, conditions = reader.tree.value.get("maps"), reader.tree.value.get("conditions") or {}
     blocks = {name: block for name, block in maps.items() if isinstance(block, dict)} if isinstance(maps, dict) else {}
     for name, block in blocks.items():
@@ -60,18 +60,18 @@ def _check_maps(reader: Reader) -> None:
             expected = f"one of conditions ({', '.join(conditions) or 'there are none'})"
             reader.complain(("maps", name, "drops_with"), f'"{dropper}"', expected, nearest(dropper, conditions))
     for name in [name for name, block in blocks.items() if block.get("error") is not None][1:]:
-        reader.complain(("maps", name, "error"), "a second error", "one map at most that has one: the guess")
+        reader.complain(("maps", name, "error"), "a second error", "at most one map with an error: the guess")
 
 
 def _check_fits(reader: Reader) -> None:
-    """Fits name networks, and every network that has a key ``weights`` without a file is fitted."""
+    """Fits name networks, and every network whose key ``weights`` is null has a fit."""
     fits, networks = reader.tree.value.get("fits"), _networks(reader.tree)
     networks |= {name: block.parameters for name, block in reader.inline.items()}
     fitted: list[Any] = []
     for index, fit in enumerate(fits if isinstance(fits, list) else []):
         name = fit.get("network") if isinstance(fit, dict) else None
         if not isinstance(name, str):
-            continue  # the schema's check has complained
+            continue  # the schema has reported it
         fitted.append(name)
         if name not in networks:
             known = ", ".join(networks) or "there are none"
@@ -87,12 +87,12 @@ def _check_fits(reader: Reader) -> None:
 
 
 def _networks(tree: Tree) -> dict[str, Any]:
-    """The networks as they are written, without those that a null takes away."""
+    """The networks as written, without those that a null removes."""
     written = tree.value.get("networks")
     return {name: block for name, block in written.items() if block is not None} if isinstance(written, dict) else {}
 
 
 def _lacks_weights(reader: Reader, path: KeyPath, block: Any) -> bool:
-    """Whether a part has a key ``weights``, which is null unless a file is given, and none is."""
+    """Whether a part has a key ``weights`` with the default null, and the recipe gives no file."""
     key = reader.keys.get(path, {}).get("weights")
     return key is not None and key.default is None and (not isinstance(block, dict) or block.get("weights") is None)

@@ -1,6 +1,6 @@
-"""What a recipe may say: the sections and settings that core owns. The keys inside a part are its plugin's own.
+"""The sections and settings of a recipe that core defines. The keys inside a part are defined by its plugin.
 
-Every model is strict and refuses unknown keys; each field's description is what ``palsykit check`` prints for it.
+Every model is strict and refuses unknown keys.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ class Block(BaseModel):
 
 
 class PartBlock(BaseModel):
-    """``{use: name, key: value, ...}``: a part and its plugin-owned keys, which stay in ``parameters``."""
+    """``{use: name, key: value, ...}``: a part; the keys that its plugin defines are in ``parameters``."""
 
     model_config = ConfigDict(frozen=True)
     use: str
@@ -24,13 +24,13 @@ class PartBlock(BaseModel):
 
 
 class ConditionBlock(PartBlock):
-    """An encoder and what core does with it.
+    """An encoder and how core uses it.
 
     Attributes:
-        source: the view it reads.
-        beside: further views, for an encoder that compares; "rest" is the driver's person at rest.
-        drop: probability with which training replaces it by its learnt null tokens (classifier-free guidance,
-            Ho and Salimans, arXiv:2207.12598).
+        source: the view that it reads.
+        beside: further views, for an encoder that compares views; "rest" is the driver's person at rest.
+        drop: probability that training replaces it by its learnt null tokens (classifier-free guidance, Ho and
+            Salimans, arXiv:2207.12598).
     """
 
     source: Literal["identity", "driver"]
@@ -39,12 +39,12 @@ class ConditionBlock(PartBlock):
 
 
 class MapBlock(PartBlock):
-    """What lies over the picture, and what core does with it.
+    """A map and how core uses it.
 
     Attributes:
-        error: root mean squared error of the map, a picture in [-1, 1]. A map with an error is the guess that the
-            denoiser corrects; a recipe has at most one.
-        drops_with: a condition; where training drops that, it drops the map, too.
+        error: root mean squared error of the map, if it is a picture in [-1, 1] and serves as the guess that the
+            denoiser corrects; at most one map of a recipe has it.
+        drops_with: a condition; when training drops that, it also drops the map.
     """
 
     error: Annotated[float, Field(gt=0)] | None = None
@@ -52,17 +52,17 @@ class MapBlock(PartBlock):
 
 
 class FusionBlock(PartBlock):
-    """A fusion, and whose pooled vector core passes on where the fusion makes none; null for none."""
+    """A fusion. If it makes no pooled vector, core passes on that of the condition ``pooled_from``; null: none."""
 
     pooled_from: str | None = "identity"
 
 
 class Optimisation(Block):
-    """Settings of the one training loop, for the main model and for fits alike.
+    """Settings of the training loop, for the main model and for fits.
 
     Attributes:
-        flip: probability with which a pair of photographs is seen in a mirror, landmarks and side with it; only where
-            the data's labels allow it (palsykit.faces.flip).
+        flip: probability that a pair of photographs is mirrored, with landmarks and side; only if the data's labels
+            allow it (palsykit.faces.flip).
     """
 
     steps: Annotated[int, Field(ge=0)] = 1000
@@ -84,9 +84,9 @@ class Training(Optimisation):
     """The main model's training.
 
     Attributes:
-        start: a safetensors file of a model of the same make to go on from.
-        start_without: modules of the model that begin afresh all the same, such as "fusion" or "encoders.landmark";
-            neither the file nor the model need have them, and what either has of them is left alone.
+        start: a safetensors file with the initial weights, of a model with the same architecture.
+        start_without: modules that keep their own initial weights, such as "fusion" or "encoders.landmark". The file
+            or the model may lack them; the file's weights for them are ignored.
     """
 
     start: Path | None = None
@@ -94,7 +94,7 @@ class Training(Optimisation):
 
 
 class FitBlock(Optimisation):
-    """Fits one network before the main training, unless it has weights; without ``data`` it uses the recipe's."""
+    """Fit one network before the main training, unless it has weights. ``data`` defaults to the recipe's."""
 
     network: str
     trainer: PartBlock
@@ -102,14 +102,14 @@ class FitBlock(Optimisation):
 
 
 class Generation(Block):
-    """The figure and the pictures that metrics see: held-out identities x their photographs.
+    """The pictures to synthesise for the report and the metrics: held-out identities x their photographs.
 
     Attributes:
-        split: whose identities.
-        identities: how many of them; None for all.
-        seed: seeds the noise, with each photograph's key.
+        split: the split of the identities.
+        identities: how many identities; None for all.
+        seed: of the noise, together with each photograph's key.
         guidance: classifier-free guidance strength; 1 is none.
-        batch_size: rows at a time; changes no picture.
+        batch_size: rows per batch; does not change the pictures.
     """
 
     split: Literal["train", "validation", "test"] = "test"
@@ -120,11 +120,11 @@ class Generation(Block):
 
 
 class Settings(Block):
-    """A whole recipe.
+    """A complete recipe.
 
     Attributes:
-        poser: makes the driver view where an expression is asked for by name; neither trained nor measured with.
-        tracking: where the training log goes beside log.jsonl; changes no result.
+        poser: makes the driver view for an expression given by name; not used in training or evaluation.
+        tracking: a second place for the training log, besides log.jsonl; does not change results.
     """
 
     name: str | None = None

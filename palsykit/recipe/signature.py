@@ -1,4 +1,4 @@
-"""A factory's signature: positional parameters come from core, keyword-only ones are the recipe's keys."""
+"""Read a factory's signature: core gives the positional parameters; the keyword-only ones are the recipe's keys."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ from palsykit.recipe.schema import PartBlock
 from palsykit.registry import Entry
 
 Missing = inspect.Parameter.empty
-"""The default of a key that has none."""
+"""Stands for the default of a key that has none."""
 
 
 class Key(NamedTuple):
@@ -28,11 +28,11 @@ class Key(NamedTuple):
 
 @cache
 def keys_of(entry: Entry) -> dict[str, Key]:
-    """The recipe's keys for a part, in the order of its factory's signature.
+    """The keys of a part in a recipe, in the order of its factory's signature.
 
     Raises:
-        PalsykitError: the factory cannot be loaded, or is not written as ``palsykit.hookspecs`` asks; the message
-            names part and plugin.
+        PalsykitError: the factory cannot be loaded, or its signature does not follow ``palsykit.hookspecs``; the
+            message names part and plugin.
     """
     factory = entry.load()
     parameters = _parameters(entry, factory)
@@ -48,21 +48,21 @@ def _parameters(entry: Entry, factory: Callable[..., Any]) -> list[inspect.Param
     try:
         return list(inspect.signature(factory, eval_str=True).parameters.values())
     except NameError as error:
-        step = "import what its annotations name at run time, not under TYPE_CHECKING"
+        step = "import the names in its annotations at run time, not under TYPE_CHECKING"
         raise PalsykitError(f"{entry}: an annotation of its factory cannot be read ({error}); {step}") from error
     except (ValueError, TypeError, AttributeError, SyntaxError) as error:
         raise PalsykitError(f"{entry}: the signature of its factory cannot be read ({error})") from error
 
 
 def _check_positional(entry: Entry, parameters: list[inspect.Parameter]) -> None:
-    given = INTERFACES[entry.interface].positional
+    expected = INTERFACES[entry.interface].positional
     if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters):
         return
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    taken = [parameter.name for parameter in parameters if parameter.kind in kinds]
-    if len(taken) != len(given):
-        step = "a recipe's keys are keyword-only: they stand after `*`"
-        message = f"its factory takes ({', '.join(taken)}), core gives ({', '.join(given)})"
+    actual = [parameter.name for parameter in parameters if parameter.kind in kinds]
+    if len(actual) != len(expected):
+        step = "make the recipe's keys keyword-only: write them after `*`"
+        message = f"its factory takes ({', '.join(actual)}), core gives ({', '.join(expected)})"
         raise PalsykitError(f"{entry}: {message}; {step}")
 
 
@@ -71,15 +71,15 @@ def _key(entry: Entry, parameter: inspect.Parameter) -> Key:
     key = Key(parameter.name, annotation, parameter.default)
     try:
         model([key])
-    except Exception as error:  # pydantic raises many kinds for what it cannot check
+    except Exception as error:  # pydantic raises many types for annotations that it cannot validate
         words = str(error).splitlines()[0]
-        raise PalsykitError(f"{entry}: key {parameter.name}: no check for {annotation} ({words})") from error
+        raise PalsykitError(f"{entry}: key {parameter.name}: {annotation} cannot be validated ({words})") from error
     return key
 
 
 @cache
 def fields_of(kind: type[BaseModel]) -> dict[str, Key]:
-    """The keys that the schema gives a block; what is a part's own stands in ``parameters``."""
+    """The keys of a block that the schema defines; ``parameters`` has those of the part."""
     keys = {}
     for name, about in kind.model_fields.items():
         annotation: Any = Annotated[(about.annotation, *about.metadata)] if about.metadata else about.annotation
@@ -89,10 +89,10 @@ def fields_of(kind: type[BaseModel]) -> dict[str, Key]:
 
 @cache
 def model_of(kind: type[BaseModel], entry: Entry | None = None) -> TypeAdapter[dict[str, Any]]:
-    """The check of a block: of the schema's ``kind`` and, where it is a part's, of the keys of its factory.
+    """The validator of a block: the schema's ``kind`` and, for a part, the keys of its factory.
 
     Raises:
-        PalsykitError: as ``keys_of``.
+        PalsykitError: as in ``keys_of``.
     """
     keys = (keys_of(entry) if entry else {}) | fields_of(kind)
     if not issubclass(kind, PartBlock):
@@ -101,17 +101,17 @@ def model_of(kind: type[BaseModel], entry: Entry | None = None) -> TypeAdapter[d
 
 
 def _usable(use: Any) -> Any:
-    """A part's name; one that cannot be used comes as the error that says why."""
+    """Accept a part's name. A name that cannot be used arrives as an error; raise it."""
     if isinstance(use, ValidationError):
         raise use
     return use
 
 
 def model(keys: Iterable[Key], open: bool = False) -> TypeAdapter[dict[str, Any]]:
-    """The check of a mapping with these keys: all of them and, unless it is ``open``, no others.
+    """The validator of a mapping with these keys; refuses other keys unless ``open``.
 
-    It is made of a TypedDict, whose keys may have any name, where a BaseModel's must not be one of its attributes. It
-    fills in no defaults, for those of a factory are values like any other: a default may name a file or a network.
+    It is a TypedDict, because its keys may have any name; a BaseModel's must not be one of its attributes. It does not
+    fill in defaults: a factory's default may name a file or a network and is validated like any value.
     """
     fields: Any = {key.name: readable(key.annotation, key.name) for key in keys}
     optional = {key.name for key in keys if key.default is not Missing}

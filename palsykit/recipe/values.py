@@ -1,4 +1,4 @@
-"""A recipe's values: text and mappings that know their place in it, and what YAML can hold."""
+"""Values of a recipe: text and mappings that know their place in it, and conversion to plain YAML values."""
 
 from enum import Enum
 from pathlib import Path
@@ -9,7 +9,7 @@ from palsykit.recipe.schema import Block, PartBlock
 
 
 class WrittenText(str):
-    """Text that knows its place in the recipe, so that a path in it starts from the right folder."""
+    """Text that knows its place in the recipe, so that a relative path starts at the right folder."""
 
     path: KeyPath = ()
 
@@ -21,13 +21,13 @@ class WrittenMapping(dict[str, Any]):
 
 
 class WrittenPath(type(Path())):  # type: ignore[misc]  # Path itself can be derived from in Python 3.12
-    """A file that a recipe names, and the text by which a resolved recipe names it."""
+    """A file that a recipe names, with the text for the resolved recipe."""
 
     text: str
 
 
 def placed(value: Any, path: KeyPath) -> Any:
-    """``value`` with its text and mappings knowing that they stand at ``path``."""
+    """Copy ``value``; its text and mappings remember their place, starting at ``path``."""
     if isinstance(value, str):
         text = WrittenText(value)
         text.path = path
@@ -42,7 +42,7 @@ def placed(value: Any, path: KeyPath) -> Any:
 
 
 def bare(value: Any) -> Any:
-    """``value`` without the places that ``placed`` gave it."""
+    """``value`` without the places added by ``placed``."""
     if isinstance(value, WrittenText):
         return str(value)
     if isinstance(value, dict):
@@ -51,10 +51,10 @@ def bare(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A value as YAML holds it: mappings, lists, text, numbers, true, false and null.
+    """Convert a value to plain YAML values: mappings, lists, text, numbers, true, false and null.
 
     Raises:
-        TypeError: it has no such form.
+        TypeError: it cannot be converted.
     """
     if isinstance(value, Enum):
         return plain(value.value)

@@ -1,6 +1,6 @@
-"""How a plain scalar is read and written: YAML 1.2's core schema, where PyYAML follows 1.1.
+"""Read and write scalars by YAML 1.2's core schema; PyYAML alone follows YAML 1.1.
 
-So ``1e-4`` is a number, ``no``, ``on`` and ``2024-01-01`` are text, ``010`` is ten and ``1:30`` is text.
+For example ``1e-4`` is a number, ``no``, ``on`` and ``2024-01-01`` are text, ``010`` is ten and ``1:30`` is text.
 """
 
 import re
@@ -24,24 +24,24 @@ RULES = (
 
 
 class Loader(yaml.SafeLoader):
-    """Composes nodes; values are made by ``scalar``."""
+    """Compose nodes; ``scalar`` converts them to values."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own attribute)
 
 
 class Dumper(yaml.SafeDumper):
-    """Quotes whatever text YAML 1.1 or 1.2 would read as something else, so that every reader agrees."""
+    """Quote text that YAML 1.1 or 1.2 would read as another type, so that all readers agree."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
     def represent_items(self, data: list[Any]) -> yaml.Node:
-        """Lists of scalars in one line, others in blocks."""
+        """Write lists of scalars in one line, other lists as blocks."""
         flat = not any(isinstance(item, dict | list) for item in data)
         return self.represent_sequence(TAG + "seq", data, flow_style=flat)
 
     def represent_text(self, data: str) -> yaml.Node:
-        """Every text in one line, so that a comment can stand after it."""
+        """Write every text in one line, so that a comment can follow."""
         return self.represent_scalar(TAG + "str", data, style=None if data.isprintable() else '"')
 
 
@@ -57,7 +57,7 @@ def scalar(tag: str, text: str) -> Any:
     """The value of a scalar node.
 
     Raises:
-        ValueError: the tag is none of ours, or an explicit tag (``!!int x``) does not fit the text.
+        ValueError: the tag is unknown, or an explicit tag (``!!int x``) does not match the text.
     """
     kind = tag.removeprefix(TAG)
     if kind == "str":
@@ -65,7 +65,7 @@ def scalar(tag: str, text: str) -> Any:
     for name, pattern, _ in RULES:
         if name == kind:
             if not pattern.fullmatch(text):
-                raise ValueError(f"{text!r} is no {kind}")
+                raise ValueError(f"{text!r} is not of type {kind}")
             return _read(kind, text)
     raise ValueError(f"unknown tag {tag!r}")
 
@@ -81,5 +81,5 @@ def _read(kind: str, text: str) -> Any:
 
 
 def dump(value: Any) -> str:
-    """``value`` as YAML that ``read`` reads back to the same value."""
+    """Write ``value`` as YAML that ``read`` reads back to the same value."""
     return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)

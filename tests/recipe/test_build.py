@@ -50,7 +50,7 @@ def test_nested_parts_are_built(shared: SharedNetwork) -> None:
     ("interface", "made", "positional", "message"),
     [
         ("fusions", block("crss"), (None,), "unknown fusion 'crss': did you mean cross?"),
-        ("fusions", block("cross"), (None,), "heads: missing, it has no default"),
+        ("fusions", block("cross"), (None,), "heads: missing, and it has no default"),
         ("fusions", block("cross", heads=2, head=3), (None,), 'head: unknown key, expected one of ring, heads; did'),
         ("fusions", block("cross", heads="2"), (None,), 'heads: found "2" (text), expected a whole number'),
         ("fusions", block("cross", heads=2, ring={"a": 1}), (None,), "ring.a: found 1, expected text"),

@@ -47,16 +47,16 @@ def test_a_whole_recipe_has_none(recipe: Write, diffusion: str) -> None:
         ("conditions.who.source=both", "expected 'identity' or 'driver'"),
         ("conditions.who.drop=1.0", "conditions.who.drop: found 1.0, expected less than 1.0"),
         ("conditions.who.drop=true", "conditions.who.drop: found true, expected a number"),
-        ("conditions.what=null", "found null, expected a part, or nothing; there is no parent's entry of this name"),
+        ("conditions.what=null", "found null, expected a part, or nothing; no parent recipe has an entry of this name"),
         ("maps={d: {use: drawn, lines: 2}}", "maps.d.lines: found an unknown key, expected one of use, error, "
             "drops_with, strokes; it has moved: write strokes"),
         ("maps={d: {use: drawn, drops_with: whom}}", 'maps.d.drops_with: found "whom", expected one of conditions '
             '(who); did you mean "who"?'),
         ("maps={a: {use: drawn, error: 0.1}, b: {use: drawn, error: 0.2}}", "maps.b.error: found a second error, "
-            "expected one map at most that has one: the guess"),
+            "expected at most one map with an error: the guess"),
         ("maps={a: {use: drawn, error: 0}}", "maps.a.error: found 0, expected more than 0.0"),
         ("conditions=3", "conditions: found 3, expected a mapping of names"),
-        ("fusion={use: cross, heads: null}", "fusion: found no key heads, expected it, since it has no default"),
+        ("fusion={use: cross, heads: null}", "fusion: found no key heads, expected this key, which has no default"),
         ("fusion=null", "fusion: found no key fusion, expected fusion, which a recipe with conditions needs"),
         ("image_size=64.0", "image_size: found 64.0, expected a whole number"),
         ("image_sise=64", 'image_sise: found an unknown key, expected one of name, about, seed, image_size'),

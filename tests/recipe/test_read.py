@@ -45,8 +45,8 @@ def test_a_key_given_twice() -> None:
             "a: !!python/object:os.system x",
             "r.yaml:1:4: a: found unknown tag 'tag:yaml.org,2002:python/object:os.system'",
         ),
-        ("a: !!int x", "r.yaml:1:4: a: found 'x' is no int, expected text, a number, true, false or null"),
-        ("a: &x {b: *x}", "r.yaml:1:4: a.b: found an alias of the block it stands in, expected no cycle"),
+        ("a: !!int x", "r.yaml:1:4: a: found 'x' is not of type int, expected text, a number, true, false or null"),
+        ("a: &x {b: *x}", "r.yaml:1:4: a.b: found an alias of the block that contains it, expected no cycle"),
     ],
 )
 def test_what_is_no_recipe(text: str, message: str) -> None:
@@ -85,14 +85,14 @@ def failure(path: Path) -> str:
 
 def test_files_that_cannot_be_read(recipe: Callable[..., Path]) -> None:
     recipe("a: 1", "there.yaml")
-    assert "nothing.yaml: found no such file, expected a recipe; in . there is there.yaml" in failure(
+    assert "nothing.yaml: found no such file, expected a recipe; recipes in .: there.yaml" in failure(
         Path("nothing.yaml")
     )
     assert "there is no folder no" in failure(Path("no/nothing.yaml"))
     Path("folder").mkdir()
     assert "folder: found a folder, expected a recipe file" in failure(Path("folder"))
     Path("latin.yaml").write_bytes("a: é".encode("latin-1"))
-    assert "latin.yaml: found byte 3 that is no UTF-8, expected a text file in UTF-8" in failure(Path("latin.yaml"))
+    assert "latin.yaml: found byte 3 that is not UTF-8, expected a text file in UTF-8" in failure(Path("latin.yaml"))
 
 
 def test_a_byte_order_mark_is_passed_over(recipe: Callable[..., Path]) -> None:
