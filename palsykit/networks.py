@@ -1,4 +1,4 @@
-"""One instance of a named network for every part that reads it."""
+"""Named networks, shared: all parts that read a network get the same instance."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,9 +19,9 @@ _MEMO: ContextVar[dict[tuple[Any, ...], tuple[Any, ...]] | None] = ContextVar("_
 
 @contextmanager
 def computed_once() -> Iterator[None]:
-    """Within it ``once`` and shared networks answer the same question with the same tensors, graph and all.
+    """Within this context, ``once`` and shared networks return the same tensors, with their graph, for the same input.
 
-    Several conditions and maps may read one picture with one network; its gradient then flows back through it once.
+    If several conditions and maps read one picture with one network, forward and backward pass run only once.
     """
     token = _MEMO.set({})
     try:
@@ -31,44 +31,44 @@ def computed_once() -> Iterator[None]:
 
 
 def once(function: Callable[..., T], *arguments: Any) -> T:
-    """``function(*arguments)``; within ``computed_once`` computed once for the very same objects."""
+    """Return ``function(*arguments)``; within ``computed_once``, call it only once for identical objects."""
     memo = _MEMO.get()
     if memo is None:
         return function(*arguments)
     key = (function, *map(id, arguments))
     if key not in memo:
-        memo[key] = (function(*arguments), arguments)  # the arguments are kept, so that no other object gets their ids
+        memo[key] = (function(*arguments), arguments)  # store the arguments, too, so that no new object gets their ids
     result: T = memo[key][0]
     return result
 
 
 class SharedNetwork:
-    """A network as parts receive it: callable like the module, but no ``nn.Module``, so that no part owns its weights.
+    """A network as parts receive it: callable like the module, but not an ``nn.Module``, so no part owns its weights.
 
-    Once frozen it remembers, picture by picture, what it saw: a photograph that two conditions and a metric read is
-    encoded once. Pictures with a gradient, and whatever runs under autocast, are not remembered.
+    A frozen network caches its outputs per picture: a photograph that two conditions and a metric read is encoded once.
+    Pictures with a gradient and calls under autocast are not cached.
 
     Attributes:
-        name: its key in the recipe's ``networks``.
+        name: the key in the recipe's ``networks``.
         module: the network itself; the run moves, freezes, fits and saves it.
     """
 
     def __init__(self, name: str, module: nn.Module):
         subsample_first(module)
         self.name, self.module = name, module
-        self._seen: FeatureCache | None = None
+        self._cache: FeatureCache | None = None
         self._fingerprint: str | None = None
 
     def __call__(self, image: Tensor) -> NetworkOutput:
         return once(self._read, image)
 
     def _read(self, image: Tensor) -> NetworkOutput:
-        if self._seen is None or not _can_remember(image) or self._learns():
+        if self._cache is None or not _can_cache(image) or self._is_trainable():
             output: NetworkOutput = self.module(image)
             return output
-        found = self._seen.features(image, lambda pictures: _flat(self.module(pictures)))
-        logits = {key.removeprefix("logits."): value for key, value in found.items() if key.startswith("logits.")}
-        return NetworkOutput(found["map"], found.get("embedding"), found.get("points"), logits)
+        features = self._cache.features(image, lambda pictures: _flat(self.module(pictures)))
+        logits = {key.removeprefix("logits."): value for key, value in features.items() if key.startswith("logits.")}
+        return NetworkOutput(features["map"], features.get("embedding"), features.get("points"), logits)
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__") or attribute == "module":
@@ -79,28 +79,28 @@ class SharedNetwork:
         return self  # a copy of a model (its EMA) reads the same frozen network
 
     def fingerprint(self) -> str:
-        """The first 12 digits of the SHA-256 of its weights, for a metric's card: figures compare for the same weights.
+        """The first 12 digits of the SHA-256 of its weights; "" if it has no state dict.
 
-        "" of a network that shows none, such as another library's program.
+        A metric's card shows it, because figures can be compared only if the weights are the same.
         """
-        frozen = self._seen is not None and not self._learns()
-        if frozen and self._fingerprint is not None:  # every metric of every system that is compared asks for it
+        frozen = self._cache is not None and not self._is_trainable()
+        if frozen and self._fingerprint is not None:  # metrics call this often
             return self._fingerprint
-        found = state_digest({"weights": self.module})[:12] if self.module.state_dict() else ""
-        self._fingerprint = found if frozen else None
-        return found
+        digest = state_digest({"weights": self.module})[:12] if self.module.state_dict() else ""
+        self._fingerprint = digest if frozen else None
+        return digest
 
     def freeze(self) -> None:
-        """No gradients into the weights, batch statistics as they were learnt; what was seen before is forgotten."""
+        """Freeze weights and batch statistics, and empty the cache."""
         self.module.eval().requires_grad_(False)
-        self._seen, self._fingerprint = FeatureCache(), None
+        self._cache, self._fingerprint = FeatureCache(), None
 
-    def _learns(self) -> bool:
+    def _is_trainable(self) -> bool:
         return any(parameter.requires_grad for parameter in self.module.parameters())
 
 
-def _can_remember(image: Tensor) -> bool:
-    """Whether a picture's output is worth keeping: full precision and no graph."""
+def _can_cache(image: Tensor) -> bool:
+    """Whether the output for a picture can be cached: full precision and no graph."""
     wants_graph = torch.is_grad_enabled() and image.requires_grad
     return not (wants_graph or torch.is_autocast_enabled(image.device.type))
 

@@ -1,1 +1,1 @@
-"""Conditional diffusion: the model, its objective, its synthesis and where randomness comes from."""
+"""Conditional diffusion: the model, its training objective and synthesis."""

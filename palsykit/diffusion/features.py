@@ -1,7 +1,7 @@
-"""Outputs of a frozen network, computed once per picture.
+"""Cache of a frozen network's outputs: each picture is computed once.
 
-A row's key is a hash of its pixels, so equal photographs share an entry whatever batch they come in. A cache belongs to
-one network, whose weights do not change; beyond its limit it forgets the least recently used rows.
+A row's key is a hash of its pixels, so equal photographs share an entry in whatever batch they come. A cache belongs
+to one network with fixed weights; above its limit it drops the least recently used rows.
 """
 
 import hashlib
@@ -15,17 +15,17 @@ Features = dict[str, Tensor]
 
 
 def row_keys(images: Tensor) -> list[bytes]:
-    """One digest per row of pictures [B, 3, H, W]: pixels and size."""
+    """One hash per row of pictures [B, 3, H, W], of pixels and size."""
     pixels = images.detach().cpu().contiguous()
     size = repr(pixels.shape[1:]).encode()
     return [hashlib.blake2b(size + row.numpy().tobytes(), digest_size=16).digest() for row in pixels]
 
 
 class FeatureCache:
-    """Rows of features by picture, kept on the CPU.
+    """Features per picture, stored on the CPU.
 
     Args:
-        limit: bytes kept at most.
+        limit: maximum size in bytes.
     """
 
     def __init__(self, limit: int = 1 << 30):
@@ -33,10 +33,11 @@ class FeatureCache:
         self._rows: OrderedDict[bytes, Features] = OrderedDict()
 
     def features(self, images: Tensor, extract: Callable[[Tensor], Features]) -> Features:
-        """What ``extract`` gives for pictures [B, 3, H, W], [B, ...] each, on their device, in full precision.
+        """The output of ``extract`` for pictures [B, 3, H, W]: [B, ...] each, on their device, in full precision.
 
-        A batch with a new row is extracted whole: matrix products of another size round otherwise, and a run that is
-        resumed from a checkpoint, its cache empty, meets rows in other company than the run that was not stopped.
+        If any row is new, the whole batch is extracted, because matrix products of another size round differently. A
+        resumed run starts with an empty cache, so otherwise it would extract rows in other batches than a run that
+        was not stopped.
         """
         keys = row_keys(images)
         missing = [i for i, key in enumerate(keys) if key not in self._rows]
@@ -51,8 +52,8 @@ class FeatureCache:
 
     @staticmethod
     def _extracted(images: Tensor, extract: Callable[[Tensor], Features]) -> Features:
-        # full precision and no graph: a cached row must not depend on the precision of whoever asked first;
-        # no inference mode: its tensors may never reach a graph, and a cached row may
+        # Full precision and no graph: a cached row must not depend on the first caller's precision. No inference
+        # mode: its tensors can never be part of a graph, and a cached row may become part of one.
         with torch.inference_mode(False), torch.no_grad(), torch.autocast(images.device.type, enabled=False):
             pictures = images.clone() if images.is_inference() else images
             return {key: value.float().cpu() for key, value in extract(pictures).items()}

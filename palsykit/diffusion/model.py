@@ -1,4 +1,4 @@
-"""A denoiser, what conditions it and how: the one module that trainers train and that synthesis runs."""
+"""The diffusion model: encoders, fusion and denoiser in one module, used by training and synthesis."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ from palsykit.interfaces import ConditionEncoder, Conditioning, Denoiser, Encode
 from palsykit.networks import computed_once
 
 UNGUESSED = 0.5
-"""The error of a guess that is a grey picture: about the standard deviation of photographs in [-1, 1]."""
+"""The error of a grey picture as the guess: about the standard deviation of photographs in [-1, 1]."""
 
 
 @dataclass(frozen=True)
 class Condition:
     """An encoder, the view it reads ("identity" or "driver") and the probability that training drops it.
 
-    ``beside`` names the views that its ``extract`` is given as further arguments.
+    ``beside``: names of the views passed to its ``extract`` as further arguments.
     """
 
     encoder: ConditionEncoder
@@ -32,12 +32,12 @@ class Condition:
 
 @dataclass(frozen=True)
 class Overlay:
-    """A map and what core does with it.
+    """A map and how core uses it.
 
     Attributes:
-        map: what lies over the picture.
-        error: the map is the guess that the denoiser corrects; its root mean squared error, in [-1, 1]. None: a map.
-        drops_with: the condition with which training drops it; None never drops it.
+        map: gives channels aligned with the picture.
+        error: root mean squared error in [-1, 1] of a map that is the guess, which the denoiser corrects; else None.
+        drops_with: when training drops this condition, it also drops the map; None: never.
     """
 
     map: Map
@@ -47,12 +47,12 @@ class Overlay:
 
 @dataclass
 class EncodedBatch:
-    """What conditions and maps say of B rows; ``a | b`` takes from b whatever b has.
+    """Encoded conditions and maps of B rows. ``a | b`` takes everything in b, and the rest from a.
 
     Attributes:
         conditions: by name.
         maps: by name, each [B, C, H, W].
-        guess: the map that has an error.
+        guess: made from the map that has an error.
     """
 
     conditions: dict[str, Encoded]
@@ -67,20 +67,20 @@ class EncodedBatch:
 class ConditionalDiffusion(nn.Module):
     """Encoders -> fusion -> denoiser, with the forward process of a diffusers scheduler.
 
-    A condition with ``drop`` > 0 has learnt null tokens, which stand for "unknown" in training and in classifier-free
-    guidance (Ho and Salimans, arXiv:2207.12598); so has a map that drops with it. Frozen networks that encoders and
-    maps read are no part of this module.
+    A condition with ``drop`` > 0 has learnt null tokens, which mean "unknown" in training and in classifier-free
+    guidance (Ho and Salimans, arXiv:2207.12598). A map that drops with it has a learnt null value per channel. Frozen
+    networks that encoders and maps read are not part of this module.
 
     Args:
         conditions: by name, in the recipe's order.
-        fusion: combines what the encoders give.
-        denoiser: predicts what ``scheduler.config.prediction_type`` names.
+        fusion: combines the encoders' outputs.
+        denoiser: predicts the quantity that ``scheduler.config.prediction_type`` names.
         scheduler: a diffusers training scheduler with ``alphas_cumprod``, ``add_noise`` and ``get_velocity``.
-        maps: what lies over the picture, by name, in the order of the denoiser's channels.
-        pooled_from: the condition whose pooled vector is passed on where the fusion makes none.
+        maps: by name, in the order of the denoiser's channels.
+        pooled_from: the condition whose pooled vector is passed on if the fusion makes none.
 
     Raises:
-        PalsykitError: two maps have an ``error``, or one that has it is not a picture.
+        PalsykitError: two maps have an ``error``, or a map with an ``error`` is not a picture.
     """
 
     def __init__(
@@ -92,6 +92,7 @@ class ConditionalDiffusion(nn.Module):
         maps: Mapping[str, Overlay] | None = None,
         pooled_from: str | None = None,
     ):
+        # Conditions, fusion, denoiser and maps.
         super().__init__()
         self.views = {name: (condition.source, *condition.beside) for name, condition in conditions.items()}
         self.drops = {name: condition.drop for name, condition in conditions.items()}
@@ -99,6 +100,7 @@ class ConditionalDiffusion(nn.Module):
         self.fusion, self.denoiser = cast(nn.Module, fusion), cast(nn.Module, denoiser)
         self.maps, self.pooled_from = dict(maps or {}), pooled_from
         self.guess = guessing(self.maps)
+        # Learnt nulls of the conditions that training drops, and of the maps that drop with them.
         self.null_tokens, self.null_pooled, self.null_spatial = (nn.ParameterDict() for _ in range(3))
         for name, condition in conditions.items():
             if condition.drop > 0:
@@ -108,19 +110,20 @@ class ConditionalDiffusion(nn.Module):
                     self.null_pooled[name] = nn.Parameter(torch.randn(spec.pooled) * 0.02)
                 if channels := [self.maps[key].map.channels for key in self._dropped_with(name)]:
                     self.null_spatial[name] = nn.Parameter(torch.randn(sum(channels)) * 0.02)
+        # Forward process.
         self.scheduler = scheduler
         self.prediction_type: str = scheduler.config.prediction_type
         self.timesteps: int = scheduler.config.num_train_timesteps
         self.register_buffer("alphas_cumprod", scheduler.alphas_cumprod.float(), persistent=False)
 
     def encode(self, batch: FaceBatch, reading: str | None = None, grad: bool = False) -> EncodedBatch:
-        """What each condition and each map says of its views.
+        """Encode conditions and maps.
 
         Args:
             batch: B rows.
-            reading: the name of a view: only the conditions and maps that read it; all of them by default.
-            grad: let gradients reach the views' images; else features and maps are computed without a graph and in
-                full precision, so that frozen networks remember a photograph that they saw before.
+            reading: the name of a view: encode only the conditions and maps that read it; None: all.
+            grad: let gradients reach the views' images. If False, features and maps are computed without a graph and
+                in full precision, so that frozen networks can use their caches.
         """
         with computed_once():
             names = [name for name, views in self.views.items() if reading is None or reading in views]
@@ -134,7 +137,7 @@ class ConditionalDiffusion(nn.Module):
         guess = None
         if self.guess is not None and (image := maps.get(self.guess)) is not None:
             error = self.maps[self.guess].error
-            assert error is not None  # that is why it is the guess
+            assert error is not None  # self.guess names a map with an error
             guess = Guess(image, torch.full_like(image[:, 0, 0, 0], error))
         return EncodedBatch(conditions, maps, guess)
 
@@ -147,27 +150,25 @@ class ConditionalDiffusion(nn.Module):
         return cast(ConditionEncoder, encoder)(features)
 
     def drop(self, encoded: EncodedBatch, generator: torch.Generator) -> EncodedBatch:
-        """Replace conditions by their null tokens, each row and condition by its own draw from a CPU generator.
+        """Replace conditions by their null tokens at random: one draw per row and condition from a CPU generator.
 
         A map that drops with a condition is replaced in the same rows.
         """
-        kept = {}
+        masks = {}
         for name, condition in encoded.conditions.items():
             if self.drops[name] > 0:
                 keep = torch.rand(len(condition.tokens), generator=generator) >= self.drops[name]
-                kept[name] = keep.to(condition.tokens.device)
-        return self._select(encoded, kept)
+                masks[name] = keep.to(condition.tokens.device)
+        return self._select(encoded, masks)
 
     def without(self, encoded: EncodedBatch) -> EncodedBatch:
-        """The unconditional side of guidance: null tokens and maps for every condition that has them.
+        """The unconditional input for guidance: null tokens and maps for every condition that has them.
 
         Raises:
-            ValueError: where no condition was trained with ``drop`` > 0.
+            ValueError: no condition was trained with ``drop`` > 0.
         """
         if not self.null_tokens:
-            raise ValueError(
-                "no condition was trained with drop > 0, so guidance other than 1 has nothing to guide from"
-            )
+            raise ValueError("no condition was trained with drop > 0, so guidance other than 1 is not possible")
         return self._select(
             encoded,
             {
@@ -177,17 +178,17 @@ class ConditionalDiffusion(nn.Module):
             },
         )
 
-    def _select(self, encoded: EncodedBatch, kept: Mapping[str, Tensor]) -> EncodedBatch:
-        """``encoded`` with nulls in the rows that ``kept`` [B] says are dropped, by condition."""
+    def _select(self, encoded: EncodedBatch, masks: Mapping[str, Tensor]) -> EncodedBatch:
+        """Put nulls into ``encoded`` in the rows where a condition's mask [B] is False."""
         conditions = dict(encoded.conditions)
-        for name, keep in kept.items():
+        for name, keep in masks.items():
             tokens, pooled = conditions[name].tokens, conditions[name].pooled
             tokens = torch.where(keep[:, None, None], tokens, self.null_tokens[name].to(tokens.dtype))
             if pooled is not None:
                 pooled = torch.where(keep[:, None], pooled, self.null_pooled[name].to(pooled.dtype))
             conditions[name] = Encoded(tokens, pooled)
         maps, guess = dict(encoded.maps), encoded.guess
-        for name, keep in kept.items():
+        for name, keep in masks.items():
             maps |= self._select_maps(name, maps, keep)
             if guess is not None and self.guess in self._dropped_with(name):
                 error = torch.where(keep, guess.error, torch.full_like(guess.error, UNGUESSED))
@@ -195,24 +196,24 @@ class ConditionalDiffusion(nn.Module):
         return EncodedBatch(conditions, maps, guess)
 
     def _select_maps(self, condition: str, maps: Mapping[str, Tensor], keep: Tensor) -> dict[str, Tensor]:
-        """The maps that drop with a condition, null in the rows that ``keep`` [B] says are dropped."""
+        """The maps that drop with a condition, with nulls in the rows where ``keep`` [B] is False."""
         names = self._dropped_with(condition)
-        found = [name for name in names if name in maps]
-        if not found:
+        present = [name for name in names if name in maps]
+        if not present:
             return {}
         channels = {name: self.maps[name].map.channels for name in names}
         null = torch.split_with_sizes(self.null_spatial[condition], [*channels.values()])
-        nothing = torch.cat([values for name, values in zip(names, null, strict=True) if name in found])
-        values = torch.cat([maps[name] for name in found], dim=1)
-        kept = torch.where(keep[:, None, None, None], values, nothing.to(values.dtype)[:, None, None])
-        chosen = torch.split_with_sizes(kept, [channels[name] for name in found], dim=1)
-        return dict(zip(found, chosen, strict=True))
+        nulls = torch.cat([values for name, values in zip(names, null, strict=True) if name in present])
+        values = torch.cat([maps[name] for name in present], dim=1)
+        values = torch.where(keep[:, None, None, None], values, nulls.to(values.dtype)[:, None, None])
+        selected = torch.split_with_sizes(values, [channels[name] for name in present], dim=1)
+        return dict(zip(present, selected, strict=True))
 
     def _dropped_with(self, condition: str) -> list[str]:
         return [name for name, overlay in self.maps.items() if overlay.drops_with == condition]
 
     def fuse(self, encoded: EncodedBatch) -> Conditioning:
-        """What the denoiser is conditioned on: the fusion's answer, and beside it maps, guess and pooled vector."""
+        """The input of the denoiser: the fusion's output, with maps, guess and pooled vector added."""
         conditioning = cast(Fusion, self.fusion)(encoded.conditions)
         if conditioning.pooled is None and self.pooled_from is not None:
             conditioning = replace(conditioning, pooled=encoded.conditions[self.pooled_from].pooled)
@@ -222,7 +223,7 @@ class ConditionalDiffusion(nn.Module):
     def predict(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
         """x_t [B, 3, H, W], t [B] int64 -> noise, velocity or sample [B, 3, H, W], as ``prediction_type`` says.
 
-        With a guess the denoiser says how the guess is wrong (palsykit.diffusion.guess).
+        With a guess, the denoiser predicts a correction to it, which ``corrected`` turns into the prediction.
         """
         output = cast(Denoiser, self.denoiser)(x_t, t, conditioning)
         if conditioning.guess is None:
@@ -234,7 +235,7 @@ class ConditionalDiffusion(nn.Module):
         return signal * x_t - sigma * velocity if self.prediction_type == "sample" else sigma * x_t + signal * velocity
 
     def gain(self, t: Tensor, conditioning: Conditioning) -> Tensor:
-        """By how much a change of the denoiser's output changes the prediction: [B], 1 without a guess."""
+        """Derivative of the prediction with respect to the denoiser's output: [B]; 1 without a guess."""
         if conditioning.guess is None:
             return torch.ones(len(t), device=t.device)
         signal, sigma = (share.flatten() for share in self.signal_and_noise(t))
@@ -249,7 +250,7 @@ class ConditionalDiffusion(nn.Module):
         return signal * x_0 + sigma * noise
 
     def objective(self, x_0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """What ``predict`` should say: noise, x_0, or v = sqrt(abar) noise - sqrt(1 - abar) x_0 (arXiv:2202.00512)."""
+        """The target of ``predict``: noise, x_0, or v = sqrt(abar) noise - sqrt(1 - abar) x_0 (arXiv:2202.00512)."""
         if self.prediction_type == "epsilon":
             return noise
         if self.prediction_type == "sample":
@@ -278,20 +279,20 @@ def guessing(maps: Mapping[str, Overlay]) -> str | None:
     """The name of the map that is the guess, if there is one.
 
     Raises:
-        PalsykitError: two have an ``error``, or one that has it is not a picture.
+        PalsykitError: two maps have an ``error``, or a map with an ``error`` is not a picture.
     """
     names = [name for name, overlay in maps.items() if overlay.error is not None]
     if len(names) > 1:
-        raise PalsykitError(f"maps {', '.join(names)} have an error; expected one at most, the guess at the picture")
+        raise PalsykitError(f"maps {', '.join(names)} have an error; expected at most one: the guess")
     for name in names:
         if (channels := maps[name].map.channels) != 3:
-            raise PalsykitError(f"map {name} has an error and {channels} channels; expected 3: a guess is a picture")
+            raise PalsykitError(f"map {name} has an error and {channels} channels; expected 3 for the guess")
     return names[0] if names else None
 
 
 @contextmanager
 def _frozen(batch: FaceBatch, grad: bool) -> Iterator[None]:
-    """No graph and full precision, unless gradients are asked for."""
+    """Disable gradients and autocast, unless ``grad``."""
     if grad:
         yield
     else:

@@ -1,4 +1,4 @@
-"""One denoising pass and its loss, which every diffusion trainer shares."""
+"""One denoising pass and its loss, for all diffusion trainers."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from palsykit.interfaces import Conditioning
 
 @dataclass
 class Pass:
-    """One denoising pass: t [B], the noisy x_t, the estimate x0_hat [B, 3, H, W] in [-1, 1], its loss, each row's."""
+    """One denoising pass: t [B], the noisy x_t, the estimate x0_hat [B, 3, H, W] in [-1, 1], mean loss, errors [B]."""
 
     t: Tensor
     x_t: Tensor
@@ -22,21 +22,21 @@ class Pass:
 
 
 def one_group(model: nn.Module) -> dict[str, list[nn.Parameter]]:
-    """One optimiser for everything of a diffusion model that is trained.
+    """One parameter group with all trainable parameters of a diffusion model.
 
     Raises:
-        PalsykitError: for another model.
+        PalsykitError: the model is not a diffusion model.
     """
     if not isinstance(model, ConditionalDiffusion):
         raise PalsykitError(
-            f"the trainer denoises, and the model is a {type(model).__name__}, which does not; name a trainer that "
-            "can train it, or give conditions, fusion, denoiser and scheduler in the place of synthesiser"
+            f"the trainer needs a diffusion model, and the model is a {type(model).__name__}; name a trainer that can "
+            "train it, or give conditions, fusion, denoiser and scheduler instead of synthesiser"
         )
     return {"model": [p for p in model.parameters() if p.requires_grad]}
 
 
 def draw_noise(model: ConditionalDiffusion, like: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Standard normal noise shaped like ``like`` and a uniform time step a row, drawn on the CPU."""
+    """Draw standard normal noise with the shape of ``like`` and one uniform time step per row, on the CPU."""
     noise = torch.randn(like.shape, generator=generator).to(like.device)
     t = torch.randint(model.timesteps, (len(like),), generator=generator).to(like.device)
     return noise, t
@@ -53,7 +53,7 @@ def denoising_pass(
     """E ||target - prediction||^2 at x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise (DDPM, arXiv:2006.11239, eq. 14).
 
     Args:
-        model: what predicts.
+        model: makes the prediction.
         x_0: [B, 3, H, W].
         conditioning: of the same B rows.
         noise: [B, 3, H, W].
@@ -63,7 +63,7 @@ def denoising_pass(
     x_t = model.add_noise(x_0, noise, t)
     prediction = model.predict(x_t, t, conditioning).float()
     errors = (prediction - model.objective(x_0, noise, t)).square().mean(dim=(1, 2, 3))
-    errors = errors / model.gain(t, conditioning).square()  # with a guess: of what the denoiser itself says
+    errors = errors / model.gain(t, conditioning).square()  # with a guess: the error of the denoiser's own output
     if min_snr is not None:
         errors = errors * _min_snr_weight(model, t, min_snr)
     return Pass(t, x_t, model.predict_x0(prediction, x_t, t), errors.mean(), errors)

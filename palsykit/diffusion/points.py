@@ -1,4 +1,4 @@
-"""Points that a network finds in a view, and the driver's laid on another face, for encoders and maps alike."""
+"""Landmarks that a network finds in a view, and the driver's transferred to another face; for encoders and maps."""
 
 from torch import Tensor
 
@@ -9,10 +9,10 @@ from palsykit.networks import once
 
 
 def found_points(network: Network, view: FaceView) -> Tensor:
-    """The 68 points [B, 68, 2] px that ``network`` finds.
+    """Find the 68 points [B, 68, 2] px in a view with ``network``.
 
     Raises:
-        ValueError: it finds none.
+        ValueError: the network does not compute points.
     """
     points = network(view.image).points
     if points is None:
@@ -24,18 +24,18 @@ def found_points(network: Network, view: FaceView) -> Tensor:
 def laid_points(
     network: Network, driver: FaceView, face: FaceView | None = None, rest: FaceView | None = None
 ) -> Tensor:
-    """The driver's points [B, 68, 2] px; with ``face`` laid on that face (palsykit.faces.warping.retarget).
+    """The driver's points [B, 68, 2] px; with ``face``, transferred to that face (palsykit.faces.warping.retarget).
 
-    Where the driver's head was, and how large, says nothing of the expression. With ``rest``, the driver's person at
-    rest, the face's points move as the driver's have moved.
+    The transfer removes the driver's head position and size, which do not belong to the expression. With ``rest``, the
+    driver's person at rest, the face's points move as the driver's moved from rest.
     """
     points = found_points(network, driver)
     if face is None:
         return points
     own = found_points(network, face)
     still = None if rest is None else found_points(network, rest)
-    return once(_laid, points, own, still)
+    return once(_retargeted, points, own, still)
 
 
-def _laid(points: Tensor, own: Tensor, still: Tensor | None) -> Tensor:
+def _retargeted(points: Tensor, own: Tensor, still: Tensor | None) -> Tensor:
     return retarget(points, own, still).float()

@@ -1,4 +1,4 @@
-"""From conditions to pictures: the synthesiser that is built in."""
+"""The built-in synthesiser: sample pictures with a diffusion model."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from palsykit.seeds import generator
 
 
 class DiffusionSynthesiser:
-    """Samples a ConditionalDiffusion.
+    """Sample pictures with a ConditionalDiffusion.
 
     Args:
         model: trained, in eval mode.
@@ -24,7 +24,7 @@ class DiffusionSynthesiser:
 
     @torch.inference_mode()
     def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
-        """One image a row, [B, 3, H, W] in [-1, 1]; row i depends on row i of the batch and on seeds[i] alone."""
+        """Make one image per row, [B, 3, H, W] in [-1, 1]; row i depends only on row i of the batch and seeds[i]."""
         generators = [generator("noise", seed) for seed in seeds]
         shape, device = batch.identity.image.shape[1:], batch.identity.image.device
         noise = torch.stack([torch.randn(shape, generator=g) for g in generators]).to(device)
@@ -37,7 +37,7 @@ class DiffusionSynthesiser:
         null = model.fuse(model.without(encoded)) if self.guidance != 1 else None
 
         def predict(x_t: Tensor, t: Tensor) -> Tensor:
-            with torch.autocast(x_t.device.type, enabled=False):  # in bf16 a picture would depend on its neighbours
+            with torch.autocast(x_t.device.type, enabled=False):  # in bf16 a row would depend on the other rows
                 prediction = model.predict(x_t, t, conditioned).float()
                 if null is not None:
                     unguided = model.predict(x_t, t, null).float()

@@ -77,7 +77,7 @@ def test_the_cycle_is_what_is_measured(script: Script, monkeypatch: pytest.Monke
 
     def watched(job: Any) -> torch.nn.Module:
         result: torch.nn.Module = train(job)
-        misses = [network._seen.misses for network in networks]
+        misses = [network._cache.misses for network in networks]
         seen.append((type(job.trainer).__name__, job.settings.steps, len(job.faces), misses))
         return result
 

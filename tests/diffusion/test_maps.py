@@ -116,7 +116,7 @@ def test_a_dropped_guess_is_a_grey_picture_that_little_is_known_of(rows):
 
 def test_two_guesses_and_a_guess_that_is_no_picture_are_refused():
     two = {name: Overlay(Scaled(3, 1.0, "identity"), 0.1) for name in ("one", "other")}
-    with pytest.raises(PalsykitError, match="maps one, other have an error; expected one at most"):
+    with pytest.raises(PalsykitError, match="maps one, other have an error; expected at most one"):
         model(maps=two)
     with pytest.raises(PalsykitError, match="map grey has an error and 1 channels; expected 3"):
         model(maps={"grey": Overlay(Scaled(1, 1.0, "identity"), 0.1)})

@@ -52,9 +52,9 @@ def test_cached_features_equal_fresh_ones_and_are_extracted_once(model_of, rows)
     for name in cached.conditions:
         torch.testing.assert_close(cached.conditions[name].tokens, fresh.conditions[name].tokens)
     networks = [encoder.network for encoder in model.encoders.values()]
-    misses = [network._seen.misses for network in networks]
+    misses = [network._cache.misses for network in networks]
     model.encode(rows.rows(1, 3))
-    assert [network._seen.misses for network in networks] == misses
+    assert [network._cache.misses for network in networks] == misses
     assert min(misses) > 0
 
 
@@ -63,10 +63,10 @@ def test_a_photograph_is_encoded_once_whatever_the_precision_and_the_mode(model_
     networks = [encoder.network for encoder in model.encoders.values()]
     with torch.inference_mode():
         first = model.encode(rows)
-    misses = [network._seen.misses for network in networks]
+    misses = [network._cache.misses for network in networks]
     with torch.autocast("cpu", torch.bfloat16):
         second = model.encode(rows)
-    assert [network._seen.misses for network in networks] == misses
+    assert [network._cache.misses for network in networks] == misses
     assert torch.equal(first.conditions["identity"].pooled, second.conditions["identity"].pooled)
     second.conditions["landmark"].tokens.sum().backward()
     assert model.encoders["landmark"].project.weight.grad is not None
@@ -98,7 +98,7 @@ def test_gradients_reach_the_pixels_only_when_asked(model_of, rows):
 
 def test_the_cache_forgets_beyond_its_limit(model_of, rows):
     model = model_of()
-    cache = model.encoders["landmark"].network._seen
+    cache = model.encoders["landmark"].network._cache
     cache.limit = 2500  # a row of map and points is 512 + 544 bytes
     model.encode(rows)
     assert 0 < cache.held <= 2500
@@ -138,5 +138,5 @@ def test_what_denoises_refuses_what_does_not():
     from palsykit.diffusion.objective import one_group
     from palsykit.errors import PalsykitError
 
-    with pytest.raises(PalsykitError, match="the trainer denoises, and the model is a Linear, which does not"):
+    with pytest.raises(PalsykitError, match="the trainer needs a diffusion model, and the model is a Linear; name"):
         one_group(torch.nn.Linear(2, 2))
