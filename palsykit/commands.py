@@ -1,4 +1,4 @@
-"""A plugin's command as typer runs it; the command line and the contract kit both need it."""
+"""Convert a plugin's command for typer; used by the command line and by ``palsykit.testing``."""
 
 from typing import Any
 

@@ -4,10 +4,10 @@ A plugin is an importable module named by an entry point of the group ``palsykit
 these hooks with ``@palsykit.hookimpl``. All of them run once, when the registry is first needed, before any
 recipe is read; the order between plugins does not matter, because a name given twice is an error.
 
-Each hook but ``palsykit_register_commands`` receives ``register(name, factory)``. ``factory`` is a callable or, better,
-``"module:attribute"``, which is imported only when a recipe uses the name, so that listing plugins imports no heavy
-library. The factory's positional parameters come from core, as the hook's docstring says; its keyword-only parameters
-are the recipe's keys.
+Each hook except ``palsykit_register_commands`` receives ``register(name, factory)``. ``factory`` is a callable or,
+better, ``"module:attribute"``. This is imported only when a recipe uses the name, so that listing plugins imports no
+heavy library. The factory's positional parameters come from core; the hook's docstring lists them. Its keyword-only
+parameters are the recipe's keys.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class RegisterCommand(Protocol):
 
 PREFIX = "palsykit_register_"
 COMMANDS = "commands"
-"""What ``palsykit_register_commands`` registers: parts of the command line, so no interface that a recipe can name."""
+"""The group of ``palsykit_register_commands``. Not an interface: a recipe cannot name commands."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,15 @@ class Interface:
 
     Attributes:
         name: its group in the registry; the hook is ``palsykit_register_`` and this name.
-        parts: what its parts are, in a few words.
-        protocols: what a factory gives. A parameter that is annotated with one takes a part of this interface.
-        positional: what core hands to a factory, in order.
-        section: the section of a recipe that holds such parts, if there is one.
-        where: where a recipe names one, in words; the section, if nothing else is said.
-        also: further protocols of these parts, which are no annotation for a part.
-        gives: what a factory gives, in words, where no protocol says it.
+        parts: a short description of its parts.
+        protocols: the protocols of its parts. A parameter annotated with one takes a part of this interface.
+        positional: a factory's positional parameters, which core gives, in order.
+        section: the section of a recipe that contains such parts, if there is one.
+        where: where a recipe names such a part, as text; empty: in ``section``.
+        also: further protocols of these parts; they do not mark a parameter as a part.
+        gives: what a factory returns, as text, if there is no protocol for it.
         home: the module that defines the protocols.
-        singular: what one part is called in a message; the name without its s, if nothing else is said.
+        singular: the name of one part in messages; empty: ``name`` without its s.
     """
 
     name: str
@@ -70,14 +70,14 @@ class Interface:
 
     @property
     def noun(self) -> str:
-        """``fusion``, ``attention backend``."""
+        """The name of one part in messages: ``fusion``, ``attention backend``."""
         return self.singular or self.name.removesuffix("s")
 
     @property
     def factory(self) -> str:
-        """A factory's parameters and what it gives: ``(inputs, *, ...) -> Fusion``."""
-        given = ", ".join((*self.positional, "*", "..."))
-        return f"({given}) -> {' or '.join([*self.protocols, *self.also]) or self.gives}"
+        """A factory's parameters and result: ``(inputs, *, ...) -> Fusion``."""
+        parameters = ", ".join((*self.positional, "*", "..."))
+        return f"({parameters}) -> {' or '.join([*self.protocols, *self.also]) or self.gives}"
 
     @property
     def place(self) -> str:
@@ -87,22 +87,22 @@ class Interface:
 
 TABLE = (
     Interface(
-        "datasets", "Where faces come from", ("FaceDataset",), ("image_size", "cache"), "data",
+        "datasets", "Data sets of faces", ("FaceDataset",), ("image_size", "cache"), "data",
         home="palsykit.faces.records",
     ),
     Interface(
-        "detectors", "Finders of faces in photographs", ("Detector",),
+        "detectors", "Face detectors for photographs", ("Detector",),
         where="data sets and ``palsykit data`` name one", home="palsykit.faces.interfaces",
     ),
     Interface(
-        "posers", "Makers of a person's picture with a named expression and palsy", ("Poser",), section="poser",
+        "posers", "Posers, which change a picture to a named expression and palsy", ("Poser",), section="poser",
         home="palsykit.faces.interfaces",
     ),
     Interface(
-        "networks", "Named nets that parts share", (), ("image_size",), "networks", also=("Network",),
+        "networks", "Named networks, shared by parts", (), ("image_size",), "networks", also=("Network",),
     ),
     Interface("encoders", "Condition encoders", ("ConditionEncoder",), ("image_size",), "conditions"),
-    Interface("maps", "What lies over the picture", ("Map",), ("image_size",), "maps"),
+    Interface("maps", "Channels aligned with the picture", ("Map",), ("image_size",), "maps"),
     Interface(
         "fusions", "Fusions, whose inputs are ``{condition: TokenSpec}``", ("Fusion",), ("inputs",), "fusion",
     ),
@@ -121,14 +121,14 @@ TABLE = (
         where="recipe sections ``trainer`` and ``fits``",
     ),
     Interface(
-        "synthesisers", "Generators other than diffusion", ("Synthesiser",), ("image_size",), "synthesiser",
+        "synthesisers", "Synthesisers other than diffusion", ("Synthesiser",), ("image_size",), "synthesiser",
         also=("TrainedSynthesiser",),
     ),
     Interface(
-        "metrics", "What is measured", ("Metric",), section="metrics", home="palsykit.metrics",
+        "metrics", "Metrics of pictures", ("Metric",), section="metrics", home="palsykit.metrics",
     ),
 )  # fmt: skip
-"""Every interface: a new one is one row here, and what core does with its parts."""
+"""All interfaces. To add one, add a row here and the code in core that uses its parts."""
 
 INTERFACES = {row.name: row for row in TABLE}
 
@@ -150,8 +150,8 @@ def palsykit_register_commands(register: RegisterCommand) -> None:
     """Commands of the command line: ``register(name, "module:attribute", help="one line")``.
 
     The attribute is a function with typer's annotations, or a ``typer.Typer`` of several commands. Its module is
-    imported when the command runs, or its own ``--help`` is asked for; ``palsykit --help`` shows the name and the line
-    of help. A command of palsykit's own cannot be replaced.
+    imported when the command runs or shows its own ``--help``; ``palsykit --help`` shows the name and the line of help.
+    Commands of palsykit itself cannot be replaced.
     """
 
 

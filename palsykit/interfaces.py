@@ -1,4 +1,4 @@
-"""The records and protocols between core and plugins, with their shapes.
+"""Records and protocols that core and plugins share, with the shapes of all tensors.
 
 Symbols: B batch, H = W image side in px, T tokens, W token width, P pooled width, C channels. Images are float32 in
 [-1, 1]; landmarks are iBUG 68 in px of that image.
@@ -18,7 +18,7 @@ from palsykit.metrics import Images, Metric, MetricCard
 
 @dataclass(frozen=True)
 class TokenSpec:
-    """What an encoder gives: ``tokens`` tokens of width ``width``, and a pooled vector of width ``pooled`` or none."""
+    """Output size of an encoder: ``tokens`` tokens of width ``width``; a pooled vector of width ``pooled``, or None."""
 
     tokens: int
     width: int
@@ -27,12 +27,11 @@ class TokenSpec:
 
 @dataclass
 class Guess:
-    """What a map takes the picture for, before anything is denoised.
+    """An estimate of the picture, known before denoising; made from a map.
 
     Attributes:
         image: [B, 3, H, W] in [-1, 1].
-        error: [B], how far it is from the truth on average: root mean squared, in the picture's units. 0.5 with a grey
-            image is what is known of any picture.
+        error: [B], root mean squared error of ``image``, in its units. A grey image has about 0.5.
     """
 
     image: Tensor
@@ -41,7 +40,7 @@ class Guess:
 
 @dataclass
 class Encoded:
-    """A condition: tokens [B, T, W] and pooled [B, P] or None, as the TokenSpec says."""
+    """An encoded condition: tokens [B, T, W] and pooled [B, P] or None; sizes as in the encoder's TokenSpec."""
 
     tokens: Tensor
     pooled: Tensor | None = None
@@ -49,13 +48,13 @@ class Encoded:
 
 @dataclass
 class Conditioning:
-    """What a denoiser is conditioned on.
+    """Everything a denoiser is conditioned on.
 
     Attributes:
         tokens: named streams, each [B, T, W]; one stream for most fusions, several for decoupled attention.
-        pooled: [B, P] or None: the fusion's own; core passes on a condition's where the fusion makes none.
-        spatial: [B, C, H, W] or None: the recipe's maps side by side in its order, from core.
-        guess: the map that has an ``error``; core corrects it by what the denoiser says.
+        pooled: [B, P] or None: from the fusion; if it makes none, core passes on a condition's.
+        spatial: [B, C, H, W] or None: the recipe's maps, concatenated by core in the recipe's order.
+        guess: from the map that has an ``error``; core corrects it with the denoiser's output.
     """
 
     tokens: dict[str, Tensor]
@@ -66,10 +65,10 @@ class Conditioning:
 
 @dataclass(frozen=True)
 class ConditioningSpec:
-    """What a denoiser is built for: the width of every token stream and of the pooled vector.
+    """Input sizes of a denoiser: the width of every token stream and of the pooled vector.
 
-    ``streams`` names the token streams that want keys and values of their own; a denoiser that cannot give them any
-    concatenates the streams along T. ``spatial`` counts the channels of the recipe's maps.
+    ``streams`` names the token streams that need their own keys and values; a denoiser that does not support this
+    concatenates the streams along T. ``spatial`` is the number of channels of the recipe's maps.
     """
 
     token_width: int
@@ -80,13 +79,13 @@ class ConditioningSpec:
 
 @dataclass
 class NetworkOutput:
-    """What a network sees in a picture; what it does not compute is None.
+    """Output of a network for a picture; None for what it does not compute.
 
     Attributes:
         map: last feature map [B, C, h, w].
-        embedding: [B, D], as the network gives it (not normalised).
+        embedding: [B, D], not normalised.
         points: [B, 68, 2] px.
-        logits: {"expression" | "side" | "severity" | ...: [B, K]}, from supervised heads that the network owns.
+        logits: {"expression" | "side" | "severity" | ...: [B, K]}, from the network's supervised heads.
     """
 
     map: Tensor
@@ -96,71 +95,72 @@ class NetworkOutput:
 
 
 class Network(Protocol):
-    """A named ``nn.Module`` that conditions, losses and metrics share; frozen once it has weights or was fitted.
+    """A named ``nn.Module`` that conditions, losses and metrics share; frozen once it has weights or is fitted.
 
-    In a factory's signature the annotation ``Network`` (or ``Network | str``) marks a parameter that the recipe gives
-    by the name of an entry of ``networks``; the factory receives the shared instance, wrapped so that it is no
-    submodule of the part: its weights are saved, moved and frozen by the run, once.
+    A factory's parameter annotated ``Network`` (or ``Network | str``) takes the name of an entry of ``networks`` in the
+    recipe. The factory receives the shared instance, wrapped so that it is not a submodule of the part: the run saves,
+    moves and freezes its weights once.
 
-    A network that cannot be differentiated in the image (an ONNX graph, say) says so by a further attribute
-    ``differentiable = False``: it serves conditions and judges; a loss that needs its gradient refuses it when built.
+    A network that is not differentiable in the image (for example an ONNX graph) has the optional attribute
+    ``differentiable = False``. Conditions and metrics can use it; a loss that needs its gradient refuses it when built.
     """
 
     map_shape: tuple[int, int, int]
     embedding_width: int | None
 
     def __call__(self, image: Tensor) -> NetworkOutput:
-        """image [B, 3, H, W] in [-1, 1] -> what it sees; differentiable in the image unless it says that it is not."""
+        """image [B, 3, H, W] in [-1, 1] -> output; differentiable in the image, unless ``differentiable`` is False."""
         ...
 
 
 class ConditionEncoder(Protocol):
-    """Turns a view into tokens: a frozen ``extract`` and a trainable ``forward``; an ``nn.Module``.
+    """Turn a view into tokens: a frozen ``extract`` and a trainable ``forward``; an ``nn.Module``.
 
-    Shared networks remember what they saw, so that ``extract`` is cheap for a photograph that came before.
+    Shared networks cache their outputs, so ``extract`` is cheap for a photograph that was seen before.
 
-    An encoder that compares views takes further ones as ``extract``'s further arguments, which may have defaults; a
-    recipe names them by the condition's key ``beside``. One that a batch lacks is None.
+    If an encoder compares views, ``extract`` has further arguments, which may have defaults. A recipe names these views
+    in the condition's key ``beside``. A view that a batch lacks is None.
     """
 
     spec: TokenSpec
 
     def extract(self, view: FaceView) -> dict[str, Tensor]:
-        """Features that no trainable weight touches, each [B, ...]; differentiable in ``view.image``."""
+        """Features computed without trainable weights, each [B, ...]; differentiable in ``view.image``."""
         ...
 
     def __call__(self, features: dict[str, Tensor]) -> Encoded:
-        """The trainable part: features -> tokens as ``spec`` says."""
+        """The trainable part: features -> tokens, with the sizes in ``spec``."""
         ...
 
 
 class Map(Protocol):
-    """What lies over the picture, pixel by pixel: ``factory(image_size, *, ...)``; it has no trainable weights.
+    """Make channels aligned with the picture: ``factory(image_size, *, ...)``; it has no trainable weights.
 
-    A recipe names the views that it reads in keys of type ``ViewName``. Core puts its channels beside x_t, in the order
-    of the recipe's ``maps``, drops it together with a condition (``drops_with``) and takes the one with an ``error``
-    for the guess that the denoiser corrects.
+    A recipe names the views that it reads in keys of type ``ViewName``. Core concatenates its channels to x_t, in the
+    order of the recipe's ``maps``, and drops it together with a condition (``drops_with``). The map with an ``error``
+    is the guess that the denoiser corrects.
 
     Attributes:
         channels: C.
-        views: names of the views that it is called with, in order.
+        views: names of the views that core passes to it, in order.
     """
 
     channels: int
     views: tuple[ViewName, ...]
 
     def __call__(self, *views: FaceView | None) -> Tensor:
-        """[B, C, H, W], row by row, differentiable in the views' images; "rest" may be None, if a batch lacks it."""
+        """[B, C, H, W], row by row, differentiable in the views' images; "rest" is None if the batch lacks it."""
         ...
 
 
 class Fusion(Protocol):
-    """Combines conditions: ``factory({condition: TokenSpec}, *, ...)``; an ``nn.Module``.
+    """Combine conditions: ``factory({condition: TokenSpec}, *, ...)``; an ``nn.Module``.
 
-    A fusion that makes a pooled vector of its own says its width in a further attribute ``pooled_width: int``; else
-    core passes on the pooled vector of the condition that the recipe names in ``fusion.pooled_from``.
-    A fusion whose streams want keys and values of their own in the denoiser names them in a further attribute
-    ``streams: tuple[str, ...]``.
+    Optional attributes:
+
+    - ``pooled_width: int``: width of the pooled vector, if the fusion makes one; else core passes on that of the
+      condition named in ``fusion.pooled_from``.
+    - ``streams: tuple[str, ...]``: names of the token streams that need their own keys and values in the denoiser.
     """
 
     token_width: int
@@ -169,11 +169,11 @@ class Fusion(Protocol):
 
 
 class Denoiser(Protocol):
-    """Predicts what the scheduler's ``prediction_type`` names; an ``nn.Module``.
+    """Predict the quantity that the scheduler's ``prediction_type`` names; an ``nn.Module``.
 
-    ``factory(conditioning: ConditioningSpec, image_size: int, *, ...)``. A denoiser that wraps a diffusers model names
-    the attribute that holds it in a further attribute ``pretrained_part: str``. A run saves it so that diffusers can
-    load it.
+    ``factory(conditioning: ConditioningSpec, image_size: int, *, ...)``. If a denoiser wraps a diffusers model, its
+    optional attribute ``pretrained_part: str`` is the name of the attribute with that model. A run saves the model so
+    that diffusers can load it.
     """
 
     def __call__(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
@@ -182,10 +182,10 @@ class Denoiser(Protocol):
 
 
 class AttentionBackend(Protocol):
-    """How a denoiser's attention is computed.
+    """An implementation of a denoiser's attention.
 
-    ``available()`` gives None where it can run on this machine, else the reason why not, in one line. A backend may
-    have a further method ``kernels() -> str``, which says in one line what computes; the run shows it once.
+    ``available()`` returns None if it can run on this machine, else the reason in one line. The optional method
+    ``kernels() -> str`` names in one line the kernels used; the run shows it once.
     """
 
     def available(self) -> str | None: ...
@@ -196,9 +196,9 @@ class AttentionBackend(Protocol):
 
 
 class Sampler(Protocol):
-    """Walks from noise to an image: ``factory(training_scheduler, *, ...)``.
+    """Sample images from noise: ``factory(training_scheduler, *, ...)``.
 
-    Every row has its own generator, so its pixels do not depend on its neighbours.
+    Every row has its own generator, so its pixels do not depend on the other rows.
     """
 
     def sample(self, predict: "Predict", noise: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
@@ -214,7 +214,7 @@ class Predict(Protocol):
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a trainer may know of the data before training.
+    """Facts on the data that a trainer gets when it is built.
 
     Attributes:
         image_size: side in px.
@@ -228,46 +228,46 @@ class TrainingData:
 
 
 class Trainer(Protocol):
-    """What is minimised: ``factory(data: TrainingData, *, ...)``; an ``nn.Module`` if it owns modules, else any object.
+    """Compute losses: ``factory(data: TrainingData, *, ...)``; an ``nn.Module`` if it owns modules, else any object.
 
-    For the main model ``model`` is a ConditionalDiffusion or, in a recipe without a denoiser, its TrainedSynthesiser;
-    in ``fits`` it is the network being fitted.
+    For the main model, ``model`` is a ConditionalDiffusion or, in a recipe without a denoiser, its TrainedSynthesiser;
+    in ``fits`` it is the network to fit.
     """
 
     def groups(self, model: Any) -> Mapping[str, Iterable[torch.nn.Parameter]]:
-        """Parameters by name; one optimiser each. Every trainable parameter of model and trainer is in exactly one."""
+        """Parameter groups by name, one optimiser each; every trainable parameter is in exactly one group."""
         ...
 
     def losses(self, model: Any, batch: FaceBatch, generator: torch.Generator, phase: str) -> dict[str, Tensor]:
-        """Weighted scalar terms whose sum is minimised over the group ``phase``; all randomness is ``generator``'s.
+        """Weighted scalar loss terms; their sum is minimised over the group ``phase``. Draw only from ``generator``.
 
-        ``generator`` is a CPU generator seeded by run, step and rank; draw on the CPU and move, for the same numbers
-        on every device. A further independent stream: ``palsykit.seeds.spawn(generator, "name")``.
+        ``generator`` is a CPU generator seeded by run, step and rank. Draw on the CPU, then move to the device: so all
+        devices get the same numbers. For an independent stream: ``palsykit.seeds.spawn(generator, "name")``.
         """
         ...
 
 
 class Synthesiser(Protocol):
-    """Makes pictures: ``generate(batch, seeds)``; the diffusion one is built in, baselines are plugins.
+    """Make pictures: ``generate(batch, seeds)``. The one for diffusion is built in; baselines are plugins.
 
     ``factory(image_size, *, ...)``.
     """
 
     def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
-        """One image a row, [B, 3, H, W] in [-1, 1]; row i depends on row i of the batch and on seeds[i] alone."""
+        """One image per row, [B, 3, H, W] in [-1, 1]; row i depends only on row i of the batch and on seeds[i]."""
         ...
 
 
 class TrainedSynthesiser(Synthesiser, Protocol):
-    """A synthesiser with trainable weights, an ``nn.Module``: in a recipe without a denoiser it is what is trained.
+    """A synthesiser with trainable weights, an ``nn.Module``: the model to train in a recipe without a denoiser.
 
-    A run keeps its state dict; with a key ``weights`` that is null it wants a trainer. ``spec`` says what encode gives.
+    A run saves its state dict. If its key ``weights`` is null, it needs a trainer. ``spec``: output sizes of encode.
     """
 
     spec: ConditioningSpec
 
     def encode(self, batch: FaceBatch) -> Conditioning:
-        """What is asked of each row; differentiable in the trainable weights."""
+        """Encode each row's conditions; differentiable in the trainable weights."""
         ...
 
     def __call__(self, image: Tensor, conditioning: Conditioning) -> Tensor:

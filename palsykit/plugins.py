@@ -18,7 +18,7 @@ DISABLE = "PALSYKIT_DISABLE"
 """Environment variable: names of entry points to skip, separated by commas."""
 
 STATED = "PALSYKIT_API"
-"""Name of a module's constant: the ``API_VERSION`` it was written for. docs/plugins.md says what a version promises."""
+"""Name of a module's constant: the ``API_VERSION`` it is written for. docs/plugins.md lists a version's guarantees."""
 
 
 @dataclass(frozen=True)

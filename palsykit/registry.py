@@ -1,4 +1,4 @@
-"""The registry: name -> factory for every interface. An unknown name is answered with the nearest known ones."""
+"""The registry: name -> factory for every interface. The error for an unknown name gives the nearest known names."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ from palsykit.hookspecs import COMMANDS, INTERFACES
 from palsykit.plugins import BrokenPlugin, Discovery, cure, discover
 
 SINGULAR = {name: interface.noun for name, interface in INTERFACES.items()} | {COMMANDS: "command"}
-"""An interface's name -> what one of its parts is called in a message."""
+"""An interface's name -> the name of one of its parts in messages."""
 
 GROUPS = {word: name for name, noun in SINGULAR.items() for word in (name, noun, noun.split()[0])}
-"""What a user may call an interface, "fusion" or "fusions" -> its name."""
+"""A user's word for an interface, such as "fusion" or "fusions" -> the interface's name."""
 
 CORE_COMMANDS = ("run", "check", "show", "generate", "evaluate", "plugins")
 """palsykit's own commands, defined in ``palsykit.cli.app``. Plugins cannot replace them."""
@@ -92,7 +92,7 @@ class Registry:
         return entry
 
     def find(self, interface: str, name: str) -> Entry | None:
-        """The part or command ``name``, or None where no plugin, or more than one, registers it."""
+        """The part or command ``name``, or None if no plugin, or more than one, registers it."""
         return self.commands.get(name) if interface == COMMANDS else self.entries.get((interface, name))
 
     def names(self, interface: str) -> list[str]:
