@@ -126,17 +126,17 @@ def _clash(entries: Sequence[Entry]) -> str:
     return f"plugins {owners} both register it; {cure(*(entry.plugin for entry in entries))}"
 
 
-def collect(found: Discovery) -> Registry:
+def collect(discovery: Discovery) -> Registry:
     """Make the registry from the discovered plugins."""
     # Group the registrations by interface and name.
     candidates: dict[tuple[str, str], list[Entry]] = {}
-    for plugin in found.plugins:
+    for plugin in discovery.plugins:
         for part in plugin.registrations:
             origin = (plugin.name, plugin.distribution, plugin.version)
             entry = Entry(part.interface, part.name, *origin, part.factory, part.help, plugin.module)
             candidates.setdefault((part.interface, part.name), []).append(entry)
     clashes = {key: tuple(entries) for key, entries in candidates.items() if len(entries) > 1}
-    broken = list(found.broken)
+    broken = list(discovery.broken)
     for (interface, name), entries in clashes.items():
         plugins = ", ".join(entry.plugin for entry in entries)
         origins = ", ".join(entry.distribution for entry in entries)
@@ -149,7 +149,7 @@ def collect(found: Discovery) -> Registry:
         entry = commands.pop(name)
         reason = f"command {name!r} is palsykit's own; a plugin cannot replace it"
         broken.append(BrokenPlugin(entry.plugin, "-", entry.distribution, reason, cure(entry.plugin)))
-    return Registry(usable, clashes, tuple(broken), tuple(found.disabled), commands)
+    return Registry(usable, clashes, tuple(broken), tuple(discovery.disabled), commands)
 
 
 @cache

@@ -8,7 +8,7 @@ from palsykit.interfaces import Network
 from palsykit.networks import once
 
 
-def found_points(network: Network, view: FaceView) -> Tensor:
+def find_points(network: Network, view: FaceView) -> Tensor:
     """Find the 68 points [B, 68, 2] px in a view with ``network``.
 
     Raises:
@@ -21,7 +21,7 @@ def found_points(network: Network, view: FaceView) -> Tensor:
     return points
 
 
-def laid_points(
+def driver_points(
     network: Network, driver: FaceView, face: FaceView | None = None, rest: FaceView | None = None
 ) -> Tensor:
     """The driver's points [B, 68, 2] px; with ``face``, transferred to that face (palsykit.faces.warping.retarget).
@@ -29,11 +29,11 @@ def laid_points(
     The transfer removes the driver's head position and size, which do not belong to the expression. With ``rest``, the
     driver's person at rest, the face's points move as the driver's moved from rest.
     """
-    points = found_points(network, driver)
+    points = find_points(network, driver)
     if face is None:
         return points
-    own = found_points(network, face)
-    still = None if rest is None else found_points(network, rest)
+    own = find_points(network, face)
+    still = None if rest is None else find_points(network, rest)
     return once(_retargeted, points, own, still)
 
 

@@ -152,7 +152,7 @@ def package_sha256(module: str) -> str:
             return UNKNOWN
         if spec is None or (spec.origin is not None and not Path(spec.origin).is_file()):
             return UNKNOWN
-        if spec.origin is not None:  # a namespace package has no origin: go on to its subpackage
+        if spec.origin is not None:  # a namespace package has no origin: continue with its subpackage
             return files_sha256(Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin))
     return UNKNOWN
 

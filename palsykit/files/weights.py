@@ -84,17 +84,17 @@ def state_digest(modules: Mapping[str, nn.Module | None]) -> str:
     return digest.hexdigest()
 
 
-def misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
-    """List why ``found`` cannot be loaded in place of ``expected``: missing or unexpected keys, other shapes."""
+def misfits(expected: Mapping[str, Tensor], actual: Mapping[str, Tensor]) -> list[str]:
+    """List why ``actual`` cannot be loaded in place of ``expected``: missing or unexpected keys, other shapes."""
     return [
-        *_listed("missing", [name for name in expected if name not in found]),
-        *_listed("unexpected", [name for name in found if name not in expected]),
+        *_listed("missing", [name for name in expected if name not in actual]),
+        *_listed("unexpected", [name for name in actual if name not in expected]),
         *_listed(
             "of another shape",
             [
-                f"{name} {list(found[name].shape)}, expected {list(value.shape)}"
+                f"{name} {list(actual[name].shape)}, expected {list(value.shape)}"
                 for name, value in expected.items()
-                if name in found and found[name].shape != value.shape
+                if name in actual and actual[name].shape != value.shape
             ],
         ),
     ]

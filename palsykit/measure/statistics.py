@@ -127,8 +127,8 @@ def summarise(
         set_samples: the same for distances between sets, which are slow; 0: no interval.
     """
     value = statistic.of(np.arange(len(subjects)))
-    drawn = bootstrap(statistic, subjects, seed, samples, set_samples)
-    low, high = interval(drawn.tolist(), len(set(subjects)))
+    values = bootstrap(statistic, subjects, seed, samples, set_samples)
+    low, high = interval(values.tolist(), len(set(subjects)))
     return Figure(value, low, high, statistic.count, statistic.card)
 
 
@@ -143,10 +143,10 @@ def bootstrap(
     count = samples if statistic.quick else set_samples
     if math.isnan(value) or not count:
         return np.empty(0)
-    drawn = np.array([statistic.of(chosen) for chosen in resamples(subjects, seed, count)])
-    if not statistic.quick and np.isfinite(drawn).any():
-        drawn = drawn + (value - np.nanmean(drawn))
-    return drawn
+    values = np.array([statistic.of(rows) for rows in resamples(subjects, seed, count)])
+    if not statistic.quick and np.isfinite(values).any():
+        values = values + (value - np.nanmean(values))
+    return values
 
 
 def average(statistics: Sequence[Statistic]) -> Statistic:
@@ -168,11 +168,11 @@ def difference(one: Statistic, other: Statistic) -> Statistic:
 
 def resamples(subjects: Sequence[str], seed: int, count: int = RESAMPLES) -> list[Rows]:
     """Draw subjects with replacement, ``count`` times; returns their rows. Same subjects and seed, same rows."""
-    return _drawn(tuple(subjects), seed, count)
+    return _resampled_rows(tuple(subjects), seed, count)
 
 
 @lru_cache(maxsize=8)
-def _drawn(subjects: tuple[str, ...], seed: int, count: int) -> list[Rows]:
+def _resampled_rows(subjects: tuple[str, ...], seed: int, count: int) -> list[Rows]:
     names = {name: number for number, name in enumerate(dict.fromkeys(subjects))}
     numbers = np.array([names[name] for name in subjects])
     rows = [np.flatnonzero(numbers == number) for number in range(len(names))]
@@ -180,9 +180,9 @@ def _drawn(subjects: tuple[str, ...], seed: int, count: int) -> list[Rows]:
     return [np.concatenate([rows[number] for number in draw]) for draw in draws]
 
 
-def interval(drawn: Sequence[float], subjects: int) -> tuple[float | None, float | None]:
+def interval(values: Sequence[float], subjects: int) -> tuple[float | None, float | None]:
     """The middle 95 % of bootstrap values; (None, None) for a single subject, or if no value is defined."""
-    defined = np.array([value for value in drawn if not math.isnan(value)])
+    defined = np.array([value for value in values if not math.isnan(value)])
     if subjects < 2 or len(defined) == 0:
         return None, None
     low, high = np.percentile(defined, [2.5, 97.5])

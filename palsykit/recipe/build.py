@@ -66,7 +66,7 @@ def build_entry(
 
 
 def _values(entry: Entry, block: PartBlock, reading: "Building") -> dict[str, Any]:
-    """The factory's keyword arguments. Of omitted keys only those whose default is a file, network or part."""
+    """The factory's keyword arguments. Omitted keys are left out, except defaults that are a file, network or part."""
     keys = keys_of(entry)
     defaults = {
         name: plain(key.default)

@@ -36,7 +36,7 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         with without_torch():
             return load_recipe(path, overrides)
     except RecipeError as error:
-        if not any("cannot be loaded" in str(problem) or "Placeholder" in str(problem) for problem in error.found):
+        if not any("cannot be loaded" in str(problem) or "Placeholder" in str(problem) for problem in error.problems):
             raise
     return load_recipe(path, overrides)
 

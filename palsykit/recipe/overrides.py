@@ -23,7 +23,7 @@ def apply(tree: Tree, overrides: Sequence[str], recipe: str) -> Tree:
         try:
             tree = _apply(tree, override)
         except RecipeError as error:
-            problems += error.found
+            problems += error.problems
     if problems:
         raise RecipeError(recipe, problems)
     return tree

@@ -194,7 +194,7 @@ def _needed(key: Key) -> str:
 
 
 def choice(interface: str) -> str:
-    """The known names of an interface, for a message."""
+    """List the known names of an interface, for a message."""
     return f"known are {', '.join(registry().names(interface)) or 'none'}"
 
 

@@ -42,13 +42,14 @@ class Problem:
 
 
 class RecipeError(PalsykitError):
-    """A recipe that cannot be used; ``found`` lists all its problems."""
+    """A recipe that cannot be used; ``problems`` lists everything that is wrong with it."""
+
+    problems: tuple[Problem, ...]
 
     def __init__(self, recipe: str, problems: Sequence[Problem]):
         unique = tuple(dict.fromkeys(problems))
         count = "1 problem" if len(unique) == 1 else f"{len(unique)} problems"
         super().__init__(f"recipe {recipe} has {count}:", unique)
-        self.found = unique
 
 
 class Complaint(NamedTuple):

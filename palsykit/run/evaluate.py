@@ -31,7 +31,7 @@ def evaluate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict
         PalsykitError: a metric needs a pass that core does not offer.
     """
     # Synthesise the further passes that the metrics need.
-    metrics, pairs, settings = built_metrics(parts), parts.chosen_pairs, parts.settings.generate
+    metrics, pairs, settings = build_metrics(parts), parts.chosen_pairs, parts.settings.generate
     faces = batch(parts.data().dataset, pairs).to(parts.device)
     images = Images(to_tensor(np.stack(generated(run))).to(parts.device))
 
@@ -50,7 +50,7 @@ def evaluate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict
     facts["images"] = len(pairs)
 
 
-def built_metrics(parts: Parts) -> dict[str, Metric]:
+def build_metrics(parts: Parts) -> dict[str, Metric]:
     """Build the recipe's metrics."""
     return {name: parts.build("metrics", block) for name, block in parts.settings.metrics.items()}
 

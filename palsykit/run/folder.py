@@ -164,10 +164,10 @@ def open_run(recipe: Recipe, path: Path, fresh: bool) -> RunFolder:
     """
     run = RunFolder(path)
     claim = Claim(path, "state.json", "palsykit run", "name another: --output DIR", _START_AGAIN)
-    begun = claim.begun()  # checked with --fresh, too: only a run may be renamed
-    if begun and fresh:
+    exists = claim.begun()  # checked with --fresh, too: only a run may be renamed
+    if exists and fresh:
         _set_aside(path.absolute())
-    if begun and not fresh:
+    if exists and not fresh:
         if run.state()["recipe_hash"] != recipe.hash:
             claim.refuse(recipe.difference(yaml.safe_load(run.recipe.read_text(encoding="utf-8"))))
     else:

@@ -88,7 +88,7 @@ def _metric_rows(run: RunFolder) -> list[MetricRow]:
 def _facts(run: RunFolder, parts: Parts, origin: dict[str, Any]) -> dict[str, str]:
     trained = run.facts("train")
     model = {"trained parameters": f"{trained['parameters']:,}"} if "parameters" in trained else {}
-    stages = {f"{name} (seconds)": f"{done['seconds']:g}" for name, done in run.state()["stages"].items()}
+    stages = {f"{name} (seconds)": f"{facts['seconds']:g}" for name, facts in run.state()["stages"].items()}
     return {"recipe hash": parts.recipe.hash, "seed": str(parts.settings.seed), **as_facts(origin), **model, **stages}
 
 

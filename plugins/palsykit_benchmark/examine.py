@@ -18,7 +18,7 @@ from palsykit.interfaces import FaceBatch, Images, Synthesiser
 from palsykit.measure.passes import check_needs, further_passes, synthesise_pass
 from palsykit.measure.statistics import Statistic, measure
 from palsykit.metrics import needs
-from palsykit.run.evaluate import built_metrics
+from palsykit.run.evaluate import build_metrics
 from palsykit.run.generate import row_seed
 from palsykit.run.parts import Parts
 from palsykit_benchmark.protocols import SELF, Protocol
@@ -58,7 +58,7 @@ class Examination:
         """The judges' figures of pictures, by name; metrics that need a missing pass are left out."""
         there = {name for name in self.needs if getattr(images, name) is not None}
         metrics = {
-            name: metric for name, metric in built_metrics(self.judges).items() if needs(metric) <= {FIRST, *there}
+            name: metric for name, metric in build_metrics(self.judges).items() if needs(metric) <= {FIRST, *there}
         }
         return measure(metrics, self.faces, images, self.judges.settings.generate.batch_size)
 
@@ -97,7 +97,7 @@ def examination(judges: Parts, protocol: Protocol) -> Examination:
         faces = protocol.faces(data.dataset, pairs).to(judges.device)
     except ValueError as error:
         raise PalsykitError(f"{judges.recipe.name}: {protocol.name}: {error}") from error
-    return Examination(judges, protocol, pairs, faces, check_needs(built_metrics(judges)))
+    return Examination(judges, protocol, pairs, faces, check_needs(build_metrics(judges)))
 
 
 def synthesised(exam: Examination, synthesiser: Synthesiser, folder: Path, maker: str, seed: int = 0) -> Images:

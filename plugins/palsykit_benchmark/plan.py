@@ -250,7 +250,7 @@ class _Reader:
         try:
             return make()
         except RecipeError as error:
-            self.problems += error.found
+            self.problems += error.problems
         except PalsykitError as error:
             self.problems.append(Problem(self.shown, "", str(error), "a recipe that can be read"))
         return None

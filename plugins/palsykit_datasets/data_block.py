@@ -35,7 +35,7 @@ def resolve(layout: str, given: Mapping[str, tuple[str, Any]], overrides: Sequen
     try:
         tree = apply(tree, overrides, layout)
     except RecipeError as error:
-        raise _unusable(layout, error.found) from None
+        raise _unusable(layout, error.problems) from None
     if (other := tree.value.get("use")) != layout:
         raise PalsykitError(f"--set use: found another data set, {other}; say --layout {other}")
     reader = Reader(tree)

@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from palsykit.diffusion.points import laid_points
+from palsykit.diffusion.points import driver_points
 from palsykit.faces.landmarks import COUNT
 from palsykit.interfaces import Encoded, FaceView, Network, TokenSpec
 
@@ -69,7 +69,7 @@ class LandmarkEncoder(nn.Module):
         """{"map": [B, C, h, w]}, and where they are tokens "points" [B, 68, 2] px, laid on the face of ``beside``."""
         features = {"map": self.network(view.image).map}
         if self.embed is not None:
-            features["points"] = laid_points(self.network, view, beside, rest)
+            features["points"] = driver_points(self.network, view, beside, rest)
         return features
 
     def forward(self, features: dict[str, Tensor]) -> Encoded:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from palsykit.diffusion.points import found_points, laid_points
+from palsykit.diffusion.points import driver_points, find_points
 from palsykit.faces.warping import warp
 from palsykit.interfaces import FaceView, Network, ViewName
 from palsykit_maps.outlines import PARTS, outlines
@@ -62,7 +62,7 @@ class Outlines:
 
     def __call__(self, *views: FaceView | None) -> Tensor:
         """[B, 7, H, W] in [0, 1]."""
-        return outlines(laid_points(self.network, *views), self.image_size)
+        return outlines(driver_points(self.network, *views), self.image_size)
 
 
 class Warped:
@@ -96,5 +96,5 @@ class Warped:
 
     def __call__(self, driver: FaceView, picture: FaceView, rest: FaceView | None = None) -> Tensor:
         """[B, 3, H, W] in [-1, 1]."""
-        target = laid_points(self.network, driver, picture, rest)
-        return warp(picture.image, found_points(self.network, picture), target)
+        target = driver_points(self.network, driver, picture, rest)
+        return warp(picture.image, find_points(self.network, picture), target)

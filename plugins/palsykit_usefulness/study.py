@@ -27,7 +27,7 @@ from palsykit.measure.statistics import Figure, Statistic, average, difference, 
 from palsykit.progress import say
 from palsykit.recipe import Recipe
 from palsykit.recipe.schema import FitBlock, PartBlock
-from palsykit.run.evaluate import built_metrics
+from palsykit.run.evaluate import build_metrics
 from palsykit.run.model_folder import load_into, save_network
 from palsykit.run.parts import Data, Parts
 from palsykit.run.runner import be_deterministic
@@ -169,7 +169,7 @@ class Bench:
         parts = self.trained(one)
         faces = self.faces.to(parts.device)
         assert faces.target is not None  # a photograph is its own truth
-        metrics = built_metrics(parts)
+        metrics = build_metrics(parts)
         return measure(metrics, faces, Images(faces.target.image), parts.settings.generate.batch_size)
 
 

@@ -15,7 +15,7 @@ Write = Callable[..., Path]
 def problems(path: Path, *overrides: str) -> list[str]:
     with pytest.raises(RecipeError) as caught:
         load_recipe(path, overrides)
-    return [str(problem) for problem in caught.value.found]
+    return [str(problem) for problem in caught.value.problems]
 
 
 def test_a_whole_recipe_has_none(recipe: Write, diffusion: str) -> None:

@@ -73,7 +73,7 @@ registry().entries["metrics", "asks_more"] = Entry("metrics", "asks_more", "acme
 try:
     read_recipe(Path("some.yaml"), ["metrics.own={use: asks_more, size: 4, sise: 5}"])
 except RecipeError as error:
-    print("torch" in sys.modules, *error.found, sep="\\n")
+    print("torch" in sys.modules, *error.problems, sep="\\n")
 """
     done = run(code, tmp_path)
     with_torch, *problems = done.stdout.splitlines()

@@ -12,7 +12,7 @@ from palsykit.recipe.read import NODE_LIMIT, read_file, read_text
 def problems(text: str) -> list[str]:
     with pytest.raises(RecipeError) as caught:
         read_text(text, "r.yaml", Path())
-    return [str(problem) for problem in caught.value.found]
+    return [str(problem) for problem in caught.value.problems]
 
 
 def test_every_key_and_value_has_its_place() -> None:

@@ -146,7 +146,7 @@ def unwilling(inputs: Mapping[str, TokenSpec]) -> None:
 
 def test_what_cannot_be_built_says_so() -> None:
     (only,) = failed("fusions", positional).values()
-    assert (only.check, "a recipe's keys are keyword-only" in only.seen) == ("signature", True)
+    assert (only.check, "make the recipe's keys keyword-only" in only.seen) == ("signature", True)
     assert "not today" in failed("fusion", unwilling)["is built"].seen
 
 

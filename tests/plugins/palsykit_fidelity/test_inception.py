@@ -15,7 +15,7 @@ from palsykit.interfaces import FaceBatch, FaceView, Images
 from palsykit.measure.statistics import gather
 from palsykit.networks import SharedNetwork
 from palsykit.recipe import load_recipe
-from palsykit.run.evaluate import built_metrics
+from palsykit.run.evaluate import build_metrics
 from palsykit.run.parts import Parts
 from palsykit_convert.conversion import convert_weights
 from palsykit_fidelity.inception import Inception
@@ -192,5 +192,5 @@ def test_a_recipe_names_it_as_judge_of_sets(converted, tmp_path):
         [sys.executable, "-m", "palsykit", "check", str(recipe)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    card = built_metrics(Parts(load_recipe(recipe)))["fid"].card
+    card = build_metrics(Parts(load_recipe(recipe)))["fid"].card
     assert "2048-d embedding of network 'inception' (weights " in card.source

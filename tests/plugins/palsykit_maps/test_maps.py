@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from palsykit.diffusion.points import laid_points
+from palsykit.diffusion.points import driver_points
 from palsykit.errors import PalsykitError
 from palsykit.faces.warping import retarget, warp
 from palsykit.interfaces import FaceView, NetworkOutput
@@ -63,7 +63,7 @@ def test_a_picture_is_bent_to_the_drivers_points() -> None:
     assert made.views == ("driver", "identity", "rest")
     own = NETWORKS["points"](IDENTITY.image).points
     for rest in (None, REST):
-        target = laid_points(NETWORKS["points"], DRIVER, IDENTITY, rest)
+        target = driver_points(NETWORKS["points"], DRIVER, IDENTITY, rest)
         assert torch.equal(made(DRIVER, IDENTITY, rest), warp(IDENTITY.image, own, target))
     assert not torch.allclose(made(DRIVER, IDENTITY, REST), made(DRIVER, IDENTITY, None), atol=1e-5)
     torch.testing.assert_close(made(REST, IDENTITY, REST), IDENTITY.image, atol=1e-3, rtol=0)
