@@ -68,7 +68,7 @@ def gather(metric: Metric, faces: FaceBatch, images: Images, size: int) -> Colum
     """Read N rows with a metric, in batches of ``size`` rows. Returns {column: [N, ...]} on the CPU."""
     parts: dict[str, list[Tensor]] = {}
     for start in range(0, len(faces), size):
-        with torch.no_grad():  # not inference mode: then networks would not cache outputs for the next metric
+        with torch.no_grad():  # inference mode would keep networks from caching for the next metric
             columns = metric.read(faces.rows(start, start + size), images.rows(start, start + size))
         for key, column in columns.items():
             parts.setdefault(key, []).append(column.detach().cpu())
@@ -86,6 +86,7 @@ def statistics(metric: Metric, rows: Columns, count: int) -> dict[str, Statistic
     describe: Callable[[Columns], Mapping[str, MetricCard]] = getattr(metric, "describe", lambda _: {})
     cards = {**getattr(metric, "cards", {}), **describe(rows)}
     figures: Figures | None = getattr(metric, "figures", None)
+    # Without figures(): the mean of each column.
     if figures is None:
         if wide := [key for key, column in rows.items() if column.ndim != 1]:
             raise ValueError(

@@ -53,10 +53,10 @@ class Data:
     def predict_landmarks(self, network: SharedNetwork) -> None:
         """Fill in unknown landmarks with the network's predictions, marked "predicted"."""
         for split, records in self.splits.items():
-            self.splits[split] = _predicted(self.dataset, records, network)
+            self.splits[split] = _predict_landmarks(self.dataset, records, network)
 
 
-def _predicted(dataset: FaceDataset, records: Sequence[FaceRecord], network: SharedNetwork) -> list[FaceRecord]:
+def _predict_landmarks(dataset: FaceDataset, records: Sequence[FaceRecord], network: SharedNetwork) -> list[FaceRecord]:
     result = list(records)
     unknown = [i for i, record in enumerate(records) if record.landmarks is None]
     for start in range(0, len(unknown), 64):

@@ -378,7 +378,7 @@ def test_other_settings_into_the_same_folder_are_refused(run: Run, source: Path)
             ("photographs", "out", "--layout", "face_space"),
             "SRC: root: found an unknown key, expected one of use, identities",
         ),
-        (("out", "--layout", "drawn"), "--layout drawn: root: found no key root, expected it"),
+        (("out", "--layout", "drawn"), "--layout drawn: root: found no key root, expected this key"),
         (("photographs", "more", "out", "--layout", "drawn"), "data prepare: 3 folders, expected [SRC] DEST"),
         ((*DRAWN, "--set", "pionts=1"), "pionts: found an unknown key, expected one of use, root"),
         ((*DRAWN, "--set", "points=4"), "--set points=4: points: found 4, expected true or false"),
