@@ -1,4 +1,4 @@
-"""What a run measures: the picture, the person, the landmarks, the expression and the palsy, by networks as judges."""
+"""A run's metrics: of pixels, identity, landmarks, expression and palsy; most of them use networks as judges."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register

@@ -1,4 +1,4 @@
-"""aFID: what is lost when a synthesised face is synthesised once more (CFCPalsy, arXiv:2409.07271, figure 4)."""
+"""aFID: how much changes when a synthesised face is synthesised again (CFCPalsy, arXiv:2409.07271, figure 4)."""
 
 import math
 from collections.abc import Callable
@@ -9,29 +9,32 @@ from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
 from palsykit_metrics.features import true_and_generated
-from palsykit_metrics.frechet import frechet, resampled
-from palsykit_metrics.reading import called, comparability, embeddings
+from palsykit_metrics.frechet import frechet, frechet_of_few
+from palsykit_metrics.reading import comparability, describe_network, embeddings
 
 PASSES = {"self2": "regenerated", "swap_back": "swapped_back"}
 """Reading -> the pass of synthesis that it compares."""
 
 
 class Afid:
-    """Frechet distance between face embeddings of the twice-synthesised pictures and of the originals, in two readings.
+    """Frechet distance between face embeddings of pictures that were synthesised twice and of the originals.
 
     ||m1 - m2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) (Heusel et al., arXiv:1706.08500, eq. 6), by torchmetrics in float64.
-    The paper's uses Inception features; those of another network give figures that are not comparable. Its figure 4 can
-    be read two ways. ``self2``: a picture is synthesised, then once more with every condition taken from
-    the synthesis; the originals are the target pictures. ``swap_back``: an expression is put on the identity photograph
-    and taken off again, the synthesis being driven by the identity photograph; the originals are the identity
-    photographs, one for each row, so nobody need know what the expression would have looked like.
+    The paper uses Inception features; figures from other networks' features are not comparable. The paper's figure 4
+    can be read in two ways:
+
+    - ``self2``: a picture is synthesised, then again with all conditions taken from the first synthesis. The originals
+      are the target pictures.
+    - ``swap_back``: the identity photograph gets an expression; then the result is synthesised again, driven by the
+      identity photograph. The originals are the identity photographs, one per row, so no true picture of the expression
+      is needed.
 
     Args:
-        network: whose embeddings; only FID's own Inception gives figures that compare with published ones.
-        readings: which of the two; each has its pass of synthesis.
+        network: gives the embeddings; only FID's own Inception gives figures that compare with published ones.
+        readings: which of the two; each needs its own pass of synthesis.
 
     Raises:
-        ValueError: for a network without embedding, or no reading.
+        ValueError: the network gives no embedding, or there is no reading.
     """
 
     quick = False
@@ -56,7 +59,7 @@ class Afid:
         self._network, self._width, self._readings = network, width, readings
 
     def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
-        """{reading: embeddings [B, 2, D] of originals and second synthesis}; NaN without one of them."""
+        """{reading: embeddings [B, 2, D] of originals and second synthesis}; NaN if either is missing."""
         return {reading: self._pairs(reading, batch, images) for reading in self._readings}
 
     def _pairs(self, reading: str, batch: FaceBatch, images: Images) -> Tensor:
@@ -67,15 +70,15 @@ class Afid:
         return torch.stack([embeddings(self._network, image).cpu() for image in (original.image, again)], 1)
 
     def figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
-        """{reading: value}; NaN of fewer than two pictures, which have no covariance."""
+        """{reading: value}; NaN with fewer than two pictures, which have no covariance."""
         return self._distances(rows, frechet)
 
     def bootstrap_figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
-        """The same, faster for few pictures.
+        """The same figures, computed faster if there are few pictures.
 
-        Its bias grows as pictures become fewer; resampling repeats some, so bootstrap values lie above the figure.
+        The bias grows with fewer pictures. A bootstrap sample repeats pictures, so its values are above the figure.
         """
-        return self._distances(rows, resampled)
+        return self._distances(rows, frechet_of_few)
 
     def _distances(self, rows: dict[str, Tensor], distance: Callable[[Tensor, Tensor], float]) -> dict[str, float]:
         pairs = {reading: true_and_generated(rows[reading]) for reading in self._readings}
@@ -84,10 +87,10 @@ class Afid:
 
 def _card(reading: str, network: Network | str, width: int) -> MetricCard:
     words = {
-        "self2": "pictures synthesised twice, the second time with every condition taken from the first, and of the "
-        "original (target) pictures",
-        "swap_back": "pictures on which an expression was put and taken off again (driven by the identity photograph), "
-        "and of the identity photographs",
+        "self2": "pictures synthesised twice, the second time with all conditions taken from the first synthesis, and "
+        "of the original (target) pictures",
+        "swap_back": "identity photographs that were given an expression and then synthesised back (driven by the "
+        "identity photograph), and of the identity photographs themselves",
     }
     return MetricCard(
         name=f"aFID, {reading} (biased)",
@@ -95,7 +98,7 @@ def _card(reading: str, network: Network | str, width: int) -> MetricCard:
         "||m1 - m2||^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))",
         unit=f"squared distance of {width}-d embeddings",
         better="lower",
-        source=f"arXiv:2409.07271, figure 4, read as {reading}; torchmetrics; features of {called(network)}, "
+        source=f"arXiv:2409.07271, figure 4, read as {reading}; torchmetrics; features of {describe_network(network)}, "
         f"{comparability(network)}",
-        note=f"biased upwards under 2,048 pictures; its covariances have full rank only above {width}",
+        note=f"biased upwards below 2,048 pictures; the covariances have full rank only above {width} pictures",
     )

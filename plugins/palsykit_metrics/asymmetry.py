@@ -1,4 +1,4 @@
-"""Whether the picture is as asymmetric as was asked for, measured from its pixels."""
+"""Is the generated face as asymmetric as requested? Measured from landmarks that a network finds in the picture."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
 from palsykit.metrics import target_labels
 from palsykit_metrics.asymmetry_index import Asymmetry
-from palsykit_metrics.reading import called, points
+from palsykit_metrics.reading import describe_network, points
 
 Values = NDArray[np.float64]
 _NUMBERS = {name: float(number) for number, name in enumerate(EXPRESSIONS)}
@@ -21,23 +21,23 @@ _SIGN = {Side.LEFT: 1.0, Side.RIGHT: -1.0, Side.NONE: 0.0}
 
 
 class AsymmetryAgreement:
-    """Agreement of the signed asymmetry index (palsykit_metrics.asymmetry_index) asked for with the one measured.
+    """Agreement of the requested and the measured signed asymmetry index (palsykit_metrics.asymmetry_index).
 
-    Asked for is the index of the target's landmarks: the data set's where it has them, else those that the network
-    finds in the target. Measured is the index of the landmarks that the network finds in the generated picture. Both
-    know the expression and the kind of palsy. Rank correlations (Spearman 1904) are of all rows together, and, with the
-    signed House-Brackmann grade (left positive, grade I zero), the mean over expressions, for the index counts
-    otherwise in each.
+    The requested index comes from the target's landmarks: those of the data set, or, if it has none, those that the
+    network finds in the target. The measured index comes from the landmarks that the network finds in the generated
+    picture. Both use the expression and the kind of palsy. The rank correlation (Spearman 1904) with the target's index
+    is over all rows. The one with the signed House-Brackmann grade (left positive, grade I zero) is the mean over
+    expressions, because the index has other weights in each expression.
 
     Args:
         network: the landmark network.
-        least_severity: House-Brackmann grade from which the index should name the side.
+        least_severity: lowest House-Brackmann grade at which the sign of the index is compared with the affected side.
     """
 
     def __init__(self, *, network: Network | str = "points", least_severity: float = 3.0):
         self.network, self.least_severity = network, least_severity
-        source = f"palsykit_metrics.asymmetry_index, landmarks by {called(network)}"
-        note = "faces should look into the camera; the network's own errors count"
+        source = f"palsykit_metrics.asymmetry_index, landmarks by {describe_network(network)}"
+        note = "faces should look into the camera; includes the network's own errors"
         index = "the signed asymmetry index measured in the generated picture"
 
         def card(name: str, definition: str, unit: str, better: str = "higher") -> MetricCard:
@@ -47,29 +47,30 @@ class AsymmetryAgreement:
         self.cards = {
             "asymmetry_grade_spearman": card(
                 "Asymmetry by grade",
-                f"Spearman correlation of {index} with the signed House-Brackmann grade asked for (left positive), the "
+                f"Spearman correlation of {index} with the requested signed House-Brackmann grade (left positive), the "
                 "mean over expressions",
                 "-1 to 1",
             ),
             "asymmetry_side": card(
                 "Affected side by asymmetry",
-                f"share of palsied pictures in which {index} has the affected side's sign, from grade "
-                f"{least_severity:g} up",
+                f"share of pictures with a palsy of grade {least_severity:g} or more in which {index} has the sign of "
+                "the affected side",
                 "0 to 1",
             ),
             "asymmetry_error": card(
                 "Asymmetry error",
-                f"mean absolute difference of {index} and the target's",
+                f"mean absolute difference between {index} and the target's",
                 "% of the outer eye distance",
                 "lower",
             ),
         }
 
     def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
-        """Of each row what its figure is made of, NaN where unknown: pairs, or a value.
+        """One value or pair of values per row and figure; NaN if unknown.
 
-        {"asymmetry_spearman": indices asked for and measured, "asymmetry_grade_spearman": signed grade less one and
-        number of the expression, "asymmetry_side": whether the side is right, "asymmetry_error": % of the eye distance}
+        {"asymmetry_spearman": requested and measured index [B, 2], "asymmetry_grade_spearman": signed (grade - 1) and
+        number of the expression [B, 2], "asymmetry_side": 1 if the side is correct, else 0 [B], "asymmetry_error":
+        absolute difference in inter-ocular distances [B]}
         """
         labels = target_labels(batch)
         measured = np.array(indices(points(self.network, images.generated).cpu().numpy(), labels))
@@ -94,7 +95,7 @@ class AsymmetryAgreement:
         return indices(truth, target_labels(batch))
 
     def figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
-        """The four figures that the cards define; NaN where fewer than two values differ."""
+        """The four figures that the cards define; a correlation is NaN if fewer than two values differ."""
         values = {name: column.numpy() for name, column in rows.items()}
         wanted, measured = values["asymmetry_spearman"].T
         grade, expression = values["asymmetry_grade_spearman"].T
@@ -108,7 +109,7 @@ class AsymmetryAgreement:
 
 
 def indices(landmarks: NDArray[np.floating], labels: Sequence[FaceLabels]) -> list[float]:
-    """The combined index of faces [B, 68, 2], each by its own expression and kind of palsy as far as they are known."""
+    """The combined index of faces [B, 68, 2], each with its own expression and kind of palsy, if known."""
     known = [row.expression if row.expression in EXPRESSIONS else None for row in labels]
     return [
         float(Asymmetry.of(face).combined(expression, row.group))
@@ -117,7 +118,7 @@ def indices(landmarks: NDArray[np.floating], labels: Sequence[FaceLabels]) -> li
 
 
 def spearman(a: Values, b: Values) -> float:
-    """Spearman's rank correlation of what both know, ties by their mean rank; NaN where one of them does not vary."""
+    """Spearman's rank correlation over rows where both are known; ties get their mean rank; NaN if one is constant."""
     both = ~np.isnan(a) & ~np.isnan(b)
     a, b = a[both], b[both]
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
@@ -132,7 +133,7 @@ def _signed_grade(labels: FaceLabels) -> float:
 
 
 def _mean(values: Values | list[float]) -> float:
-    """The mean of what is defined."""
+    """The mean of the values that are not NaN."""
     defined = np.asarray(values, dtype=np.float64)
     defined = defined[~np.isnan(defined)]
     return float(defined.mean()) if len(defined) else math.nan

@@ -1,23 +1,23 @@
-"""How unlike the two halves of a face are, from its 68 landmarks: signed, so that the sign names the affected side.
+"""Signed differences between the two halves of a face, from its 68 landmarks; the sign names the affected side.
 
-A POSITIVE difference says that the subject's LEFT side is the affected one, after the signs of a flaccid palsy: the
-affected brow sits lower, the eye stands wider open or stays open, the corner of the mouth droops or stays behind, the
-mouth is pulled to the healthy side. A symmetric face measures 0; a flip (palsykit.faces.flip) changes the sign and
-nothing else.
+A POSITIVE difference means that the subject's LEFT side is affected, according to the signs of a flaccid palsy: the
+affected brow is lower, the eye is wider open or does not close, the corner of the mouth droops or moves less, and the
+mouth is pulled to the healthy side. A symmetric face has 0; a flip (palsykit.faces.flip) only changes the sign.
 
-Lengths are in inter-ocular distances, between the outer corners of the eyes, of the same picture. Axes are the face's
-own: ``across`` runs from the middle of the right eye's two corners to that of the left eye's, ``down`` is square to it;
-the corners of the eyes move little in a facial palsy. So size, place and in-plane roll change nothing; yaw and pitch of
-the head do, and are not corrected: measure faces that look into the camera.
+Lengths are in units of the inter-ocular distance (between the outer corners of the eyes) of the same picture. The axes
+are the face's own: ``across`` runs from the midpoint of the right eye's corners to that of the left eye's, ``down`` is
+perpendicular to it. The corners of the eyes move little in a facial palsy. Size, position and in-plane roll therefore
+do not matter; yaw and pitch of the head do and are not corrected: measure faces that look into the camera.
 
 Landmarks are iBUG 68 [..., 68, 2], x to the image's right, y down, in px or any unit. Right and left are the SUBJECT'S:
-right is at the image's left. Where landmarks are NaN, or the corners of the eyes coincide, so is what is measured.
+right is at the image's left. Measures are NaN if their landmarks are NaN or if the corners of the eyes coincide.
 
 Sources: brow height, palpebral fissure height, commissure height and excursion are among the measures of Emotrics
-(Guarin et al., JAMA Facial Plast Surg 2018, 20(4):335), in mm by the iris there; the facial asymmetry index is that of
-Malm et al. (2018). They are published as magnitudes by side; sign and combination are ours. In 60 healthy people at
-rest (the train people of splits/london.csv, by their templates) the standard deviations are 0.013 (brow), 0.005
-(fissure), 0.014 (commissure), 0.018 (mouth), 0.013 (facial asymmetry index) and 0.031 (combined; its mean is -0.020).
+(Guarin et al., JAMA Facial Plast Surg 2018, 20(4):335), there in mm, scaled by the iris; the facial asymmetry index is
+that of Malm et al. (2018). They are published as magnitudes for each side; sign and combination are ours. In 60 healthy
+people at rest (the train people of splits/london.csv, measured on their templates) the standard deviations are 0.013
+(brow), 0.005 (fissure), 0.014 (commissure), 0.018 (mouth), 0.013 (facial asymmetry index) and 0.031 (combined; its mean
+is -0.020).
 """
 
 from dataclasses import dataclass, fields
@@ -33,16 +33,16 @@ Points = NDArray[np.floating]
 Values = NDArray[np.float64]
 
 OUTER_CORNERS, INNER_CORNERS = (36, 45), (39, 42)
-"""Of the right and the left eye; the inner ones are the medial canthi."""
+"""(Right eye, left eye); the inner corners are the medial canthi."""
 COMMISSURES = (48, 54)
-"""The right and the left corner of the mouth."""
+"""(Right, left) corner of the mouth."""
 _BROWS = [*RIGHT_BROW], [*LEFT_BROW]
 _UPPER_LIDS, _LOWER_LIDS = ([37, 38], [43, 44]), ([40, 41], [46, 47])
 _LIPS = [*OUTER_LIPS, *INNER_LIPS]
 
 
 class Halves(NamedTuple):
-    """One measure of each half of the face, [...] each, in inter-ocular distances."""
+    """One measure for each half of the face, [...] each, in inter-ocular distances."""
 
     right: Values
     left: Values
@@ -50,7 +50,7 @@ class Halves(NamedTuple):
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each difference counts in the combined index."""
+    """Weight of each difference in the combined index."""
 
     brow: float = 1.0
     fissure: float = 1.0
@@ -69,11 +69,11 @@ WEIGHTS: dict[str, Weights] = {
     "lip_pucker": Weights(mouth=2, fissure=0),
     "lower_lip_depression": Weights(mouth=3, commissure=0, fissure=0),
 }
-"""Stated, not fitted. A length is a length: each counts once. Where the expression is known, what it asks to move
-counts more, for there the lost movement adds to the resting sign, and what misleads does not count: what synkinesis
-moves the other way (an eye that narrows with the mouth, a corner that rises with the eye or the brow), and what effort
-lowers on the healthy side as palsy does on the other (the brows of tightly shut eyes, the corners of a mouth that bares
-the lower teeth). An expression's weights sum to 4.
+"""Chosen by us, not fitted. Without an expression each length counts once. If the expression is known, the parts that
+it should move count more, because there the lost movement adds to the sign at rest. Misleading parts do not count:
+those that synkinesis moves the other way (an eye that narrows with the mouth, a corner that rises with the eye or the
+brow), and those that effort lowers on the healthy side as palsy does on the other (the brows of tightly shut eyes, the
+corners of a mouth that shows the lower teeth). The weights of an expression sum to 4.
 """
 
 _NARROWER = Weights(fissure=-2, commissure=0)
@@ -87,21 +87,21 @@ SYNKINETIC_WEIGHTS: dict[str, Weights] = {
     "lip_pucker": _NARROWER,
     "lower_lip_depression": _NARROWER,
 }
-"""Where the palsy is known to be synkinetic: the affected eye is the narrower one, at rest and more so when the mouth
-moves (oral-ocular synkinesis), and its corner does not droop; but it still does not close. As the eyes close, the
-corner of the affected side is drawn up and out (ocular-oral synkinesis, one of the things that the Synkinesis
-Assessment Questionnaire asks for: Mehta et al., Laryngoscope 2007, 117(5):923): a corner that is the higher one then
-counts for the affected side, and the mouth, which goes with it, does not count for the healthy one. The weights'
-magnitudes sum to 4."""
+"""Weights for palsies known to be synkinetic. The affected eye is the narrower one, at rest and more so when the mouth
+moves (oral-ocular synkinesis), and the corner of the mouth does not droop; but the eye still does not close. When the
+eyes close, the corner on the affected side is drawn up and out (ocular-oral synkinesis, an item of the Synkinesis
+Assessment Questionnaire: Mehta et al., Laryngoscope 2007, 117(5):923). The higher corner then counts as a sign of the
+affected side, and the mouth, which moves with it, does not count as a sign of the healthy side. The magnitudes of the
+weights sum to 4."""
 
 
 def in_face_axes(landmarks: Points) -> Values:
-    """Landmarks as (across, down) from the middle between the medial canthi, in inter-ocular distances: [..., 68, 2].
+    """Landmarks as (across, down) from the midpoint of the medial canthi, in inter-ocular distances: [..., 68, 2].
 
     The subject's left is at positive ``across``.
 
     Raises:
-        ValueError: for landmarks of another shape.
+        ValueError: the landmarks have another shape.
     """
     if landmarks.shape[-2:] != (COUNT, 2):
         raise ValueError(f"found landmarks of shape {landmarks.shape}, expected (..., {COUNT}, 2), iBUG 68")
@@ -120,46 +120,47 @@ def in_face_axes(landmarks: Points) -> Values:
 
 
 def brow_height(landmarks: Points) -> Halves:
-    """How far each brow's five points lie above the line of the eyes, on average."""
+    """Mean height of each brow's five points above the line of the eyes."""
     down = in_face_axes(landmarks)[..., 1]
     return Halves(*(-down[..., brow].mean(-1) for brow in _BROWS))
 
 
 def fissure_height(landmarks: Points) -> Halves:
-    """Palpebral fissure: how far the lower lid's two points lie below the upper lid's, on average; 0 for a shut eye."""
+    """Palpebral fissure: mean distance of the lower lid's two points below the upper lid's; 0 for a shut eye."""
     down = in_face_axes(landmarks)[..., 1]
     lids = zip(_UPPER_LIDS, _LOWER_LIDS, strict=True)
     return Halves(*(down[..., lower].mean(-1) - down[..., upper].mean(-1) for upper, lower in lids))
 
 
 def commissure_depth(landmarks: Points) -> Halves:
-    """How far each corner of the mouth lies below the line of the eyes."""
+    """Distance of each corner of the mouth below the line of the eyes."""
     down = in_face_axes(landmarks)[..., 1]
     return Halves(*(down[..., corner] for corner in COMMISSURES))
 
 
 def canthus_to_commissure(landmarks: Points) -> Halves:
-    """The distance from each medial canthus to the corner of the mouth on its side."""
+    """Distance from each medial canthus to the corner of the mouth on the same side."""
     points = in_face_axes(landmarks)
     pairs = zip(INNER_CORNERS, COMMISSURES, strict=True)
     return Halves(*(np.linalg.norm(points[..., b, :] - points[..., a, :], axis=-1) for a, b in pairs))
 
 
 def commissure_excursion(landmarks: Points, rest: Points) -> Halves:
-    """How far each corner of the mouth has moved from where it is at rest.
+    """Distance of each corner of the mouth from its position at rest.
 
     Args:
         landmarks: of the expression, usually a smile.
-        rest: of the same person at rest, by the same camera: each picture is measured in its own unit and axes.
+        rest: of the same person at rest, from the same camera: each picture is measured in its own unit and axes.
     """
     moved = in_face_axes(landmarks) - in_face_axes(rest)
     return Halves(*(np.linalg.norm(moved[..., corner, :], axis=-1) for corner in COMMISSURES))
 
 
 def facial_asymmetry_index(landmarks: Points) -> Values:
-    """FAI (Malm et al. 2018), signed [...]: left less right distance from the medial canthus to the commissure.
+    """FAI (Malm et al. 2018), signed [...]: left minus right distance from the medial canthus to the commissure.
 
-    The published index is its magnitude. A drooping corner is further from the eye, one that rises in a smile nearer.
+    The published index is its magnitude. A drooping corner is farther from the eye; a corner that rises in a smile is
+    nearer.
     """
     distance = canthus_to_commissure(landmarks)
     return distance.left - distance.right
@@ -167,14 +168,14 @@ def facial_asymmetry_index(landmarks: Points) -> Values:
 
 @dataclass(frozen=True, eq=False)
 class Asymmetry:
-    """Differences between the halves of faces, [...] each; positive where the left side is the affected one.
+    """Differences between the halves of faces, [...] each; positive if the left side is affected.
 
     Attributes:
-        brow: right less left brow height: the affected brow sits lower, or does not rise.
-        fissure: left less right palpebral fissure height: the affected eye stands wider open, or does not close.
-        commissure: left less right depth of the corner of the mouth: the affected one droops, or does not rise.
-        mouth: how far the middle of all lip points lies to the subject's right of the middle between the medial canthi:
-            the mouth is pulled to the healthy side.
+        brow: right minus left brow height: the affected brow is lower, or does not rise.
+        fissure: left minus right palpebral fissure height: the affected eye is wider open, or does not close.
+        commissure: left minus right depth of the corner of the mouth: the affected one droops, or does not rise.
+        mouth: offset of the mean of all lip points from the midpoint of the medial canthi, to the subject's right: the
+            mouth is pulled to the healthy side.
     """
 
     brow: Values
@@ -184,7 +185,7 @@ class Asymmetry:
 
     @classmethod
     def of(cls, landmarks: Points) -> "Asymmetry":
-        """Measures faces [..., 68, 2]."""
+        """Measure faces [..., 68, 2]."""
         brow, fissure, depth = brow_height(landmarks), fissure_height(landmarks), commissure_depth(landmarks)
         return cls(
             brow=brow.right - brow.left,
@@ -196,16 +197,16 @@ class Asymmetry:
     def combined(self, expression: str | None = None, group: Group | None = None) -> Values:
         """One signed index [...]: the weighted sum of the four differences, in inter-ocular distances.
 
-        Its sign names the affected side, positive the left; its size grows with severity, within one expression.
-        Without the group a synkinetic palsy is measured well where the expression is known and moves brow, eye or
-        corner; at rest it lacks the flaccid signs and may show the opposite one.
+        Its sign names the affected side (positive: left); within one expression its size grows with severity. If the
+        group is not known, a synkinetic palsy is measured well only if the expression is known and moves the brow, the
+        eye or the corner of the mouth; at rest it lacks the flaccid signs and may even show the opposite sign.
 
         Args:
-            expression: what all these faces were asked to do, canonical; None where it is not known.
-            group: their kind of palsy; counts where the expression is known. None is measured as flaccid.
+            expression: canonical name, the same for all these faces; None if unknown.
+            group: their kind of palsy; only used if the expression is known. None counts as flaccid.
 
         Raises:
-            ValueError: for an expression that is none of the eight.
+            ValueError: the expression is not one of the eight.
         """
         if expression is not None and expression not in WEIGHTS:
             raise ValueError(f"unknown expression {expression!r}; expected one of {', '.join(EXPRESSIONS)}, or None")

@@ -1,26 +1,26 @@
-"""Whether the expression is the one asked for, by what an expression network sees beyond who it is."""
+"""Does the picture show the requested expression? Compared by expression embeddings without the identity's share."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.reading import called, embeddings
+from palsykit_metrics.reading import describe_network, embeddings
 
 
 class ExpressionCosine:
     """Cosine of the expression deviations E_Face(X) - E_ID(X) (CFCPalsy, arXiv:2409.07271) of two pictures.
 
-    Of the generated picture with the target, and with the identity photograph: a synthesis that moved nothing is nearer
-    to the latter. Both embeddings are normalised to length 1 before the subtraction, as in palsykit's expression
-    condition; the released test script, which has the same two figures, subtracts them as they are.
+    The generated picture is compared with the target and with the identity photograph; if the synthesis moved nothing,
+    it is nearer to the latter. Both embeddings are normalised to length 1 before the subtraction, as in palsykit's
+    expression condition. The released test script has the same two figures, but subtracts without normalisation.
 
     Args:
         face: the network trained on expressions.
         identity: the network trained on identities; its embedding is as wide as that of ``face``.
 
     Raises:
-        ValueError: for embeddings of two widths.
+        ValueError: the embeddings have different widths.
     """
 
     def __init__(self, *, face: Network | str = "expression", identity: Network | str = "recognition"):
@@ -31,7 +31,7 @@ class ExpressionCosine:
                 "(identity); name networks with the same embedding"
             )
         self._face, self._identity = face, identity
-        source = f"arXiv:2409.07271; E_Face by {called(face)}, E_ID by {called(identity)}"
+        source = f"arXiv:2409.07271; E_Face by {describe_network(face)}, E_ID by {describe_network(identity)}"
 
         def card(name: str, of: str, better: str, note: str) -> MetricCard:
             deviation = "D = E_Face / |E_Face| - E_ID / |E_ID|"
@@ -39,11 +39,11 @@ class ExpressionCosine:
                 name, f"cosine of {deviation} in generated and in {of} picture", "-1 to 1", better, source, note
             )
 
-        seen = "comparable with the same network weights only; a network that also conditions a model is no judge of it"
-        self.card = card("Expression cosine", "target", "higher", seen)
+        note = "compare only with the same network weights; do not judge a model with a network that conditions it"
+        self.card = card("Expression cosine", "target", "higher", note)
         self.cards = {
             "expression_cosine_to_identity": card(
-                "Expression cosine to identity picture", "identity", "lower", f"{seen}; 1 where nothing was changed"
+                "Expression cosine to identity picture", "identity", "lower", f"{note}; 1 if nothing was changed"
             )
         }
 

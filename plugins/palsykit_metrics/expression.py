@@ -1,4 +1,4 @@
-"""Whether a judge sees the expression that was asked for."""
+"""Does a judge network see the requested expression?"""
 
 import math
 
@@ -9,25 +9,25 @@ from torch import Tensor
 from palsykit.faces.classes import EXPRESSION_CLASSES, UNKNOWN, expression_class
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
 from palsykit.metrics import target_labels
-from palsykit_metrics.reading import called, logits
+from palsykit_metrics.reading import describe_network, logits
 
 
 class ExpressionAccuracy:
-    """How often the network names the expression asked for, and that relative to how often it does on true pictures.
+    """Accuracy with which the network names the requested expression, absolute and relative to true pictures.
 
-    The second is the quotient of two accuracies over the same rows, so a judge's own errors do not count against a
-    synthesis. Rows whose expression is none of the eight are left out.
+    The relative accuracy is the accuracy on generated pictures divided by that on true pictures of the same rows, so
+    the judge's own errors do not count against a synthesis. Rows without one of the eight expressions are left out.
 
     Args:
-        network: one with a head "expression"; better none that the synthesis was conditioned or trained with.
+        network: has a head "expression"; preferably not one that conditions or trains the synthesis.
     """
 
     def __init__(self, *, network: Network | str = "expression"):
         self.network = network
-        source = f"head 'expression' of {called(network)}"
+        source = f"head 'expression' of {describe_network(network)}"
         self.card = MetricCard(
             name="Expression accuracy",
-            definition=f"share of pictures in which the judge names the expression asked for, of {_COUNT}",
+            definition=f"share of pictures in which the judge names the requested one of {_COUNT} expressions",
             unit="0 to 1",
             better="higher",
             source=source,
@@ -36,7 +36,7 @@ class ExpressionAccuracy:
         self.cards = {
             "expression_accuracy_relative": MetricCard(
                 name="Expression accuracy, relative",
-                definition="expression accuracy of the generated pictures over that of the true ones",
+                definition="expression accuracy on generated pictures divided by that on true pictures",
                 unit="ratio",
                 better="higher",
                 source=source,
@@ -45,7 +45,7 @@ class ExpressionAccuracy:
         }
 
     def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
-        """{"expression_accuracy": hits [B] in generated pictures, "true": hits [B] in true ones}; NaN where unknown."""
+        """{"expression_accuracy": hits [B] in generated pictures, "true": hits [B] in true ones}; NaN if unknown."""
         wanted = [expression_class(labels) for labels in target_labels(batch)]
         generated = _hits(logits(self.network, images.generated, "expression"), wanted)
         if batch.target is None:
@@ -54,7 +54,7 @@ class ExpressionAccuracy:
         return {"expression_accuracy": generated, "true": true}
 
     def figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
-        """{"expression_accuracy": share, "expression_accuracy_relative": quotient}; NaN where not defined."""
+        """{"expression_accuracy": share, "expression_accuracy_relative": ratio}; NaN if undefined."""
         generated, truth = (rows[name].numpy() for name in ("expression_accuracy", "true"))
         both = ~np.isnan(generated) & ~np.isnan(truth)
         right = truth[both].sum()
@@ -68,7 +68,7 @@ _COUNT = len(EXPRESSION_CLASSES)
 
 
 def _hits(scores: Tensor, wanted: list[int]) -> Tensor:
-    """1 where the highest score is the class asked for, 0 where not, NaN where no known class was."""
-    found = scores.argmax(dim=-1).tolist()
-    hits = [math.nan if want == UNKNOWN else float(want == seen) for want, seen in zip(wanted, found, strict=True)]
+    """1 if the highest score is that of the requested class, 0 if not, NaN if the requested class is unknown."""
+    best = scores.argmax(dim=-1).tolist()
+    hits = [math.nan if want == UNKNOWN else float(want == seen) for want, seen in zip(wanted, best, strict=True)]
     return torch.tensor(hits, dtype=torch.float64)

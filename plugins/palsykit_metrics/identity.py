@@ -1,18 +1,18 @@
-"""Whether the picture shows the same person."""
+"""Does the picture show the same person?"""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.reading import called, embeddings
+from palsykit_metrics.reading import describe_network, embeddings
 
 
 class IdentitySimilarity:
-    """Cosine between the generated face's embedding and the identity photograph's, and the target's.
+    """Cosine of the generated face's embedding with that of the identity photograph, and with that of the target.
 
-    CFCPalsy's released test script has the same two. The target is the same person with the expression asked for, so
-    the second is what a perfect synthesis would bring to 1.
+    CFCPalsy's released test script has the same two figures. The target is the same person with the requested
+    expression, so a perfect synthesis has 1 in the second figure, but not in the first.
 
     Args:
         network: the recognition network.
@@ -25,9 +25,9 @@ class IdentitySimilarity:
             definition="cosine of face embeddings: generated with identity photograph, and with target",
             unit="-1 to 1",
             better="higher",
-            source=f"embeddings by {called(network)}",
-            note="comparable between runs with the same network weights only; the training saw the same network where "
-            "it is a condition or a loss",
+            source=f"embeddings by {describe_network(network)}",
+            note="compare only with the same network weights; biased if the same network is a condition or a loss of "
+            "the training",
         )
 
     def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:

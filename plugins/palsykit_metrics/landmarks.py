@@ -1,20 +1,20 @@
-"""Whether the picture makes the face it was asked for."""
+"""Are the landmarks of the generated face where the target's are?"""
 
 import torch
 from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.reading import called, points
+from palsykit_metrics.reading import describe_network, points
 
 OUTER_CORNERS = 36, 45
 """iBUG 68: the outer corner of the subject's right and left eye."""
 
 
 class LandmarkError:
-    """Mean distance between landmarks found in the generated face and the target's, in percent of the inter-ocular.
+    """Mean distance of the generated face's landmarks from the target's, in percent of the inter-ocular distance.
 
-    The target's landmarks are the data set's where it has them, else those that the same network finds in the target.
-    The inter-ocular distance is between the target's outer eye corners (300-W's normalisation, Sagonas et al., ICCV-W
+    The target's landmarks are the data set's, or, if it has none, those that the same network finds in the target. The
+    inter-ocular distance is between the target's outer eye corners (300-W's normalisation, Sagonas et al., ICCV-W
     2013).
 
     Args:
@@ -26,11 +26,11 @@ class LandmarkError:
         self.card = MetricCard(
             name="Landmark error",
             definition="mean distance of 68 landmarks, found in the generated picture, from the target's, "
-            "over the distance of the target's outer eye corners",
+            "divided by the distance between the target's outer eye corners",
             unit="%",
             better="lower",
-            source=f"landmarks by {called(network)}; 300-W normalisation",
-            note="holds the network's own error, which it makes on real pictures too",
+            source=f"landmarks by {describe_network(network)}; 300-W normalisation",
+            note="includes the network's own error, which it also makes on real pictures",
         )
 
     def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:

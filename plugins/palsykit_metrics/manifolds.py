@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: whether generated pictures lie among true ones, and the other way round."""
+"""Precision, recall, density and coverage: do generated pictures lie among true ones, and true among generated ones?"""
 
 import math
 from dataclasses import replace
@@ -9,22 +9,22 @@ from torch import Tensor
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
 from palsykit_metrics.features import count_pictures, extractor, read_features, true_and_generated
 
-_ALIKE = "a ball around a picture reaches its k-th nearest neighbour of its own kind (Euclidean, itself not counted)"
+_BALL = "a ball around a picture reaches its k-th nearest neighbour of its own kind (Euclidean, itself not counted)"
 _NOTE = (
-    "depends on the number of pictures: compare equal numbers; equal pictures leave balls of radius 0; no interval: a "
-    "resampled picture would be its own neighbour"
+    "depends on the number of pictures: compare equal numbers only; identical pictures give balls of radius 0; no "
+    "interval, because a resampled picture would be its own neighbour"
 )
 
 
 class PrecisionRecall:
     """Improved precision and recall (Kynkaanniemi et al., arXiv:1904.06991).
 
-    Precision is the share of generated features inside any true picture's ball, recall that of true features inside
-    any generated picture's ball. Distances are exact, in float64.
+    Precision is the share of generated features inside any true picture's ball; recall is the share of true features
+    inside any generated picture's ball. Distances are exact, in float64.
 
     Args:
-        network: whose features; the paper's are VGG-16's.
-        neighbours: k; the paper's is 3.
+        network: gives the features; the paper uses VGG-16.
+        neighbours: k; 3 in the paper.
     """
 
     quick = False
@@ -33,14 +33,13 @@ class PrecisionRecall:
         self._network, self._k = network, _positive("precision_recall", neighbours)
         self.card = MetricCard(
             name="Precision",
-            definition="share of generated pictures that lie in a ball around any true one; "
-            f"{_ALIKE}, k = {neighbours}",
+            definition=f"share of generated pictures that lie in a ball around any true one; {_BALL}, k = {neighbours}",
             unit="0 to 1",
             better="higher",
             source=f"Kynkaanniemi et al., arXiv:1904.06991; {extractor(network)}",
             note=_NOTE,
         )
-        words = f"share of true pictures that lie in a ball around any generated one; {_ALIKE}, k = {neighbours}"
+        words = f"share of true pictures that lie in a ball around any generated one; {_BALL}, k = {neighbours}"
         self.cards = {"recall": replace(self.card, name="Recall", definition=words)}
 
     def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
@@ -48,11 +47,11 @@ class PrecisionRecall:
         return read_features(self._network, batch, images)
 
     def describe(self, rows: dict[str, Tensor]) -> dict[str, MetricCard]:
-        """How many pictures there are."""
-        return _counted(rows, precision=self.card, **self.cards)
+        """The cards with the number of pictures."""
+        return _with_counts(rows, precision=self.card, **self.cards)
 
     def figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
-        """{"precision": share, "recall": share}; NaN of no more than k pictures."""
+        """{"precision": share, "recall": share}; NaN unless there are more than k pictures."""
         true, generated = true_and_generated(rows["features"])
         if len(true) <= self._k:
             return {"precision": math.nan, "recall": math.nan}
@@ -67,15 +66,15 @@ class PrecisionRecall:
 
 
 class DensityCoverage:
-    """Density and coverage (Naeem et al., arXiv:2002.09797), which outliers move less.
+    """Density and coverage (Naeem et al., arXiv:2002.09797), which depend less on outliers.
 
-    Density is the number of true pictures' balls that a generated feature lies in, over k, on average; coverage the
-    share of true pictures with a generated feature in their ball. Balls are closed, as in the paper; its released code
-    takes open ones, which differs for distances that are exactly equal only.
+    Density is the mean number of true pictures' balls that a generated feature lies in, divided by k. Coverage is the
+    share of true pictures with a generated feature in their ball. Balls are closed, as in the paper; the released code
+    uses open balls, which differ only if distances are exactly equal.
 
     Args:
-        network: whose features; the paper's are VGG-16's.
-        neighbours: k; the paper's is 5.
+        network: gives the features; the paper uses VGG-16.
+        neighbours: k; 5 in the paper.
     """
 
     quick = False
@@ -84,14 +83,14 @@ class DensityCoverage:
         self._network, self._k = network, _positive("density_coverage", neighbours)
         self.card = MetricCard(
             name="Density",
-            definition="true pictures' balls that a generated picture lies in, over k, the mean over generated pictures"
-            f"; {_ALIKE}, k = {neighbours}",
+            definition="number of true pictures' balls that a generated picture lies in, divided by k, mean over "
+            f"generated pictures; {_BALL}, k = {neighbours}",
             unit="0 and more; 1 for sets that are alike",
             better="higher",
             source=f"Naeem et al., arXiv:2002.09797; {extractor(network)}",
             note=_NOTE,
         )
-        words = f"share of true pictures with a generated one in their ball; {_ALIKE}, k = {neighbours}"
+        words = f"share of true pictures with a generated one in their ball; {_BALL}, k = {neighbours}"
         self.cards = {"coverage": replace(self.card, name="Coverage", definition=words, unit="0 to 1")}
 
     def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
@@ -99,11 +98,11 @@ class DensityCoverage:
         return read_features(self._network, batch, images)
 
     def describe(self, rows: dict[str, Tensor]) -> dict[str, MetricCard]:
-        """How many pictures there are."""
-        return _counted(rows, density=self.card, **self.cards)
+        """The cards with the number of pictures."""
+        return _with_counts(rows, density=self.card, **self.cards)
 
     def figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
-        """{"density": value, "coverage": share}; NaN of no more than k pictures."""
+        """{"density": value, "coverage": share}; NaN unless there are more than k pictures."""
         true, generated = true_and_generated(rows["features"])
         if len(true) <= self._k:
             return {"density": math.nan, "coverage": math.nan}
@@ -119,10 +118,10 @@ class DensityCoverage:
 
 
 def inside(centres: Tensor, points: Tensor, k: int) -> Tensor:
-    """Which of the points [M, D] lie in each of the centres' [N, D] balls, which reach their k-th neighbour: [N, M]."""
-    exact = "donot_use_mm_for_euclid_dist"  # the quick way loses what is near
+    """Whether each point [M, D] lies in the ball of each centre [N, D], which reaches its k-th neighbour: [N, M]."""
+    exact = "donot_use_mm_for_euclid_dist"  # the fast way is inaccurate for small distances
     own = torch.cdist(centres, centres, compute_mode=exact).fill_diagonal_(-math.inf)
-    radius = own.sort(dim=1).values[:, k]  # place 0 is the centre itself
+    radius = own.sort(dim=1).values[:, k]  # index 0 is the centre itself
     return torch.cdist(centres, points, compute_mode=exact) <= radius[:, None]
 
 
@@ -132,7 +131,7 @@ def _positive(metric: str, neighbours: int) -> int:
     return neighbours
 
 
-def _counted(rows: dict[str, Tensor], **cards: MetricCard) -> dict[str, MetricCard]:
-    """The cards, with the number of pictures."""
+def _with_counts(rows: dict[str, Tensor], **cards: MetricCard) -> dict[str, MetricCard]:
+    """Add the number of pictures to the cards."""
     _, note = count_pictures(rows)
     return {figure: replace(card, note=f"{note}; {card.note}") for figure, card in cards.items()}

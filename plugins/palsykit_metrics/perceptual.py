@@ -1,4 +1,4 @@
-"""LPIPS: how unlike two pictures look to a network trained on ImageNet."""
+"""LPIPS: how different two pictures look to a network trained on ImageNet."""
 
 import warnings
 from pathlib import Path
@@ -21,16 +21,17 @@ TRUNKS = {"alex": "alexnet", "vgg": "vgg16"}
 class Lpips:
     """Learned perceptual image patch similarity to the target (Zhang et al., arXiv:1801.03924, eq. 1).
 
-    sum over layers of the mean over positions of w_l . (y_l - y0_l)^2, y the channel-normalised activations of a trunk
-    trained on ImageNet and w_l version 0.1's linear heads. torchmetrics brings the heads; the trunk's weights are the
-    caller's, for nothing is downloaded: torchvision publishes them (alexnet-owt-7be5be79.pth, vgg16-397923af.pth).
+    The sum over layers of the mean over positions of w_l . (y_l - y0_l)^2, where y are the channel-normalised
+    activations of a trunk trained on ImageNet and w_l the linear heads of version 0.1. torchmetrics has the heads. The
+    user provides the trunk's weights, because nothing is downloaded: torchvision publishes them
+    (alexnet-owt-7be5be79.pth, vgg16-397923af.pth).
 
     Args:
-        weights: the trunk's file as torchvision publishes it, or its tensors as safetensors; nothing in it is run.
-        trunk: which; the released code calls "alex" the one for a forward metric.
+        weights: the trunk's file as torchvision publishes it, or its tensors as safetensors; no code in it is run.
+        trunk: the network; the released code recommends "alex" for a metric.
 
     Raises:
-        PalsykitError: torchvision is not installed, or the file holds other weights.
+        PalsykitError: torchvision is not installed, or the file has other weights.
     """
 
     def __init__(self, *, weights: Path, trunk: Literal["alex", "vgg"] = "alex"):
@@ -39,12 +40,12 @@ class Lpips:
         self.card = MetricCard(
             name="LPIPS",
             definition="sum over layers of the mean over positions of w_l . (y_l - y0_l)^2, y and y0 the "
-            "channel-normalised activations of generated and of target picture",
+            "channel-normalised activations of generated and target picture",
             unit="0 and more",
             better="lower",
             source=f"Zhang et al., arXiv:1801.03924, eq. 1, version 0.1; torchmetrics, trunk {trunk} "
             f"({weights.name}, SHA-256 {digest})",
-            note="8-bit RGB as saved, at the pictures' own size, a figure a picture, then the mean",
+            note="8-bit RGB as saved, at the pictures' own size; one value per picture, then the mean",
         )
 
     def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
@@ -58,27 +59,29 @@ class Lpips:
 
 
 def _model(trunk: Literal["alex", "vgg"], weights: Path) -> Any:
-    """torchmetrics' network, its trunk filled from the file.
+    """Build torchmetrics' network with the trunk's weights from the file.
 
-    torchmetrics' public classes download the trunk as they are built; this is the module inside them.
+    torchmetrics' public classes download the trunk when they are built; this is the module inside them.
     """
     from torchmetrics.functional.image.lpips import _LPIPS
 
-    with warnings.catch_warnings():  # of torchvision's older keys, which torchmetrics uses
+    # Build the network without weights. torchmetrics uses old keys of torchvision, which warn.
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             model = _LPIPS(net=trunk, pnet_rand=True)
         except ModuleNotFoundError as error:
             raise PalsykitError(f"lpips: {error}; install torchvision: pip install torchvision") from error
-    inside = {".".join(["features", *name.split(".")[1:]]): name for name in model.net.state_dict()}
+    # Load the trunk's weights: torchvision's name -> torchmetrics' name.
+    names = {".".join(["features", *name.split(".")[1:]]): name for name in model.net.state_dict()}
     try:
-        found = {name: value for name, value in read_tensors(weights).items() if name.startswith("features.")}
+        state = {name: value for name, value in read_tensors(weights).items() if name.startswith("features.")}
     except ValueError as error:
         raise PalsykitError(f"lpips: {error}") from error
-    if problems := misfits({name: model.net.state_dict()[own] for name, own in inside.items()}, found):
+    if problems := misfits({name: model.net.state_dict()[own] for name, own in names.items()}, state):
         raise PalsykitError(
             f"lpips: {weights}: not the weights of torchvision's {TRUNKS[trunk]}: {'; '.join(problems)}; expected the "
-            "file that torchvision publishes, or set trunk to the one that it is of"
+            "file that torchvision publishes, or the key trunk that matches the file"
         )
-    model.net.load_state_dict({own: found[name] for name, own in inside.items()}, strict=True)
+    model.net.load_state_dict({own: state[name] for name, own in names.items()}, strict=True)
     return model

@@ -1,4 +1,4 @@
-"""How near the picture is to the truth, pixel by pixel and window by window."""
+"""PSNR and SSIM: similarity of picture and truth, per pixel and per window."""
 
 from dataclasses import replace
 
@@ -11,11 +11,11 @@ from palsykit.interfaces import FaceBatch, Images, MetricCard
 from palsykit.metrics import to_8_bit
 
 BORDER = 5
-"""Half an SSIM window, px."""
+"""Half of an SSIM window, in px."""
 
 
 class Psnr:
-    """Peak signal-to-noise ratio of the 8-bit pictures, over all pixels and channels of a row."""
+    """Peak signal-to-noise ratio of the 8-bit pictures, over all pixels and channels of each row."""
 
     card = MetricCard(
         name="PSNR",
@@ -23,11 +23,11 @@ class Psnr:
         unit="dB",
         better="higher",
         source="torchmetrics peak_signal_noise_ratio, data range 1",
-        note="8-bit RGB as saved, a figure a picture, then the mean; a picture equal to its target has none",
+        note="8-bit RGB as saved; one value per picture, then the mean; a picture equal to its target is left out",
     )
 
     def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
-        """{"psnr": [B]}; NaN without a target, and where both pictures are equal (infinite)."""
+        """{"psnr": [B]}; NaN without a target, and if both pictures are equal (infinite)."""
         if batch.target is None:
             return {"psnr": _undefined(batch)}
         generated, target = to_8_bit(images.generated), to_8_bit(batch.target.image)
@@ -38,8 +38,8 @@ class Psnr:
 class Ssim:
     """Structural similarity (Wang et al., IEEE TIP 2004) with the paper's settings.
 
-    11 x 11 Gaussian window, sigma 1.5, K1 0.01, K2 0.03, whole windows only (as scikit-image). The paper compares grey
-    pictures; here it is the mean over R, G and B.
+    11 x 11 Gaussian window, sigma 1.5, K1 0.01, K2 0.03, complete windows only (as in scikit-image). The paper compares
+    grey pictures; here it is the mean over R, G and B.
     """
 
     card = MetricCard(
@@ -48,7 +48,7 @@ class Ssim:
         unit="-1 to 1",
         better="higher",
         source="Wang et al. 2004; torchmetrics structural_similarity_index_measure, sigma 1.5, K1 0.01, K2 0.03",
-        note="8-bit RGB as saved, whole windows only, the mean over channels, a figure a picture, then the mean",
+        note="8-bit RGB as saved; complete windows only; mean over channels; one value per picture, then the mean",
     )
 
     def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
@@ -56,16 +56,16 @@ class Ssim:
         if batch.target is None:
             return {"ssim": _undefined(batch)}
         generated, target = to_8_bit(images.generated), to_8_bit(batch.target.image)
-        # torchmetrics' own mean takes in mirrored borders, 5 px wide; Wang's takes windows that lie in the picture
+        # torchmetrics' own mean includes windows with mirrored borders, 5 px wide; Wang's has complete windows only.
         return {"ssim": similarity(generated, target)[..., BORDER:-BORDER, BORDER:-BORDER].mean(dim=(1, 2, 3))}
 
 
 class CcfexpSsim:
-    """Structural similarity as CFCPalsy's released test script takes it, for comparison with what it printed.
+    """Structural similarity as in CFCPalsy's released test script, for comparison with its figures.
 
-    The script's library defaults: a flat 7 x 7 window and the sample covariance (N - 1), where Wang's settings are a
-    Gaussian window of 11 x 11 and the population's. It compares with the photographs that went in, the identity's and
-    the driver's, so that under transfer neither is the truth.
+    The script uses its library's defaults: a flat 7 x 7 window and the sample covariance (N - 1). Wang's settings are
+    an 11 x 11 Gaussian window and the population covariance. The script compares with its input photographs, identity
+    and driver; in a transfer neither of them is the truth.
     """
 
     card = MetricCard(
@@ -74,8 +74,8 @@ class CcfexpSsim:
         unit="-1 to 1",
         better="higher",
         source="test.py of GaoVix/CCFExp: scikit-image structural_similarity's defaults, data range 1",
-        note="sample covariance, K1 0.01, K2 0.03; 8-bit RGB as saved, whole windows only, the mean over channels, a "
-        "figure a picture, then the mean; the driver is the truth in self-reconstruction alone",
+        note="sample covariance, K1 0.01, K2 0.03; 8-bit RGB as saved; complete windows only; mean over channels; one "
+        "value per picture, then the mean; the driver is the truth in self-reconstruction only",
     )
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class CcfexpSsim:
             self.card,
             name="SSIM with the identity image, as released",
             definition="mean structural similarity of generated picture and identity image over flat 7 x 7 windows",
-            note="settings as of SSIM with the driver, as released; a copy of the identity image has 1",
+            note="settings as for SSIM with the driver, as released; a copy of the identity image has 1",
         )
         self.cards = {"ssim_ccfexp_compat_to_identity": to_identity}
 
@@ -97,8 +97,8 @@ class CcfexpSsim:
 
 
 def _flat_similarity(a: Tensor, b: Tensor, window: int = 7) -> Tensor:
-    """[B, 3, H, W] in [0, 1], twice -> [B]; formula 13 of Wang et al. with means and covariances of flat windows."""
-    a, b = a.double(), b.double()  # the difference of two nearly equal means of squares
+    """Wang et al.'s formula 13 with flat windows: two batches of pictures [B, 3, H, W] in [0, 1] -> [B]."""
+    a, b = a.double(), b.double()  # variances are differences of nearly equal numbers
 
     def mean(x: Tensor) -> Tensor:
         return F.avg_pool2d(x, window, stride=1)
@@ -113,11 +113,11 @@ def _flat_similarity(a: Tensor, b: Tensor, window: int = 7) -> Tensor:
 
 
 def similarity(generated: Tensor, target: Tensor) -> Tensor:
-    """Structural similarity of the window around each pixel, [B, 3, H, W]; windows at the border see it mirrored."""
-    _, found = structural_similarity_index_measure(
+    """Structural similarity of the window around each pixel, [B, 3, H, W]; the picture is mirrored at its border."""
+    _, full = structural_similarity_index_measure(
         generated, target, sigma=1.5, data_range=1.0, k1=0.01, k2=0.03, reduction="none", return_full_image=True
     )
-    return found
+    return full
 
 
 def _undefined(batch: FaceBatch) -> Tensor:

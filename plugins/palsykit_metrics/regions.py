@@ -1,4 +1,4 @@
-"""How near the picture is to the truth where a face moves: eyes, brows and mouth."""
+"""PSNR and SSIM of the regions in which a face moves: eyes, brows and mouth."""
 
 import math
 from typing import Literal, get_args
@@ -23,17 +23,17 @@ REGIONS: dict[Region, tuple[list[int], ...]] = {
 class MovingRegions:
     """PSNR and SSIM inside boxes around eyes, brows and mouth, where identity picture and truth differ most.
 
-    A box holds the region's landmarks in the target and in the identity picture, so that both where the mouth is and
-    where it would have stayed count, and ``margin`` around them. It does not depend on what was generated.
+    A box contains the region's landmarks in the target and in the identity picture, with a ``margin`` around them, so
+    it covers the mouth where it is and where it was. The boxes do not depend on the generated picture.
 
     Args:
-        regions: which of them.
-        margin: around the points, in distances between the target's outer eye corners.
+        regions: regions to measure.
+        margin: around the points, in units of the distance between the target's outer eye corners.
     """
 
     def __init__(self, *, regions: tuple[Region, ...] = get_args(Region), margin: float = 0.1):
         if not regions or margin < 0:
-            raise ValueError(f"regions {regions}, margin {margin:g}; expected a region or more and a margin from 0 up")
+            raise ValueError(f"regions {regions}, margin {margin:g}; expected one or more regions, and a margin >= 0")
         self.regions, self.margin = regions, margin
         where = f"over the pixels of boxes around the landmarks of target and identity picture ({', '.join(regions)})"
         note = f"8-bit RGB as saved; boxes reach {100 * margin:g} % of the outer eye distance beyond the landmarks"
@@ -42,7 +42,7 @@ class MovingRegions:
             definition=f"10 log10(1 / mean squared difference of generated and target picture in [0, 1]), {where}",
             unit="dB",
             better="higher",
-            source="the whole face's PSNR, of these pixels",
+            source="as PSNR of the whole face, but over these pixels",
             note=note,
         )
         self.cards = {
@@ -51,13 +51,13 @@ class MovingRegions:
                 definition=f"mean structural similarity of generated and target picture {where}",
                 unit="-1 to 1",
                 better="higher",
-                source="Wang et al. 2004, as the whole face's SSIM; windows centred in the boxes",
+                source="Wang et al. 2004, as SSIM of the whole face, but over windows centred in the boxes",
                 note=note,
             )
         }
 
     def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
-        """{"moving_psnr": [B], "moving_ssim": [B]}; NaN without a target or its landmarks; PSNR of equals as well."""
+        """{"moving_psnr": [B], "moving_ssim": [B]}; NaN without a target or landmarks; PSNR also for equal pictures."""
         if batch.target is None:
             return {name: torch.full((len(batch),), torch.nan) for name in ("moving_psnr", "moving_ssim")}
         inside = self.inside(batch.target.landmarks, batch.identity.landmarks, batch.target.image.shape[-1])
@@ -69,21 +69,21 @@ class MovingRegions:
         return {"moving_psnr": torch.where(psnr.isinf(), torch.nan, psnr), "moving_ssim": ssim}
 
     def inside(self, target: Tensor, identity: Tensor, side: int) -> Tensor:
-        """Landmarks [B, 68, 2] px of two pictures -> which pixels lie in a box: bool [B, side, side]."""
+        """Landmarks [B, 68, 2] px of two pictures -> whether each pixel lies in a box: bool [B, side, side]."""
         right, left = OUTER_CORNERS
         margin = self.margin * (target[:, right] - target[:, left]).norm(dim=-1)
         both = torch.stack([target, torch.where(identity.isnan(), target, identity)], dim=1)
         centres = torch.arange(side, device=target.device) + 0.5
-        found = torch.zeros(len(target), side, side, dtype=torch.bool, device=target.device)
+        mask = torch.zeros(len(target), side, side, dtype=torch.bool, device=target.device)
         for points in (both[:, :, part].flatten(1, 2) for name in self.regions for part in REGIONS[name]):
             low, high = points.amin(dim=1) - margin[:, None], points.amax(dim=1) + margin[:, None]
             across, down = ((centres >= low[:, [i]]) & (centres <= high[:, [i]]) for i in (0, 1))
-            found |= down[:, :, None] & across[:, None, :]
-        return found
+            mask |= down[:, :, None] & across[:, None, :]
+        return mask
 
 
 def _mean(values: Tensor, inside: Tensor) -> Tensor:
-    """Mean of values [B, H, W] over the chosen pixels; NaN where there is none."""
+    """Mean of values [B, H, W] over the pixels ``inside`` [B, H, W]: [B]; NaN without any."""
     count = inside.sum(dim=(1, 2))
     total = torch.where(inside, values, 0.0).sum(dim=(1, 2))
     return torch.where(count > 0, total / count.clamp(min=1), math.nan)

@@ -1,4 +1,4 @@
-"""Whether the person in the picture is told from everybody else."""
+"""Can the person in the picture be told from all other people?"""
 
 import hashlib
 from dataclasses import replace
@@ -8,14 +8,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
-from palsykit_metrics.reading import called, embeddings
+from palsykit_metrics.reading import describe_network, embeddings
 
 
 class IdentityRetrieval:
-    """Top-1 identification (closed set): the gallery holds one identity photograph of every subject of the rows.
+    """Top-1 identification (closed set): the gallery has one identity photograph per subject of the rows.
 
     A hit is a generated picture whose embedding is nearer, by cosine, to its own person's identity photograph than to
-    anybody else's. The gallery is the same in every bootstrap sample.
+    that of any other person. The gallery is the same in every bootstrap sample.
 
     Args:
         network: the recognition network.
@@ -26,18 +26,18 @@ class IdentityRetrieval:
         self.card = MetricCard(
             name="Identity retrieval top-1",
             definition="share of generated pictures whose nearest identity photograph, by cosine of embeddings, is "
-            "their own person's, among everybody",
+            "their own person's, among all people",
             unit="0 to 1",
             better="higher",
-            source=f"embeddings by {called(network)}",
-            note="the more people, the harder; comparable for the same people and network weights only",
+            source=f"embeddings by {describe_network(network)}",
+            note="harder with more people; compare only with the same people and network weights",
         )
 
     def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
         """{"identity": [B, D], "generated": [B, D], "subject": a number [B] for each name}; embeddings of length 1.
 
         Raises:
-            ValueError: for a row whose person is not known.
+            ValueError: the person of a row is not known.
         """
         return {
             "identity": F.normalize(embeddings(self.network, batch.identity.image), dim=-1),
@@ -46,8 +46,8 @@ class IdentityRetrieval:
         }
 
     def prepare(self, rows: dict[str, Tensor]) -> dict[str, Tensor]:
-        """{"retrieval_top1": hits [N], "subject": [N]}; NaN of one person, who cannot be told from others."""
-        first: dict[int, int] = {}  # each subject's first row, whose identity photograph is in the gallery
+        """{"retrieval_top1": hits [N], "subject": [N]}; NaN if there is only one person."""
+        first: dict[int, int] = {}  # subject -> its first row, whose identity photograph is in the gallery
         for row, subject in enumerate(rows["subject"].tolist()):
             first.setdefault(subject, row)
         gallery = torch.tensor(list(first.values()))
@@ -56,10 +56,10 @@ class IdentityRetrieval:
         return {"retrieval_top1": hits if len(first) > 1 else hits * torch.nan, "subject": rows["subject"]}
 
     def describe(self, rows: dict[str, Tensor]) -> dict[str, MetricCard]:
-        """How many people the gallery holds."""
+        """The card with the number of people in the gallery."""
         people = f"among {len(rows['subject'].unique())} people"
         return {
-            "retrieval_top1": replace(self.card, definition=self.card.definition.replace("among everybody", people))
+            "retrieval_top1": replace(self.card, definition=self.card.definition.replace("among all people", people))
         }
 
     def figures(self, rows: dict[str, Tensor]) -> dict[str, float]:
@@ -68,7 +68,7 @@ class IdentityRetrieval:
 
 
 def _number(subject: str | None) -> int:
-    """A name as a number that a tensor holds: 63 bits of its SHA-256."""
+    """Turn a name into a number for a tensor: 63 bits of its SHA-256."""
     if subject is None:
-        raise ValueError("retrieval: a row's subject is unknown; expected people who are told apart by name")
+        raise ValueError("retrieval: a row's subject is unknown; expected data that names the subject of every row")
     return int.from_bytes(hashlib.sha256(subject.encode()).digest()[:8], "big") >> 1

@@ -19,7 +19,7 @@ from palsykit.networks import SharedNetwork
 from palsykit_metrics.discrepancy import Cmmd, Kid
 from palsykit_metrics.features import extractor, read_features
 from palsykit_metrics.fid import Fid
-from palsykit_metrics.frechet import frechet, resampled
+from palsykit_metrics.frechet import frechet, frechet_of_few
 from palsykit_metrics.manifolds import DensityCoverage, PrecisionRecall
 
 METRICS = (Fid, Kid, Cmmd, PrecisionRecall, DensityCoverage)
@@ -239,5 +239,5 @@ def test_a_bootstraps_frechet_distance_is_torchmetrics(rows, width):
         torch.tensor(rng.standard_normal((n, width)) @ mixing + shift) for n, shift in zip(rows, (0, 1), strict=True)
     )
     real = real[torch.tensor(rng.integers(0, len(real), len(real)))]  # as a bootstrap draws: some twice, some not
-    assert resampled(real, generated) == pytest.approx(frechet(real, generated), rel=1e-5)
-    assert resampled(real, real) == pytest.approx(0, abs=1e-9 * float(real.square().sum()))
+    assert frechet_of_few(real, generated) == pytest.approx(frechet(real, generated), rel=1e-5)
+    assert frechet_of_few(real, real) == pytest.approx(0, abs=1e-9 * float(real.square().sum()))
