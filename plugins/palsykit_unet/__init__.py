@@ -1,4 +1,4 @@
-"""diffusers' conditional U-Net as a denoiser, and PyTorch's own attention as the backend that runs everywhere."""
+"""diffusers' conditional U-Net as a denoiser, and PyTorch's own attention as a backend that runs on every device."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register

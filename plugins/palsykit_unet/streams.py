@@ -1,4 +1,4 @@
-"""Token streams with keys and values of their own: IP-Adapter's decoupled cross-attention."""
+"""IP-Adapter's decoupled cross-attention: each token stream has its own keys and values."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,17 +9,17 @@ from torch import Tensor, nn
 
 
 class DecoupledAttention(nn.Module):
-    """sum_s softmax(Q K_s^T / sqrt(d)) V_s (Ye et al., arXiv:2308.06721): a query for all, keys and values a stream's.
+    """sum_s softmax(Q K_s^T / sqrt(d)) V_s (Ye et al., arXiv:2308.06721): shared queries, keys and values per stream.
 
-    hidden [B, N, C], tokens a stream [B, T_s, W] -> [B, N, C]. IP-Adapter adds its image stream to a frozen text stream
-    with a weight; here every stream is trained from the start and counts alike, so there is none. Each stream's
-    attention is a diffusers layer whose query and output maps are the identity (both are shared, out here): attention
-    backends find it and set it as they set any other.
+    hidden [B, N, C], tokens [B, T_s, W] per stream -> [B, N, C]. IP-Adapter adds a weighted image stream to a frozen
+    text stream; here all streams are trained from the start, so they have no weights. The attention of each stream is a
+    diffusers layer, so attention backends find it like any other; its query and output maps are the identity, because
+    this module has the shared ones.
 
     Args:
-        like: the cross-attention that it takes the place of.
+        like: the cross-attention to replace.
         token_width: W.
-        streams: their names, in the order in which their tokens come.
+        streams: names, in the order of their tokens.
     """
 
     def __init__(self, like: Attention, token_width: int, streams: Sequence[str]):
@@ -37,7 +37,7 @@ class DecoupledAttention(nn.Module):
             layer.to_out = nn.ModuleList([nn.Identity(), nn.Identity()])
 
     def forward(self, hidden: Tensor, encoder_hidden_states: Sequence[Tensor], attention_mask: Any = None) -> Tensor:
-        """hidden [B, N, C], one [B, T_s, W] a stream -> [B, N, C]; the mask is diffusers' and not used."""
+        """hidden [B, N, C], tokens [B, T_s, W] per stream -> [B, N, C]; diffusers' mask is not used."""
         query = self.to_q(hidden)
         pairs = zip(self.streams.values(), encoder_hidden_states, strict=True)
         mixed = sum(layer(query, encoder_hidden_states=tokens) for layer, tokens in pairs)
@@ -48,7 +48,7 @@ class DecoupledAttention(nn.Module):
 
 
 def decouple(unet: nn.Module, token_width: int, streams: Sequence[str]) -> None:
-    """Every cross-attention of a diffusers U-Net gets keys and values for each stream."""
+    """Give every cross-attention of a diffusers U-Net separate keys and values for each stream, in place."""
     for block in unet.modules():
         if isinstance(block, BasicTransformerBlock):
             block.attn2 = DecoupledAttention(block.attn2, token_width, streams)

@@ -41,7 +41,7 @@ def backends(monkeypatch):
         run()
         return times[run.__self__.backend]
 
-    monkeypatch.setattr(attention, "seconds_a_run", clock)
+    monkeypatch.setattr(attention, "seconds_per_run", clock)
     return fakes
 
 
@@ -79,7 +79,7 @@ def test_without_cuda_a_forced_gpu_backend_gives_way_with_a_note(backends, monke
     assert isinstance(attention.named("absent"), attention.Sdpa)
     assert isinstance(attention.named("absent"), attention.Sdpa)
     said = capsys.readouterr().err
-    assert said == "attention: absent cannot run here: there is no GPU; sdpa takes its place\n"
+    assert said == "attention: absent cannot run here: there is no GPU; using sdpa instead\n"
 
 
 def test_sdpa_replaces_every_processor():
