@@ -1,4 +1,4 @@
-"""What lies over the picture: the maps ``photograph``, ``outlines`` and ``warped``."""
+"""Maps, conditions with one value per pixel: ``photograph``, ``outlines`` and ``warped``."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register

@@ -1,4 +1,4 @@
-"""Maps that lie over the picture: a photograph as it is, landmarks drawn as lines, a photograph bent to landmarks."""
+"""Maps with the size of the picture: an unchanged photograph, landmarks drawn as lines, a warped photograph."""
 
 from torch import Tensor
 
@@ -9,15 +9,15 @@ from palsykit_maps.outlines import PARTS, outlines
 
 
 class Photograph:
-    """A view's picture beside the noisy one (image-to-image diffusion: Saharia et al., Palette, arXiv:2111.05826).
+    """A view's picture as a map (image-to-image diffusion: Saharia et al., Palette, arXiv:2111.05826).
 
-    A recognition network is trained to forget light and much of the colour, which a picture of the person needs; a
-    pretrained generator, from which CFCPalsy (arXiv:2409.07271) starts, has seen enough faces to guess them. With the
+    A recognition network is trained to ignore light and most of the colour, but a picture of the person needs them.
+    CFCPalsy (arXiv:2409.07271) starts from a pretrained generator, which has seen enough faces to guess them. With the
     identity photograph as a map, hair, skin and light need not be guessed.
 
     Args:
         image_size: side of the images in px; not used.
-        of: whose picture.
+        of: the view.
     """
 
     channels = 3
@@ -31,17 +31,17 @@ class Photograph:
 
 
 class Outlines:
-    """The 68 points of a view, drawn: lines of brows, lids, nose, lips and jaw.
+    """Draw the 68 points of a view as lines of brows, lids, nose, lips and jaw.
 
-    As adapters for diffusion models give a pose or a sketch (T2I-Adapter, Mou et al., arXiv:2302.08453). That a token
-    is a place has to be learnt; a line is in its place.
+    Adapters of diffusion models show a pose or a sketch in the same way (T2I-Adapter, Mou et al., arXiv:2302.08453).
+    A model must learn which position a token stands for; a line in a map is already at its position.
 
     Args:
         image_size: side of the images in px.
-        of: whose points.
-        laid_on: the view on whose face they are laid (palsykit.faces.warping.retarget); null leaves them.
-        rest: the driver's person at rest, for ``laid_on``: the face's points move as the driver's have moved.
-        network: what finds the points.
+        of: the view.
+        laid_on: fit the points to the face of this view (palsykit.faces.warping.retarget); null does not move them.
+        rest: the driver's person at rest, for ``laid_on``: the face's points then move as the driver's have moved.
+        network: the network that finds the points.
     """
 
     channels = len(PARTS)
@@ -66,18 +66,18 @@ class Outlines:
 
 
 class Warped:
-    """A picture that is bent until its landmarks lie where the driver's do (palsykit.faces.warping).
+    """Warp a picture so that its landmarks match the driver's (palsykit.faces.warping).
 
-    What moves has moved already, and the denoiser adds what a warp cannot, such as teeth, shut lids and folds (as
-    warping by sparse points and then generating does: Siarohin et al., First Order Motion Model, arXiv:2003.00196).
+    The movement is then already in the map; the denoiser adds what a warp cannot show, such as teeth, shut lids and
+    folds (as in Siarohin et al., First Order Motion Model, arXiv:2003.00196: warp by sparse points, then generate).
 
     Args:
         image_size: side of the images in px; not used.
-        picture: the view that is bent.
-        to: the view whose expression it gets; its points are laid on the picture's face.
-        rest: the driver's person at rest: the picture's points move as the driver's have moved. null, or where a batch
-            has no such view: they go where the driver's are.
-        network: what finds the points.
+        picture: the view to warp.
+        to: the view whose expression it gets; its points are fitted to the picture's face.
+        rest: the driver's person at rest: the picture's points then move as the driver's have moved. If null, or if a
+            batch has no such view, they move to the driver's points.
+        network: the network that finds the points.
     """
 
     channels = 3

@@ -1,4 +1,4 @@
-"""Landmarks drawn as maps: the outline of each part of a face, pixel by pixel."""
+"""Landmarks drawn as maps: one map per part of the face, with the outline of that part."""
 
 from itertools import pairwise
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from palsykit.faces.landmarks import JAW, LEFT_BROW, NOSE_BASE, NOSE_BRIDGE, RIGHT_BROW
 
 SPREAD = 0.0125
-"""Standard deviation of a line's brightness, in sides of the picture: 0.8 px of 64."""
+"""Standard deviation of a line's brightness, in image sides: 0.8 px of 64."""
 
 PARTS: dict[str, tuple[tuple[int, ...], ...]] = {
     "jaw": (tuple(JAW),),
@@ -19,26 +19,29 @@ PARTS: dict[str, tuple[tuple[int, ...], ...]] = {
     "outer lips": ((*range(48, 60), 48),),
     "inner lips": ((*range(60, 68), 60),),
 }
-"""Map -> the lines in it, each through so many of the iBUG 68 points. Lids and lips have two maps each: an eye
-or a mouth that is shut is two lines in one place, which one map could not tell from one line."""
+"""Map -> its lines, each a sequence of iBUG 68 points. Lids and lips have two maps each: in a shut eye or mouth two
+lines lie at the same place, and a single map could not show that there are two."""
 
 _LINES = [(part, a, b) for part, lines in enumerate(PARTS.values()) for line in lines for a, b in pairwise(line)]
 _PART, _FROM, _TO = (list(column) for column in zip(*_LINES, strict=True))
 
 
 def outlines(points: Tensor, size: int) -> Tensor:
-    """Landmarks [B, 68, 2] px -> maps [B, 7, size, size]: 1 on a part's line, and a Gaussian of the distance from it.
+    """Landmarks [B, 68, 2] px -> maps [B, 7, size, size]: a Gaussian of the distance to the part's lines, 1 on a line.
 
-    Differentiable, so that what is drawn can be asked to move. Points outside the picture draw what reaches into it.
+    Differentiable, so a loss on a drawing can move the points. Lines to points outside the picture are drawn up to its
+    border.
     """
+    # Each pixel's squared distance to the nearest point of each line, [B, L, S, S].
     start, end = points[:, _FROM].float(), points[:, _TO].float()  # [B, L, 2]
     along = end - start
-    centres = torch.arange(size, device=points.device, dtype=start.dtype)  # pixel i is at i, as landmarks have it
+    centres = torch.arange(size, device=points.device, dtype=start.dtype)  # the centre of pixel i is i, as in landmarks
     columns, rows = centres[None, :], centres[:, None]
     from_x, from_y = columns - start[..., 0, None, None], rows - start[..., 1, None, None]  # [B, L, 1, S], [B, L, S, 1]
     x, y = along[..., 0, None, None], along[..., 1, None, None]
     share = ((from_x * x + from_y * y) / (x * x + y * y).clamp(min=1e-6)).clamp(0, 1)
-    squared = (from_x - share * x) ** 2 + (from_y - share * y) ** 2  # to the nearest place on the line [B, L, S, S]
+    squared = (from_x - share * x) ** 2 + (from_y - share * y) ** 2
+    # The nearest line of each part.
     part = torch.tensor(_PART, device=points.device)
     nearest = [squared[:, part == number].amin(1) for number in range(len(PARTS))]
     return torch.exp(-torch.stack(nearest, 1) / (2 * (SPREAD * size) ** 2))
