@@ -1,4 +1,4 @@
-"""Which expression: the condition encoder ``expression``, E_Face(X) - E_ID(X)."""
+"""Expression: the condition encoder ``expression``, E_Face(X) - E_ID(X)."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register

@@ -1,4 +1,4 @@
-"""Which expression, as tokens: what an expression network sees beyond who it is."""
+"""The expression condition: an expression embedding minus the identity embedding, as tokens."""
 
 import torch
 import torch.nn.functional as F
@@ -10,17 +10,20 @@ from palsykit.interfaces import Encoded, FaceView, Network, TokenSpec
 class ExpressionEncoder(nn.Module):
     """CFCPalsy's expression condition (arXiv:2409.07271): D = E_Face(X) - E_ID(X), spread over tokens.
 
-    Both embeddings are L2-normalised before the subtraction, since two networks agree on directions but not on
-    lengths. A learnt 1 -> T map makes the tokens: token_t = a_t D + b_t. We multiply D by the square root of its
-    width, so that its entries are of order 1 (a LayerNorm in its place would discard the deviation's length), add a
-    learnt positional embedding, and map linearly where ``width`` is not the embeddings'.
+    Both embeddings are L2-normalised before the subtraction, because the lengths of two networks' embeddings are not
+    comparable. A learnt 1 -> T map gives the tokens: token_t = a_t D + b_t. We multiply D by the square root of its
+    width, so that its entries are of order 1 (a LayerNorm would discard the length of D). We add a learnt positional
+    embedding, and a linear map if ``width`` differs from the embeddings' width.
 
     Args:
-        image_size: side of the images in px; the networks' own.
+        image_size: side of the images in px, as the networks have it.
         face: the network trained on expressions.
         identity: the network trained on identities; its embedding is as wide as that of ``face``.
-        tokens: how many; None for as many as the identity network's map has positions.
+        tokens: number of tokens; None for the number of positions of the identity network's map.
         width: width of the tokens.
+
+    Raises:
+        ValueError: the embeddings have different widths, or a network gives none.
     """
 
     def __init__(
@@ -33,12 +36,12 @@ class ExpressionEncoder(nn.Module):
         width: int = 512,
     ):
         super().__init__()
-        assert not isinstance(face, str)  # core hands over the networks that the recipe names
+        assert not isinstance(face, str)  # core replaces the names by the recipe's networks
         assert not isinstance(identity, str)
         vector = face.embedding_width
         if vector is None or vector != identity.embedding_width:
             raise ValueError(
-                f"the expression encoder subtracts embeddings: expected two of one width, found {vector} (face) and "
+                f"the expression encoder subtracts embeddings: expected two of equal width, found {vector} (face) and "
                 f"{identity.embedding_width} (identity); give both networks the same embedding"
             )
         _, height, columns = identity.map_shape
@@ -57,7 +60,7 @@ class ExpressionEncoder(nn.Module):
         return {"deviation": F.normalize(face, dim=-1) - F.normalize(identity, dim=-1)}
 
     def forward(self, features: dict[str, Tensor]) -> Encoded:
-        """Tokens [B, T, W]; no pooled vector: the paper's is identity's alone."""
+        """Tokens [B, T, W]; no pooled vector: in the paper only identity has one."""
         deviation = features["deviation"] * features["deviation"].shape[-1] ** 0.5
         spread = self.spread(deviation[..., None]).transpose(1, 2)  # (B, D, T) -> (B, T, D)
         return Encoded(self.project(spread) + self.position)

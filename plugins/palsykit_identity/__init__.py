@@ -1,4 +1,4 @@
-"""Who: the improved residual network ``ir`` and the condition encoder ``identity``."""
+"""Identity: the improved residual network ``ir`` and the condition encoder ``identity``."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register

@@ -1,4 +1,4 @@
-"""Who, as tokens: the feature map of a face-recognition network."""
+"""The identity condition: the feature map of a face-recognition network, as tokens."""
 
 from typing import ClassVar
 
@@ -10,19 +10,19 @@ from palsykit.interfaces import Encoded, FaceView, Network, TokenSpec
 
 
 class IdentityEncoder(nn.Module):
-    """CFCPalsy's identity condition (arXiv:2409.07271): one token a position of the map.
+    """CFCPalsy's identity condition (arXiv:2409.07271): one token per position of the map.
 
-    At 112 px IR-50's 7 x 7 x 512 map gives 49 tokens of width 512; the embedding, L2-normalised and
-    multiplied by the square root of its width, is the pooled vector. We add what makes tokens comparable and
-    tells them apart: a LayerNorm and a learnt positional embedding, and a linear map where ``width`` is not the map's.
+    At 112 px, IR-50's 7 x 7 x 512 map gives 49 tokens of width 512. The pooled vector is the embedding, L2-normalised
+    and multiplied by the square root of its width. We add a LayerNorm, a learnt positional embedding, and a linear map
+    if ``width`` differs from the map's.
 
     Args:
-        image_size: side of the images in px; the network's own.
-        network: which network reads the picture; it must give an embedding.
+        image_size: side of the images in px, as the network has it.
+        network: the network that reads the picture; it must give an embedding.
         width: width of the tokens.
 
     Raises:
-        ValueError: where the network gives no embedding.
+        ValueError: the network gives no embedding.
     """
 
     former_keys: ClassVar[dict[str, str]] = {
@@ -38,7 +38,7 @@ class IdentityEncoder(nn.Module):
         width: int = 512,
     ):
         super().__init__()
-        assert not isinstance(network, str)  # core hands over the network that the recipe names
+        assert not isinstance(network, str)  # core replaces the name by the recipe's network
         if network.embedding_width is None:
             raise ValueError("the identity encoder's network gives no embedding; name a face-recognition network")
         channels, height, columns = network.map_shape
@@ -57,6 +57,6 @@ class IdentityEncoder(nn.Module):
     def forward(self, features: dict[str, Tensor]) -> Encoded:
         """Tokens [B, h * w, W], row by row; pooled [B, D] of length sqrt(D)."""
         positions = features["map"].flatten(2).transpose(1, 2)  # (B, C, h, w) -> (B, h * w, C)
-        # a unit vector of D entries is 1 / sqrt(D) in each: too faint beside a time embedding of order 1
+        # The entries of a unit vector are about 1 / sqrt(D): too small to add to a time embedding of order 1.
         pooled = features["embedding"] * features["embedding"].shape[-1] ** 0.5
         return Encoded(self.project(self.norm(positions)) + self.position, pooled)

@@ -1,4 +1,4 @@
-"""Public layouts of face-recognition weights that ``ir`` loads: AdaFace's and ArcFace's in the same naming."""
+"""Public layouts of face-recognition weights that ``ir`` loads: AdaFace's, and ArcFace's with the same names."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from torch import Tensor
 from palsykit.foreign.layout import Layout, State
 
 DEPTHS = {8: 18, 16: 34, 24: 50, 49: 101}
-"""Residual units in ``body`` -> which of the family."""
+"""Number of residual units in ``body`` -> depth of the network."""
 STEM, LAST = 64, 512
 STRIDE = 16
 NORM = "output_layer.4."
 
 
 def _shape(state: State) -> tuple[int, dict[str, Any]]:
-    """image_size and the network's keys, from the shapes of stem, body and last linear layer."""
+    """Find image_size and the network's keys from the shapes of stem, body and last linear layer."""
     stem = state["input_layer.0.weight"].shape[0]
     embedding, inputs = state["output_layer.3.weight"].shape
     units = 1 + max((int(name.split(".")[1]) for name in state if name.startswith("body.")), default=-1)
@@ -36,9 +36,9 @@ def _arcface(state: State) -> tuple[int, dict[str, Any]]:
 
 
 def _folded(state: State) -> dict[str, Tensor]:
-    """Scale and shift of a last batch norm that has them go into the linear layer before it; ``ir``'s has none.
+    """Fold scale and shift of the last batch norm, if it has them, into the linear layer before it; ``ir`` has none.
 
-    norm(W x + b) = g (W x + b - m) / s + h is linear in x once training is over, s = sqrt(variance + 1e-5).
+    norm(W x + b) = g (W x + b - m) / s + h, s = sqrt(variance + 1e-5), is linear in x after training.
     """
     result = dict(state)
     if NORM + "weight" not in state:
@@ -49,7 +49,7 @@ def _folded(state: State) -> dict[str, Tensor]:
     result["output_layer.3.weight"] = state["output_layer.3.weight"] * gain[:, None]
     result["output_layer.3.bias"] = (state["output_layer.3.bias"] - mean) * gain + shift
     result[NORM + "running_mean"] = torch.zeros_like(mean)
-    result[NORM + "running_var"] = torch.full_like(variance, 1 - 1e-5)  # with the norm's epsilon 1
+    result[NORM + "running_var"] = torch.full_like(variance, 1 - 1e-5)  # plus the norm's epsilon: 1
     return result
 
 

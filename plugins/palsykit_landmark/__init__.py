@@ -1,4 +1,4 @@
-"""Where: the 68-point networks ``mobilefacenet`` and ``heatmaps``, and the condition encoder ``landmark``."""
+"""Landmarks: the 68-point networks ``mobilefacenet`` and ``heatmaps``, and the condition encoder ``landmark``."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register

@@ -1,4 +1,4 @@
-"""Where, as tokens: the feature map of a landmark network."""
+"""The landmark condition: the feature map of a landmark network, as tokens."""
 
 from typing import ClassVar
 
@@ -14,28 +14,28 @@ FREQUENCIES = 5
 
 
 class LandmarkEncoder(nn.Module):
-    """CFCPalsy's landmark condition (arXiv:2409.07271): one token a position of MobileFaceNet's map.
+    """CFCPalsy's landmark condition (arXiv:2409.07271): one token per position of MobileFaceNet's map.
 
-    The released code views [B, 512, 7, 7] as [B, 49, 512] and so mixes channels and positions; here position p's
-    channels are token p's. As for identity we add a LayerNorm, a learnt positional embedding, and a linear map where
-    ``width`` is not the map's.
+    The released code views [B, 512, 7, 7] as [B, 49, 512], which mixes channels and positions; here token p has the
+    channels of position p. As for identity we add a LayerNorm, a learnt positional embedding, and a linear map if
+    ``width`` differs from the map's.
 
-    With ``points`` the 68 points that the network finds join as tokens: sines and cosines of both coordinates
-    (Mildenhall et al., arXiv:2003.08934) and a learnt vector for which point it is. A map of 4 x 4 positions, which
-    64 px give, says little about where the corner of a mouth is. With the condition's key ``beside: [identity]`` the
-    driver's points are laid on the identity's face (palsykit.faces.warping.retarget): where the driver's head was,
-    and how large, says nothing of the expression. With ``beside: [identity, rest]`` the identity's points move as the
-    driver's have moved from the driver's person at rest, where a batch has that. Without ``points`` the views beside
-    change nothing.
+    With ``points``, the 68 points that the network finds are additional tokens: sines and cosines of both coordinates
+    (Mildenhall et al., arXiv:2003.08934) and a learnt vector per point. The reason: at 64 px the map has only 4 x 4
+    positions, which say little about the position of a corner of the mouth. With the condition's key
+    ``beside: [identity]`` the driver's points are fitted to the identity's face (palsykit.faces.warping.retarget),
+    because position and size of the driver's head are not part of the expression. With ``beside: [identity, rest]`` the
+    identity's points move as the driver's points have moved from their position at rest, if the batch has the driver's
+    person at rest. Without ``points``, ``beside`` changes nothing.
 
     Args:
-        image_size: side of the images in px; the network's own.
-        network: which network reads the picture.
+        image_size: side of the images in px, as the network has it.
+        network: the network that reads the picture.
         width: width of the tokens.
-        points: whether the found points are tokens too; the paper's are the map alone.
+        points: whether the points are tokens, too; the paper uses the map alone.
 
     Raises:
-        ValueError: for points from a network that finds none.
+        ValueError: ``points`` is set, but the network finds no points.
     """
 
     former_keys: ClassVar[dict[str, str]] = {
@@ -54,7 +54,7 @@ class LandmarkEncoder(nn.Module):
         points: bool = False,
     ):
         super().__init__()
-        assert not isinstance(network, str)  # core hands over the network that the recipe names
+        assert not isinstance(network, str)  # core replaces the name by the recipe's network
         channels, height, columns = network.map_shape
         self.network, self.image_size = network, image_size
         self.spec = TokenSpec(height * columns + (COUNT if points else 0), width)
@@ -66,7 +66,7 @@ class LandmarkEncoder(nn.Module):
     def extract(
         self, view: FaceView, beside: FaceView | None = None, rest: FaceView | None = None
     ) -> dict[str, Tensor]:
-        """{"map": [B, C, h, w]}, and where they are tokens "points" [B, 68, 2] px, laid on the face of ``beside``."""
+        """{"map": [B, C, h, w]} and, if they are tokens, "points": [B, 68, 2] px, fitted to the face of ``beside``."""
         features = {"map": self.network(view.image).map}
         if self.embed is not None:
             features["points"] = driver_points(self.network, view, beside, rest)
@@ -82,7 +82,7 @@ class LandmarkEncoder(nn.Module):
 
 
 def _waves(points: Tensor) -> Tensor:
-    """Points [B, N, 2], the picture's side being 1 -> sin and cos of pi 2^k (2 x - 1), k < FREQUENCIES: [B, N, 4 K]."""
+    """Points [B, N, 2] in image sides -> sin and cos of pi 2^k (2 x - 1), k < K = FREQUENCIES: [B, N, 4 K]."""
     octaves = torch.pi * 2.0 ** torch.arange(FREQUENCIES, device=points.device, dtype=points.dtype)
     angles = ((2 * points - 1)[..., None] * octaves).flatten(-2)
     return torch.cat([angles.sin(), angles.cos()], dim=-1)

@@ -1,4 +1,4 @@
-"""Where the points of an average face lie in palsykit's frame: where a landmark network starts from."""
+"""The landmarks of an average face in palsykit's frame, from which a landmark network starts."""
 
 # fmt: off
 MEAN_FACE: tuple[tuple[float, float], ...] = (

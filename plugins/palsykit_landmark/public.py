@@ -9,7 +9,7 @@ from palsykit.foreign.layout import Layout, State
 STEM = 64
 STRIDE = 16
 SPREAD = 0.05
-"""Image sides in a unit of ``mobilefacenet``'s last linear layer; the public network's unit is the side."""
+"""Unit of ``mobilefacenet``'s last linear layer, in image sides; the public network's unit is one side."""
 LAST = "output_layer.linear."
 NORM = "output_layer.bn."
 
@@ -21,9 +21,9 @@ def _settings(state: State) -> tuple[int, dict[str, Any]]:
 
 
 def _folded(state: State) -> dict[str, Tensor]:
-    """The batch norm of the coordinates, linear once training is over, goes into the linear layer before it.
+    """Fold the batch norm of the coordinates, which is linear after training, into the linear layer before it.
 
-    norm(W x) = g (W x - m) / s + h, s = sqrt(variance + 1e-5), in sides; divided by ``SPREAD``.
+    norm(W x) = g (W x - m) / s + h, s = sqrt(variance + 1e-5), in image sides; divided by ``SPREAD``.
     """
     result = {name: value for name, value in state.items() if not name.startswith(NORM)}
     scale, shift, mean, variance = (state[NORM + key] for key in ("weight", "bias", "running_mean", "running_var"))

@@ -27,8 +27,8 @@ class ExpressionCosine:
         width, other = (getattr(network, "embedding_width", None) for network in (face, identity))
         if width is None or width != other:
             raise ValueError(
-                f"expression_cosine subtracts embeddings: expected two of one width, found {width} (face) and {other} "
-                "(identity); name networks with the same embedding"
+                f"expression_cosine subtracts embeddings: expected two of equal width, found {width} (face) and "
+                f"{other} (identity); name networks with the same embedding"
             )
         self._face, self._identity = face, identity
         source = f"arXiv:2409.07271; E_Face by {describe_network(face)}, E_ID by {describe_network(identity)}"
