@@ -1,4 +1,4 @@
-"""Ways in which conditions meet, one file each: the plain ones that a new one has to beat."""
+"""Baseline fusions, one file each: simple ways to combine conditions, which a new fusion must beat."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import Register

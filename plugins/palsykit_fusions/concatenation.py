@@ -1,4 +1,4 @@
-"""The fusion ``concatenation``: every condition's tokens side by side."""
+"""The fusion ``concatenation``: the tokens of all conditions in one stream."""
 
 from collections.abc import Mapping
 
@@ -9,17 +9,17 @@ from palsykit.interfaces import Conditioning, Encoded, TokenSpec
 
 
 class Concatenation(nn.Module):
-    """All tokens in one stream, for the denoiser's cross-attention to choose from (Rombach et al., arXiv:2112.10752).
+    """All tokens in one stream, which the denoiser's cross-attention reads (Rombach et al., arXiv:2112.10752).
 
-    Latent diffusion concatenates the tokens of one encoder with nothing; where there are several conditions we add to
-    each one's tokens a learnt vector that says whose they are, as BERT's segment embedding (arXiv:1810.04805) does.
-    The baseline of every fusion: no condition knows of another before the denoiser.
+    Latent diffusion has one encoder. For several conditions we add a learnt vector per condition to its tokens, as
+    BERT's segment embedding (arXiv:1810.04805) does. This is the baseline for other fusions: conditions do not interact
+    before the denoiser.
 
     Shapes: conditions [B, T_c, W_c] -> one stream "all" [B, sum of T_c, width], in the recipe's order.
 
     Args:
-        inputs: every condition's tokens, of any count and width.
-        width: of the resulting tokens.
+        inputs: number and width of each condition's tokens; any are allowed.
+        width: width of the resulting tokens.
     """
 
     def __init__(self, inputs: Mapping[str, TokenSpec], *, width: int = 256) -> None:

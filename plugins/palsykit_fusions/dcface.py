@@ -1,4 +1,4 @@
-"""The fusion ``dcface``: identity as it is, everything else as statistics of patches."""
+"""The fusion ``dcface``: all identity tokens, and the other conditions as statistics of patches."""
 
 import math
 from collections.abc import Mapping
@@ -10,23 +10,24 @@ from palsykit.interfaces import Conditioning, Encoded, TokenSpec
 
 
 class DcFace(nn.Module):
-    """DCFace's dual condition (Kim et al., arXiv:2304.07060): identity tokens beside patch-wise style statistics.
+    """DCFace's dual condition (Kim et al., arXiv:2304.07060): identity tokens and patch-wise style statistics.
 
-    Mean and standard deviation of a style feature map over each of k x k patches, s = LayerNorm(W_1 mu + W_2 sigma +
-    position), and one such token of the whole map: coarse enough that a style carries no identity. DCFace takes the map
-    of a fixed recognition network's early layer and one style picture; here every condition but identity's is a style,
-    its map being its square grid of tokens, which its encoder has projected already.
+    A style's feature map is divided into k x k patches. Mean mu and standard deviation sigma of each patch give a token
+    LayerNorm(W_1 mu + W_2 sigma + position); so do those of the whole map. These tokens are too coarse to show an
+    identity. DCFace uses the map of an early layer of a fixed recognition network and one style picture. Here every
+    condition except identity is a style, and its map is the square grid of its encoder's tokens.
 
     Shapes: identity [B, T, W], styles [B, n^2, W_c] -> "dual" [B, T + styles * (k^2 + 1), width].
 
     Args:
-        inputs: tokens of ``identity`` and of one style or more, whose tokens are square grids that k x k patches tile.
-        identity: the condition that is passed on whole.
+        inputs: tokens of ``identity`` and of one or more styles; a style's tokens are a square grid, which can be
+            divided into k x k patches.
+        identity: the condition whose tokens are all used.
         patches: k.
-        width: of the resulting tokens.
+        width: width of the resulting tokens.
 
     Raises:
-        ValueError: there is no such identity or no style, or a style's tokens are no such grid.
+        ValueError: the identity is missing, there is no style, or a style's tokens are not such a grid.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class DcFace(nn.Module):
         super().__init__()
         self.styles = {name: math.isqrt(spec.tokens) for name, spec in inputs.items() if name != identity}
         if identity not in inputs or not self.styles:
-            raise ValueError(f"dcface: expected {identity!r} and a style or more, found {', '.join(inputs)}")
+            raise ValueError(f"dcface: expected {identity!r} and one or more styles, found {', '.join(inputs)}")
         for name, side in self.styles.items():
             if side**2 != inputs[name].tokens or side % patches or side < 2 * patches:
                 raise ValueError(
@@ -52,7 +53,7 @@ class DcFace(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, conditions: dict[str, Encoded]) -> Conditioning:
-        """One stream "dual": identity's tokens, then k^2 + 1 of each style."""
+        """One stream "dual": identity's tokens, then k^2 + 1 tokens per style."""
         styles = [
             self.norm(self.mix[name](self._statistics(conditions[name].tokens, side)) + self.position[name])
             for name, side in self.styles.items()
@@ -61,10 +62,10 @@ class DcFace(nn.Module):
         return Conditioning({"dual": tokens})
 
     def _statistics(self, tokens: Tensor, side: int) -> Tensor:
-        """[B, side^2, W] -> mean and deviation of each patch and of the whole, [B, k^2 + 1, 2 W]."""
+        """[B, side^2, W] -> mean and standard deviation of each patch and of the whole map, [B, k^2 + 1, 2 W]."""
         k, step = self.patches, side // self.patches
         grid = tokens.float().unflatten(1, (k, step, k, step)).transpose(2, 3)  # [B, k, k, step, step, W]
         regions = (grid.flatten(3, 4).flatten(1, 2), tokens.float()[:, None])  # [B, k^2, n, W] and [B, 1, side^2, W]
-        # a little under the root: its slope is infinite where a patch is even
-        found = [torch.cat([r.mean(2), (r.var(2, correction=0) + 1e-6).sqrt()], dim=-1) for r in regions]
-        return torch.cat(found, dim=1).to(tokens.dtype)
+        # 1e-6, because the slope of the root is infinite at 0, the variance of a uniform patch.
+        statistics = [torch.cat([r.mean(2), (r.var(2, correction=0) + 1e-6).sqrt()], dim=-1) for r in regions]
+        return torch.cat(statistics, dim=1).to(tokens.dtype)

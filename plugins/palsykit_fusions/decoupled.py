@@ -1,4 +1,4 @@
-"""The fusion ``decoupled``: each condition a token stream of its own, which the denoiser attends to separately."""
+"""The fusion ``decoupled``: one token stream per condition; the denoiser attends to each separately."""
 
 from collections.abc import Mapping
 
@@ -8,18 +8,19 @@ from palsykit.interfaces import Conditioning, Encoded, TokenSpec
 
 
 class Decoupled(nn.Module):
-    """IP-Adapter's decoupled cross-attention (Ye et al., arXiv:2308.06721): one softmax a condition, added up.
+    """IP-Adapter's decoupled cross-attention (Ye et al., arXiv:2308.06721): one softmax per condition; results add up.
 
-    In one softmax over all tokens, conditions compete, and the one with the loudest keys wins; here each has keys and
-    values of its own in every cross-attention of the denoiser, which must know streams (``unet`` does; one that does
-    not concatenates them). As IP-Adapter's image projection: a linear map and a LayerNorm make tokens of one width. It
-    adapts a frozen text-to-image model with one image stream and a weight; here all streams are trained together.
+    In a single softmax over all tokens, conditions compete, and the one with the largest keys wins. Here each condition
+    has its own keys and values in every cross-attention of the denoiser. The denoiser must support streams: ``unet``
+    does; others concatenate them. As in IP-Adapter's image projection, a linear map and a LayerNorm give all tokens the
+    same width. IP-Adapter adapts a frozen text-to-image model with one weighted image stream; here all streams are
+    trained together.
 
-    Shapes: conditions [B, T_c, W_c] -> a stream a condition, under its name, [B, T_c, width].
+    Shapes: conditions [B, T_c, W_c] -> one stream [B, T_c, width] per condition, with its name.
 
     Args:
-        inputs: every condition's tokens, of any count and width.
-        width: of the resulting tokens.
+        inputs: number and width of each condition's tokens; any are allowed.
+        width: width of the resulting tokens.
     """
 
     def __init__(self, inputs: Mapping[str, TokenSpec], *, width: int = 256) -> None:
@@ -31,6 +32,6 @@ class Decoupled(nn.Module):
         )
 
     def forward(self, conditions: dict[str, Encoded]) -> Conditioning:
-        """A stream [B, T_c, width] for each condition."""
+        """One stream [B, T_c, width] per condition."""
         tokens = {name: project(conditions[name].tokens) for name, project in self.project.items()}
         return Conditioning(tokens)

@@ -1,4 +1,4 @@
-"""The fusion ``modulation``: FiLM, one condition's tokens scaled and shifted by the others."""
+"""The fusion ``modulation``: FiLM; the other conditions scale and shift the tokens of one condition."""
 
 from collections.abc import Mapping
 
@@ -11,20 +11,20 @@ from palsykit.interfaces import Conditioning, Encoded, TokenSpec
 class Modulation(nn.Module):
     """FiLM (Perez et al., arXiv:1709.07871): gamma F + beta, with gamma and beta from the other conditions.
 
-    The paper modulates the channels of feature maps inside a network by a question; here the channels of one
-    condition's tokens (who) by the others (which expression, where), each mean-pooled over its tokens. So the others
-    say how strongly, and not where: as in the paper one gamma and beta serve all positions. We predict gamma - 1, so
-    that at first the tokens pass nearly as they are.
+    In the paper a question modulates the channels of feature maps inside a network. Here the other conditions
+    (expression, landmarks), each averaged over its tokens, modulate the channels of one condition's tokens (identity).
+    As in the paper, one gamma and one beta apply to all positions, so the others cannot act on single positions. We
+    predict gamma - 1, so that the tokens are almost unchanged at the start of the training.
 
     Shapes: conditions [B, T_c, W_c] -> one stream "modulated" [B, T_of, width].
 
     Args:
-        inputs: every condition's tokens, of any count and width; at least one beside ``of``.
+        inputs: number and width of each condition's tokens; any are allowed; at least one condition besides ``of``.
         of: the condition whose tokens are modulated.
-        width: of the resulting tokens.
+        width: width of the resulting tokens.
 
     Raises:
-        ValueError: ``of`` is no condition or the only one.
+        ValueError: ``of`` is not a condition, or it is the only one.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Modulation(nn.Module):
     ) -> None:
         super().__init__()
         if of not in inputs or len(inputs) < 2:
-            raise ValueError(f"modulation: expected {of!r} and a condition beside it, found {', '.join(inputs)}")
+            raise ValueError(f"modulation: expected {of!r} and another condition, found {', '.join(inputs)}")
         self.token_width = width
         self.of = of
         self.by = [name for name in inputs if name != of]

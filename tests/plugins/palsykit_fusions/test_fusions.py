@@ -60,7 +60,7 @@ def test_modulation_scales_and_shifts_all_positions_alike() -> None:
 
 
 def test_modulation_wants_something_to_be_modulated_by() -> None:
-    with pytest.raises(ValueError, match="expected 'identity' and a condition beside it, found identity"):
+    with pytest.raises(ValueError, match="expected 'identity' and another condition, found identity"):
         Modulation({"identity": SPECS["identity"]})
     with pytest.raises(ValueError, match="expected 'who'"):
         Modulation(SPECS, of="who")
@@ -114,7 +114,7 @@ def test_dcfaces_style_does_not_know_where_in_a_patch() -> None:
         ({"identity": TokenSpec(16, 8), "landmark": TokenSpec(84, 8)}, {}, "landmark has 84 tokens; expected a square"),
         (SPECS, {"patches": 3}, "expression has 16 tokens; expected a square grid of 3 x 3 patches"),
         (SPECS, {"patches": 4}, "4 x 4 patches with four tokens each"),
-        ({"identity": TokenSpec(16, 8)}, {}, "expected 'identity' and a style or more"),
+        ({"identity": TokenSpec(16, 8)}, {}, "expected 'identity' and one or more styles"),
     ],
 )
 def test_dcface_refuses_what_is_no_grid(specs: dict[str, TokenSpec], keys: dict[str, int], message: str) -> None:
