@@ -1,4 +1,4 @@
-"""Other projects' checkpoints as palsykit's safetensors files."""
+"""Convert other projects' checkpoints to palsykit's safetensors files."""
 
 from palsykit import hookimpl
 from palsykit.hookspecs import RegisterCommand
