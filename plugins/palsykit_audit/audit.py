@@ -63,8 +63,8 @@ def audit_run(model: Model, run: Path, options: Options) -> Audit:
     Raises:
         PalsykitError: the run has no pictures, no people to compare with, or no such network.
     """
-    made = of_run(RunFolder(run), model.parts)
-    return _audit(model, run, made, options, f"Audit of the run {run.name}", {})
+    pictures = of_run(RunFolder(run), model.parts)
+    return _audit(model, run, pictures, options, f"Audit of the run {run.name}", {})
 
 
 def audit_folder(model: Model, run: Path, folder: Path, people: People | None, options: Options) -> Audit:
@@ -85,12 +85,12 @@ def audit_folder(model: Model, run: Path, folder: Path, people: People | None, o
     if settings["recipe_hash"] != model.parts.recipe.hash or settings["model_sha256"] != digest:
         raise PalsykitError(
             f"{folder}: made by another model (recipe {settings['recipe_hash'][:12]}, weights "
-            f"{settings['model_sha256'][:12]}) than {run} holds (recipe {model.parts.recipe.hash[:12]}, weights "
-            f"{digest[:12]}); name the run that made it, whose training people it might show"
+            f"{settings['model_sha256'][:12]}) than that of {run} (recipe {model.parts.recipe.hash[:12]}, weights "
+            f"{digest[:12]}); name the run that made the folder"
         )
-    made = of_folder(pictures_of(folder), model.parts, people)
+    pictures = of_folder(pictures_of(folder), model.parts, people)
     facts = {"data set": folder.name, "identities": people.source if people else "not known"}
-    return _audit(model, run, made, options, f"Audit of the data set {folder.name}", facts)
+    return _audit(model, run, pictures, options, f"Audit of the data set {folder.name}", facts)
 
 
 def identities_of(model: Model, folder: Path, identities: Path | None, changes: Sequence[str]) -> People | None:
@@ -114,13 +114,18 @@ def identities_of(model: Model, folder: Path, identities: Path | None, changes: 
         return people
     if identities is not None or changes:
         raise PalsykitError(
-            f"{folder}: was made of other people than {people.source}; give the same --identities and --data as to "
+            f"{folder}: was made from other people than {people.source}; give the same --identities and --data as to "
             "palsykit synthesize"
         )
     return None
 
 
 def _synthesis(folder: Path) -> dict[str, Any]:
+    """The settings in the marker of a synthesised folder.
+
+    Raises:
+        PalsykitError: the marker is missing or incomplete.
+    """
     try:
         settings: dict[str, Any] = json.loads((folder / MARKER).read_text(encoding="utf-8"))["settings"]
         (
@@ -132,41 +137,45 @@ def _synthesis(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"{type(error).__name__}: {error}"
         raise PalsykitError(
-            f"{folder}: no synthesis (its {MARKER} cannot be read: {what}); expected a folder of palsykit synthesize"
+            f"{folder}: not a folder of palsykit synthesize (its {MARKER} cannot be read: {what}); name one, or leave "
+            "DEST out"
         ) from error
     return settings
 
 
 def _audit(
-    model: Model, run: Path, made: Sequence[Synthesis], options: Options, title: str, facts: dict[str, str]
+    model: Model, run: Path, pictures: Sequence[Synthesis], options: Options, title: str, facts: dict[str, str]
 ) -> Audit:
-    # who is compared, and by which network
+    # The people to compare, and the network that compares them.
     parts = model.parts
-    read = reader(parts, options.network, options.judges)
+    judge = reader(parts, options.network, options.judges)
     people = populations(parts, options.trained_on)
-    # what is measured
-    found = resemblance(parts, read, people, made, options.quantile)
-    attacked = membership(parts, read, model.model, options.photographs) if options.photographs else None
-    # what it means, in sentences
-    sentences = findings(found, attacked, [*read.cautions, *people.cautions])
-    facts = {**facts, **_facts(model, run, read, people, found, attacked)}
-    return Audit(title, people, found, attacked, sentences, facts, parts.data().dataset.attribution)
+    # The measurements.
+    result = resemblance(parts, judge, people, pictures, options.quantile)
+    attacks = membership(parts, judge, model.model, options.photographs) if options.photographs else None
+    # The findings, in sentences.
+    sentences = findings(result, attacks, [*judge.cautions, *people.cautions])
+    facts = {**facts, **_facts(model, run, judge, people, result, attacks)}
+    return Audit(title, people, result, attacks, sentences, facts, parts.data().dataset.attribution)
 
 
 def _facts(
-    model: Model, run: Path, read: Reader, people: Populations, found: Resemblance, attacked: Membership | None
+    model: Model, run: Path, judge: Reader, people: Populations, result: Resemblance, attacks: Membership | None
 ) -> dict[str, str]:
+    """Facts for the page: what was compared, by which network, and the provenance."""
+
     def count(faces: Sequence[Any]) -> str:
         return f"{len({face.person for face in faces})} people, {len(faces)} photographs"
 
+    shown = {one.synthesis.person for one in result.likenesses}
     return {
         "run": run.name,
         "recipe hash": model.parts.recipe.hash,
         "model, SHA-256": model_digest(model),
-        "generated pictures": f"{len(found.made)} of {len({one.synthesis.person for one in found.made})} people",
+        "generated pictures": f"{len(result.likenesses)} of {len(shown)} people",
         "training people": count(people.training),
         "held-out people": count(people.held_out),
-        "recognition network": f"{read.network.name}, SHA-256 {read.digest[:12]}",
-        "attacked": "no" if attacked is None else attacked.attack.name,
+        "recognition network": f"{judge.network.name}, SHA-256 {judge.digest[:12]}",
+        "attacked": "no" if attacks is None else attacks.attack.name,
         **as_facts(provenance(model.parts.recipe.resolved, model.parts.device, command="audit")),
     }

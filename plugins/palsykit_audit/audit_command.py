@@ -70,7 +70,7 @@ def command(
     """Audit the privacy of a run's generated faces, or of a data set. Writes audit.html, audit.json and audit.csv."""
     existing_run(run)
     if folder is None and (identities is not None or data):
-        raise PalsykitError("--identities and --data say whom DEST shows; expected a DEST before them")
+        raise PalsykitError("--identities and --data describe the people of DEST, and there is no DEST; name it first")
 
     from palsykit.synthesis.front import load
     from palsykit_audit.audit import Options, audit_folder, audit_run, identities_of
@@ -107,5 +107,5 @@ def summary(audit: "Audit") -> str:
 
 
 def look_at(page: Path | None) -> str:
-    """What to do with an audit's page."""
+    """Tell the user what to do with an audit's page."""
     return f"Compare the closest pairs in {page}. It shows training photographs: do not share it."

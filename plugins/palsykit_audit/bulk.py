@@ -1,4 +1,4 @@
-"""Bulk synthesis: people x expressions x sides x severities into an imagefolder that says where each is from."""
+"""Bulk synthesis: people x expressions x sides x severities, as an imagefolder with the origin of each picture."""
 
 import csv
 import io
@@ -32,20 +32,20 @@ from palsykit_audit.identities import People, Person
 
 MARKER = "synthesis.json"
 RELEASED, UNRELEASED, HELD_BACK = "images", "unreleased", "held-back"
-"""Folders of DEST: pictures that may go out; those that nobody has examined yet; those that were left out."""
+"""Folders of DEST: released pictures, pictures that are not audited yet, and pictures that were left out."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for.
+    """The pictures to make of each person.
 
     Attributes:
-        cells: labels, each to be shown by every person.
-        per_cell: pictures of each person and cell, each from its own noise.
+        cells: combinations of labels; every person shows each of them.
+        per_cell: pictures per person and cell, each from different noise.
         seed: of all noise.
         guidance: classifier-free guidance strength; None takes the recipe's.
-        strength: of the movement on a healthy side, drawn for each picture between the two.
-        batch_size: pictures at a time; changes none of them.
+        strength: (lowest, highest) strength of the movement on a healthy side; each picture draws one in between.
+        batch_size: pictures at a time; it does not change them.
     """
 
     cells: tuple[FaceLabels, ...]
@@ -58,7 +58,7 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A picture to be made: of whom, showing what, the how manieth of its kind; its seed, file and strength."""
+    """One picture to make. ``copy`` counts pictures of the same person and labels, from 0."""
 
     person: Person
     labels: FaceLabels
@@ -70,31 +70,40 @@ class Row:
 
 @dataclass(frozen=True)
 class Synthesised:
-    """What is there now: ``made`` pictures in this sitting, ``kept`` from earlier ones, in the folder ``images``."""
+    """A synthesised data set.
+
+    Attributes:
+        images: folder of the pictures.
+        sheet: the contact sheet.
+        new: number of pictures made now.
+        existing: number of pictures that existed already.
+        counts: (expression, side, severity) -> number of pictures.
+    """
 
     images: Path
     sheet: Path
-    made: int
-    kept: int
+    new: int
+    existing: int
     counts: dict[tuple[str, str, float], int]
 
 
 def synthesize(model: Model, run: Path, people: People, order: Order, folder: Path) -> Synthesised:
-    """Writes a data set (metadata.jsonl and pictures, skipping existing ones), then counts, card and contact sheet.
+    """Write a data set (metadata.jsonl and pictures, skipping existing ones), then counts, card and contact sheet.
 
-    The pictures are in DEST/unreleased until whoever examines them gives them the name images. What was left
-    out is in DEST/held-back and is neither made again nor listed.
+    The pictures are in DEST/unreleased until an audit renames that folder to DEST/images. Pictures that were left out
+    are in DEST/held-back; they are not made again and not listed.
 
     Args:
         model: the trained run.
         run: its folder, for provenance.
-        people: whose faces.
+        people: the identities.
         order: what they show.
-        folder: DEST; new, empty, or what this very order began.
+        folder: DEST; new, empty, or with pictures of the same order.
 
     Raises:
-        PalsykitError: the folder holds something else, or another order's pictures.
+        PalsykitError: the folder has other contents, or pictures of another order.
     """
+    # Mark the folder as this order's, or check that it is.
     _check(order)
     settings = _settings(model, people, order)
     claim = Claim(folder, MARKER, "synthesis", "choose another DEST", key="settings")
@@ -103,6 +112,7 @@ def synthesize(model: Model, run: Path, people: People, order: Order, folder: Pa
     else:
         provenance = {"run": run.name, "palsykit": __version__, "source": people.source}
         write_text(folder / MARKER, json.dumps({**provenance, "settings": settings}, indent=1) + "\n")
+    # List the pictures that exist.
     images = pictures_of(folder)
     rows = [row for row in _rows(people, order) if not (folder / HELD_BACK / row.file).is_file()]
     facts = _facts(run, settings)
@@ -110,21 +120,23 @@ def synthesize(model: Model, run: Path, people: People, order: Order, folder: Pa
     existing = [row for row, file in zip(rows, files, strict=True) if file.is_file()]
     write_text(images / "metadata.jsonl", "".join(_line(row, facts) for row in existing))
 
-    def note(written: list[int]) -> None:  # at every moment the metadata lists what is there
+    # Make the others; the metadata always lists all pictures that exist.
+    def note(written: list[int]) -> None:
         with (images / "metadata.jsonl").open("a", encoding="utf-8") as file:
             file.writelines(_line(rows[i], facts) for i in written)
 
-    made = synthesise_to(
+    new = synthesise_to(
         files, lambda part: _make(model, [rows[i] for i in part], order), order.batch_size, "synthesise", note
     )
-    write_text(images / "metadata.jsonl", "".join(_line(row, facts) for row in rows))  # in order, however often stopped
-    counts = _counted(rows)
-    _finish(folder, people, rows, counts, settings)
-    return Synthesised(images, folder / "contact-sheet.png", made, len(existing), counts)
+    # Sort the metadata, which a resume may have put in another order, and write the summaries.
+    write_text(images / "metadata.jsonl", "".join(_line(row, facts) for row in rows))
+    counts = _counts(rows)
+    _write_summaries(folder, people, rows, counts, settings)
+    return Synthesised(images, folder / "contact-sheet.png", new, len(existing), counts)
 
 
 def pictures_of(folder: Path) -> Path:
-    """The pictures and their metadata below DEST: released or not."""
+    """The folder below DEST that has the pictures and their metadata, released or not."""
     return folder / RELEASED if (folder / RELEASED).is_dir() else folder / UNRELEASED
 
 
@@ -155,12 +167,13 @@ def _settings(model: Model, people: People, order: Order) -> dict[str, Any]:
 
 
 def model_digest(model: Model) -> str:
-    """SHA-256 of every weight that pictures depend on: the model's and the networks', by name."""
+    """SHA-256 of all weights that pictures depend on: those of the model and of the networks, by name."""
     modules = {f"networks.{name}": network.module for name, network in sorted(model.parts.networks.items())}
     return state_digest({"model": model.model, **modules})
 
 
 def _rows(people: People, order: Order) -> Iterator[Row]:
+    """Every picture of an order; seed and strength depend on person, cell and copy only."""
     low, high = order.strength
     for number, person in enumerate(people.persons):
         for labels in order.cells:
@@ -180,6 +193,7 @@ def _slug(name: str) -> str:
 
 
 def _make(model: Model, rows: Sequence[Row], order: Order) -> NDArray[np.uint8]:
+    """Synthesise the pictures of some rows, [N, H, W, 3]."""
     pictures = {row.person.key: row.person.picture() for row in rows}
     unknown = np.full((68, 2), np.nan, np.float32)
     points = [unknown if row.person.landmarks is None else row.person.landmarks for row in rows]
@@ -194,7 +208,7 @@ def _make(model: Model, rows: Sequence[Row], order: Order) -> NDArray[np.uint8]:
 
 
 def _facts(run: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """What every line of the metadata says."""
+    """The facts that are the same in every line of the metadata."""
     return {
         "driver": f"the identity photograph, posed by {settings['poser']['use']}",
         "guidance": settings["guidance"],
@@ -206,6 +220,7 @@ def _facts(run: Path, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line(row: Row, facts: dict[str, Any]) -> str:
+    """The line of metadata.jsonl for one picture."""
     labels = row.labels
     own = {
         "file_name": row.file,
@@ -220,18 +235,19 @@ def _line(row: Row, facts: dict[str, Any]) -> str:
     return json.dumps({**own, **facts}) + "\n"
 
 
-def _counted(rows: Sequence[Row]) -> dict[tuple[str, str, float], int]:
+def _counts(rows: Sequence[Row]) -> dict[tuple[str, str, float], int]:
     cells = ((str(r.labels.expression), str(r.labels.side), float(r.labels.severity or 1)) for r in rows)
     return dict(Counter(cells))
 
 
-def _finish(
+def _write_summaries(
     folder: Path,
     people: People,
     rows: Sequence[Row],
     counts: dict[tuple[str, str, float], int],
     settings: dict[str, Any],
 ) -> None:
+    """Write counts.csv, the card README.md and the contact sheet."""
     table = io.StringIO()
     lines = csv.writer(table, lineterminator="\n")
     lines.writerow(("expression", "side", "severity", "pictures"))
@@ -252,8 +268,8 @@ def _card(people: People, count: int, settings: dict[str, Any]) -> str:
     lines = [
         "# Synthetic faces",
         "",
-        f"{count} pictures, all synthetic, made by palsykit {__version__}. Sides are the subject's; severities are "
-        "House-Brackmann grades as asked of the model, not measured.",
+        f"{count} pictures, all synthetic, made by palsykit {__version__}. Sides are the subject's; severities are the "
+        "House-Brackmann grades that the model was asked for, not measured ones.",
         "",
         f"- identities: {people.source}",
         f"- recipe {settings['recipe_hash']}, weights {settings['model_sha256']}, seed {settings['seed']}, "

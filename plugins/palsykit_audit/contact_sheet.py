@@ -1,4 +1,4 @@
-"""The contact sheet of a bulk synthesis: a person a panel, an expression a row, right to left."""
+"""The contact sheet of a bulk synthesis: one panel per person, one row per expression, from right side to left."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ Shown = tuple[Person, FaceLabels, NDArray[np.uint8]]
 
 
 def contact_sheet(shown: Sequence[Shown]) -> Image.Image:
-    """The sheet of people's pictures, one for each of a person's cells."""
+    """Draw the sheet: one picture per person and cell."""
     cells = sorted({_column(labels) for _, labels, _ in shown}, key=_order)
     expressions = list(dict.fromkeys(str(labels.expression) for _, labels, _ in shown))
     panels = []
@@ -27,7 +27,7 @@ def contact_sheet(shown: Sequence[Shown]) -> Image.Image:
         rows = tuple((words.expression(e), tuple(own.get((e, *cell)) for cell in cells)) for e in expressions)
         columns = tuple(words.grade(grade) for _, grade in cells)
         panels.append(Panel(person.name, person.picture(), columns, rows, tuple(_HEADINGS[side] for side, _ in cells)))
-    return draw_sheet(panels, FACE_PX, "synthetic; sides are the subject's, House-Brackmann grades as asked")
+    return draw_sheet(panels, FACE_PX, "synthetic; sides are the subject's, House-Brackmann grades as requested")
 
 
 def _column(labels: FaceLabels) -> tuple[Side, float]:
@@ -35,5 +35,6 @@ def _column(labels: FaceLabels) -> tuple[Side, float]:
 
 
 def _order(cell: tuple[Side, float]) -> float:
+    """A column's place: the right side from the highest grade down, none, the left side upwards, then both sides."""
     side, grade = cell
     return {Side.RIGHT: -grade, Side.NONE: 0.0, Side.LEFT: grade}.get(side, 10 + grade)

@@ -45,14 +45,14 @@ class Synthesis:
         file: path below the audited folder.
         person: the subject that it should show.
         read: reads the picture.
-        asked: the identity photograph that it was made from; None if it is not available.
+        identity: the photograph that it was made from; None if it is not available.
         held_out: whether that person is a held-out person of the run's data.
     """
 
     file: str
     person: str
     read: Callable[[], Picture]
-    asked: Face | None
+    identity: Face | None
     held_out: bool
 
 
@@ -86,9 +86,9 @@ def populations(parts: Parts, trained_on: Sequence[Path] = ()) -> Populations:
     people = len({face.person for face in held_out})
     if not training or people < 2:
         raise PalsykitError(
-            f"{parts.recipe.name}: {len({face.person for face in training})} people to train on and {people} held out; "
-            "an audit needs one or more of the first and two or more of the second, whose resemblance to each other is "
-            "the yardstick: audit a run whose data has splits train, validation and test"
+            f"{parts.recipe.name}: {len({face.person for face in training})} training people and {people} held-out "
+            "people; an audit needs at least 1 and 2, because it compares held-out people with each other: audit a run "
+            "whose data has splits train, validation and test"
         )
     cautions = [] if trained_on else _unseen_training(parts)
     return Populations(training, held_out, cautions)
@@ -100,13 +100,13 @@ def _unseen_training(parts: Parts) -> list[str]:
     blocks = [*s.conditions.values(), *(block for block in (s.trainer,) if block is not None)]
     used = {str(value) for block in blocks for value in block.parameters.values()}
     shipped = [n for n, block in s.networks.items() if n in used and block.parameters.get("weights") is not None]
-    found = [f"the model started from {s.train.start}"] if s.train.start is not None else []
-    found += [f"networks that condition or train it have shipped weights ({', '.join(shipped)})"] if shipped else []
-    if not found:
+    origins = [f"the model started from {s.train.start}"] if s.train.start is not None else []
+    origins += [f"networks that condition or train it have shipped weights ({', '.join(shipped)})"] if shipped else []
+    if not origins:
         return []
     return [
-        f"{' and '.join(found)}: the people these were trained on are not in this run's data, so they are not audited; "
-        "name their recipe with --trained-on if you have it"
+        f"{' and '.join(origins)}: the people that these were trained on are not in this run's data, so they are not "
+        "audited; name their recipe with --trained-on if you have it"
     ]
 
 
@@ -136,30 +136,33 @@ def of_folder(images: Path, parts: Parts, people: People | None) -> list[Synthes
 
 
 def _syntheses(images: Path, parts: Parts, given: Mapping[str, Face]) -> list[Synthesis]:
+    """The pictures listed in the folder's metadata, each with its identity photograph from ``given`` or the data."""
     data = parts.data()
     records = {r.key: (r, split) for split, group in data.splits.items() for r in group}
-    found = []
+    pictures = []
     for line in _lines(images / METADATA):
         file, key, person = str(line["file_name"]), str(line.get("identity")), str(line["subject"])
         record, split = records.get(key, (None, None))
-        asked = given.get(key)
-        if asked is None and record is not None and record.labels.subject == person:
-            asked = _faces(data.dataset, [record])[0]
+        identity = given.get(key)
+        if identity is None and record is not None and record.labels.subject == person:
+            identity = _faces(data.dataset, [record])[0]
         path = images / file
-        held_out = asked is not None and split in ("validation", "test")
-        found.append(Synthesis(file, person, _reader(path, parts.settings.image_size), asked, held_out))
-    if not found:
-        raise PalsykitError(f"{images}: no pictures in {METADATA}; expected what a run or a synthesis generated")
-    return found
+        held_out = identity is not None and split in ("validation", "test")
+        pictures.append(Synthesis(file, person, _reader(path, parts.settings.image_size), identity, held_out))
+    if not pictures:
+        raise PalsykitError(f"{images}: no pictures in {METADATA}; expected the folder of a finished run or synthesis")
+    return pictures
 
 
 def _reader(path: Path, size: int) -> Callable[[], Picture]:
+    """A function that reads one generated picture and checks its size."""
+
     def read() -> Picture:
         try:
             picture = read_png(path)
         except OSError as error:
             raise PalsykitError(
-                f"{path}: cannot be read ({error}); the command that made the folder makes the file again"
+                f"{path}: cannot be read ({error}); delete it and repeat the command that made the folder"
             ) from error
         if picture.shape[:2] != (size, size):
             raise PalsykitError(
@@ -172,6 +175,7 @@ def _reader(path: Path, size: int) -> Callable[[], Picture]:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a metadata.jsonl, checked."""
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         for line in lines:

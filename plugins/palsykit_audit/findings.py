@@ -14,17 +14,17 @@ TWINS = 5
 """Number of look-alike pairs to name."""
 
 
-def findings(found: Resemblance, attacked: Membership | None, cautions: Sequence[str]) -> list[Finding]:
+def findings(result: Resemblance, attacked: Membership | None, cautions: Sequence[str]) -> list[Finding]:
     """Every finding, the worst first."""
-    sentences = [*_likeness(found), *_requests(found), *_people(found.yardstick)]
+    sentences = [*_likeness(result), *_requests(result), *_people(result.yardstick)]
     sentences += _attack(attacked) if attacked else []
     sentences += [Finding("look", f"{text[0].upper()}{text[1:]}.") for text in cautions]
     order = {"bad": 0, "look": 1, "good": 2}
     return sorted(sentences, key=lambda one: order[one.level])
 
 
-def _likeness(found: Resemblance) -> list[Finding]:
-    count, flagged, limit = len(found.made), found.flagged, found.yardstick.threshold
+def _likeness(result: Resemblance) -> list[Finding]:
+    count, flagged, limit = len(result.likenesses), result.flagged, result.yardstick.threshold
     sentences = []
     copies = [one for one in flagged if one.flag == "copy"]
     alike = [one for one in flagged if one.flag == "resembles"]
@@ -54,7 +54,7 @@ def _likeness(found: Resemblance) -> list[Finding]:
                 "photograph.",
             )
         )
-    drawn = found.figures["nearest is a training person"]
+    drawn = result.figures["nearest is a training person"]
     if drawn.low is not None and drawn.low > 0.5:
         sentences.append(
             Finding(
@@ -67,10 +67,10 @@ def _likeness(found: Resemblance) -> list[Finding]:
     return sentences
 
 
-def _requests(found: Resemblance) -> list[Finding]:
-    count = len(found.made)
+def _requests(result: Resemblance) -> list[Finding]:
+    count = len(result.likenesses)
     sentences = []
-    if asked := [one for one in found.made if one.flag == "asked"]:
+    if asked := [one for one in result.likenesses if one.flag == "asked"]:
         people = names(list(dict.fromkeys(one.synthesis.person for one in asked)))
         sentences.append(
             Finding(
@@ -80,7 +80,7 @@ def _requests(found: Resemblance) -> list[Finding]:
                 "back; release them only with the consent of these people.",
             )
         )
-    if unknown := {one.synthesis.person for one in found.made if one.synthesis.asked is None}:
+    if unknown := {one.synthesis.person for one in result.likenesses if one.synthesis.identity is None}:
         sentences.append(
             Finding(
                 "look",
@@ -91,18 +91,18 @@ def _requests(found: Resemblance) -> list[Finding]:
     return sentences
 
 
-def _people(found: Yardstick) -> list[Finding]:
+def _people(yard: Yardstick) -> list[Finding]:
     sentences = []
-    if not found.tells_apart:
+    if not yard.tells_apart:
         sentences.append(
             Finding(
                 "look",
-                f"The recognition network tells held-out people apart with an AUC of only {found.separation:.2f} "
+                f"The recognition network tells held-out people apart with an AUC of only {yard.separation:.2f} "
                 f"(expected {TELLS_APART:g} or more), so its cosines say little about likeness; choose another with "
                 "--network or --judges.",
             )
         )
-    for pair in found.twins[:TWINS]:
+    for pair in yard.twins[:TWINS]:
         where = "training" if pair.trained_on else "held-out"
         sentences.append(
             Finding(
@@ -115,10 +115,10 @@ def _people(found: Yardstick) -> list[Finding]:
     return sentences
 
 
-def _attack(found: Membership) -> list[Finding]:
-    auc, blind = found.attack.auc, found.blind.auc
+def _attack(attacks: Membership) -> list[Finding]:
+    auc, blind = attacks.attack.auc, attacks.blind.auc
     sentences = []
-    how = "the model's loss" if found.attack.name == "loss" else "the distance to a synthesis"
+    how = "the model's loss" if attacks.attack.name == "loss" else "the distance to a synthesis"
     sure = auc.low is not None and auc.low > 0.5
     text = f"{how} tells a training photograph from a held-out one with an AUC of {cell(auc, 2)}"
     if sure:
@@ -130,7 +130,7 @@ def _attack(found: Membership) -> list[Finding]:
             Finding(
                 "look",
                 f"Undecided whether the model gives away who it was trained on: {text}; 0.5 is chance, and "
-                f"{len(set(found.groups.people[1]))} held-out people are too few to rule out more than {WEAK:g}.",
+                f"{len(set(attacks.groups.people[1]))} held-out people are too few to rule out more than {WEAK:g}.",
             )
         )
     if blind.low is not None and blind.low > 0.5:

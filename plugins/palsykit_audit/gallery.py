@@ -1,4 +1,4 @@
-"""Features of faces (a recognition network's embedding and the face's pixels), and a search for the nearest people."""
+"""Features of faces (a recognition network's embedding, and the face's pixels) and a search for the nearest people."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Of N faces: embeddings [N, D] of length 1, and pixels [N, P] uint8 of ArcFace's square crop."""
+    """Features of N faces: embeddings [N, D] of length 1, and pixels [N, P] uint8 of ArcFace's square crop."""
 
     embeddings: Floats
     pixels: NDArray[np.uint8]
@@ -38,7 +38,7 @@ class Features:
 def read_features(
     network: SharedNetwork, pictures: Sequence[Callable[[], Picture]], device: torch.device, title: str
 ) -> Features:
-    """Features of pictures in the face frame.
+    """Compute the features of pictures in the face frame.
 
     Raises:
         PalsykitError: the network does not give an embedding.
@@ -47,13 +47,13 @@ def read_features(
     with track(title, len(pictures), "faces") as progress, torch.no_grad():
         for start in range(0, len(pictures), BATCH):
             image = to_tensor(np.stack([read() for read in pictures[start : start + BATCH]]))
-            found = network(image.to(device)).embedding
-            if found is None:
+            embedding = network(image.to(device)).embedding
+            if embedding is None:
                 raise PalsykitError(
                     f"network {network.name!r} gives no embedding; name a recognition network, such as "
                     "judge_recognition"
                 )
-            embeddings.append(F.normalize(found.float(), dim=-1).cpu().numpy())
+            embeddings.append(F.normalize(embedding.float(), dim=-1).cpu().numpy())
             side = round(ARCFACE_CROP[2] * image.shape[-1])
             pixels.append(to_pictures(crop_square(image, *ARCFACE_CROP, size=side)).reshape(len(image), -1))
             progress.advance(len(image))
@@ -69,8 +69,8 @@ class Gallery:
 
     Attributes:
         people: P names.
-        faces: N photographs, those of a person next to each other.
-        features: of ``faces``, in this order.
+        faces: N photographs, sorted by person.
+        features: of ``faces``, in the same order.
     """
 
     def __init__(self, faces: Sequence[Face], features: Features):
@@ -84,22 +84,22 @@ class Gallery:
         self._ends = np.append(self._starts[1:], len(faces))
 
     def own(self, persons: Sequence[str]) -> NDArray[np.bool_]:
-        """True where one of B persons is one of the people [P], [B, P]."""
-        found: NDArray[np.bool_] = np.array(persons, dtype=object)[:, None] == np.array(self.people, dtype=object)[None]
-        return found
+        """Whether each of B persons is each of the P people, [B, P]."""
+        same: NDArray[np.bool_] = np.array(persons, dtype=object)[:, None] == np.array(self.people, dtype=object)[None]
+        return same
 
     def cosine(self, queries: Features) -> Floats:
         """The cosine of each of B faces with the nearest photograph of each person, [B, P]."""
-        found: Floats = np.maximum.reduceat(queries.embeddings @ self.features.embeddings.T, self._starts, axis=1)
-        return found
+        highest: Floats = np.maximum.reduceat(queries.embeddings @ self.features.embeddings.T, self._starts, axis=1)
+        return highest
 
     def distance(self, queries: Features) -> Floats:
         """The pixel distance of each of B faces to the nearest photograph of each person, [B, P].
 
         Root mean square, in grey levels of 255.
         """
-        found: Floats = np.minimum.reduceat(_distances(queries.pixels, self.features.pixels), self._starts, axis=1)
-        return found
+        lowest: Floats = np.minimum.reduceat(_distances(queries.pixels, self.features.pixels), self._starts, axis=1)
+        return lowest
 
     def nearest_photograph(self, query: Features, person: int, pixels: bool = False) -> Face:
         """The photograph of a person that is nearest to one face [1], by cosine or by pixels."""
@@ -121,5 +121,5 @@ def _distances(ones: NDArray[np.uint8], others: NDArray[np.uint8]) -> Floats:
     """[B, P] and [N, P] uint8 -> root mean square differences [B, N]."""
     a, b = (pixels.astype(np.float32) - 128 for pixels in (ones, others))
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * (a @ b.T)
-    found: Floats = np.sqrt(np.maximum(squares, 0) / a.shape[1])
-    return found
+    distances: Floats = np.sqrt(np.maximum(squares, 0) / a.shape[1])
+    return distances

@@ -1,4 +1,4 @@
-"""Whose pictures are synthesised in bulk: people held out from a run's training, or those in a folder."""
+"""The identities of a bulk synthesis: people held out from a run's training, or the people in a folder."""
 
 import hashlib
 from collections import Counter
@@ -31,8 +31,8 @@ class Person:
     Attributes:
         name: the subject.
         key: of the photograph; it seeds this person's pictures.
-        picture: reads it, [size, size, 3] RGB in the face frame, at rest and without a palsy.
-        landmarks: [68, 2] px of it, or None.
+        picture: reads the photograph, [size, size, 3] RGB in the face frame, at rest and without a palsy.
+        landmarks: [68, 2] px of the photograph, or None.
     """
 
     name: str
@@ -43,7 +43,14 @@ class Person:
 
 @dataclass(frozen=True)
 class People:
-    """Identities and where they are from, in words; ``left_out`` says who could not be used, and why."""
+    """Identities.
+
+    Attributes:
+        persons: the identities.
+        source: where they are from, in words.
+        attribution: of the photographs.
+        left_out: people and files that cannot be used, with the reason.
+    """
 
     persons: list[Person]
     source: str
@@ -57,24 +64,24 @@ class People:
 
 
 def held_out(parts: Parts, count: int, seed: int, changes: Sequence[str] = ()) -> People:
-    """``count`` people of the split "test" of the run's data, drawn by ``seed``: nobody that it was trained on.
+    """Draw ``count`` people from the split "test" of the run's data; the run was not trained on them.
 
     Args:
         parts: the run's.
-        count: how many; a greater one begins with the same people.
+        count: number of people; a larger draw starts with the people of a smaller one.
         seed: of the draw.
-        changes: ``KEY=VALUE`` for keys of the data set's own, so that it has more people.
+        changes: ``KEY=VALUE`` for keys of the data set, for example to give it more people.
 
     Raises:
-        PalsykitError: there are fewer, or a changed data set holds out people whom the run was trained on.
+        PalsykitError: there are fewer people, or a changed data set holds out people that the run was trained on.
     """
     try:
         known = parts.data()
         data = parts.data(_changed(parts.settings.data, changes)) if changes else known
     except PalsykitError as error:
         raise PalsykitError(
-            f"--identities {count}: draws people from the data that the run was trained on, which cannot be read; give "
-            f"a folder of face crops instead, or mend: {error.message}",
+            f"--identities {count}: draws people from the run's data, which cannot be read; give a folder of face "
+            f"crops instead, or correct this: {error.message}",
             error.problems,
         ) from error
     if changes:
@@ -95,25 +102,29 @@ def held_out(parts: Parts, count: int, seed: int, changes: Sequence[str] = ()) -
 
 
 def in_folder(parts: Parts, folder: Path) -> People:
-    """The people of an imagefolder (a folder with metadata), or of a folder of square face crops, one person a file.
+    """The people of an imagefolder (a folder with metadata), or of a folder of square face crops, one file per person.
 
     Raises:
-        PalsykitError: it is no folder, has no picture, or pictures that cannot be used.
+        PalsykitError: it is not a folder, has no picture, or has pictures that cannot be used.
     """
     if not folder.is_dir():
-        raise PalsykitError(f"--identities {folder}: no folder; expected a number, or a folder of face crops")
+        raise PalsykitError(f"--identities {folder}: not a folder; expected a number, or a folder of face crops")
     if any((folder / name).is_file() for name in TABLES):
         block = PartBlock(use=IMAGEFOLDER, parameters={"root": str(folder.resolve())})
         dataset = parts.build("datasets", block, parts.settings.image_size, cache_folder())
         people, left_out = _with_photograph(dataset, dataset.records)
         left_out += [f"{rejected.path}: {rejected.reason}" for rejected in dataset.rejected]
         if not people:
-            raise PalsykitError(f"--identities {folder}: nobody at rest and without a palsy in it", left_out[:10])
+            raise PalsykitError(
+                f"--identities {folder}: no photograph at rest and without a palsy; expected one per person",
+                left_out[:10],
+            )
         return People(people, f"{len(people)} people of the {IMAGEFOLDER} {folder.name}", dataset.attribution, left_out)
     return _crops(folder, parts.settings.image_size)
 
 
 def _crops(folder: Path, size: int) -> People:
+    """The people of a folder of face crops; a file's name is the person's name."""
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     problems, people = [], []
     for path in files:
@@ -125,19 +136,21 @@ def _crops(folder: Path, size: int) -> People:
         key = sha256(path)
         people.append(Person(path.stem, key, lambda path=path: face_crop(path.name, path, size)))  # type: ignore[misc]
     if problems:
-        raise PalsykitError(f"--identities {folder}: pictures that cannot be used; mend or take them out", problems)
+        raise PalsykitError(f"--identities {folder}: pictures that cannot be used; correct or remove them", problems)
     if not people:
         raise PalsykitError(
-            f"--identities {folder}: no picture ({', '.join(SUFFIXES)}) in it; expected square face crops, one person "
-            "a file"
+            f"--identities {folder}: no picture ({', '.join(SUFFIXES)}) in it; expected square face crops, one file "
+            "per person"
         )
     if repeated := [name for name, count in Counter(person.name for person in people).items() if count > 1]:
-        raise PalsykitError(f"--identities {folder}: two files for {', '.join(repeated)}; name one person one way")
+        raise PalsykitError(
+            f"--identities {folder}: more than one file for {', '.join(repeated)}; expected one file per person"
+        )
     return People(people, f"{len(people)} face crops of the folder {folder.name}")
 
 
 def _with_photograph(dataset: FaceDataset, records: Sequence[FaceRecord]) -> tuple[list[Person], list[str]]:
-    """People with a photograph that can be posed; and those without, in words."""
+    """(people with a photograph that can be posed, the reasons why others cannot be used)."""
     people, left_out = [], []
     for subject, group in by_subject(records).items():
         record = _neutral(group)
@@ -149,7 +162,7 @@ def _with_photograph(dataset: FaceDataset, records: Sequence[FaceRecord]) -> tup
 
 
 def _neutral(records: Sequence[FaceRecord]) -> FaceRecord | None:
-    """The photograph at rest and without a palsy; what is not known of it is taken as such, but what is known first."""
+    """The photograph at rest and without a palsy; unknown labels count as such, but known ones are preferred."""
     usable = [
         record
         for record in records
@@ -165,6 +178,7 @@ def _reading(dataset: FaceDataset, record: FaceRecord) -> Callable[[], NDArray[n
 
 
 def _changed(block: PartBlock, changes: Sequence[str]) -> PartBlock:
+    """A data set's block with ``KEY=VALUE`` changes applied."""
     parameters: Mapping[str, Any] = block.parameters
     for change in changes:
         key, equals, text = change.partition("=")
@@ -173,12 +187,14 @@ def _changed(block: PartBlock, changes: Sequence[str]) -> PartBlock:
         try:
             parameters = {**parameters, key: yaml.safe_load(text)}
         except yaml.YAMLError as error:
-            raise PalsykitError(f"--data {change}: the value is no YAML ({error})") from error
+            raise PalsykitError(f"--data {change}: the value is not YAML ({error})") from error
     return PartBlock(use=block.use, parameters=dict(parameters))
 
 
 def _refuse_known(known: Data, changed: Data) -> None:
+    """Refuse a changed data set that has training people of the run in its split "test"."""
     if both := shared_subjects(changed.splits["test"], known.splits["train"]):
         raise PalsykitError(
-            f"--data: holds out {', '.join(both[:5])}, whom this run was trained on; expected keys that only add people"
+            f"--data: holds out {', '.join(both[:5])}, but this run was trained on them; expected keys that only add "
+            "people"
         )

@@ -1,4 +1,4 @@
-"""An audit's two measurements: likeness of generated faces to training people, and a membership attack on the model."""
+"""An audit's measurements: likeness of generated faces to training people, and a membership attack on the model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ JUDGE, OWN = "judge_recognition", "recognition"
 
 @dataclass(frozen=True, eq=False)
 class Resemblance:
-    """Which people generated faces look like.
+    """The people that generated faces look like.
 
     Attributes:
-        made: the result for each picture.
+        likenesses: the result for each picture.
         yardstick: chance resemblance between real people; gives the threshold.
         copy_limit: a lower pixel ratio is a copy: 1, or the lowest ratio of a held-out photograph if that is lower.
         figures: by name.
     """
 
-    made: list[Likeness]
+    likenesses: list[Likeness]
     yardstick: Yardstick
     copy_limit: float
     figures: dict[str, Figure]
@@ -44,12 +44,12 @@ class Resemblance:
     @property
     def flagged(self) -> list[Likeness]:
         """Pictures that must not be released without a decision."""
-        return [one for one in self.made if one.flagged]
+        return [one for one in self.likenesses if one.flagged]
 
 
 @dataclass(frozen=True, eq=False)
 class Membership:
-    """An attack that has the model, and the blind one that has not."""
+    """An attack that queries the model, and the blind attack, which does not."""
 
     groups: Groups
     attack: Attack
@@ -70,16 +70,17 @@ class Reader:
 
 
 def reader(parts: Parts, name: str | None = None, judges: Path | None = None) -> Reader:
-    """The recognition network of an audit.
+    """Choose the recognition network of an audit.
 
     Args:
         parts: the run's.
         name: of the network; None takes ``judge_recognition``, else ``recognition``.
-        judges: a recipe to take it from instead of the run's.
+        judges: a recipe that has the network, instead of the run's.
 
     Raises:
         PalsykitError: there is no such network, it has no weights, or it reads pictures of another size.
     """
+    # Check the recipe of judges.
     owner = parts if judges is None else Parts(load_recipe(judges))
     if owner.settings.image_size != parts.settings.image_size:
         raise PalsykitError(
@@ -87,15 +88,16 @@ def reader(parts: Parts, name: str | None = None, judges: Path | None = None) ->
             f"{parts.settings.image_size}; name a recipe of their size"
         )
     if judges is not None and any(block.network == (name or JUDGE) for block in owner.fits):
-        raise PalsykitError(f"--judges {judges}: its network {name or JUDGE!r} has no weights; give it some")
-    found = name or (JUDGE if JUDGE in owner.networks else OWN)
-    if found not in owner.networks:
+        raise PalsykitError(f"--judges {judges}: its network {name or JUDGE!r} has no weights; add its key weights")
+    # Choose the network.
+    chosen = name or (JUDGE if JUDGE in owner.networks else OWN)
+    if chosen not in owner.networks:
         has = ", ".join(owner.networks) or "none"
         raise PalsykitError(
-            f"{owner.recipe.name}: no network {found!r} (it has {has}); name a recognition network with --network, or "
+            f"{owner.recipe.name}: no network {chosen!r} (it has {has}); name a recognition network with --network, or "
             "a recipe that has one with --judges recipes/examination.yaml"
         )
-    return Reader(owner.networks[found], [] if judges is not None else _own_judge(parts, found))
+    return Reader(owner.networks[chosen], [] if judges is not None else _own_judge(parts, chosen))
 
 
 def _own_judge(parts: Parts, network: str) -> list[str]:
@@ -114,89 +116,99 @@ def _own_judge(parts: Parts, network: str) -> list[str]:
 
 
 def resemblance(
-    parts: Parts, read: Reader, people: Populations, made: Sequence[Synthesis], quantile: float = 1.0
+    parts: Parts, judge: Reader, people: Populations, pictures: Sequence[Synthesis], quantile: float = 1.0
 ) -> Resemblance:
-    """Compare generated pictures with training and held-out people."""
+    """Compare generated pictures with training and held-out people.
+
+    Args:
+        parts: the run's.
+        judge: the network that compares.
+        people: training and held-out people.
+        pictures: the generated pictures.
+        quantile: of chance resemblance, for the threshold; 1 is the highest.
+    """
 
     def features(title: str, faces: Sequence[Face] | Sequence[Synthesis]) -> Features:
-        return read_features(read.network, [one.read for one in faces], parts.device, title)
+        return read_features(judge.network, [one.read for one in faces], parts.device, title)
 
-    # real people: the threshold of chance resemblance
+    # Real people: the threshold of chance resemblance.
     training = Gallery(people.training, features("training people", people.training))
     held_out = Gallery(people.held_out, features("held-out people", people.held_out))
-    measured = yardstick(training, held_out, quantile)
+    yard = yardstick(training, held_out, quantile)
 
-    # identity photographs: a row per picture, NaN where there is none
-    photographs = {one.asked.key: one.asked for one in made if one.asked is not None}
-    identities = features("identity photographs", list(photographs.values())) if photographs else None
-    generated = features("generated faces", made)
-    asked = np.full_like(generated.embeddings, np.nan)
+    # Identity photographs: one row per picture; NaN if it has none.
+    photographs = {one.identity.key: one.identity for one in pictures if one.identity is not None}
+    read = features("identity photographs", list(photographs.values())) if photographs else None
+    generated = features("generated faces", pictures)
+    own = np.full_like(generated.embeddings, np.nan)
     row_of = {key: row for row, key in enumerate(photographs)}
-    for row, one in enumerate(made):
-        if one.asked is not None and identities is not None:
-            asked[row] = identities.embeddings[row_of[one.asked.key]]
+    for row, one in enumerate(pictures):
+        if one.identity is not None and read is not None:
+            own[row] = read.embeddings[row_of[one.identity.key]]
 
-    # copies: a generated picture must be nearer by pixels than any held-out photograph is
-    twins = {pair.held_out.person for pair in measured.twins}
+    # Copies: the limit is the lowest pixel ratio of a held-out photograph, at most 1.
+    twins = {pair.held_out.person for pair in yard.twins}
     ratios = pixel_ratio(training.distance(held_out.features))
     copy_limit = min(
         1.0, *(float(r) for r, face in zip(ratios, held_out.faces, strict=True) if face.person not in twins)
     )
 
-    # search
-    identities_of = Features(asked, generated.pixels)
-    found = likenesses(made, generated, identities_of, training, held_out, measured.threshold, copy_limit)
-    return Resemblance(found, measured, copy_limit, _figures(found, measured, parts.settings.seed))
+    # Search for each generated picture among these people.
+    identities = Features(own, generated.pixels)
+    results = likenesses(pictures, generated, identities, training, held_out, yard.threshold, copy_limit)
+    return Resemblance(results, yard, copy_limit, _figures(results, yard, parts.settings.seed))
 
 
-def _figures(found: Sequence[Likeness], measured: Yardstick, seed: int) -> dict[str, Figure]:
-    """Shares of pictures and mean cosines, with intervals over the people asked for."""
-    limit = measured.threshold
+def _figures(results: Sequence[Likeness], yard: Yardstick, seed: int) -> dict[str, Figure]:
+    """Shares of pictures and mean cosines, with intervals over the people that the pictures should show."""
+    limit = yard.threshold
     columns = {
-        "held back": [float(one.flagged) for one in found],
-        "resembles": [float(one.flag == "resembles") for one in found],
-        "copies": [float(one.flag == "copy") for one in found],
-        "asked for": [float(one.flag == "asked") for one in found],
-        "above threshold": [float(one.to_training > limit) for one in found],
-        "nearest is a training person": [one.preference for one in found],
-        "cosine with the person asked for": [one.to_own for one in found],
-        "cosine with the nearest training person": [one.to_training for one in found],
-        "cosine with the nearest held-out person": [one.to_held_out for one in found],
+        "held back": [float(one.flagged) for one in results],
+        "resembles": [float(one.flag == "resembles") for one in results],
+        "copies": [float(one.flag == "copy") for one in results],
+        "asked for": [float(one.flag == "asked") for one in results],
+        "above threshold": [float(one.to_training > limit) for one in results],
+        "nearest is a training person": [one.preference for one in results],
+        "cosine with the person asked for": [one.to_own for one in results],
+        "cosine with the nearest training person": [one.to_training for one in results],
+        "cosine with the nearest held-out person": [one.to_held_out for one in results],
         "nearer to a training person than to the one asked for": [
-            float(one.to_training > one.to_own) if one.to_own == one.to_own else np.nan for one in found
+            float(one.to_training > one.to_own) if one.to_own == one.to_own else np.nan for one in results
         ],
     }
-    persons = [one.synthesis.person for one in found]
+    persons = [one.synthesis.person for one in results]
     return {name: summarise(mean_of(CARDS[name], values), persons, seed) for name, values in columns.items()}
 
 
-def membership(parts: Parts, read: Reader, model: nn.Module | None, photographs: int) -> Membership:
+def membership(parts: Parts, judge: Reader, model: nn.Module | None, photographs: int) -> Membership:
     """Attack the diffusion model by its loss, or any other synthesiser by its distances.
 
     Args:
         parts: the run's.
-        read: the network whose embeddings the blind attack sees.
+        judge: the network whose embeddings the blind attack uses.
         model: the trained model.
         photographs: per group.
     """
     groups, dataset = comparable(parts, photographs), parts.data().dataset
     size, seed, device = parts.settings.generate.batch_size, parts.settings.seed, parts.device
+    # The attack: how difficult each photograph is for the model.
     if isinstance(model, ConditionalDiffusion) and parts.settings.synthesiser is None:
         name = "loss"
-        found = tuple(losses(model, dataset, pairs, size, device) for pairs in (groups.members, groups.others))
+        difficulty = tuple(losses(model, dataset, pairs, size, device) for pairs in (groups.members, groups.others))
     else:
         name, synthesiser = "distance", parts.synthesiser(model)
-        found = tuple(distances(synthesiser, dataset, p, size, device) for p in (groups.members, groups.others))
-    seen = tuple(
+        difficulty = tuple(distances(synthesiser, dataset, p, size, device) for p in (groups.members, groups.others))
+    # The blind attack: embeddings of the same photographs, without the model.
+    embeddings = tuple(
         read_features(
-            read.network, [partial(dataset.image, one.record) for one in pairs], device, "blind attack"
+            judge.network, [partial(dataset.image, one.record) for one in pairs], device, "blind attack"
         ).embeddings
         for pairs in (groups.members, groups.others)
     )
     return Membership(
         groups,
-        attack(name, (found[0], found[1]), groups.people, seed),
-        blind((seen[0], seen[1]), groups.people, seed),
+        attack(name, (difficulty[0], difficulty[1]), groups.people, seed),
+        blind((embeddings[0], embeddings[1]), groups.people, seed),
     )
 
 

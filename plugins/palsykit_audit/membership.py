@@ -83,7 +83,7 @@ def comparable(parts: Parts, photographs: int) -> Groups:
 
     Args:
         parts: the run's.
-        photographs: per group; drawing stops at the first person with whom this number is reached.
+        photographs: per group; drawing stops when this number is reached; the last person's photographs all count.
     """
     splits, seed = parts.data().splits, parts.settings.seed
     alone = len(by_subject(splits["validation"])) >= ENOUGH
@@ -98,14 +98,15 @@ def comparable(parts: Parts, photographs: int) -> Groups:
 
 
 def _draw(records: Sequence[FaceRecord], people: int, photographs: int, seed: int) -> list[Pair]:
-    pairs = pair(records, seed)  # as training pairs them
+    """The pairs of up to ``people`` people, drawn by ``seed``, until there are ``photographs`` of them."""
+    pairs = pair(records, seed)  # the same pairs as in training
     order = sorted(by_subject(records), key=lambda subject: derive("membership", seed, subject))[:people]
-    found: list[Pair] = []
+    drawn: list[Pair] = []
     for subject in order:
-        if len(found) >= photographs:
+        if len(drawn) >= photographs:
             break
-        found += [one for one in pairs if one.record.labels.subject == subject]
-    return found
+        drawn += [one for one in pairs if one.record.labels.subject == subject]
+    return drawn
 
 
 def losses(
@@ -113,7 +114,7 @@ def losses(
 ) -> Values:
     """The denoising loss of N photographs at each of STEPS, averaged over DRAWS noises, [N, len(STEPS)]."""
     times = [min(model.timesteps - 1, round(step * model.timesteps)) for step in STEPS]
-    found = np.zeros((len(pairs), len(times)))
+    result = np.zeros((len(pairs), len(times)))
     with track("denoise", len(pairs), "photographs") as progress, torch.no_grad():
         for start in range(0, len(pairs), size):
             faces = batch(dataset, pairs[start : start + size]).to(device)
@@ -124,33 +125,33 @@ def losses(
                 for draw in range(DRAWS):
                     noise = torch.randn(x_0.shape[1:], generator=generator("membership", time, draw)).to(device)
                     errors = denoising_pass(model, x_0, conditioning, noise.expand_as(x_0), t).errors
-                    found[start : start + size, column] += errors.double().cpu().numpy() / DRAWS
+                    result[start : start + size, column] += errors.double().cpu().numpy() / DRAWS
             progress.advance(len(faces))
-    return found
+    return result
 
 
 def distances(
     synthesiser: Synthesiser, dataset: FaceDataset, pairs: Sequence[Pair], size: int, device: torch.device
 ) -> Values:
     """The pixel distance of N photographs to the nearest of DRAWS syntheses from their own conditions, [N, 1]."""
-    found = np.full((len(pairs), 1), np.inf)
+    result = np.full((len(pairs), 1), np.inf)
     with track("synthesise again", len(pairs), "photographs") as progress, torch.no_grad():
         for start in range(0, len(pairs), size):
             part = pairs[start : start + size]
             faces = batch(dataset, part).to(device)
             assert faces.target is not None  # a photograph is its own truth
             for draw in range(DRAWS):
-                made = synthesiser.generate(faces, [row_seed(draw, one) for one in part])
-                apart = (made - faces.target.image).square().mean((1, 2, 3)).sqrt().double().cpu().numpy()
-                found[start : start + size, 0] = np.minimum(found[start : start + size, 0], apart)
+                pictures = synthesiser.generate(faces, [row_seed(draw, one) for one in part])
+                distance = (pictures - faces.target.image).square().mean((1, 2, 3)).sqrt().double().cpu().numpy()
+                result[start : start + size, 0] = np.minimum(result[start : start + size, 0], distance)
             progress.advance(len(part))
-    return found
+    return result
 
 
 def attack(name: str, difficulty: tuple[Values, Values], people: tuple[list[str], list[str]], seed: int) -> Attack:
-    """An attack by difficulty [N, K] of members and [M, K] of others.
+    """Attack by the difficulty of photographs: [N, K] of members and [M, K] of others.
 
-    The score is minus the mean over K of the log difficulty, each column standardised over both groups.
+    The score is minus the mean over K of the log difficulty; each column is standardised over both groups.
     """
     both = np.log(np.maximum(np.concatenate(difficulty), 1e-12))
     scores = -(both - both.mean(axis=0)) / np.maximum(both.std(axis=0), 1e-12)
@@ -190,7 +191,7 @@ def blind(
 
     Cross-validated over people in five folds: each person is scored by a classifier fitted on the other folds.
     """
-    # rows, labels and folds; a name is unique within its group only
+    # Rows, labels and folds. A name is unique within its group only.
     rows = np.concatenate(embeddings).astype(np.float64)
     truth = np.repeat([1.0, -1.0], [len(group) for group in people])
     names = np.array([f"{number}/{name}" for number, group in enumerate(people) for name in group])
@@ -201,11 +202,11 @@ def blind(
         train, test = fold != held, fold == held
         if len(set(truth[train])) < 2 or not test.any():
             continue
-        # both groups count the same
+        # Weights: both groups count the same.
         weight = np.where(truth[train] > 0, 1 / (truth[train] > 0).sum(), 1 / (truth[train] < 0).sum())
         mean = weight @ rows[train] / 2
         x = (rows[train] - mean) * np.sqrt(weight)[:, None]
-        # ridge regression; its strength is the mean variance of an embedding's dimension
+        # Ridge regression; its strength is the mean variance of an embedding's dimensions.
         ridge = np.trace(x.T @ x) / x.shape[1]
         beta = np.linalg.solve(x.T @ x + ridge * np.eye(x.shape[1]), x.T @ (truth[train] * np.sqrt(weight)))
         scores[test] = (rows[test] - mean) @ beta

@@ -1,5 +1,6 @@
 """The contents of an audit's page: which pairs, plots and figures it shows."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,8 +29,8 @@ _WHY = {
 
 def contents(audit: Audit) -> AuditPage:
     """Everything that the page shows; the template holds the words around it."""
-    found, attacked, yard = audit.resemblance, audit.membership, audit.resemblance.yardstick
-    figures = list(found.figures.values())
+    result, attacked, yard = audit.resemblance, audit.membership, audit.resemblance.yardstick
+    figures = list(result.figures.values())
     if attacked is not None:
         figures += [f for a in (attacked.attack, attacked.blind) for f in (a.auc, a.people, a.caught)]
     twins = [_people_strip(pair, "left out of the threshold: they look like one person") for pair in yard.twins[:SHOWN]]
@@ -40,16 +41,16 @@ def contents(audit: Audit) -> AuditPage:
     return AuditPage(
         title=audit.title,
         findings=audit.findings,
-        pairs=[_likeness_strip(one, yard.threshold) for one in closest(found.made)],
-        copies=[_copy_strip(one) for one in nearest_by_pixels(found.made)],
+        pairs=[_likeness_strip(one, yard.threshold) for one in closest(result.likenesses)],
+        copies=[_copy_strip(one) for one in nearest_by_pixels(result.likenesses)],
         people=[*twins, *nearest],
-        plots=_plots(found, attacked),
+        plots=_plots(result, attacked),
         metrics=[as_row(figure.card.name, with_card(figure)) for figure in figures],
         method=Method(
             yard.threshold,
             yard.quantile,
             yard.separation,
-            found.copy_limit,
+            result.copy_limit,
             None if attacked is None else _attack_facts(attacked),
         ),
         facts=audit.facts,
@@ -57,11 +58,11 @@ def contents(audit: Audit) -> AuditPage:
     )
 
 
-def closest(made: Sequence[Likeness]) -> list[Likeness]:
+def closest(likenesses: Sequence[Likeness]) -> list[Likeness]:
     """The flagged pictures, then for each other person the picture nearest to a training person."""
-    shown = sorted((one for one in made if one.flagged), key=lambda one: -one.suspicion)[:MOST]
+    shown = sorted((one for one in likenesses if one.flagged), key=lambda one: -one.suspicion)[:MOST]
     people = {one.synthesis.person for one in shown}
-    for one in sorted(made, key=lambda one: -one.to_training):
+    for one in sorted(likenesses, key=lambda one: -one.to_training):
         if len(shown) >= SHOWN:
             break
         if one.synthesis.person not in people:
@@ -70,23 +71,23 @@ def closest(made: Sequence[Likeness]) -> list[Likeness]:
     return shown
 
 
-def nearest_by_pixels(made: Sequence[Likeness]) -> list[Likeness]:
+def nearest_by_pixels(likenesses: Sequence[Likeness]) -> list[Likeness]:
     """For each person asked for, the picture with the lowest pixel ratio; the lowest first."""
     best: dict[str, Likeness] = {}
-    for one in sorted(made, key=lambda one: one.ratio):
+    for one in sorted(likenesses, key=lambda one: one.ratio):
         best.setdefault(one.synthesis.person, one)
     return list(best.values())[:BY_PIXELS]
 
 
 def _likeness_strip(one: Likeness, threshold: float) -> Strip:
     tiles = []
-    if one.synthesis.asked is not None:
-        tiles.append(_tile(one.synthesis.asked, "asked for", f"cosine {one.to_own:.3f} with the synthesis"))
+    if one.synthesis.identity is not None:
+        tiles.append(_tile(one.synthesis.identity, "asked for", f"cosine {one.to_own:.3f} with the synthesis"))
     tiles.append(Tile(one.synthesis.read(), "synthesis", one.synthesis.file))
     if one.suspect is not None and one.suspect is not one.trained:
         tiles.append(_tile(one.suspect, "training person", f"cosine {one.suspicion:.3f}, not asked for"))
-    asked = "" if one.asked != one.asked else f"; of the one asked for {one.asked:.3f}"
-    tiles.append(_tile(one.trained, "nearest training person", f"cosine {one.to_training:.3f}{asked}"))
+    own = "" if math.isnan(one.own_to_training) else f"; {one.own_to_training:.3f} for the person asked for"
+    tiles.append(_tile(one.trained, "nearest training person", f"cosine {one.to_training:.3f}{own}"))
     tiles.append(_tile(one.held, "nearest held-out person", f"cosine {one.to_held_out:.3f}"))
     above = "above" if one.to_training > threshold else "below"
     why = _WHY[one.flag] or f"{above} the threshold of {threshold:.3f}"
@@ -111,18 +112,18 @@ def _tile(face: Face, name: str, note: str) -> Tile:
     return Tile(face.read(), name, f"{face.person}{f': {note}' if note else ''}")
 
 
-def _plots(found: Resemblance, attacked: Membership | None) -> list[Distribution]:
-    yard = found.yardstick
+def _plots(result: Resemblance, attacked: Membership | None) -> list[Distribution]:
+    yard = result.yardstick
     plots = [
         Distribution(
             "Likeness",
             "cosine with the nearest",
             {
-                "generated, training people": np.array([one.to_training for one in found.made]),
-                "generated, held-out people": np.array([one.to_held_out for one in found.made]),
+                "generated, training people": np.array([one.to_training for one in result.likenesses]),
+                "generated, held-out people": np.array([one.to_held_out for one in result.likenesses]),
                 "held-out photographs, training people": yard.to_training,
                 "held-out photographs, each other": yard.to_held_out,
-                "generated, person asked for": np.array([one.to_own for one in found.made]),
+                "generated, person asked for": np.array([one.to_own for one in result.likenesses]),
             },
             yard.threshold,
         )
@@ -134,6 +135,6 @@ def _plots(found: Resemblance, attacked: Membership | None) -> list[Distribution
     return plots
 
 
-def _attack_facts(found: Membership) -> AttackFacts:
-    members, others = len(found.groups.members), len(found.groups.others)
-    return AttackFacts(found.attack.name, members, others, found.groups.split, ALARMS, found.attack.by_step)
+def _attack_facts(result: Membership) -> AttackFacts:
+    members, others = len(result.groups.members), len(result.groups.others)
+    return AttackFacts(result.attack.name, members, others, result.groups.split, ALARMS, result.attack.by_step)

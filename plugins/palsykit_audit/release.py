@@ -29,8 +29,8 @@ class Released:
 
     Attributes:
         done: its pictures.
-        audit: None if it had been released before and has nothing new, or if the training data cannot be read; in the
-            second case the pictures stay unreleased.
+        audit: None if the data set was released before and has no new pictures, or if the training data cannot be read;
+            in the second case the pictures stay unreleased.
         page: the audit's page, in the run's folder.
         dropped: number of pictures that were left out.
     """
@@ -59,7 +59,7 @@ def synthesize_and_release(
         PalsykitError: pictures are flagged and ``choice`` is "refuse", or all are flagged and it is "drop"; the data
             set then stays unreleased.
     """
-    # synthesise
+    # Synthesise.
     if choice == "keep":
         _restore(folder)
     done = synthesize(model, run, people, order, folder)
@@ -68,19 +68,19 @@ def synthesize_and_release(
     if not _has_data(model):
         return Released(done, None, None, 0)
 
-    # audit
+    # Audit.
     audit = audit_folder(model, run, folder, people, options)
     page = write(audit, page_folder(run, folder))
 
-    # hold back
+    # Hold back flagged pictures.
     flagged = [one.synthesis.file for one in audit.resemblance.flagged]
     if flagged and choice != "keep":
         _check_release(audit, folder, page, choice)
         for file in flagged:
             _move(pictures_of(folder) / file, folder / HELD_BACK / file)
-        done = synthesize(model, run, people, order, folder)  # nothing is left to make: lists and counts the others
+        done = synthesize(model, run, people, order, folder)  # makes nothing; lists and counts the remaining pictures
 
-    # release
+    # Release.
     dropped = len(_held_back(folder))
     write_text(folder / CARD, card(audit, choice, dropped))
     if done.images.name != RELEASED:
@@ -90,7 +90,7 @@ def synthesize_and_release(
 
 def _check_release(audit: Audit, folder: Path, page: Path, choice: Choice) -> None:
     """Refuse to release flagged pictures, unless they can be dropped and leave others."""
-    flagged, pictures = len(audit.resemblance.flagged), len(audit.resemblance.made)
+    flagged, pictures = len(audit.resemblance.flagged), len(audit.resemblance.likenesses)
     problems = [finding.text for finding in audit.findings if finding.level != "good"]
     if choice == "refuse":
         raise PalsykitError(_refusal(folder, page, flagged, pictures), problems)
@@ -114,6 +114,7 @@ def page_folder(run: Path, folder: Path) -> Path:
 
 
 def _refusal(folder: Path, page: Path, flagged: int, pictures: int) -> str:
+    """The error message if flagged pictures are refused."""
     return (
         f"{folder}: not released. {flagged} of {pictures} pictures copy a training photograph, or are nearer to a "
         "training person not asked for than held-out people are to others. Nothing is lost: the pictures are in "
@@ -140,12 +141,12 @@ def _restore(folder: Path) -> None:
 
 def card(audit: Audit, choice: Choice, dropped: int) -> str:
     """The audit's summary in the data set: counts only, no names and no pictures."""
-    found, yard = audit.resemblance, audit.resemblance.yardstick
-    flagged, asked = len(found.flagged), sum(one.flag == "asked" for one in found.made)
+    result, yard = audit.resemblance, audit.resemblance.yardstick
+    flagged, asked = len(result.flagged), sum(one.flag == "asked" for one in result.likenesses)
     done = {
         "refuse": "none was found, and nothing was left out" if not flagged else "",
         "drop": f"{dropped} pictures were left out",
-        "keep": f"{flagged} pictures were released all the same, by the maker's decision",
+        "keep": f"{flagged} flagged pictures were released all the same, because the maker decided so",
     }[choice]
     training = len({face.person for face in audit.people.training})
     held_out = len({face.person for face in audit.people.held_out})
@@ -153,16 +154,16 @@ def card(audit: Audit, choice: Choice, dropped: int) -> str:
     lines = [
         "# Privacy audit",
         "",
-        f"{len(found.made)} synthetic pictures were audited by palsykit {__version__}; {done}.",
+        f"{len(result.likenesses)} synthetic pictures were audited by palsykit {__version__}; {done}.",
         "",
         f"- Compared with {training} people that the model was trained on and {held_out} people held out, by the "
         f"recognition network {audit.facts['recognition network']}.",
         f"- Threshold: cosine {yard.threshold:.4f}, {which} of a held-out photograph with a different person.",
         "- Nearer than that to a training person who was not asked for, or a copy of a training photograph: "
         f"{flagged}.",
-        "- Nearer than that to a training person whom their own identity photograph looks like: "
-        f"{asked}. Their likeness was asked for.",
+        "- Nearer than that to a training person that their own identity photograph looks like: "
+        f"{asked}. This likeness was asked for.",
         "",
-        "An audit sees what one network sees. It is not a proof of anonymity.",
+        "An audit finds only what one network sees. It is not a proof of anonymity.",
     ]
     return "\n".join(lines) + "\n"

@@ -23,18 +23,20 @@ from palsykit_audit.gallery import Features, Floats, Gallery
 
 ALPHA, NEIGHBOURS = 0.5, 50
 """A copy is nearer than ALPHA times the mean distance to the NEIGHBOURS nearest other people."""
+BLOCK = 1024
+"""Pictures to search for at a time; limits the memory."""
 
 
 def pixel_ratio(distances: Floats) -> Floats:
-    """Distances to people [B, P] -> distance to the nearest, divided by ALPHA times the mean of the next; [B].
+    """Distances to people [B, P] -> distance to the nearest, divided by ALPHA times the mean of the next ones: [B].
 
-    Below 1 is a copy. NaN with fewer than three people.
+    A ratio below 1 means a copy. NaN with fewer than three people.
     """
     ordered = np.sort(distances, axis=1)[:, : NEIGHBOURS + 1]
     if ordered.shape[1] < 3:
         return np.full(len(distances), np.nan, np.float32)
-    found: Floats = ordered[:, 0] / np.maximum(ALPHA * ordered[:, 1:].mean(axis=1), 1e-6)
-    return found
+    ratio: Floats = ordered[:, 0] / np.maximum(ALPHA * ordered[:, 1:].mean(axis=1), 1e-6)
+    return ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,7 @@ class Likeness:
         trained: the nearest photograph of a training person; ``to_training`` is the cosine.
         held: the nearest photograph of a held-out person, except the person asked for; ``to_held_out`` is the cosine.
         to_own: cosine with the identity photograph; NaN if that is unknown.
-        asked: cosine of the identity photograph with the training person of ``trained``; NaN if unknown.
+        own_to_training: cosine of the identity photograph with the training person of ``trained``; NaN if unknown.
         by_pixels: the nearest photograph of a training person by pixels; ``distance`` is in grey levels.
         ratio: ``pixel_ratio``; far below 1 is a copy.
         preference: chance that the nearest of equally many training and held-out people is a training person.
@@ -61,7 +63,7 @@ class Likeness:
     held: Face
     to_held_out: float
     to_own: float
-    asked: float
+    own_to_training: float
     by_pixels: Face
     distance: float
     ratio: float
@@ -77,9 +79,9 @@ class Likeness:
 
 
 def likenesses(
-    made: Sequence[Synthesis],
+    pictures: Sequence[Synthesis],
     features: Features,
-    asked: Features,
+    identities: Features,
     training: Gallery,
     held_out: Gallery,
     threshold: float,
@@ -88,31 +90,32 @@ def likenesses(
     """Search for every generated picture among training and held-out people.
 
     Args:
-        made: N pictures.
+        pictures: N pictures.
         features: of the pictures.
-        asked: of their identity photographs; embeddings are NaN where there is none.
-        training: the people trained on.
-        held_out: the people held out.
+        identities: features of their identity photographs; embeddings are NaN if a picture has none.
+        training: the training people.
+        held_out: the held-out people.
         threshold: of the yardstick.
-        copy_limit: a picture whose ``pixel_ratio`` is below is a copy.
+        copy_limit: a picture with a lower ``pixel_ratio`` is a copy.
     """
-    found = []
-    for start in range(0, len(made), 1024):
-        part, queries = made[start : start + 1024], features.rows(start, start + 1024)
+    results = []
+    limits = (threshold, copy_limit)
+    for start in range(0, len(pictures), BLOCK):
+        part, queries = pictures[start : start + BLOCK], features.rows(start, start + BLOCK)
         own = held_out.own([one.person for one in part]) & np.array([one.held_out for one in part])[:, None]
         strangers = np.where(own, -np.inf, held_out.cosine(queries))
-        block = _Block(queries, asked.rows(start, start + 1024), training, held_out, strangers, (threshold, copy_limit))
-        found += [block.likeness(row, one) for row, one in enumerate(part)]
-    return found
+        block = _Block(queries, identities.rows(start, start + BLOCK), training, held_out, strangers, limits)
+        results += [block.likeness(row, one) for row, one in enumerate(part)]
+    return results
 
 
 class _Block:
-    """A block of generated pictures and their distances to everybody, which bounds the memory of the search."""
+    """Up to BLOCK generated pictures and their distances to all people."""
 
     def __init__(
         self,
         queries: Features,
-        asked: Features,
+        identities: Features,
         training: Gallery,
         held_out: Gallery,
         strangers: Floats,
@@ -122,12 +125,13 @@ class _Block:
         self.limit, self.copy_limit = limits
         self.cosine, self.strangers = training.cosine(queries), strangers
         self.distance = training.distance(queries)
-        self.asked = training.cosine(asked)
-        self.to_own = (queries.embeddings * asked.embeddings).sum(axis=1)
-        # training people that the identity photograph itself is near to: their likeness was asked for
-        self.explained: NDArray[np.bool_] = np.nan_to_num(self.asked, nan=-np.inf) > self.limit
+        self.own_to_training = training.cosine(identities)
+        self.to_own = (queries.embeddings * identities.embeddings).sum(axis=1)
+        # Training people near the identity photograph itself: likeness to them was asked for.
+        self.explained: NDArray[np.bool_] = np.nan_to_num(self.own_to_training, nan=-np.inf) > self.limit
 
     def likeness(self, row: int, one: Synthesis) -> Likeness:
+        """The result for one picture of the block."""
         query = self.queries.rows(row, row + 1)
         nearest, stranger = int(self.cosine[row].argmax()), int(self.strangers[row].argmax())
         by_pixels = int(self.distance[row].argmin())
@@ -140,7 +144,7 @@ class _Block:
             self.held_out.nearest_photograph(query, stranger),
             float(self.strangers[row, stranger]),
             float(self.to_own[row]),
-            float(self.asked[row, nearest]),
+            float(self.own_to_training[row, nearest]),
             self.training.nearest_photograph(query, by_pixels, pixels=True),
             float(self.distance[row, by_pixels]),
             ratio,
@@ -151,6 +155,7 @@ class _Block:
         )
 
     def _flag(self, row: int, by_pixels: int, ratio: float) -> tuple[str, int | None]:
+        """(flag, training person that the picture copies or resembles, or None)."""
         unexplained = np.where(self.explained[row], -np.inf, self.cosine[row])
         suspect = int(unexplained.argmax())
         if ratio < self.copy_limit and not self.explained[row, by_pixels]:

@@ -61,7 +61,7 @@ def command(
         str, typer.Option("--sides", help="The subject's affected sides: left, right, bilateral, none.")
     ] = "left,right",
     severities: Annotated[
-        str, typer.Option("--severities", help="House-Brackmann grades, as 1..6 or 1,3,6; 1 is healthy, of no side.")
+        str, typer.Option("--severities", help="House-Brackmann grades, as 1..6 or 1,3,6; 1 is healthy, without side.")
     ] = "1..6",
     per_cell: Annotated[int, typer.Option("--per-cell", help="Pictures per person and combination of labels.")] = 1,
     strength: Annotated[
@@ -74,7 +74,7 @@ def command(
     ] = None,
     data: DataOption = None,
     poser: Annotated[
-        str | None, typer.Option("--poser", metavar="NAME", help="What makes drivers; the recipe's if omitted.")
+        str | None, typer.Option("--poser", metavar="NAME", help="Poser that makes drivers; the recipe's if omitted.")
     ] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", help="Pictures at a time; does not change them.")] = 16,
     resembling: ResemblingOption = Resembling.REFUSE,
@@ -90,7 +90,7 @@ def command(
     span = strengths(strength)
     if data and not identities.isdigit():
         raise PalsykitError(
-            f"--data with --identities {identities}: it is for people of the run's data, --identities N"
+            f"--data with --identities {identities}: expected --identities N, because --data changes the run's data"
         )
 
     from palsykit_audit.audit import Options
@@ -130,23 +130,23 @@ def _synthesize(
         say(f"left out: {len(people.left_out)}, such as {people.left_out[0]}")
     result = synthesize_and_release(model, run, people, order, folder, resembling.value, options)
     done = result.done
-    total, cells = done.made + done.kept, len(order.cells)
+    total, cells = done.new + done.existing, len(order.cells)
     print(
-        f"{total} pictures of {len(people.persons)} people in {done.images}: {cells} cells, {order.per_cell} of each "
-        f"person in each ({done.made} made now, {done.kept} kept). "
+        f"{total} pictures of {len(people.persons)} people in {done.images}: {cells} cells, {order.per_cell} per "
+        f"person and cell ({done.new} new, {done.existing} existing). "
         f"Counts: {folder / 'counts.csv'}. Contact sheet: {done.sheet}"
     )
     _print_release(result)
 
 
 def _print_release(result: "Released") -> None:
-    """Whether the data set was released, and the audit's findings."""
+    """Print whether the data set was released, and the audit's findings."""
     from palsykit_audit.bulk import UNRELEASED
 
     if result.dropped:
         print(f"Left out: {result.dropped} pictures, in {result.done.images.parent / 'held-back'}.")
     if result.audit is None and result.done.images.name == UNRELEASED:
-        print("Not audited, and so not released: the data that the model was trained on cannot be read here.")
+        print("Not audited, so not released: the data that the model was trained on cannot be read here.")
         return
     if result.audit is None:
         print("Released before; nothing new to audit.")
@@ -159,7 +159,7 @@ def _print_release(result: "Released") -> None:
 
 
 def strengths(text: str) -> tuple[float, float]:
-    """``1`` or ``0.7..1`` as (lowest, highest).
+    """Parse ``1`` or ``0.7..1`` as (lowest, highest).
 
     Raises:
         PalsykitError: the text is neither.

@@ -28,54 +28,54 @@ def write(audit: Audit, folder: Path) -> Path:
     """Write all three files; returns the page's path."""
     page = folder / "audit.html"
     write_text(folder / "audit.json", json.dumps(_as_json(audit), indent=1, allow_nan=False) + "\n")
-    write_text(folder / "audit.csv", _as_csv(audit.resemblance.made))
+    write_text(folder / "audit.csv", _as_csv(audit.resemblance.likenesses))
     write_text(page, render_audit(contents(audit)))
     return page
 
 
 def _as_json(audit: Audit) -> dict[str, Any]:
-    found, yard = audit.resemblance, audit.resemblance.yardstick
+    result, yard = audit.resemblance, audit.resemblance.yardstick
     return {
         "palsykit": __version__,
         **audit.facts,
-        "pictures": len(found.made),
+        "pictures": len(result.likenesses),
         "training_people": len({face.person for face in audit.people.training}),
         "held_out_people": len({face.person for face in audit.people.held_out}),
         "threshold": {
             "cosine": yard.threshold,
             "quantile": yard.quantile,
-            "is": "quantile of the cosine of held-out photographs with the nearest person who is somebody else",
+            "is": "quantile of the cosine of held-out photographs with the nearest different person",
             "separation_auc": finite(yard.separation),
             "nearest": [_pair(pair) for pair in yard.nearest],
             "left_out_as_one_person": [_pair(pair) for pair in yard.twins],
         },
-        "copy_limit": found.copy_limit,
-        "figures": {name: _figure(figure) for name, figure in found.figures.items()},
+        "copy_limit": result.copy_limit,
+        "figures": {name: _figure(figure) for name, figure in result.figures.items()},
         "flagged": [
             {"file": one.synthesis.file, "why": one.flag, "cosine": finite(one.suspicion), "ratio": finite(one.ratio)}
-            for one in found.flagged
+            for one in result.flagged
         ],
         "distributions": {
-            "generated_to_training": _quantiles([one.to_training for one in found.made]),
-            "generated_to_held_out": _quantiles([one.to_held_out for one in found.made]),
-            "generated_to_own": _quantiles([one.to_own for one in found.made]),
+            "generated_to_training": _quantiles([one.to_training for one in result.likenesses]),
+            "generated_to_held_out": _quantiles([one.to_held_out for one in result.likenesses]),
+            "generated_to_own": _quantiles([one.to_own for one in result.likenesses]),
             "held_out_to_training": _quantiles(yard.to_training),
             "held_out_to_held_out": _quantiles(yard.to_held_out),
             "same_person": _quantiles(yard.same),
-            "generated_pixel_ratio": _quantiles([one.ratio for one in found.made]),
+            "generated_pixel_ratio": _quantiles([one.ratio for one in result.likenesses]),
         },
         "membership": None if audit.membership is None else _membership(audit.membership),
         "findings": [asdict(one) for one in audit.findings],
     }
 
 
-def _membership(found: Membership) -> dict[str, Any]:
+def _membership(result: Membership) -> dict[str, Any]:
     return {
-        "attack": found.attack.name,
-        "training_photographs": len(found.groups.members),
-        "held_out_photographs": len(found.groups.others),
-        "held_out_split": found.groups.split,
-        "steps": list(STEPS) if found.attack.name == "loss" else None,
+        "attack": result.attack.name,
+        "training_photographs": len(result.groups.members),
+        "held_out_photographs": len(result.groups.others),
+        "held_out_split": result.groups.split,
+        "steps": list(STEPS) if result.attack.name == "loss" else None,
         "draws": DRAWS,
         "false_alarms": ALARMS,
         **{
@@ -85,7 +85,7 @@ def _membership(found: Membership) -> dict[str, Any]:
                 "caught": _figure(attack.caught),
                 "auc_by_step": attack.by_step,
             }
-            for attack in (found.attack, found.blind)
+            for attack in (result.attack, result.blind)
         },
     }
 
@@ -107,7 +107,7 @@ def _quantiles(values: Sequence[float] | np.ndarray[Any, Any]) -> dict[str, Any]
     return {"count": len(known), **{f"{share:g}": float(np.quantile(known, share)) for share in shares}}
 
 
-def _as_csv(made: Sequence[Likeness]) -> str:
+def _as_csv(likenesses: Sequence[Likeness]) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(
@@ -115,8 +115,8 @@ def _as_csv(made: Sequence[Likeness]) -> str:
          "cosine_held_out", "cosine_asked_for", "cosine_asked_for_with_training_person", "pixel_photograph",
          "pixel_distance", "pixel_ratio"]
     )  # fmt: skip
-    for one in made:
-        numbers = [one.to_held_out, one.to_own, one.asked]
+    for one in likenesses:
+        numbers = [one.to_held_out, one.to_own, one.own_to_training]
         writer.writerow(
             [one.synthesis.file, one.synthesis.person, one.flag, one.trained.person, one.trained.key,
              f"{one.to_training:.4f}", one.held.person, *(f"{n:.4f}" for n in numbers), one.by_pixels.key,

@@ -72,11 +72,11 @@ def yardstick(training: Gallery, held_out: Gallery, quantile: float = 1.0) -> Ya
     """
     if not 0.5 <= quantile <= 1:
         raise PalsykitError(f"--quantile {quantile:g}: expected 0.5 to 1, as 1 (the nearest) or 0.95")
-    # cosines with everybody but oneself
+    # Cosines of each held-out photograph with all other people.
     own = held_out.own([face.person for face in held_out.faces])
     trained, held = training.cosine(held_out.features), held_out.cosine(held_out.features)
     held[own] = -np.inf
-    # does the network tell people apart? only then can it find one person under two names
+    # If the network tells people apart, leave out pairs that look like one person under two names.
     same = _same(held_out)
     separation = auc(same, held[~own])
     twins = []
@@ -84,7 +84,7 @@ def yardstick(training: Gallery, held_out: Gallery, quantile: float = 1.0) -> Ya
         alike = float(np.median(same))
         twins = _mask_twins(trained, held_out, training, True, alike)
         twins += _mask_twins(held, held_out, held_out, False, alike)
-    # the nearest stranger of each photograph
+    # The nearest different person of each photograph.
     strangers = np.maximum(trained.max(axis=1), held.max(axis=1))
     nearest = _nearest(trained, held_out, training, True) + _nearest(held, held_out, held_out, False)
     known = strangers[np.isfinite(strangers)]
@@ -102,44 +102,44 @@ def yardstick(training: Gallery, held_out: Gallery, quantile: float = 1.0) -> Ya
 
 
 def _same(gallery: Gallery) -> Floats:
-    """The cosine of each photograph with the nearest other one of the same person, where there is another."""
-    found = [np.zeros(0, np.float32)]
+    """The cosine of each photograph with the nearest other one of the same person, for people with several."""
+    cosines_of_all = [np.zeros(0, np.float32)]
     for person in range(len(gallery.people)):
         rows = gallery.rows_of(person).embeddings
         if len(rows) > 1:
             cosines = rows @ rows.T
             np.fill_diagonal(cosines, -np.inf)
-            found.append(cosines.max(axis=1))
-    return np.concatenate(found)
+            cosines_of_all.append(cosines.max(axis=1))
+    return np.concatenate(cosines_of_all)
 
 
 def _mask_twins(cosines: Floats, held_out: Gallery, gallery: Gallery, trained: bool, alike: float) -> list[RealPair]:
     """Find pairs of people who look like one person, and set their ``cosines`` [N, P] to minus infinity in place."""
     persons = np.array([held_out.people.index(face.person) for face in held_out.faces])
-    found: dict[tuple[int, ...], RealPair] = {}
+    pairs: dict[tuple[int, ...], RealPair] = {}
     for row, person in np.argwhere(cosines >= alike):
         names = (int(persons[row]), int(person))
         pair = _pair(cosines, held_out, gallery, trained, int(row), int(person))
         key = names if trained else tuple(sorted(names))
-        if key not in found or found[key].cosine < pair.cosine:
-            found[key] = pair
-    for one, other in found:
+        if key not in pairs or pairs[key].cosine < pair.cosine:
+            pairs[key] = pair
+    for one, other in pairs:
         cosines[persons == one, other] = -np.inf
         if not trained:
             cosines[persons == other, one] = -np.inf
-    return sorted(found.values(), key=lambda pair: -pair.cosine)
+    return sorted(pairs.values(), key=lambda pair: -pair.cosine)
 
 
 def _nearest(cosines: Floats, held_out: Gallery, gallery: Gallery, trained: bool) -> list[RealPair]:
     """The most similar pairs of a held-out person and a different one, one pair per couple, most similar first."""
-    found: dict[frozenset[str], RealPair] = {}
+    pairs: dict[frozenset[str], RealPair] = {}
     for row in np.argsort(-cosines.max(axis=1)):
         pair = _pair(cosines, held_out, gallery, trained, int(row), int(cosines[row].argmax()))
         if np.isfinite(pair.cosine):
-            found.setdefault(frozenset((pair.held_out.person, pair.other.person, str(trained))), pair)
-        if len(found) == SHOWN:
+            pairs.setdefault(frozenset((pair.held_out.person, pair.other.person, str(trained))), pair)
+        if len(pairs) == SHOWN:
             break
-    return list(found.values())
+    return list(pairs.values())
 
 
 def _pair(cosines: Floats, held_out: Gallery, gallery: Gallery, trained: bool, row: int, person: int) -> RealPair:

@@ -66,7 +66,7 @@ def whole(model: package.Model, finished: RunFolder, tmp_path_factory: pytest.Te
         patch.setitem(registry().entries, ("posers", "tint"), Entry("posers", "tint", "fake", "fake", "1", Tint))
         people = held_out(model.parts, 2, seed=0)
         done = synthesize(model, finished.path, people, Order(CELLS, per_cell=2, batch_size=5), folder)
-    assert (done.made, done.kept) == (2 * 6 * 2, 0)
+    assert (done.new, done.existing) == (2 * 6 * 2, 0)
     return folder
 
 
@@ -139,7 +139,7 @@ def test_a_stopped_synthesis_goes_on(
     before = kept.stat().st_mtime_ns
     monkeypatch.setattr(module, "_make", made)
     done = synthesize(model, finished.path, people, order, tmp_path / "dest")
-    assert (done.made, done.kept) == (14, 10)
+    assert (done.new, done.existing) == (14, 10)
     assert kept.stat().st_mtime_ns == before
     assert pixels(tmp_path / "dest") == pixels(whole)
     for name in ("unreleased/metadata.jsonl", "counts.csv", "README.md", "contact-sheet.png", "synthesis.json"):
@@ -151,10 +151,10 @@ def test_a_finished_one_makes_nothing_and_a_lost_picture_is_made_again(
 ) -> None:
     shutil.copytree(whole, tmp_path / "dest")
     people, order = held_out(model.parts, 2, 0), Order(CELLS, per_cell=2, batch_size=16)
-    assert synthesize(model, finished.path, people, order, tmp_path / "dest").made == 0
+    assert synthesize(model, finished.path, people, order, tmp_path / "dest").new == 0
     lost = pictures_of(tmp_path / "dest") / rows(whole)[7]["file_name"]
     lost.unlink()
-    assert synthesize(model, finished.path, people, order, tmp_path / "dest").made == 1
+    assert synthesize(model, finished.path, people, order, tmp_path / "dest").new == 1
     assert lost.is_file()
     assert rows(tmp_path / "dest") == rows(whole)
 
@@ -228,7 +228,7 @@ def test_people_that_the_run_was_trained_on_are_never_held_out(
 ) -> None:
     data = model.parts.data()
     monkeypatch.setitem(data.splits, "train", [*data.splits["train"], *data.splits["test"]])
-    with pytest.raises(PalsykitError, match="whom this run was trained on"):
+    with pytest.raises(PalsykitError, match="but this run was trained on them"):
         held_out(model.parts, 1, 0, ["test=3"])
 
 
@@ -268,7 +268,7 @@ def test_people_of_an_imagefolder_are_shown_from_their_photograph_at_rest(model:
 
 
 def test_folders_that_cannot_be_used(model: package.Model, tmp_path: Path) -> None:
-    with pytest.raises(PalsykitError, match="no folder; expected a number, or a folder of face crops"):
+    with pytest.raises(PalsykitError, match="not a folder; expected a number, or a folder of face crops"):
         in_folder(model.parts, tmp_path / "nothing")
     (tmp_path / "empty").mkdir()
     with pytest.raises(PalsykitError, match=r"no picture .* in it"):
@@ -277,12 +277,12 @@ def test_folders_that_cannot_be_used(model: package.Model, tmp_path: Path) -> No
     crop(tmp_path / "bad/fine.png", 0)
     (tmp_path / "bad/broken.png").write_bytes(b"x")
     with pytest.raises(
-        PalsykitError, match=r"(?s)mend or take them out.*broken\.png.*not a readable.*wide\.png.*40 x 32"
+        PalsykitError, match=r"(?s)correct or remove them.*broken\.png.*not a readable.*wide\.png.*40 x 32"
     ):
         in_folder(model.parts, tmp_path / "bad")
     crop(tmp_path / "two/anna.png", 0)
     crop(tmp_path / "two/anna.jpg", 1)
-    with pytest.raises(PalsykitError, match="two files for anna"):
+    with pytest.raises(PalsykitError, match="more than one file for anna"):
         in_folder(model.parts, tmp_path / "two")
 
 
@@ -293,7 +293,7 @@ def test_the_command_line(finished: RunFolder, palsykit: Callable[..., Any], tmp
     done = palsykit("synthesize", run, tmp_path / "dest", *asked, "--batch-size", 24, "--resembling", "keep")
     assert done.code == 0, done.err
     assert done.out.startswith("24 pictures of 2 people in ")
-    assert "6 cells, 2 of each person in each (24 made now, 0 kept)" in done.out
+    assert "6 cells, 2 per person and cell (24 new, 0 existing)" in done.out
     assert "2 people of the split 'test' of the run's data (face_space), held out from it" in done.err
     assert [r["seed"] for r in rows(tmp_path / "dest")] == [r["seed"] for r in rows(whole)]
     assert pictures_of(tmp_path / "dest").name == "images", "released"
@@ -308,7 +308,7 @@ def test_the_command_line(finished: RunFolder, palsykit: Callable[..., Any], tmp
         (("--identities", "1", "--strength", "2"), "--strength 2: expected 0 (no movement) to 1 (full)"),
         (
             ("--identities", "faces", "--data", "test=5"),
-            "--data with --identities faces: it is for people of the run's",
+            "--data with --identities faces: expected --identities N, because",
         ),
         (("--identities", "1", "--per-cell", "0"), "--per-cell 0: expected 1 or more"),
     ],

@@ -124,7 +124,7 @@ def test_everything_is_written(
 def test_what_goes_out_with_a_data_set_names_nobody(audited: Callable[..., Audit], synthesis: Made) -> None:
     audit = audited(synthesis("test0", "train3", 1), synthesis("train4", "train4", 9))
     text = card(audit, "keep", 0)
-    assert "1 pictures were released all the same, by the maker's decision" in text
+    assert "1 flagged pictures were released all the same, because the maker decided so" in text
     assert not any(person in text for person in ("train3", "train4", "test0"))
 
 

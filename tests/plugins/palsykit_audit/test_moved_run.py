@@ -16,7 +16,7 @@ def test_a_folder_of_faces_needs_no_photographs_and_stays_unreleased(
     asked = ("--expressions", "smile_full", "--sides", "left", "--severities", "4")
     done = palsykit("synthesize", handed_on, tmp_path / "dest", "--identities", face.parent, *asked)
     assert done.code == 0, done.err
-    assert "Not audited, and so not released" in done.out
+    assert "Not audited, so not released" in done.out
     assert len(list((tmp_path / "dest/unreleased").rglob("*.png"))) == 1
     assert not (tmp_path / "dest/images").exists()
 
@@ -26,7 +26,7 @@ def test_people_of_the_data_need_it_and_it_is_said(
 ) -> None:
     done = palsykit("synthesize", handed_on, tmp_path / "dest", "--identities", "1")
     assert done.code == 2
-    assert "--identities 1: draws people from the data that the run was trained on, which cannot be read" in done.err
+    assert "--identities 1: draws people from the run's data, which cannot be read" in done.err
     assert "an existing file" in done.err
 
 

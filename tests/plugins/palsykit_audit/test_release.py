@@ -81,7 +81,7 @@ def test_a_faithful_data_set_goes_out(finished: RunFolder, palsykit: Callable[..
     assert (run / "audits" / "dest" / "audit.html").is_file()
     assert not list(dest.rglob("audit.*")), "the page shows training photographs and is no part of the data set"
     again = palsykit("synthesize", run, dest, "--identities", 2, *ASKED)
-    assert (again.code, "(0 made now, 12 kept)" in again.out) == (0, True)
+    assert (again.code, "(0 new, 12 existing)" in again.out) == (0, True)
     assert "Released before; nothing new to audit." in again.out
 
 
@@ -119,7 +119,10 @@ def test_a_refusal_loses_nothing_and_says_what_to_do(
     assert kept.code == 0, kept.err
     assert pictures(dest / "images") == made
     assert listed(dest / "images") == set(made)
-    assert "2 pictures were released all the same, by the maker's decision" in (dest / "privacy.md").read_text()
+    assert (
+        "2 flagged pictures were released all the same, because the maker decided so"
+        in (dest / "privacy.md").read_text()
+    )
 
     audited = palsykit("audit", run, dest, "--photographs", 0, "--gate")
     assert audited.code == 2, "the gate sees what the release saw"
@@ -142,7 +145,7 @@ def test_a_data_set_of_more_people_than_the_run_held_out_is_audited_as_it_was_as
     plain = palsykit("audit", run, dest, "--photographs", 0)
     assert "people are not known" in plain.out
     wrong = palsykit("audit", run, dest, "--data", "test=9", "--photographs", 0)
-    assert (wrong.code, "was made of other people than" in wrong.err) == (2, True)
+    assert (wrong.code, "was made from other people than" in wrong.err) == (2, True)
     marker = json.loads((dest / "synthesis.json").read_text())
     marker["settings"]["model_sha256"] = "0" * 64
     (dest / "synthesis.json").write_text(json.dumps(marker))
@@ -166,7 +169,7 @@ def test_training_people_whom_the_user_asks_for_go_out_and_it_is_said(
         "6 of 6 generated faces look like a training person because the photograph they were made from does" in done.out
     )
     assert "(patient)" in done.out
-    assert "Their likeness was asked for" in " ".join((dest / "privacy.md").read_text().split())
+    assert "This likeness was asked for" in " ".join((dest / "privacy.md").read_text().split())
     asked = palsykit("audit", run, dest, "--identities", who, "--photographs", 0, "--gate")
     assert asked.code == 0, asked.err
     assert "because the photograph they were made from does" in asked.out
@@ -175,7 +178,7 @@ def test_training_people_whom_the_user_asks_for_go_out_and_it_is_said(
     assert "The identity photographs of 1 people are not known (patient)" in nobody.out
     other = palsykit("audit", run, dest, "--identities", _another(tmp_path), "--photographs", 0)
     assert other.code == 2
-    assert "was made of other people than" in other.err
+    assert "was made from other people than" in other.err
 
 
 def _another(folder: Path) -> Path:
@@ -201,10 +204,13 @@ def test_the_audit_of_a_run(finished: RunFolder, palsykit: Callable[..., Any], t
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--identities", "who"), "--identities and --data say whom DEST shows; expected a DEST"),
+        (("--identities", "who"), "--identities and --data describe the people of DEST, and there is no DEST"),
         (("--network", "nobody"), "tiny: no network 'nobody' (it has recognition, expression, points)"),
         (("--quantile", "0.1", "--photographs", "0"), "--quantile 0.1: expected 0.5 to 1"),
-        (("nowhere", "--photographs", "0"), "nowhere: no synthesis (its synthesis.json cannot be read"),
+        (
+            ("nowhere", "--photographs", "0"),
+            "nowhere: not a folder of palsykit synthesize (its synthesis.json cannot be read",
+        ),
     ],
 )
 def test_what_the_audit_refuses(

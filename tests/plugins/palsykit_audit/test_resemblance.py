@@ -66,9 +66,11 @@ def test_pixel_distances_are_in_grey_levels(read: Reader) -> None:
 def test_faithful_syntheses_of_held_out_people_pass(audited: Callable[..., Any], synthesis: Made) -> None:
     found = audited(*(synthesis(p, p, 9 + n) for p in HELD for n in range(3)))
     assert found.flagged == []
-    assert {one.flag for one in found.made} == {""}
-    assert all(one.held.person != one.synthesis.person for one in found.made), "the person asked for is handled apart"
-    assert all(one.to_own > 0.9 > found.yardstick.threshold > one.to_training for one in found.made)
+    assert {one.flag for one in found.likenesses} == {""}
+    assert all(one.held.person != one.synthesis.person for one in found.likenesses), (
+        "the person asked for is handled apart"
+    )
+    assert all(one.to_own > 0.9 > found.yardstick.threshold > one.to_training for one in found.likenesses)
     assert found.figures["held back"].value == 0
     lean = found.figures["nearest is a training person"]
     assert lean.low <= 0.5 <= lean.high
@@ -76,8 +78,8 @@ def test_faithful_syntheses_of_held_out_people_pass(audited: Callable[..., Any],
 
 def test_a_generator_that_copies_training_photographs_is_flagged(audited: Callable[..., Any], synthesis: Made) -> None:
     found = audited(*(synthesis(p, t, 1) for p, t in zip(HELD, TRAIN, strict=False)))
-    assert [one.flag for one in found.made] == ["copy"] * len(HELD)
-    for one, t in zip(found.made, TRAIN, strict=False):
+    assert [one.flag for one in found.likenesses] == ["copy"] * len(HELD)
+    for one, t in zip(found.likenesses, TRAIN, strict=False):
         assert one.suspect.key == f"{t}-1"
         assert one.distance == pytest.approx(0, abs=0.1)
     assert found.figures["copies"].value == 1
@@ -91,12 +93,12 @@ def test_new_pictures_of_training_people_are_flagged_though_no_copies(
     def blurred(one: Synthesis, strength: float = 0.55) -> Synthesis:
         far = 255 - one.read().astype(float)
         half = (strength * one.read() + (1 - strength) * far).astype(np.uint8)  # little contrast: far in pixels
-        return Synthesis(one.file, one.person, lambda: half, one.asked, one.held_out)
+        return Synthesis(one.file, one.person, lambda: half, one.identity, one.held_out)
 
     found = audited(
         *(blurred(synthesis(p, t, 9)) for p, t in zip(HELD, TRAIN, strict=False)), synthesis(*HELD[:1] * 2, 9)
     )
-    assert [one.flag for one in found.made] == ["resembles"] * len(HELD) + [""]
+    assert [one.flag for one in found.likenesses] == ["resembles"] * len(HELD) + [""]
     assert found.figures["resembles"].value == pytest.approx(6 / 7)
     assert [one.suspect.person for one in found.flagged] == TRAIN[: len(HELD)]
 
@@ -106,14 +108,14 @@ def test_training_people_who_were_asked_for_are_said_and_not_held_back(
 ) -> None:
     themselves, another = synthesis("train3", "train3", 9), synthesis("train3", "train4", 9)
     found = audited(themselves, another)
-    assert [one.flag for one in found.made] == ["asked", "copy"], "another training person was not asked for"
-    assert found.made[1].suspect.person == "train4"
+    assert [one.flag for one in found.likenesses] == ["asked", "copy"], "another training person was not asked for"
+    assert found.likenesses[1].suspect.person == "train4"
 
 
 def test_nobody_knows_whom_it_was_to_show(audited: Callable[..., Any], synthesis: Made) -> None:
     found = audited(synthesis("x", "train3", 9, known=False), synthesis("y", "stranger", 9, known=False))
-    assert [one.flagged for one in found.made] == [True, False]
-    assert np.isnan(found.made[0].to_own)
+    assert [one.flagged for one in found.likenesses] == [True, False]
+    assert np.isnan(found.likenesses[0].to_own)
 
 
 def test_the_threshold_is_the_nearest_stranger_of_a_plain_search(
@@ -191,5 +193,5 @@ def test_who_was_trained_on_and_who_was_not(patterns: Any, parts_of: Callable[..
     assert {face.person for face in found.training} == set(TRAIN)
     assert len({face.person for face in found.held_out}) == 8 + 6
     patterns.records = [r for r in patterns.records if r.split == "train"]
-    with pytest.raises(PalsykitError, match="10 people to train on and 0 held out; an audit needs"):
+    with pytest.raises(PalsykitError, match="10 training people and 0 held-out people; an audit needs"):
         populations(parts_of(patterns))
