@@ -31,7 +31,7 @@ def command(
         Path | None,
         typer.Option("--output", metavar="DIR", help="Runs, pictures and results. Default: runs/benchmarks/NAME."),
     ] = None,
-    kept: Annotated[
+    runs: Annotated[
         Path | None,
         typer.Option("--runs", metavar="DIR", help="Another benchmark's folder, whose runs and pictures are reused."),
     ] = None,
@@ -46,29 +46,29 @@ def command(
     """
     if output is not None and output.exists() and not output.is_dir():
         raise PalsykitError(f"--output {output}: a file, expected a new folder or one to resume")
-    if kept is not None and not kept.is_dir():
+    if runs is not None and not runs.is_dir():
         raise PalsykitError(
-            f"--runs {kept}: not a folder, expected that of another benchmark, such as runs/benchmarks/NAME"
+            f"--runs {runs}: not a folder, expected that of another benchmark, such as runs/benchmarks/NAME"
         )
-    again = _command_line(recipe, overrides, systems, data, output, kept)
+    again = _command_line(recipe, overrides, systems, data, output, runs)
     try:
-        written = _run(recipe, overrides or [], systems or [], data or [], output, kept, measure_only, page, again)
+        written = _run(recipe, overrides or [], systems or [], data or [], output, runs, measure_only, page, again)
     except KeyboardInterrupt:
-        print(f"\nStopped. What is done is kept; resume with: {again}", file=sys.stderr)
+        print(f"\nStopped. Finished work is saved; resume with: {again}", file=sys.stderr)
         raise typer.Exit(130) from None
     if _show(written):
         raise typer.Exit(1)
 
 
 def _command_line(recipe: Path, overrides: Names, systems: Names, data: Names, output: Path | None,
-          kept: Path | None) -> str:  # fmt: skip
+          runs: Path | None) -> str:  # fmt: skip
     """The command line that resumes this benchmark."""
     given = [
         ("--set", overrides),
         ("--system", systems),
         ("--data", data),
         ("--output", [str(output)] if output else None),
-        ("--runs", [str(kept)] if kept else None),
+        ("--runs", [str(runs)] if runs else None),
     ]
     return shlex.join(
         ["palsykit", "benchmark", str(recipe), *(w for flag, of in given for v in of or [] for w in (flag, v))]
@@ -76,16 +76,16 @@ def _command_line(recipe: Path, overrides: Names, systems: Names, data: Names, o
 
 
 def _run(recipe: Path, overrides: list[str], systems: list[str], data: list[str], output: Path | None,
-         kept: Path | None, measure_only: bool, page: Path | None, command_line: str) -> "Written":  # fmt: skip
+         runs: Path | None, measure_only: bool, page: Path | None, command_line: str) -> "Written":  # fmt: skip
     from palsykit_benchmark.plan import load_benchmark
 
-    # before the import of torch, which takes seconds: problems of the recipe come first
+    # Read the recipe before the import of torch, which takes seconds, so that problems are reported at once.
     plan = load_benchmark(recipe, overrides, systems, data)
 
     from palsykit_benchmark.write import run_benchmark
 
     folder = output or Path("runs") / "benchmarks" / plan.name
-    return run_benchmark(plan, folder, command_line, measure_only, page, kept)
+    return run_benchmark(plan, folder, command_line, measure_only, page, runs)
 
 
 def _show(written: "Written") -> bool:

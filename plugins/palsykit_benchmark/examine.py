@@ -1,4 +1,4 @@
-"""The examination of a system: the same held-out people, protocol and judges for all; an interrupted one resumes."""
+"""Examine a system on the same held-out people, protocol and judges as all others; an interrupted one resumes."""
 
 import hashlib
 import json
@@ -54,7 +54,7 @@ class Examination:
         """The person that each row should show; the bootstrap draws a person's rows together."""
         return [str(pair.identity.labels.subject) for pair in self.pairs]
 
-    def measured(self, images: Images) -> dict[str, Statistic]:
+    def measure(self, images: Images) -> dict[str, Statistic]:
         """The judges' figures of pictures, by name; metrics that need a missing pass are left out."""
         there = {name for name in self.needs if getattr(images, name) is not None}
         metrics = {
@@ -81,10 +81,10 @@ def _perfect(faces: FaceBatch, image: Tensor) -> Images:
 
 
 def examination(judges: Parts, protocol: Protocol) -> Examination:
-    """The held-out people of the judges' recipe, as its ``generate`` chooses them.
+    """Choose the held-out people as ``generate`` of the judges' recipe says, and read their faces.
 
     Raises:
-        PalsykitError: for data that does not know the protocol's truth or gives it nothing to do.
+        PalsykitError: the data has no pairs for the protocol, or does not know its truth.
     """
     settings, data = judges.settings, judges.data()
     pairs = protocol.chosen(data.splits[settings.generate.split], settings.generate.identities, settings.seed)
@@ -100,39 +100,41 @@ def examination(judges: Parts, protocol: Protocol) -> Examination:
     return Examination(judges, protocol, pairs, faces, check_needs(build_metrics(judges)))
 
 
-def synthesised(exam: Examination, synthesiser: Synthesiser, folder: Path, maker: str, seed: int = 0) -> Images:
-    """Every row's pictures of every pass that the judges need; skips existing files in ``folder``.
+def synthesise(exam: Examination, synthesiser: Synthesiser, folder: Path, maker: str, seed: int = 0) -> Images:
+    """Synthesise the pictures of all rows and passes that the judges need; existing files in ``folder`` are reused.
 
     Args:
-        exam: whose rows.
-        synthesiser: makes them.
-        folder: of the pictures, a folder a pass; its made.json says of what they were made.
-        maker: names everything that the pictures depend on beside the rows, such as a run's recipe hash.
-        seed: of the noise, with each row's keys.
+        exam: the rows.
+        synthesiser: makes the pictures.
+        folder: of the pictures, with one subfolder per pass; its made.json records what they were made from.
+        maker: names everything that the pictures depend on besides the rows, such as a run's recipe hash.
+        seed: of the noise, together with each row's keys.
 
     Raises:
-        PalsykitError: the folder's pictures were made of something else.
+        PalsykitError: the folder's pictures were made from something else.
     """
+    # Mark the folder with the origin of its pictures, or check that it is the same.
     size = exam.judges.settings.generate.batch_size
     seeds = [row_seed(seed, pair) for pair in exam.pairs]
-    made_of = {"maker": maker, "rows": [_row(pair) for pair in exam.pairs], "seeds": seeds}
+    origin = {"maker": maker, "rows": [_row(pair) for pair in exam.pairs], "seeds": seeds}
     claim = Claim(folder, MARKER, "benchmark's pictures", "name another folder")
     if claim.begun():
-        claim.compare(claim.read(), made_of)
+        claim.compare(claim.read(), origin)
     else:
-        write_text(folder / MARKER, json.dumps(made_of) + "\n")
+        write_text(folder / MARKER, json.dumps(origin) + "\n")
 
-    def synthesise(name: str, faces: FaceBatch, rows: list[int]) -> Tensor:
+    # The first pass, which is timed, and then the others.
+    def run_pass(name: str, faces: FaceBatch, rows: list[int]) -> Tensor:
         maker = Timed(synthesiser, folder / SECONDS) if name == FIRST else synthesiser
         return synthesise_pass(maker, faces, rows, folder / name, size, f"{exam.protocol.name}: {name}")
 
-    images = Images(synthesise(FIRST, exam.faces, seeds))
-    further_passes(images, exam.needs, exam.faces, exam.pairs, seed, synthesise)
+    images = Images(run_pass(FIRST, exam.faces, seeds))
+    further_passes(images, exam.needs, exam.faces, exam.pairs, seed, run_pass)
     return images
 
 
 def synthesis_seconds(folder: Path) -> float | None:
-    """Seconds a picture of the first pass took in a folder of ``synthesised``; None where that was not counted."""
+    """Seconds per picture of the first pass, from a folder of ``synthesise``; None if they were not counted."""
     if not (folder / SECONDS).exists():
         return None
     counted = json.loads((folder / SECONDS).read_text(encoding="utf-8"))
@@ -141,18 +143,18 @@ def synthesis_seconds(folder: Path) -> float | None:
 
 @dataclass(frozen=True)
 class Timed:
-    """A synthesiser whose seconds are added up in the JSON file ``clock``."""
+    """A synthesiser that adds up its seconds in the JSON file ``clock``."""
 
     synthesiser: Synthesiser
     clock: Path
 
     def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
-        """The synthesiser's pictures, on the CPU: a device that is still at work is waited for."""
+        """The synthesiser's pictures, on the CPU: the copy waits until the device has finished."""
         began = time.monotonic()
         pictures = self.synthesiser.generate(batch, seeds).cpu()
-        taken = time.monotonic() - began
+        seconds = time.monotonic() - began
         before = json.loads(self.clock.read_text(encoding="utf-8")) if self.clock.exists() else {}
-        counted = {"images": before.get("images", 0) + len(batch), "seconds": before.get("seconds", 0.0) + taken}
+        counted = {"images": before.get("images", 0) + len(batch), "seconds": before.get("seconds", 0.0) + seconds}
         write_text(self.clock, json.dumps(counted) + "\n")
         return pictures
 

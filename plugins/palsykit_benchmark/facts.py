@@ -1,4 +1,4 @@
-"""What a benchmark's figures depend on: the judges' weights, seeds and people, the plugins, the source, the machine."""
+"""The facts that a benchmark's figures depend on: judges' weights, seeds, people, plugins, source and machine."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from palsykit_benchmark.plan import Plan
 
 
 def facts_of(plan: Plan) -> dict[str, str]:
-    """Name -> value."""
+    """The facts: name -> value."""
     judges = next(iter(plan.judges.values()))
     recipes = [recipe.resolved for recipe in plan.judges.values()]
     recipes += [job.recipe.resolved for job in plan.jobs if job.recipe is not None]
@@ -30,10 +30,10 @@ def facts_of(plan: Plan) -> dict[str, str]:
 
 
 def weights_of(networks: dict[str, dict[str, Any]], beside: Path) -> str:
-    """The networks' files, each with the first digits of its SHA-256; "untrained" where none has any.
+    """The networks' files, each with the first digits of its SHA-256; "untrained" if no network has one.
 
     Args:
-        networks: by name, a recipe's resolved blocks.
+        networks: name -> block of a resolved recipe.
         beside: the folder that relative paths start from.
     """
     named = [block.get("weights") for block in networks.values()]

@@ -27,11 +27,11 @@ BySeed = Mapping[str, dict[int, dict[str, Statistic]]]
 
 @dataclass(frozen=True)
 class Aim:
-    """What a figure should reach: at least or at most a value, or more than another system has.
+    """What a figure should reach: at least or at most a value, or better than another system.
 
     Attributes:
         above: the other system.
-        lower: whether less of the figure is better, so that to surpass is to be below.
+        lower: whether a lower figure is better; "better than" then means below.
     """
 
     least: float | None = None
@@ -40,10 +40,10 @@ class Aim:
     lower: bool = False
 
     def words(self) -> str:
-        """As a table says it; "" without an aim."""
-        said = [f"≥ {self.least:g}"] if self.least is not None else []
-        said += [f"≤ {self.most:g}"] if self.most is not None else []
-        return " and ".join(said + ([f"{'<' if self.lower else '>'} {self.above}"] if self.above else []))
+        """The aim as text for a table; "" without an aim."""
+        terms = [f"≥ {self.least:g}"] if self.least is not None else []
+        terms += [f"≤ {self.most:g}"] if self.most is not None else []
+        return " and ".join(terms + ([f"{'<' if self.lower else '>'} {self.above}"] if self.above else []))
 
     def reached(self, value: float, other: float | None = None) -> bool | None:
         """Whether a system's value reaches it; None without an aim, or without the other system's value."""
@@ -133,8 +133,8 @@ class Table:
         if not self.against or least < LEVEL:
             return ""
         return (
-            f"Of {self.people} people and {len(self.against)} compared systems no corrected p is below {least:.2g}: "
-            "here the tests cannot decide anything; examine more people."
+            f"With {self.people} people and {len(self.against)} compared systems no corrected p can be below "
+            f"{least:.2g}: the tests cannot decide anything; examine more people."
         )
 
     def reached(self, line: Line, system: str) -> bool | None:
@@ -147,14 +147,14 @@ class Table:
 def tables(plan: Plan, results: Results) -> list[Table]:
     """Every table with at least one measured system, in the plan's order."""
     places = [(data, protocol) for data in plan.judges for protocol in plan.protocols[data]]
-    return [_table(plan, results, place) for place in places if results.found.get(place)]
+    return [_table(plan, results, place) for place in places if results.figures.get(place)]
 
 
 def _table(plan: Plan, results: Results, place: Place) -> Table:
     # people, systems and figures that were measured
     settings, subjects = plan.settings, results.subjects[place]
     sample = _Sample(subjects, plan.judges[place[0]].settings.seed, settings)
-    measured = {name: results.found[place][name] for name in plan.systems if name in results.found[place]}
+    measured = {name: results.figures[place][name] for name in plan.systems if name in results.figures[place]}
     there = dict.fromkeys(name for by in measured.values() for found in by.values() for name in found)
     names = [name for name in settings.figures or there if name in there]
 

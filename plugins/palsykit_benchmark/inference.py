@@ -17,11 +17,11 @@ SIGN_FLIP = "sign-flip"
 BOOTSTRAP = "bootstrap"
 TESTS = {
     SIGN_FLIP: "sign-flip permutation test over people, two-sided: the signs of all of a person's paired differences "
-    f"are turned together; exact up to {int(math.log2(PERMUTATIONS + 1))} people, else {PERMUTATIONS:,} draws "
+    f"are flipped together; exact up to {int(math.log2(PERMUTATIONS + 1))} people, else {PERMUTATIONS:,} draws "
     "(scipy.stats.permutation_test)",
-    BOOTSTRAP: "paired bootstrap over people, two-sided: twice the smaller share of samples on either side of 0, 1 "
-    f"added above and below; from {FEWEST} people up, for figures that are no mean over pictures (ranks, ratios, "
-    "distances of sets)",
+    BOOTSTRAP: "paired bootstrap over people, two-sided: twice the smaller share of samples on either side of 0, with "
+    f"1 added to numerator and denominator; needs {FEWEST} people or more; for figures that are not a mean over "
+    "pictures (ranks, ratios, distances between sets)",
 }
 
 
@@ -50,7 +50,7 @@ def sign_flip_test(column: Sequence[float], subjects: Sequence[str], seed: int) 
             sums[subject] = sums.get(subject, 0.0) + value
     if len(sums) < 2:
         return None
-    found = permutation_test(
+    result = permutation_test(
         (np.array(list(sums.values())),),
         lambda x, axis: x.sum(axis=axis),
         permutation_type="samples",
@@ -58,13 +58,13 @@ def sign_flip_test(column: Sequence[float], subjects: Sequence[str], seed: int) 
         n_resamples=PERMUTATIONS,
         rng=np.random.default_rng(derive("sign-flip", seed)),
     )
-    return Test(SIGN_FLIP, float(found.pvalue))
+    return Test(SIGN_FLIP, float(result.pvalue))
 
 
 def bootstrap_test(drawn: NDArray[np.float64], people: int) -> Test | None:
     """The test of a difference from its bootstrap values (Efron and Tibshirani 1993, section 15.4).
 
-    None without values, and with fewer than FEWEST people, for whom its p-values would be too small.
+    None without values, and with fewer than FEWEST people, because its p-values would be too small.
     """
     defined = drawn[~np.isnan(drawn)]
     if len(defined) == 0 or people < FEWEST:

@@ -1,4 +1,4 @@
-"""Trains, synthesises and measures, one job after another; a job that fails is noted and the others are done."""
+"""Train, synthesise and measure, one job after another. A job that fails is recorded, and the others still run."""
 
 import traceback
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.run.runner import be_deterministic, reopened, train_recipe
 from palsykit.run.train import trained_model
-from palsykit_benchmark.examine import Examination, examination, synthesis_seconds, synthesised
+from palsykit_benchmark.examine import Examination, examination, synthesis_seconds, synthesise
 from palsykit_benchmark.plan import Job, Plan, slug
 from palsykit_benchmark.protocols import PROTOCOLS
 
@@ -68,7 +68,7 @@ class Results:
     """Everything measured.
 
     Attributes:
-        found: table -> system -> seed -> figure.
+        figures: table -> system -> seed -> figure.
         ceiling: table -> the truth's figures, and the subject of each of its rows.
         subjects: table -> the subject of each row.
         exams: table -> its rows and judges.
@@ -76,7 +76,7 @@ class Results:
         cost: (system, data set) -> seed -> cost.
     """
 
-    found: dict[Place, dict[str, dict[int, dict[str, Statistic]]]] = field(default_factory=dict)
+    figures: dict[Place, dict[str, dict[int, dict[str, Statistic]]]] = field(default_factory=dict)
     ceiling: dict[Place, tuple[dict[str, Statistic], list[str]]] = field(default_factory=dict)
     subjects: dict[Place, list[str]] = field(default_factory=dict)
     exams: dict[Place, Examination] = field(default_factory=dict)
@@ -85,21 +85,26 @@ class Results:
     failed: list[Failure] = field(default_factory=list)
 
 
-def work_through(plan: Plan, folder: Path, kept: Path, measure_only: bool = False) -> Results:
-    """Do every job that is not done yet, and measure all.
+def work_through(plan: Plan, folder: Path, runs: Path, measure_only: bool = False) -> Results:
+    """Do all unfinished jobs, and measure all jobs.
 
     Args:
         plan: the jobs.
-        folder: tracebacks of failures go below it.
-        kept: folder of runs and pictures; existing ones are reused or resumed.
-        measure_only: train nothing; jobs that are not trained yet fail.
+        folder: tracebacks of failures are written below it.
+        runs: folder of runs and pictures; existing ones are reused or resumed.
+        measure_only: train nothing; jobs without a finished training fail.
+
+    Raises:
+        PalsykitError: the recipe names a figure that no judge has.
     """
     be_deterministic()
     results = Results()
-    worker = _Worker(plan, folder, kept, results)
+    worker = _Worker(plan, folder, runs, results)
+    # The judges: people and truth of each data set.
     for data in plan.judges:
         worker.attempt(f"judges on {data}", "", data, None, partial(worker.prepare, data))
     check_figures(plan, results)
+    # The systems.
     for number, job in enumerate(plan.jobs, 1):
         say(f"[{number}/{len(plan.jobs)}] {job.name}")
         worker.attempt(job.name, job.system, job.data, job.seed, partial(worker.run, job, measure_only))
@@ -112,21 +117,21 @@ def check_figures(plan: Plan, results: Results) -> None:
     Raises:
         PalsykitError: the message names these figures and those of the judges.
     """
-    there = dict.fromkeys(name for statistics, _ in results.ceiling.values() for name in statistics)
-    if there and (unknown := [name for name in plan.settings.figures if name not in there]):
+    known = dict.fromkeys(name for statistics, _ in results.ceiling.values() for name in statistics)
+    if known and (unknown := [name for name in plan.settings.figures if name not in known]):
         raise PalsykitError(
-            f"{plan.path}: figures: found {', '.join(unknown)}, expected figures of the judges: {', '.join(there)}"
+            f"{plan.path}: figures: found {', '.join(unknown)}, expected figures of the judges: {', '.join(known)}"
         )
 
 
 class _Worker:
     """Does the jobs of a plan and collects their results."""
 
-    def __init__(self, plan: Plan, folder: Path, kept: Path, results: Results):
-        self.plan, self.folder, self.kept, self.results = plan, folder, kept, results
+    def __init__(self, plan: Plan, folder: Path, runs: Path, results: Results):
+        self.plan, self.folder, self.runs, self.results = plan, folder, runs, results
 
     def attempt(self, what: str, system: str, data: str, seed: int | None, do: Callable[[], None]) -> None:
-        """Call ``do``; if it raises, write the traceback and note the failure."""
+        """Call ``do``; if it raises, write the traceback and record the failure."""
         try:
             do()
         except Exception as error:  # a plugin may raise anything; the other jobs do not depend on this one
@@ -143,11 +148,12 @@ class _Worker:
             self.attempt(f"{name} on {data}", "", data, None, partial(self._prepare, judges, data, name))
 
     def _prepare(self, judges: Parts, data: str, protocol: str) -> None:
+        """Choose the rows of one protocol, and measure the truth."""
         exam = examination(judges, PROTOCOLS[protocol])
         if (again := self.plan.settings.again) is not None and protocol not in again:
             exam = replace(exam, needs=frozenset())
         truth, images = exam.ceiling()
-        self.results.ceiling[data, protocol] = (truth.measured(images), truth.subjects)
+        self.results.ceiling[data, protocol] = (truth.measure(images), truth.subjects)
         self.results.subjects[data, protocol] = exam.subjects
         self.results.exams[data, protocol] = exam
 
@@ -173,29 +179,30 @@ class _Worker:
                 )
             return run, reopened(run), str(run.state()["recipe_hash"]) + digest(run)
         assert job.recipe is not None  # a job has either a run or a recipe
-        path = self.kept / "runs" / job.folder
+        path = self.runs / "runs" / job.folder
         if measure_only and not (path / "state.json").exists():
-            raise PalsykitError("not run yet; leave --measure-only out")
+            raise PalsykitError("it has not run yet; repeat the command without --measure-only")
         if measure_only and "train" not in RunFolder(path).state()["stages"]:
-            raise PalsykitError("its training is not finished; leave --measure-only out")
+            raise PalsykitError("its training is not finished; repeat the command without --measure-only")
         return *train_recipe(job.recipe, path), job.recipe.hash
 
     def _examine(self, job: Job, place: Place, synthesiser: Synthesiser, maker: str, cost: Cost) -> None:
+        """Synthesise and measure under one protocol."""
         exam = self.results.exams[place]
         size = exam.judges.settings.image_size
-        folder = self.kept / "pictures" / job.folder / slug(place[0]) / exam.rows_name
-        images = synthesised(exam, synthesiser, folder, maker, job.seed)
+        folder = self.runs / "pictures" / job.folder / slug(place[0]) / exam.rows_name
+        images = synthesise(exam, synthesiser, folder, maker, job.seed)
         if images.generated.shape[-2:] != (size, size):
             width, height = reversed(images.generated.shape[-2:])
             raise PalsykitError(f"its pictures are {width} x {height} px; expected the judges' {size} x {size} px")
-        found = self.results.found.setdefault(place, {}).setdefault(job.system, {})
-        found[job.seed] = exam.measured(images)
+        by_seed = self.results.figures.setdefault(place, {}).setdefault(job.system, {})
+        by_seed[job.seed] = exam.measure(images)
         cost.synthesis[place] = synthesis_seconds(folder)
         shown = self.results.shown.setdefault(place, {})
         shown.setdefault(job.system, self._first(exam, images))
 
     def _first(self, exam: Examination, images: Images) -> list[Picture]:
-        """The pictures of the people whose pictures are shown."""
+        """The pictures to show: those of the first people."""
         people = list(dict.fromkeys(exam.subjects))[: self.plan.settings.pictures]
         count = sum(subject in people for subject in exam.subjects)
         return list(to_pictures(images.generated[:count]))

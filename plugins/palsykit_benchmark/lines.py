@@ -14,8 +14,8 @@ from palsykit_benchmark.plan import TRUTH, Plan
 
 def json_lines(plan: Plan, tables: Sequence[Table], results: Results) -> str:
     """Every line, each with its ``kind``: job, failure, figure or comparison."""
-    made = (*_jobs(plan, results), *_failures(results), *_figures(tables), *_comparisons(tables))
-    return "".join(json.dumps({"benchmark": plan.name, **line}, ensure_ascii=False) + "\n" for line in made)
+    lines = (*_jobs(plan, results), *_failures(results), *_figures(tables), *_comparisons(tables))
+    return "".join(json.dumps({"benchmark": plan.name, **line}, ensure_ascii=False) + "\n" for line in lines)
 
 
 CSV = ("data", "protocol", "system", "seed", "figure", "value", "low", "high", "count", "people", "unit", "better",

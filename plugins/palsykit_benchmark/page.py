@@ -17,7 +17,17 @@ from palsykit_benchmark.jobs import Results
 from palsykit_benchmark.pictures import side_by_side
 from palsykit_benchmark.plan import TRUTH, Plan
 from palsykit_benchmark.plots import Measured, forest_svg
-from palsykit_benchmark.tables import COSTS, VERDICTS, Row, caption, claim, costs, differences, measured, taken
+from palsykit_benchmark.tables import (
+    COSTS,
+    VERDICTS,
+    Row,
+    caption,
+    claim,
+    cost_rows,
+    costs,
+    difference_rows,
+    figure_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -100,13 +110,13 @@ def _systems(plan: Plan, results: Results) -> list[SystemRow]:
 
 def _section(number: int, table: Table, results: Results) -> Section:
     sheet = side_by_side(table, results)
-    alt = f"Pictures of {', '.join(table.systems)} beside the truth, a row each; a column is an expression."
+    alt = f"Pictures of {', '.join(table.systems)} and the truth: one row per system, one column per expression."
     return Section(
         anchor=f"table-{number}",
         table=table,
         protocol=caption(table),
-        rows=[*measured(table), *taken(table, results)],
-        differences=differences(table),
+        rows=[*figure_rows(table), *cost_rows(table, results)],
+        differences=difference_rows(table),
         claims=[claim(table, system).removeprefix("- ") for system in table.against],
         plots=[_plot(table, line) for line in table.lines],
         pictures=None if sheet is None else Picture(address("image/png", sheet), alt),

@@ -47,8 +47,8 @@ class Job:
     @property
     def folder(self) -> str:
         """Name of the job's folder; depends on the recipe, so data sets with the same training people share it."""
-        made = self.recipe.hash[:10] if self.recipe is not None else "run"
-        return f"{slug(self.system)}-seed{self.seed}-{made}"
+        origin = self.recipe.hash[:10] if self.recipe is not None else "run"
+        return f"{slug(self.system)}-seed{self.seed}-{origin}"
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,14 @@ def _drop_removed(tree: Tree) -> None:
 
 
 def _check_names(reader: Reader, settings: Benchmark, systems: Sequence[str], data: Sequence[str]) -> None:
-    """Names that are referred to exist, and no system has the reserved name TRUTH."""
+    """Check that all names in references and options exist, and that no system has the reserved name TRUTH."""
     known = settings.systems
     for section, option, there, wanted in (
         ("systems", "--system", settings.systems, systems),
         ("data", "--data", settings.data, data),
     ):
         if not there:
-            reader.complain((section,), "nothing", f"one of the {section} or more")
+            reader.complain((section,), "nothing", f"one or more {section}")
         for name in wanted:
             if name not in there:
                 expected = f"one of {', '.join(there)}"
@@ -177,7 +177,7 @@ class _Reader:
         return recipe
 
     def _check_judges(self, recipe: Recipe) -> None:
-        """A metric that needs another one beside it, as its class says, has it, of the same network."""
+        """Check that a metric has the other metrics that its class requires, with the same network."""
         metrics = recipe.settings.metrics
         if not metrics:
             self._complain(("judges",), "no metrics", "one or more, such as psnr: {use: psnr}")

@@ -1,4 +1,4 @@
-"""Forest plots: a figure of all systems, one below the other."""
+"""Forest plots: one figure of all systems, one line per system."""
 
 import math
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ class Measured:
 
     Attributes:
         low, high: its interval; None without one.
-        seeds: its value with each seed, drawn pale where there are several.
-        marked: the system that the others are compared with.
+        seeds: its value with each seed; drawn pale if there are several.
+        marked: whether it is the system that the others are compared with.
     """
 
     name: str
@@ -32,7 +32,7 @@ def forest_svg(measured: Sequence[Measured], truth: float | None, lower: bool) -
 
     Args:
         measured: systems from top to bottom; a system without a defined value has an empty line.
-        truth: the figure of the true pictures; None or NaN where it is not defined.
+        truth: the figure of the true pictures; None or NaN if undefined.
         lower: whether lower is better; the axis says so.
     """
     figure = canvas(4.3, 0.55 + 0.23 * len(measured))

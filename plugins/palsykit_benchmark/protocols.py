@@ -1,4 +1,4 @@
-"""What a synthesis is asked for and compared with: protocols by name, printed with every figure."""
+"""Protocols: which identity gets which expression, and what the result is compared with. Each figure names its own."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from palsykit_benchmark.transfer import input_batch, transfer_batch, transfer_pa
 
 @dataclass(frozen=True)
 class Protocol:
-    """Who is synthesised with whose expression, and what the result is compared with.
+    """Pairs of identity and driver, and the truth to compare with.
 
     Attributes:
-        words: says it to a reader.
-        pairs: (records, seed) -> identity photographs with what drives them.
-        faces: (data set, pairs) -> the batch, with its truth where the protocol knows one.
+        words: a description for readers.
+        pairs: (records, seed) -> identity photographs with their drivers.
+        faces: (data set, pairs) -> the batch, with the truth if the protocol has one.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Protocol:
 
     @property
     def title(self) -> str:
-        """The name as a heading begins."""
+        """The name with a capital letter, for headings."""
         return self.name[0].upper() + self.name[1:]
 
     def chosen(self, records: Sequence[FaceRecord], identities: int | None, seed: int) -> list[Pair]:
@@ -47,10 +47,10 @@ TRANSFER = Protocol(
 )
 UNTOLD = Protocol(
     "transfer-without-truth",
-    "transfer-without-truth: the driver is another held-out person; nobody knows what the identity person would "
-    "look like, so only what needs no true picture is measured: who it is, and which expression, side and grade a "
-    "judge sees against those of the driver; the row of the truth is the people's real photographs, each against its "
-    "own labels",
+    "transfer-without-truth: the driver is another held-out person; there is no true picture of the identity person "
+    "with the driver's expression, so only figures that need none are measured: identity, and expression, side and "
+    "grade as a judge sees them, compared with the driver's labels; for the row of the truth, real photographs of "
+    "these people are compared with their own labels",
     transfer_pairs,
     input_batch,
 )

@@ -1,4 +1,4 @@
-"""A benchmark's tables as text: rows of cells, set as Markdown and LaTeX here and as HTML by the page."""
+"""A benchmark's tables as text: rows of cells, written as Markdown and LaTeX here, and as HTML by the page."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from palsykit_benchmark.plan import TRUTH, Plan
 
 LEGEND = (
     "A figure is the mean over a system's seeds, with its 95 % bootstrap interval over people. **Bold**: the best, "
-    "where its interval overlaps with no other system's. ✓: the aim is reached. `truth` is the judges' figure of the "
+    "if its interval overlaps with no other system's. ✓: the aim is reached. `truth` is the judges' figure of the "
     "true pictures, the ceiling; distances between sets (FID, KID) compare them with themselves."
 )
 VERDICTS = (
@@ -22,8 +22,8 @@ VERDICTS = (
     "over the systems of the table, and every seed has the same sign."
 )
 COLUMNS, HEAD = 5, 17
-"""Figures in a LaTeX table, which has a system a row, and characters in a line of their heads."""
-COSTS = ("training images", "training, s", "synthesis, s a picture")
+"""Number of figures in a LaTeX table, which has one row per system, and of characters per line of their headings."""
+COSTS = ("training images", "training, s", "synthesis, s per picture")
 REACHED, MISSED = "aim reached", "aim not reached"
 
 
@@ -32,7 +32,7 @@ class Cell:
     """One figure of one system, as text.
 
     Attributes:
-        interval: "" where it has none.
+        interval: "" if it has none.
         note: whether an aim is reached, or a difference's p and verdict.
         kind: "best", "truth", "cost", "better", "worse" or "".
         differs: whether a system's figure differs from the reference's.
@@ -51,8 +51,8 @@ class Row:
 
     Attributes:
         note: its direction, or the kinds of its tests.
-        aim: what it should reach, "" for none.
-        cells: the truth and every system; of differences, every system but the reference.
+        aim: what it should reach; "" without an aim.
+        cells: of the truth and every system; for differences, of every system except the reference.
     """
 
     label: str
@@ -61,7 +61,7 @@ class Row:
     aim: str = ""
 
 
-def measured(table: Table) -> list[Row]:
+def figure_rows(table: Table) -> list[Row]:
     """One row per figure: the truth and every system."""
     rows = []
     for line in table.lines:
@@ -78,17 +78,17 @@ def measured(table: Table) -> list[Row]:
     return rows
 
 
-def taken(table: Table, results: Results) -> list[Row]:
-    """One row per cost, as ``measured``; the truth costs nothing."""
-    found = [costs(results, table.data, system) for system in table.systems]
+def cost_rows(table: Table, results: Results) -> list[Row]:
+    """One row per cost, as ``figure_rows``; the truth costs nothing."""
+    by_system = [costs(results, table.data, system) for system in table.systems]
     return [
-        Row(name, "", [Cell(""), *(Cell(cost[place], kind="cost") for cost in found)])
+        Row(name, "", [Cell(""), *(Cell(cost[place], kind="cost") for cost in by_system)])
         for place, name in enumerate(COSTS)
     ]
 
 
-def differences(table: Table) -> list[Row]:
-    """One row per figure: every system less the reference; empty where nothing is compared."""
+def difference_rows(table: Table) -> list[Row]:
+    """One row per figure: every system minus the reference; empty if nothing is compared."""
     return [_difference(table, line) for line in table.lines] if table.against else []
 
 
@@ -112,20 +112,20 @@ def caption(table: Table) -> str:
 
 def costs(results: Results, data: str, system: str) -> tuple[str, str, str]:
     """Training images, seconds of training and seconds per synthesised picture; each is the mean over seeds."""
-    found = list(results.cost.get((system, data), {}).values())
-    if not found:
+    by_seed = list(results.cost.get((system, data), {}).values())
+    if not by_seed:
         return "-", "-", "-"
-    each = [s for cost in found for place, s in cost.synthesis.items() if place[0] == data and s is not None]
+    each = [s for cost in by_seed for place, s in cost.synthesis.items() if place[0] == data and s is not None]
     return (
-        words.whole(round(fmean(cost.images for cost in found))),
-        words.number(fmean(cost.training for cost in found)),
+        words.whole(round(fmean(cost.images for cost in by_seed))),
+        words.number(fmean(cost.training for cost in by_seed)),
         words.number(fmean(each)) if each else "-",
     )
 
 
 def markdown_table(table: Table, results: Results) -> str:
-    """Figures by system, what each system took, the paired differences and the figures seed by seed."""
-    rows = [*measured(table), *taken(table, results)]
+    """Figures and costs of each system, then paired differences, then figures for each seed."""
+    rows = [*figure_rows(table), *cost_rows(table, results)]
     aims = any(row.aim for row in rows)
     head = ["", *(["aim"] if aims else []), TRUTH, *table.systems]
     lines = [[row.label, *([row.aim] if aims else []), *map(_measured_text, row.cells)] for row in rows]
@@ -148,7 +148,7 @@ def _differences(table: Table) -> list[str]:
         return []
     rows = [
         [row.label, *(", ".join(filter(None, (with_interval(c.value, c.interval), c.note))) for c in row.cells)]
-        for row in differences(table)
+        for row in difference_rows(table)
     ]
     claims = "\n".join(claim(table, system) for system in table.against)
     what = f"Differences from {table.reference}, paired over people (p after Holm's correction)."
@@ -163,10 +163,10 @@ def p_value(p: float) -> str:
 
 def claim(table: Table, system: str) -> str:
     """One line: in how many figures a system is worse or better than the reference."""
-    found = [against.verdict for against in table.against[system].values()]
+    verdicts = [against.verdict for against in table.against[system].values()]
     return (
-        f"- {system}: worse than {table.reference} in {found.count('worse')} of {len(found)} figures, better in "
-        f"{found.count('better')}, undecided in {found.count('')}."
+        f"- {system}: worse than {table.reference} in {verdicts.count('worse')} of {len(verdicts)} figures, better in "
+        f"{verdicts.count('better')}, undecided in {verdicts.count('')}."
     )
 
 
@@ -187,9 +187,9 @@ def latex_tables(plan: Plan, tables: Sequence[Table], results: Results) -> str:
     """Every table, one system per row, at most COLUMNS figures wide; needs the packages booktabs and array."""
     parts = [f"% {plan.name}: written by palsykit benchmark; needs the packages booktabs and array."]
     for table in tables:
-        rows = measured(table)
+        rows = figure_rows(table)
         blocks = [rows[start : start + COLUMNS] for start in range(0, len(rows), COLUMNS)]
-        bodies = [*(_latex(table, block, HEAD) for block in blocks), _latex(table, taken(table, results))]
+        bodies = [*(_latex(table, block, HEAD) for block in blocks), _latex(table, cost_rows(table, results))]
         for number, body in enumerate(bodies):
             caption = f"{table.title}, continued" if number else _latex_caption(table)
             lines = [
@@ -204,15 +204,15 @@ def latex_tables(plan: Plan, tables: Sequence[Table], results: Results) -> str:
 
 
 def _latex_caption(table: Table) -> str:
-    text = f"{table.title}. {caption(table)} Mean over seeds, 95 % bootstrap interval over people; bold: best, its "
-    text += "interval overlapping with no other's"
+    text = f"{table.title}. {caption(table)} Mean over seeds, 95 % bootstrap interval over people; bold: best, if its "
+    text += "interval overlaps with no other's"
     if table.reference:
         text += f"; *: differs from {table.reference} (paired, p < {LEVEL:g} after Holm's correction)"
     return text
 
 
 def _latex(table: Table, rows: Sequence[Row], wide: int | None = None) -> str:
-    """A system a row; values with their intervals below them: beside them five figures do not fit a page's width."""
+    """One row per system. Intervals stand below their values, so that five figures fit the width of a page."""
     head = ["", *(f"{row.label} {row.note[:1]}".strip() for row in rows)]
     body = [
         [system, *(_latex_cell(row.cells[place]) for row in rows)]
@@ -227,5 +227,5 @@ def _latex_cell(cell: Cell) -> str:
     value += r"$^{*}$" if cell.differs else ""
     if cell.kind == "cost":
         return value
-    room = r"\rule{0pt}{3ex}"  # above: a stack of two lines is as high as what array leaves a row
+    room = r"\rule{0pt}{3ex}"  # space above: a stack of two lines would fill the whole height of a row
     return stacked([room + value, *([rf"\scriptsize {escape(cell.interval)}"] if cell.interval else [])])

@@ -1,4 +1,4 @@
-"""Expression transfer: one person's photograph, another person's expression; data sets that know the true result."""
+"""Expression transfer: one person's photograph with another person's expression, and data sets that know the truth."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,28 +18,29 @@ from palsykit.seeds import derive
 
 @runtime_checkable
 class KnowsTruth(Protocol):
-    """A data set that renders its faces, and so can show any of its people with the expression of any other."""
+    """A data set that renders its faces, so it can show each person with the expression of any other person."""
 
     def truth(self, identity: FaceRecord, driver: FaceRecord) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """The person of ``identity`` with the expression and palsy of ``driver``, seen by the camera of ``identity``.
 
-        Light, background, hair and noise are those of the photograph ``identity``. Both records are of this data set.
+        Light, background, hair and noise are those of the photograph ``identity``. Both records belong to this data
+        set.
 
         Returns:
             The picture [image_size, image_size, 3] and its landmarks [68, 2] px.
 
         Raises:
-            ValueError: for a record of another data set.
+            ValueError: a record belongs to another data set.
         """
         ...
 
 
 def transfer_pairs(records: Sequence[FaceRecord], seed: int) -> list[Pair]:
-    """Each person's identity photograph, with another person's photograph for every expression that they show as well.
+    """Pair each person's identity photograph with another person's photograph of every expression that both show.
 
-    Within an expression the people are rotated by a seeded step: if each shows it once, each photograph drives exactly
-    one synthesis. In the order of the records. People without a photograph at rest are left out, and expressions that
-    only one person shows.
+    Within an expression the people are rotated by a seeded step: if each person shows it once, each photograph drives
+    exactly one synthesis. The pairs are in the order of the records. People without a photograph at rest are left out,
+    and so are expressions that only one person shows.
     """
     people = by_subject(records)
     own = {subject: identity_photograph(group) for subject, group in people.items()}
@@ -56,7 +57,7 @@ def transfer_pairs(records: Sequence[FaceRecord], seed: int) -> list[Pair]:
 
 
 def _rotate(expression: str, group: Sequence[FaceRecord], seed: int) -> dict[str, FaceRecord]:
-    """Photograph key -> another person's photograph of the same expression, which drives in its place."""
+    """Photograph key -> another person's photograph of the same expression, which becomes the driver."""
     if len(group) < 2:
         return {}
     step = 1 + derive("transfer", seed, expression) % (len(group) - 1)
@@ -70,15 +71,15 @@ def _rotate(expression: str, group: Sequence[FaceRecord], seed: int) -> dict[str
 
 
 def transfer_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
-    """Identity from the pair's identity photograph, driver from the other person's; the target is the data set's truth.
+    """The batch of the pairs; its target is the data set's truth.
 
     Raises:
-        ValueError: for a data set that cannot give the true result.
+        ValueError: the data set does not know the true result.
     """
     if not isinstance(dataset, KnowsTruth):
         raise ValueError(
             f"the data ({type(dataset).__name__}) does not know the true result of a transfer; expected a data set "
-            "with a method truth, as one that renders its faces has"
+            "with a method truth, such as one that renders its faces"
         )
     truths = [dataset.truth(pair.identity, pair.record) for pair in pairs]
     target = FaceView(
@@ -92,8 +93,9 @@ def transfer_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
 def input_batch(dataset: FaceDataset, pairs: Sequence[Pair]) -> FaceBatch:
     """Identity, driver and rest of the pairs, without a target.
 
-    ``rest`` shows the driver's person at rest, but only if a photograph at rest is labelled as healthy: the asymmetry
-    of a palsy at rest is not a movement, and subtracting it would lose it. Otherwise it is the identity photograph.
+    ``rest`` shows the driver's person at rest, but only if that photograph is labelled as healthy: the asymmetry of a
+    palsy at rest is not a movement, and would be lost if it were subtracted. Otherwise ``rest`` is the identity
+    photograph.
     """
     identity, driver = ([pair.identity for pair in pairs], [pair.record for pair in pairs])
     people = by_subject(dataset.records)

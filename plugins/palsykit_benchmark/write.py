@@ -1,4 +1,4 @@
-"""Runs a benchmark and writes its results: JSON lines, tables and the page."""
+"""Run a benchmark and write its results: JSON lines, tables and the page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ class Written:
 
 def run_benchmark(
     plan: Plan, folder: Path, command: str, measure_only: bool = False, page: Path | None = None,
-    kept: Path | None = None,
+    runs: Path | None = None,
 ) -> Written:  # fmt: skip
-    """Do the jobs of a plan that are not done yet, and write all results anew.
+    """Do the unfinished jobs of a plan, and write all results again.
 
     Args:
         plan: from ``load_benchmark``.
@@ -44,28 +44,28 @@ def run_benchmark(
         command: the command line that the tables name.
         measure_only: train nothing; show what is finished.
         page: a Markdown page that gets the tables as a section with the benchmark's name.
-        kept: the folder of another benchmark whose runs and pictures are reused; None uses ``folder``.
+        runs: the folder of another benchmark, to reuse its runs and pictures; None uses ``folder``.
 
     Raises:
         PalsykitError: the recipe names a figure that no judge has.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "benchmark.yaml", dump(plan.text))
-    results = work_through(plan, folder, kept or folder, measure_only)
-    found, facts = tables(plan, results), facts_of(plan)
-    text = section_of_page(plan, found, results, command, facts)
-    write_text(folder / "results.jsonl", json_lines(plan, found, results))
-    write_text(folder / "tables.csv", csv_text(found))
-    write_text(folder / "tables.tex", latex_tables(plan, found, results))
+    results = work_through(plan, folder, runs or folder, measure_only)
+    all_tables, facts = tables(plan, results), facts_of(plan)
+    text = section_of_page(plan, all_tables, results, command, facts)
+    write_text(folder / "results.jsonl", json_lines(plan, all_tables, results))
+    write_text(folder / "tables.csv", csv_text(all_tables))
+    write_text(folder / "tables.tex", latex_tables(plan, all_tables, results))
     write_text(folder / "tables.md", text + "\n")
-    write_text(folder / "report.html", render(plan, found, results, command, facts))
-    if page is not None and found:
+    write_text(folder / "report.html", render(plan, all_tables, results, command, facts))
+    if page is not None and all_tables:
         put_section(page, plan.name, text)
-    return Written(folder / "report.html", found, results)
+    return Written(folder / "report.html", all_tables, results)
 
 
 def section_of_page(
-    plan: Plan, found: Sequence[Table], results: Results, command: str, facts: Mapping[str, str]
+    plan: Plan, all_tables: Sequence[Table], results: Results, command: str, facts: Mapping[str, str]
 ) -> str:
     """The tables as a section of a page."""
     provenance = "; ".join(f"{name} {value}" for name, value in facts.items())
@@ -74,5 +74,5 @@ def section_of_page(
     if results.failed:
         lines = [f"- {failure.what}: {failure.error}" for failure in results.failed]
         parts.append("\n".join(["Failed, and not in the tables:", "", *lines]))
-    parts += [section(table, results) for table in found]
+    parts += [section(table, results) for table in all_tables]
     return "\n\n".join(part for part in parts if part)

@@ -114,14 +114,14 @@ def test_the_latex_is_sound(kept: Path) -> None:
     assert r"resizebox" not in text, "which made them too small to read"
     assert re.search(r"\\shortstack\[r\]{\\rule{0pt}{3ex}[\d.]+\\\\\\scriptsize [\d.]+ to [\d.]+} ", text)
     assert all(len(tabular) <= 6 for tabular in re.findall(r"\\begin{tabular}{(\w+)}", text))
-    assert text.count(r"training images & training, s & synthesis, s a picture") == 2, "once a table"
+    assert text.count(r"training images & training, s & synthesis, s per picture") == 2, "once a table"
 
 
 def test_the_page_holds_everything_and_loads_nothing(kept: Path) -> None:
     page = (kept / "report.html").read_text()
     for word in ("Self-reconstruction, drawn", "Transfer, drawn", "Side by side", "Metric cards", "sign-flip", "Holm",
                  "aFID, swap_back (biased)", "NOT comparable with Inception", "seed", "training images",
-                 "no corrected p is below"):  # fmt: skip
+                 "no corrected p can be below"):  # fmt: skip
         assert word in page
     assert not re.search(r"(?:src|href)=\"(?!data:|#)", page)
     assert "<script" not in page
@@ -205,7 +205,7 @@ def test_measuring_alone_trains_nothing(small: Path, palsykit: Run, darker: Any)
     assert palsykit("benchmark", small, "--system", "copy").code == 0
     done = palsykit("benchmark", small, "--system", "copy", "--system", "cfcpalsy", "--measure-only")
     assert done.code == 1
-    assert "FAILED cfcpalsy on drawn, seed 0: not run yet; leave --measure-only out" in done.out
+    assert "FAILED cfcpalsy on drawn, seed 0: it has not run yet; repeat the command without --measure-only" in done.out
     assert {f["system"] for f in lines(kind="figure")} == {"truth", "copy"}
 
 

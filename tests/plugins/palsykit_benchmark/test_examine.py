@@ -12,7 +12,7 @@ from palsykit.errors import PalsykitError
 from palsykit.interfaces import FaceBatch, Images
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.run.parts import Parts
-from palsykit_benchmark.examine import Examination, examination, synthesis_seconds, synthesised
+from palsykit_benchmark.examine import Examination, examination, synthesis_seconds, synthesise
 from palsykit_benchmark.protocols import PROTOCOLS, SELF, TRANSFER, UNTOLD
 
 TINY = Path(__file__).parents[2] / "run" / "tiny.yaml"
@@ -59,12 +59,12 @@ def exam(request: pytest.FixtureRequest, judges: Parts) -> Examination:
 
 def test_pictures_are_kept_and_gone_on_with(exam: Examination, tmp_path: Path) -> None:
     folder, first = tmp_path / "model" / exam.protocol.name, Darker()
-    pictures = synthesised(exam, first, folder, "model 1")
+    pictures = synthesise(exam, first, folder, "model 1")
     assert first.made == 3 * len(exam.pairs) == 3 * 16, "and the two passes that aFID needs"
     assert pictures.generated.shape == exam.faces.identity.image.shape
     (folder / "generated" / "00007.png").unlink()
     again = Darker()
-    same = synthesised(exam, again, folder, "model 1")
+    same = synthesise(exam, again, folder, "model 1")
     for name in ("generated", "regenerated", "swapped_back"):
         assert torch.equal(getattr(same, name), getattr(pictures, name))
     assert again.made == 5, "only the batch that lacks one"
@@ -72,11 +72,11 @@ def test_pictures_are_kept_and_gone_on_with(exam: Examination, tmp_path: Path) -
     counted = json.loads((folder / "seconds.json").read_text())
     assert counted["images"] == 16 + 5
     with pytest.raises(PalsykitError, match=r'(?s)made with other settings.*maker: "model 1" -> "model 2"'):
-        synthesised(exam, again, folder, "model 2")
+        synthesise(exam, again, folder, "model 2")
 
 
 def test_the_judges_figures(exam: Examination) -> None:
-    found = exam.measured(Images(exam.faces.identity.image))
+    found = exam.measure(Images(exam.faces.identity.image))
     assert {"psnr", "moving_psnr", "moving_ssim", "retrieval_top1"} <= set(found)
     assert not {"afid/self2", "afid/swap_back"} & set(found), "it needs a second synthesis"
     everything = np.arange(len(exam.pairs))
@@ -89,7 +89,7 @@ def test_the_judges_figures(exam: Examination) -> None:
 
 def test_the_ceiling(exam: Examination) -> None:
     rows, images = exam.ceiling()
-    everything, found = np.arange(len(rows.pairs)), rows.measured(images)
+    everything, found = np.arange(len(rows.pairs)), rows.measure(images)
     assert np.isnan(found["psnr"].of(everything)), "equal pictures, or none to compare with"
     assert found["afid/swap_back"].of(everything) == pytest.approx(0, abs=1e-3)
     if exam.protocol is UNTOLD:

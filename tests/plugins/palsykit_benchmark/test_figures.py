@@ -29,7 +29,7 @@ def both(values: Any) -> dict[str, Statistic]:
 
 
 def table(measured: dict[str, dict[int, dict[str, Statistic]]], **settings: Any) -> Table:
-    results = Results(found={PLACE: measured}, subjects={PLACE: PEOPLE})
+    results = Results(figures={PLACE: measured}, subjects={PLACE: PEOPLE})
     results.ceiling[PLACE] = (both(40.0), PEOPLE)
     jobs = [SimpleNamespace(system=name, data="faces", seed=seed) for name, by in measured.items() for seed in by]
     plan: Any = SimpleNamespace(
@@ -145,7 +145,7 @@ def test_too_few_people_are_said() -> None:
     found = table({"whole": seeds(0), "other": seeds(1)})
     assert found.too_few == ""
     few = Table(**{**vars(found), "people": 4})
-    assert few.too_few.startswith("Of 4 people and 1 compared systems no corrected p is below 0.12")
+    assert few.too_few.startswith("With 4 people and 1 compared systems no corrected p can be below 0.12")
 
 
 def test_digits() -> None:
