@@ -65,28 +65,29 @@ def command(
         return load_recipe(recipe, [*(overrides or []), f"seed={seed}"])
 
     bench = Bench(recipe_of, synthetic, work)
-    found = study(bench, sorted(set(people)), drawn)
+    result = study(bench, sorted(set(people)), drawn)
     command_line = shlex.join(["palsykit", *sys.argv[1:]])
     facts = {
         "steps": str(bench.block.steps),
         "seeds": ", ".join(map(str, drawn)),
         **as_facts(provenance(recipe_of(0).resolved, accelerator().device, command="usefulness")),
     }
-    if found.points:
-        print(write(found, work, command_line, facts, bench.about, page))
-    lines = (work / "usefulness.jsonl").read_text(encoding="utf-8").splitlines() if found.points else []
+    # Write and print the results.
+    if result.points:
+        print(write(result, work, command_line, facts, bench.about, page))
+    lines = (work / "usefulness.jsonl").read_text(encoding="utf-8").splitlines() if result.points else []
     points = [json.loads(line) for line in lines]
     print(
         json.dumps(
-            {"benchmark": "usefulness", "command": command_line, **facts, "failed": found.failed, "points": points}
+            {"benchmark": "usefulness", "command": command_line, **facts, "failed": result.failed, "points": points}
         )
     )
-    if found.failed:
+    if result.failed:
         raise typer.Exit(1)
 
 
 def numbers(option: str, text: str) -> list[int]:
-    """``5,10,20`` as whole numbers.
+    """Parse ``5,10,20`` as whole numbers.
 
     Raises:
         PalsykitError: the text is something else, or a number is below 0.

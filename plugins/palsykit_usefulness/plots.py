@@ -1,4 +1,4 @@
-"""Few-shot curves: figures over the number of real people trained on."""
+"""Few-shot curves: figures over the number of real training people."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from palsykit.report.plots import ACCENT, INK, MUTED, VIOLET, WARM, canvas, styl
 
 @dataclass(frozen=True)
 class Series:
-    """One system's values with their intervals, for each number of people; a single point at 0 is drawn across."""
+    """One system's values and intervals for each number of people; a single point at 0 becomes a horizontal line."""
 
     name: str
     people: list[int]
@@ -22,7 +22,7 @@ class Series:
 
 @dataclass(frozen=True)
 class FewShot:
-    """One figure over the number of people trained on; ``constant`` is the value of the best constant answer."""
+    """One figure over the number of training people; ``constant`` is the value of the best constant answer."""
 
     label: str
     series: list[Series]
@@ -30,13 +30,13 @@ class FewShot:
 
 
 def few_shot_svg(plots: Sequence[FewShot]) -> str:
-    """The plots side by side, on white.
+    """Draw the plots side by side, on white.
 
     Raises:
-        ValueError: without plots.
+        ValueError: there are no plots.
     """
     if not plots:
-        raise ValueError("few-shot curves need a figure or more; found none")
+        raise ValueError("found no figures; few-shot curves need one or more")
     figure = canvas(4.2 * len(plots), 3.4)
     for place, plot in enumerate(plots, 1):
         _draw_few_shot(figure.add_subplot(1, len(plots), place), plot)

@@ -1,4 +1,4 @@
-"""What a classifier learns from: some of the real people, the synthetic ones, or both."""
+"""Training sets of a classifier: some real people, the synthetic ones, or both."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from palsykit.seeds import derive
 
 
 class Joined:
-    """Records of several data sets as the training split of one; keys and subjects carry their set's name.
+    """Records of several data sets as the training split of one; keys and subjects begin with the name of their set.
 
     Args:
         sets: name -> (data set, the records to take from it), all of one image size.
@@ -55,15 +55,15 @@ def draw_people(records: Sequence[FaceRecord], people: int, seed: int) -> list[F
     groups = by_subject(records)
     if people > len(groups):
         raise PalsykitError(
-            f"{people} real people to train on, and there are {len(groups)}; ask for fewer with --subjects, or give "
-            "the recipe's data more"
+            f"{people} real people to train on, but the recipe's data has {len(groups)}; give smaller numbers with "
+            "--subjects, or give the data more people"
         )
     drawn = set(sorted(groups, key=lambda subject: derive("few", seed, subject))[:people])
     return [record for record in records if record.labels.subject in drawn]
 
 
 def balance(joined: Joined, seed: int) -> list[Pair]:
-    """Training pairs; those of a smaller set are repeated, so that every set is seen about equally often."""
+    """Make the training pairs; those of a smaller set are repeated, so that each set is seen about equally often."""
     groups: dict[str, list[Pair]] = {}
     for one in pair(joined.records, seed):
         groups.setdefault(one.record.key.split(":")[0], []).append(one)
@@ -79,6 +79,6 @@ def refuse_known(test: Sequence[FaceRecord], synthetic: Sequence[FaceRecord]) ->
     """
     if both := shared_subjects(test, synthetic):
         raise PalsykitError(
-            f"{len(both)} people are tested on and synthesised ({', '.join(both[:5])}); expected unseen "
-            "people: test on others (--set data.seed=3 for a face space), or synthesise other identities"
+            f"{len(both)} people are in the test split and among the synthetic faces ({', '.join(both[:5])}); expected "
+            "unseen people: test on others (--set data.seed=3 for a face space), or synthesise other identities"
         )

@@ -135,7 +135,7 @@ class Bench:
         self.subjects = [str(one.record.labels.subject) for one in test]
 
     def training_set(self, one: Training) -> Joined:
-        """The records that a classifier is trained on."""
+        """Collect the records that a classifier is trained on."""
         sets: dict[str, tuple[FaceDataset, Sequence[Any]]] = {}
         if one.people:
             sets["real"] = (self.real.dataset, draw_people(self.real.splits["train"], one.people, one.seed))
@@ -144,11 +144,13 @@ class Bench:
         return Joined(sets)
 
     def trained(self, one: Training) -> Parts:
-        """The recipe's parts with the classifier trained; weights of an earlier run are reused."""
+        """The recipe's parts with a trained classifier; weights of an earlier run are reused."""
+        # Mark the folder as this training's, or check that it is.
         recipe = self.recipe_of(one.seed)
         parts, folder = Parts(recipe), self.folder / one.name
         file, network = folder / f"{CLASSIFIER}.safetensors", parts.networks[CLASSIFIER]
         _claim(folder, recipe.hash, self._synthetic)
+        # Train.
         if not file.exists():
             joined = self.training_set(one)
             faces = PairedFaces(joined, balance(joined, one.seed))
@@ -160,6 +162,7 @@ class Bench:
 
             fit_network(network, job)
             save_network(network, folder)
+        # Load the weights.
         load_into(network.module, file)
         network.freeze()
         return parts
@@ -174,37 +177,37 @@ class Bench:
 
 
 def study(bench: Bench, subjects: Sequence[int], seeds: Sequence[int]) -> Study:
-    """Train and test every classifier. One that fails is noted in ``failed``; the others are still trained."""
+    """Train and test every classifier. One that fails is recorded in ``failed``; the others are still trained."""
     be_deterministic()
     draw_people(bench.real.splits["train"], max(subjects), 0)  # raises now, not after hours, if there are too few
-    found: Measurements = {}
+    measurements: Measurements = {}
     failed: dict[str, str] = {}
     jobs = trainings(subjects, seeds)
     for number, one in enumerate(jobs, 1):
         say(f"[{number}/{len(jobs)}] {one.name}")
         try:
-            found.setdefault((one.system, one.people), {})[one.seed] = bench.test(one)
+            measurements.setdefault((one.system, one.people), {})[one.seed] = bench.test(one)
         except (PalsykitError, ValueError, RuntimeError, OSError) as error:
             failed[one.name] = f"{type(error).__name__}: {error}"
             write_text(bench.folder / "errors" / f"{one.name}.txt", traceback.format_exc())
-    points = [_point(bench, system, people, found) for system, people in found if found[system, people]]
+    points = [_point(bench, *key, measurements) for key in measurements if measurements[key]]
     return Study(points, constant(bench), (len(bench.subjects), len(set(bench.subjects))), failed)
 
 
-def _point(bench: Bench, system: str, people: int, found: Measurements) -> Point:
-    # figures: the mean over seeds
-    by_seed = found[system, people]
+def _point(bench: Bench, system: str, people: int, measurements: Measurements) -> Point:
+    # Figures: the mean over seeds.
+    by_seed = measurements[system, people]
     seeds = sorted(by_seed)
     own = {name: average([by_seed[seed][name] for seed in seeds]) for name in by_seed[seeds[0]]}
     figures = {name: summarise(statistic, bench.subjects, 0) for name, statistic in own.items()}
-    # gain: what synthetic faces add, over the seeds that both systems have
-    alone = found.get((REAL, people), {})
+    # Gain: what synthetic faces add, over the seeds that both systems have.
+    alone = measurements.get((REAL, people), {})
     shared = [seed for seed in seeds if seed in alone] if system == BOTH else []
     gain = {}
     for name in own if shared else ():
         with_synthetic, without = (average([by[s][name] for s in shared]) for by in (by_seed, alone))
         gain[name] = summarise(difference(with_synthetic, without), bench.subjects, 0)
-    # pictures: how many of each kind
+    # The number of training pictures of each kind.
     kinds = [record.key.split(":")[0] for record in bench.training_set(Training(system, people, seeds[0])).records]
     return Point(system, people, seeds, {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}, figures, gain)
 
@@ -216,34 +219,35 @@ def constant(bench: Bench) -> dict[str, float]:
     expressions = [row.expression for row in labels if row.expression is not None]
     grades = np.array([row.severity for row in labels if row.severity is not None])
     sides = [row.side for row in labels if row.side in ("left", "right") and (row.severity or 0) >= 3]
-    found = {}
+    figures = {}
     if expressions:
-        found["expression_accuracy"] = max(expressions.count(e) for e in set(expressions)) / len(expressions)
+        figures["expression_accuracy"] = max(expressions.count(e) for e in set(expressions)) / len(expressions)
     if sides:
-        found["side_accuracy"] = max(sides.count(s) for s in set(sides)) / len(sides)
+        figures["side_accuracy"] = max(sides.count(s) for s in set(sides)) / len(sides)
     if len(grades):
-        found["severity_error"] = float(np.abs(grades - np.median(grades)).mean())
-    return found
+        figures["severity_error"] = float(np.abs(grades - np.median(grades)).mean())
+    return figures
 
 
 def _fit_of(parts: Parts) -> FitBlock:
+    """The entry of ``fits`` that trains the classifier."""
     blocks = [block for block in parts.fits if block.network == CLASSIFIER]
     if not blocks:
         raise PalsykitError(
-            f"{parts.recipe.name}: no network {CLASSIFIER!r} that is fitted; expected one without weights in networks "
-            "and its entry in fits, as in recipes/usefulness.yaml"
+            f"{parts.recipe.name}: no network {CLASSIFIER!r} that is fitted; expected one in networks, without "
+            "weights, and an entry for it in fits, as in recipes/usefulness.yaml"
         )
     return blocks[0]
 
 
 def _digest(folder: Path) -> str:
-    """SHA-256 of an imagefolder's metadata, which says what each synthetic picture was made from."""
+    """SHA-256 of an imagefolder's metadata, which records what each synthetic picture was made from."""
     files = [folder / name for name in TABLES if (folder / name).is_file()]
     return sha256(*files)
 
 
 def _claim(folder: Path, recipe: str, pictures: str) -> None:
-    """Marks a classifier's folder as made of this; refuses another's."""
+    """Mark a classifier's folder with its recipe and pictures; refuse a folder with other marks."""
     claim = Claim(folder, "made-of.txt", "trained classifier", "name another folder with --work")
     now, marker = {"recipe": recipe, "synthetic pictures": pictures}, folder / claim.marker
     if claim.begun():

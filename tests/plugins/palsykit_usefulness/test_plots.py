@@ -27,5 +27,5 @@ def test_every_system_and_the_constant_answer_is_drawn_in_every_few_shot_plot() 
 
 
 def test_few_shot_curves_of_nothing_are_refused() -> None:
-    with pytest.raises(ValueError, match="need a figure or more"):
+    with pytest.raises(ValueError, match="need one or more"):
         few_shot_svg([])

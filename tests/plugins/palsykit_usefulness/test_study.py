@@ -216,7 +216,7 @@ def test_more_people_begin_with_the_same_and_sets_are_met_equally_often(tmp_path
     assert all(one.identity.labels.subject == one.record.labels.subject for one in pairs)
     assert len({r.key for r in joined.records}) == 56, "the same names in both sets are different people"
     assert np.array_equal(joined.image(joined.records[0]), real.image(train[0]))
-    with pytest.raises(PalsykitError, match="9 real people to train on, and there are 6"):
+    with pytest.raises(PalsykitError, match="9 real people to train on, but the recipe's data has 6"):
         draw_people(train, 9, 0)
     with pytest.raises(ValueError, match=r"image sizes .*expected one"):
         Joined({"real": (real, train), "synthetic": (Bars(32, tmp_path), train)})
@@ -230,7 +230,7 @@ def test_every_classifier_of_a_study() -> None:
 
 
 def test_what_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PalsykitError, match=r"1 people are tested on and synthesised \(test0\)"):
+    with pytest.raises(PalsykitError, match=r"1 people are in the test split and among the synthetic faces \(test0\)"):
         Bench(recipe_of(), written(tmp_path / "leak", ("test0", "anna")), tmp_path / "work")
     with pytest.raises(PalsykitError, match="nowhere"):
         Bench(recipe_of(), tmp_path / "nowhere", tmp_path / "work")
