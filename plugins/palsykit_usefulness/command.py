@@ -77,11 +77,8 @@ def command(
         print(write(result, work, command_line, facts, bench.about, page))
     lines = (work / "usefulness.jsonl").read_text(encoding="utf-8").splitlines() if result.points else []
     points = [json.loads(line) for line in lines]
-    print(
-        json.dumps(
-            {"benchmark": "usefulness", "command": command_line, **facts, "failed": result.failed, "points": points}
-        )
-    )
+    report = {"benchmark": "usefulness", "command": command_line, **facts, "failed": result.failed, "points": points}
+    print(json.dumps(report))
     if result.failed:
         raise typer.Exit(1)
 
