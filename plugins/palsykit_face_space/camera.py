@@ -54,12 +54,14 @@ def landmarks(points: NDArray[np.float64], camera: Camera, image_size: int) -> N
 
 
 def photographed(picture: Tensor, cameras: Sequence[Camera], image_size: int) -> NDArray[np.uint8]:
-    """Photographs upright pictures [B, 3, S, S] in [0, 1]: [B, image_size, image_size, 3] RGB."""
+    """Photograph upright pictures [B, 3, S, S] in [0, 1]: [B, image_size, image_size, 3] RGB."""
+    # Light.
     steps = picture.shape[-1]
     at = (torch.arange(steps) + 0.5) / steps * 2 - 1
     gain = torch.tensor([c.gain for c in cameras])[..., None, None]
     right, down = torch.tensor([c.gradient for c in cameras])[..., None, None].unbind(1)
     framed = picture * gain * (1 + right * at[None, None] + down * at[None, :, None])[:, None]
+    # Framing.
     if any(c.roll or c.zoom != 1 or any(c.shift) for c in cameras):
         inverse = torch.tensor(np.array([np.linalg.inv(_linear(c)) for c in cameras]), dtype=torch.float32)
         shift = torch.tensor([c.shift for c in cameras]) * SIZE
@@ -67,12 +69,13 @@ def photographed(picture: Tensor, cameras: Sequence[Camera], image_size: int) ->
         framed = read(framed, where.transpose(1, 2).reshape(-1, 2, steps, steps), SIZE)
     if image_size != steps:
         framed = F.interpolate(framed, size=image_size, mode="bicubic", antialias=True)
+    # Sensor.
     pixels = framed.clamp(0, 1).permute(0, 2, 3, 1).numpy()
     return np.stack([_read_out(image, camera) for image, camera in zip(pixels, cameras, strict=True)])
 
 
 def _read_out(image: NDArray[np.float32], camera: Camera) -> NDArray[np.uint8]:
-    """Adds the sensor's noise and the JPEG loss: [H, W, 3] in [0, 1] -> 8 bits."""
+    """Add the sensor's noise and the JPEG loss: [H, W, 3] in [0, 1] -> 8 bits."""
     if camera.noise:
         rng = np.random.default_rng(camera.noise_seed)
         grain = rng.standard_normal(image.shape, dtype=np.float32)

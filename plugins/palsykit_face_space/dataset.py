@@ -44,7 +44,7 @@ class FaceSpace:
             sitting's, so with 1 the identity photograph shares them with the others. null: one sitting per photograph.
 
     Raises:
-        ValueError: for a count or size out of range, or a damaged asset.
+        ValueError: a count or size is out of range, or the asset is damaged.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class FaceSpace:
         self.records: Sequence[FaceRecord] = [
             record for shots in batches(self._shots) for record in self._recorded(shots)
         ]
-        said = f"{RENDERER} {self._model.sha256} {image_size} {people} {renders} {seed} {sorted(vary)} {synkinetic}"
-        said += f" {visits}"
-        file = cache / f"face_space-{hashlib.sha256(said.encode()).hexdigest()[:16]}.safetensors"
+        origin = f"{RENDERER} {self._model.sha256} {image_size} {people} {renders} {seed} {sorted(vary)} {synkinetic}"
+        origin += f" {visits}"
+        file = cache / f"face_space-{hashlib.sha256(origin.encode()).hexdigest()[:16]}.safetensors"
         self._pictures = Rendered(file, self._shots, image_size, self._rendered, "render the face space")
 
     def image(self, record: FaceRecord) -> NDArray[np.uint8]:
@@ -100,10 +100,10 @@ class FaceSpace:
         strength: float = 1.0,
         camera: Camera | None = None,
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Any combination: picture [image_size, image_size, 3] and landmarks [68, 2] px of person ``identity``.
+        """Render any combination: picture [image_size, image_size, 3] and landmarks [68, 2] px of person ``identity``.
 
         Raises:
-            ValueError: for an unknown expression or split, or a severity that contradicts the side.
+            ValueError: the expression or split is unknown, or the severity contradicts the side.
         """
         if split not in FIRST or identity < 0:
             raise ValueError(f"person {identity} of split {split!r}; expected 0 or more of {', '.join(FIRST)}")
@@ -133,13 +133,13 @@ class FaceSpace:
 
     def _recorded(self, shots: Sequence[Shot]) -> Iterator[FaceRecord]:
         points = poses([self._person(shot.person) for shot in shots], [shot.scene for shot in shots]).points
-        for shot, found in zip(shots, points, strict=True):
+        for shot, template in zip(shots, points, strict=True):
             action = shot.scene.action
             subject = f"fs{self.seed}-{shot.person:06d}"
             yield FaceRecord(
                 key=shot.key(self.seed),
                 labels=FaceLabels(subject, action.expression, action.side, action.severity, action.group),
-                landmarks=landmarks(found, shot.scene.camera, self.image_size),
+                landmarks=landmarks(template, shot.scene.camera, self.image_size),
                 landmarks_source="given",
                 split=shot.split,
             )
@@ -152,7 +152,7 @@ class FaceSpace:
 def _check(
     image_size: int, people: dict[str, int], renders: int, seed: int, synkinetic: float, visits: int | None
 ) -> None:
-    """Raises ValueError for numbers that are out of range."""
+    """Refuse numbers that are out of range with a ValueError."""
     if not 0 <= synkinetic <= 1:
         raise ValueError(f"face_space: synkinetic is {synkinetic}; expected a share of the palsies, 0 to 1")
     least = {"identities": (people["train"], 1), "validation": (people["validation"], 0), "test": (people["test"], 0),

@@ -1,4 +1,4 @@
-"""Draws what a warp of one photograph cannot show: shut lids, an open mouth with teeth, folds and wrinkles.
+"""Draw what a warp of one photograph cannot show: shut lids, an open mouth with teeth, folds and wrinkles.
 
 Everything is drawn in the upright frame, from the moved template points; B faces at a time. Coordinates and lengths
 are px of the 128 px frame, whatever the side S of the pictures.
@@ -20,10 +20,10 @@ FOLDS = [158, 159, 160], [161, 162, 163]
 TEETH = {"smile_full": (0.82, 0.0), "lower_lip_depression": (0.42, 1.0)}
 """Expression -> share of the opening that the upper teeth fill, and whether the lower teeth show below it."""
 
-_LASHES = 2.0  # px about the lid margins that a shut eye's skin must not show
-_ROLLED = 1.15  # iris radii that an eye turns up at most
-_TOOTH = 3.6  # px, width of a front tooth where pupils are 32 px apart
-_WHITE = 0.55  # mean of the sclera's colours where teeth are as light as _ENAMEL
+_LASHES = 2.0  # px around the lid margins that must not appear in the skin of a shut eye
+_ROLLED = 1.15  # largest upward roll of an eye, in iris radii
+_TOOTH = 3.6  # width of a front tooth in px, if the pupils are 32 px apart
+_WHITE = 0.55  # mean of the sclera's colours at which teeth are as light as _ENAMEL
 _INSIDE, _ENAMEL = (0.17, 0.06, 0.06), (0.90, 0.87, 0.81)
 
 
@@ -34,7 +34,7 @@ def axes(steps: int) -> tuple[Tensor, Tensor]:
 
 
 def height(contour: Tensor, steps: int) -> Tensor:
-    """y [B, 1, S] over every column of contours [B, N, 2] that run from left to right; level beyond the ends."""
+    """y [B, 1, S] in each column of contours [B, N, 2] that run from left to right; constant beyond their ends."""
     x, _ = axes(steps)
     result = contour[:, :1, 1, None].expand(-1, 1, steps).clone()
     for a, b in zip(contour.unbind(1)[:-1], contour.unbind(1)[1:], strict=True):
@@ -45,14 +45,14 @@ def height(contour: Tensor, steps: int) -> Tensor:
 
 
 def between(contour: Tensor, steps: int, margin: Tensor | float = 0.0) -> Tensor:
-    """1 over the columns [B, 1, S] that contours [B, N, 2] span, ``margin`` further on either side, with soft ends."""
+    """1 in the columns [B, 1, S] of contours [B, N, 2] and in a ``margin`` on either side, with soft ends; else 0."""
     x, _ = axes(steps)
     start, stop = contour[:, 0, 0, None, None] - margin, contour[:, -1, 0, None, None] + margin
     return (x - start + 0.5).clamp(0, 1) * (stop - x + 0.5).clamp(0, 1)
 
 
 def _softened(picture: Tensor) -> Tensor:
-    """Averaged over about a px of the frame."""
+    """Average over about one px of the frame."""
     reach = max(1, round(picture.shape[-1] / SIZE))
     return F.avg_pool2d(F.pad(picture, (reach,) * 4, mode="replicate"), 2 * reach + 1, 1)
 
@@ -79,7 +79,7 @@ def sealed(colours: Tensor, shape: Tensor) -> Tensor:
 
 
 def draw_eyes(skin: Tensor, open_eyes: Tensor, points: Tensor, closure: Tensor) -> Tensor:
-    """Draws the eyeballs where the lids are open, and lashes along closing upper lids.
+    """Draw the eyeballs where the lids are open, and lashes along closing upper lids.
 
     skin, open_eyes [B, 3, S, S]; points [B, 189, 2] with the lids in place; closure [B, 2] (right, left).
     """
@@ -98,7 +98,7 @@ def draw_eyes(skin: Tensor, open_eyes: Tensor, points: Tensor, closure: Tensor) 
 
 
 def roll_eyes(open_eyes: Tensor, points: Tensor, gaze_up: Tensor, sclera: Tensor) -> Tensor:
-    """Turns eyeballs up: white in place of the iris, the iris higher, mostly behind the upper lid.
+    """Turn eyeballs up: the iris moves up, mostly behind the upper lid, and its old place becomes white.
 
     open_eyes [B, 3, S, S]; points [B, 189, 2]; gaze_up [B, 2], 0 to 1; sclera [B, 2, 3] colours.
     """
@@ -109,11 +109,13 @@ def roll_eyes(open_eyes: Tensor, points: Tensor, gaze_up: Tensor, sclera: Tensor
         rows = torch.nonzero(gaze_up[:, side] > 0)[:, 0]
         if not len(rows):
             continue
+        # Iris and fissure.
         iris = points[rows][:, list(ring)]
         centre = iris.mean(1)
         radius = (iris - centre[:, None]).norm(dim=-1).mean(1)[:, None, None]
         top, bottom = (height(points[rows][:, lid[side]], steps) for lid in (UPPER_LIDS, LOWER_LIDS))
         fissure = (y - top).clamp(0, 1) * (bottom - y + 0.8).clamp(0, 1)
+        # Cover the iris' old place with white, and draw it at the new one.
         lift = gaze_up[rows, side, None, None] * _ROLLED * radius
         across, up = x - centre[:, 0, None, None], y - centre[:, 1, None, None]
         was = (radius + 1.2 - (across**2 + up**2).sqrt()).clamp(0, 1)
@@ -127,22 +129,24 @@ def roll_eyes(open_eyes: Tensor, points: Tensor, gaze_up: Tensor, sclera: Tensor
 
 
 def _moved_down(picture: Tensor, by: Tensor) -> Tensor:
-    """Pictures [B, C, S, S] moved down by ``by`` [B] px of the frame."""
+    """Move pictures [B, C, S, S] down by ``by`` [B] px of the frame."""
     where = pixel_centres(picture.shape[-1])[None] - torch.stack([torch.zeros_like(by), by], -1)[:, None]
     return read(picture, where.transpose(1, 2).reshape(-1, 2, *picture.shape[-2:]), SIZE)
 
 
 def draw_mouth(picture: Tensor, points: Tensor, teeth: Tensor, sclera: Tensor) -> Tensor:
-    """Darkness and teeth between lips that stand apart; teeth [B, 2] as in ``TEETH``.
+    """Draw the dark inside of the mouth and the teeth between open lips; teeth [B, 2] as in ``TEETH``.
 
-    The white of the eyes, sclera [B, 2, 3], sets the brightness of the teeth: from the skin's they would be too dark.
+    The brightness of the teeth follows the white of the eyes, sclera [B, 2, 3]; with the skin's they would be too dark.
     """
+    # The opening.
     steps = picture.shape[-1]
     x, y = axes(steps)
     top, bottom = height(points[:, UPPER_INNER], steps), height(points[:, LOWER_INNER], steps)
     gap = (bottom - top).clamp_min(0.1)
     opened = (gap - 1.2).clamp(0, 1) * between(points[:, UPPER_INNER], steps)
     hole = (y - top + 0.5).clamp(0, 1) * (bottom - y + 0.5).clamp(0, 1) * opened
+    # Two rows of teeth, shaded, with seams between them.
     middle = points[:, [87, 93], 0].mean(1)[:, None, None]
     across = (x - middle) / (points[:, 93, 0] - points[:, 87, 0]).clamp_min(1)[:, None, None] * 2
     upper_row = gap * teeth[:, 0, None, None]
@@ -158,7 +162,7 @@ def draw_mouth(picture: Tensor, points: Tensor, teeth: Tensor, sclera: Tensor) -
 
 
 def _distance(line: Tensor) -> Tensor:
-    """Distance [B, SIZE / 2, SIZE / 2] px of a half-resolution grid to polylines [B, N, 2]."""
+    """Distance [B, SIZE / 2, SIZE / 2] px from the cells of a half-resolution grid to polylines [B, N, 2]."""
     where = pixel_centres(SIZE // 2)[None]
     nearest = torch.full((len(line), where.shape[1]), torch.inf)
     for a, b in zip(line.unbind(1)[:-1], line.unbind(1)[1:], strict=True):
@@ -170,7 +174,7 @@ def _distance(line: Tensor) -> Tensor:
 
 
 def fold_shading(points: Tensor, fold: Tensor, steps: int) -> Tensor:
-    """Factor [B, 1, S, S] of the nasolabial folds: darker where deeper than at rest, lighter where flattened."""
+    """Brightness factor [B, 1, S, S] of the nasolabial folds: darker if deeper than at rest, lighter if flattened."""
     factor = torch.ones(len(points), SIZE // 2, SIZE // 2)
     for side, line in enumerate(FOLDS):
         distance, depth = _distance(points[:, line]), fold[:, side, None, None]
@@ -180,10 +184,10 @@ def fold_shading(points: Tensor, fold: Tensor, steps: int) -> Tensor:
 
 
 def wrinkle_shading(points: Tensor, wrinkle: Tensor, brows: Sequence[list[int]], steps: int) -> Tensor:
-    """Factor [B, 1, S, S] of three lines across each half of a forehead whose brow is raised."""
+    """Brightness factor [B, 1, S, S] of three lines across each half of the forehead with a raised brow."""
     x, y = axes(steps)
     result = torch.ones(len(points), 1, steps, steps)
-    rows = torch.nonzero(wrinkle.amax(1) > 0)[:, 0]  # one expression of eight: the others cost nothing
+    rows = torch.nonzero(wrinkle.amax(1) > 0)[:, 0]  # only one of the eight expressions has wrinkles: skip the others
     points, wrinkle = points[rows], wrinkle[rows]
     hairline = points[:, 138:141, 1].mean(1)[:, None, None]
     factor = torch.ones(len(rows), steps, steps)

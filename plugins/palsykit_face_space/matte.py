@@ -1,11 +1,11 @@
-"""Person against studio background: the London photographs have a plain, smoothly lit grey behind the sitter."""
+"""Separate a person from the background; the London photographs have a plain, smoothly lit grey one."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-_NEAR = 0.06  # largest difference of a channel at which a pixel is background
-_CLOTH, _CLOTH_SPREAD = 0.7, 0.12  # white clothing: darkest channel at least, channels within
+_NEAR = 0.06  # a background pixel differs from the fitted surface by less in each channel
+_CLOTH, _CLOTH_SPREAD = 0.7, 0.12  # white clothing: lowest value of the darkest channel, largest range of the channels
 
 
 def _background(image: NDArray[np.float32], y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -22,7 +22,7 @@ def _background(image: NDArray[np.float32], y: NDArray[np.float64], x: NDArray[n
 
 
 def person(image: NDArray[np.float32], chin: float) -> NDArray[np.bool_]:
-    """Where the sitter is, [H, W], in a photograph [H, W, 3] in [0, 1]; not white clothing below ``chin`` (px)."""
+    """The person's mask [H, W] in a photograph [H, W, 3] in [0, 1], without white clothing below ``chin`` (px)."""
     height, width, _ = image.shape
     rows, columns = np.mgrid[0:height, 0:width]
     plain = _background(image, rows / height - 0.5, columns / width - 0.5) < _NEAR
@@ -36,7 +36,7 @@ def person(image: NDArray[np.float32], chin: float) -> NDArray[np.bool_]:
 
 
 def extend(image: NDArray[np.float32], mask: NDArray[np.bool_], blur: float) -> NDArray[np.float32]:
-    """The colours under ``mask`` carried outwards, blurred by ``blur`` px, so that its edge has no fringe."""
+    """Extend the colours under ``mask`` outwards, blurred by ``blur`` px, so that its edge has no fringe."""
     nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
     filled = image[tuple(nearest)]
     smooth = ndimage.gaussian_filter(filled, (blur, blur, 0))

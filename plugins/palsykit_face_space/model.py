@@ -73,23 +73,23 @@ def person(shape: Tensor, texture: Tensor, texture_shape: Tensor, outline: Tenso
 
 
 def _sclera(texture: Tensor, shape: Tensor) -> Tensor:
-    """Beside the iris, half-way to either corner of the eye; the lighter of the two, for lashes shade one."""
+    """Colours beside the iris: half-way to each corner of the eye, the lighter of the two, because lashes shade one."""
     scale = texture.shape[-1] / 128
     colours = []
     for ring, corners in ((shape[2:10], shape[[18, 22]]), (shape[10:18], shape[[23, 27]])):
         sides = torch.stack([ring[ring[:, 0].argmin()], ring[ring[:, 0].argmax()]])
         spots = ((sides + corners) / 2 * scale).long().clamp(0, texture.shape[-1] - 1)
-        found = torch.stack([texture[:, y, x] for x, y in spots.tolist()])
-        colours.append(found[found.mean(1).argmax()])
+        both = torch.stack([texture[:, y, x] for x, y in spots.tolist()])
+        colours.append(both[both.mean(1).argmax()])
     return torch.stack(colours)
 
 
 @cache
 def load_model(path: Path = ASSET) -> FaceModel:
-    """The face space from its asset.
+    """Load the face space from its asset.
 
     Raises:
-        ValueError: if the file is missing or not a face space.
+        ValueError: the file is missing or not a face space.
     """
     try:
         data = load_file(path)
@@ -97,7 +97,7 @@ def load_model(path: Path = ASSET) -> FaceModel:
         arrays = data["shape_mean"], data["shape_basis"], data["appearance_mean"].float(), basis
     except (OSError, SafetensorError, KeyError) as error:
         raise ValueError(
-            f"{path}: no face space ({error}); tools/build_face_space.py of the repository builds it"
+            f"{path}: not a face space ({error}); tools/build_face_space.py of the repository builds it"
         ) from None
     return FaceModel(*arrays, sha256=sha256(path))
 

@@ -1,13 +1,14 @@
-"""Moves a face's points by an expression, and by what a palsy takes from it or adds to it.
+"""Move a face's points by an expression and a palsy, which weakens movements and adds signs.
 
-The eight expressions are those of palsykit.faces.vocabulary, the grades House and Brackmann's (1985), the signs those
-that clinical descriptions list; p = (grade - 1) / 5. The affected side makes (1 - p) of the healthy side's movement.
+The eight expressions are those of palsykit.faces.vocabulary, the grades are House and Brackmann's (1985), and the signs
+are those of clinical descriptions. With p = (grade - 1) / 5, the affected side makes (1 - p) of the healthy side's
+movement.
 
-Flaccid: at rest the affected side's brow sits lower, the lower lid sags and the eye stands wider open, the mouth
-corner droops, mouth and philtrum are pulled to the healthy side and the nasolabial fold flattens, in proportion to p.
-Synkinetic (after aberrant regeneration): t = 4 p (1 - p) of tone is misdirected: none in a healthy face, and none
+Flaccid: at rest the affected brow is lower, the lower lid sags and the eye is wider open, the corner of the mouth
+droops, mouth and philtrum are pulled to the healthy side and the nasolabial fold flattens, in proportion to p.
+Synkinetic (after aberrant regeneration): t = 4 p (1 - p) of the tone is misdirected: none in a healthy face, and none
 in a fully paralysed one. It replaces the droop: at rest the eye is narrower and the fold deeper; the eye narrows when
-the mouth moves, and the corner is drawn up when the eye closes or the brow rises. At grade VI both kinds are the same.
+the mouth moves, and the corner is drawn up when the eye closes or the brow rises. At grade VI both kinds are equal.
 An eye that cannot close rolls up during the attempt (Bell's phenomenon).
 
 Lengths are fractions of the distance between the pupils; they are chosen to be visible in small pictures, not measured
@@ -45,10 +46,10 @@ _PULLED = {170: 0.6, 171: 0.9, 172: 0.6, 173: 0.9, 174: 0.5, 175: 0.35, 176: 0.6
 
 _BROW_DROP, _LID_SAG, _LID_RETRACTION = 0.13, 0.045, 0.015
 _CORNER_DROP, _CHEEK_DROP, _MOUTH_PULL, _FOLD_LOSS = 0.19, 0.06, 0.10, 0.8
-_NARROWED, _FOLD_GAINED = 0.22, 0.6  # at rest, where all tone is misdirected
+_NARROWED, _FOLD_GAINED = 0.22, 0.6  # at rest, if all tone is misdirected
 _EYE_WITH_MOUTH, _CORNER_WITH_EYE, _FOLD_WITH_EYE = 0.5, (0.06, 0.07), 0.6  # in movement; of the corner: up, out
 _LIDS_MEET = 0.08  # above the lower lid's resting line, share of the fissure
-_SHUT_FROM = 0.7  # strength
+_SHUT_FROM = 0.7  # strength from which a healthy eye closes completely
 
 
 _NAMES = tuple(field.name for field in fields(Movement))
@@ -69,7 +70,7 @@ class Action:
         group: the kind of palsy; "normal" goes with grade 1 only. None is flaccid.
 
     Raises:
-        ValueError: for an unknown expression, or a severity or group that contradicts the side.
+        ValueError: the expression is unknown, or severity or group contradicts the side.
     """
 
     expression: str
@@ -87,7 +88,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Pose:
-    """Faces with expressions; of one face without the leading B.
+    """Faces with expressions; for a single face, shapes have no leading B.
 
     Attributes:
         points: [B, 189, 2] after the movement.
@@ -107,17 +108,17 @@ class Pose:
 
 
 def palsy_degree(severity: float) -> float:
-    """House-Brackmann 1 (normal) to 6 (total) as 0 to 1; ValueError outside."""
+    """House-Brackmann grade 1 (normal) to 6 (total) as 0 to 1; ValueError for other values."""
     if not 1 <= severity <= 6:
         raise ValueError(f"severity {severity!r} is not a House-Brackmann grade; expected 1 (normal) to 6 (total)")
     return (severity - 1) / 5
 
 
 def affected(side: Side, severity: float) -> tuple[float, float]:
-    """Palsy degree (right, left).
+    """Palsy degree, 0 to 1, of (right, left).
 
     Raises:
-        ValueError: for severity above 1 without a side, or beyond the scale.
+        ValueError: the severity is above 1 without a side, or not on the scale.
     """
     degree = palsy_degree(severity)
     if side is Side.NONE and degree > 0:
@@ -134,8 +135,8 @@ class _Half:
         act: share of the movement that is made.
         limp: share of the flaccid signs at rest.
         tone: misdirected tone.
-        stray_eye: with it, the closure of the eye by the mouth's movement.
-        stray_mouth: with it, the pull at the corner by the upper face's movement.
+        stray_eye: closure of the eye by movements of the mouth, caused by misdirected tone.
+        stray_mouth: pull at the corner of the mouth by movements of the upper face, caused by misdirected tone.
         palsy: degree.
     """
 
@@ -172,7 +173,7 @@ def _halves(actions: Sequence[Action]) -> tuple[_Half, _Half]:
 
 
 class _Faces:
-    """Points [B, 189, 2] being moved, with each face's own directions and unit."""
+    """Points [B, 189, 2] that are moved step by step, with each face's own directions and unit."""
 
     def __init__(self, points: Points) -> None:
         self.points = points.copy()
@@ -183,26 +184,26 @@ class _Faces:
         self.down = np.stack([-self.across[:, 1], self.across[:, 0]], 1)
 
     def gap(self, above: list[int], below: list[int]) -> Values:
-        """How far apart two groups of points stand at rest, downwards, in units of the inter-pupil distance: [B]."""
+        """Vertical distance at rest between two groups of points, in inter-pupil distances: [B]."""
         apart = self.rest[:, below].mean(1) - self.rest[:, above].mean(1)
         return np.asarray((apart * self.down).sum(-1) / self.unit)
 
     def half_mouth(self, side: int) -> Values:
-        """From the midline to the corner of the mouth, signed, to the image's right: [B]."""
+        """Distance from the midline to the corner of the mouth, positive to the image's right: [B]."""
         half = self.rest[:, (87, 93)[side]] - self.rest[:, [90, 106]].mean(1)
         return np.asarray((half * self.across).sum(-1))
 
     def lateral(self, indices: list[int], side: int) -> Values:
-        """How far towards ``side`` mouth points lie: 0 on the midline, 1 at the corner, negative beyond it: [B, N]."""
+        """Position of points: 0 on the midline, 1 at the mouth's corner on ``side``, below 0 beyond the midline: [B, N]."""
         from_middle = self.rest[:, indices] - self.rest[:, [90, 106]].mean(1)[:, None]
         return np.asarray((from_middle @ self.across[..., None])[..., 0] / self.half_mouth(side)[:, None])
 
     def share(self, indices: list[int], side: int) -> Values:
-        """The side's weight in moving points about the mouth: 1/2 on the midline, 1 from half-way to its corner."""
+        """Weight of ``side`` for mouth points: 1/2 on the midline, 1 from half-way to its corner on: [B, N]."""
         return np.clip(0.5 + self.lateral(indices, side), 0, 1)
 
     def move(self, indices: list[int], side: int, *, up: Values | float = 0.0, out: Values | float = 0.0) -> None:
-        """Moves points up and away from the midline, in units of the inter-pupil distance; [B] or [B, N] each."""
+        """Move points up and away from the midline, in inter-pupil distances; [B] or [B, N] each."""
         sign = (-1.0, 1.0)[side]
         shape = (len(self.points), len(indices))
         ups, outs = (np.broadcast_to(v[:, None] if np.ndim(v) == 1 else v, shape) for v in map(np.asarray, (up, out)))
@@ -211,7 +212,7 @@ class _Faces:
 
 
 def _move_upper_face(face: _Faces, side: int, h: _Half) -> None:
-    """Brow, lid crease, lower lid and cheek."""
+    """Move brow, lid crease, lids and cheek of one half."""
     m = h.move
     brow = h.act * m["brow_up"] - np.maximum(h.limp, 0.5 * h.palsy) * _BROW_DROP
     room = 0.4 * face.gap(_BROW_LOWER[side], _UPPER_LID[side][1:4])
@@ -228,13 +229,15 @@ def _move_upper_face(face: _Faces, side: int, h: _Half) -> None:
 
 
 def _move_mouth(face: _Faces, side: int, h: _Half) -> None:
-    """Corner and lips of one half, with the fold beside them and the chin below."""
+    """Move corner and lips of one half, and the fold and the chin next to them."""
+    # The corner, and all mouth points in proportion.
     m = h.move
     reach = np.clip(face.lateral(_MOUTH, side), 0, None)
     corner_up = h.act * m["corner_up"] - h.limp * _CORNER_DROP + h.stray_mouth * _CORNER_WITH_EYE[0]
     corner_out = h.act * m["corner_out"] + h.stray_mouth * _CORNER_WITH_EYE[1]
     pursed = h.act * m["purse"] * np.abs(face.half_mouth(side)) / face.unit
     face.move(_MOUTH, side, up=corner_up[:, None] * reach**1.25, out=(corner_out - pursed)[:, None] * reach)
+    # The lips.
     for lip, outer, opening, protruded in (
         (_UPPER_LIP, range(88, 93), m["upper_lip_up"], m["protrude"]),
         (_LOWER_LIP, range(104, 109), -m["lower_lip_down"], -m["protrude"]),
@@ -243,6 +246,7 @@ def _move_mouth(face: _Faces, side: int, h: _Half) -> None:
         face.move(lip, side, up=(h.act * opening)[:, None] * face.share(lip, side) * taper)
         rim = [i for i in lip if i in outer]
         face.move(rim, side, up=(h.act * protruded)[:, None] * face.share(rim, side))
+    # Chin, fold and jowl.
     chin = list(_LOWER_CHIN)
     face.move(
         chin, side, up=-(h.act * m["lower_lip_down"])[:, None] * list(_LOWER_CHIN.values()) * face.share(chin, side)
@@ -254,14 +258,14 @@ def _move_mouth(face: _Faces, side: int, h: _Half) -> None:
 
 
 def _pull_mouth(face: _Faces, right: _Half, left: _Half) -> None:
-    """Moves mouth, philtrum and chin towards the side that pulls harder."""
+    """Move mouth, philtrum and chin towards the side that pulls harder."""
     towards_left = _MOUTH_PULL * (right.limp - left.limp) + right.move["pull"] * (left.act - right.act)
     face.move(_MOUTH, 1, out=towards_left)
     face.move(list(_PULLED), 1, out=towards_left[:, None] * list(_PULLED.values()))
 
 
 def _close(points: Points, side: int, closure: Values) -> None:
-    """Lowers the upper lid (and raises the lower one a little) until it covers ``closure`` of the fissure."""
+    """Lower the upper lid (and raise the lower one a little) until it covers the share ``closure`` of the fissure."""
     upper, lower = _UPPER_LID[side][1:4], _LOWER_LID[side][1:4]
     step = closure[:, None, None] * (points[:, lower] - points[:, upper])
     points[:, upper] += (1 - _LIDS_MEET) * step
@@ -278,13 +282,14 @@ def _closure(h: _Half, strength: Values) -> Values:
 
 
 def displace_all(points: Points, actions: Sequence[Action]) -> Pose:
-    """Template points [B, 189, 2] of faces at rest, in any unit and roll, doing B actions.
+    """Move template points [B, 189, 2] of faces at rest, in any unit and roll, by B actions.
 
     Raises:
-        ValueError: for another shape.
+        ValueError: the points have another shape.
     """
     if points.shape != (len(actions), 189, 2):
         raise ValueError(f"found points of shape {points.shape}, expected ({len(actions)}, 189, 2)")
+    # Each half, then the pull of the stronger half on the mouth.
     halves = _halves(actions)
     strength = np.array([a.strength for a in actions])
     face = _Faces(points.astype(np.float64))
@@ -292,10 +297,12 @@ def displace_all(points: Points, actions: Sequence[Action]) -> Pose:
         _move_upper_face(face, side, half)
         _move_mouth(face, side, half)
     _pull_mouth(face, *halves)
+    # The lids.
     closure = np.stack([_closure(half, strength) for half in halves], 1)
     moved = face.points.copy()
     for side in range(2):
         _close(moved, side, closure[:, side])
+    # Depth of the folds, and upward roll of the eyes.
     folds = [
         h.act * h.move["fold"] - h.limp * _FOLD_LOSS + _FOLD_GAINED * h.tone + _FOLD_WITH_EYE * h.stray_mouth
         for h in halves

@@ -1,4 +1,4 @@
-"""Plans the face space's photographs of each person; every random draw depends only on (seed, person, render)."""
+"""Plan the face space's photographs of each person; every random draw depends only on (seed, person, render)."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -69,11 +69,11 @@ class Habits:
     visits: int | None = 1
 
 
-_SITTINGS = 1_000_000  # apart from the numbers of renders, which seed their own draws
+_SITTINGS = 1_000_000  # added to a sitting's number, so that its seed differs from those of the renders
 
 
 def draw_camera(rng: np.random.Generator, vary: Collection[Variation] = VARIATIONS) -> Camera:
-    """Light, framing and sensor as they vary between visits to one clinic."""
+    """Draw light, framing and sensor as they vary between visits to one clinic."""
     brightness, tint = rng.uniform(0.86, 1.1), rng.uniform(-0.03, 0.03)
     drawn = Camera(
         gain=(brightness * (1 + tint), brightness, brightness * (1 - tint)),

@@ -1,4 +1,4 @@
-"""Renders pictures of people in batches: warp, layers, background, then the camera."""
+"""Render pictures of people in batches: warp, layers, background, then the camera."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -25,11 +25,12 @@ from palsykit_face_space.palsy import Action, Pose, displace_all
 from palsykit_face_space.warp import ON_BORDER, SIZE, border, read, splines, upsample
 
 FIELD_STEPS, COARSE_STEPS = 64, 48
-"""Cells of the grid that splines are solved on; pictures of half the frame's size need fewer (0.2 of their px)."""
+"""Cells of the grid on which splines are computed; small pictures need fewer (error: about 0.2 of their px)."""
 
 _UPPER_LIP, _LOWER_LIP = {*range(88, 93), *range(94, 99)}, {*range(99, 109)}
 _RING = [*range(len(CONTROLS), len(CONTROLS) + ON_BORDER)]
-_ABOVE = [k for k, i in enumerate(CONTROLS) if i not in _LOWER_LIP] + _RING  # two splines: parting lips tear nothing
+# Two splines, one above and one below the mouth, so that opening lips do not stretch the skin between them.
+_ABOVE = [k for k, i in enumerate(CONTROLS) if i not in _LOWER_LIP] + _RING
 _BELOW = [k for k, i in enumerate(CONTROLS) if i not in _UPPER_LIP] + _RING
 _BROWS = [71, 72, 73, 74, 75], [78, 79, 80, 81, 82]
 
@@ -64,7 +65,8 @@ def _tensors(pose: Pose) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def render(people: Sequence[Person], scenes: Sequence[Scene], image_size: int) -> NDArray[np.uint8]:
-    """One picture per person and scene: [B, image_size, image_size, 3] RGB."""
+    """Render one picture per person and scene: [B, image_size, image_size, 3] RGB."""
+    # Warp the textures: shut eyes, open eyes and outline.
     steps = max(SIZE, image_size)
     p = _tensors(poses(people, scenes))
     points, skin_points = p["points"], p["open_points"]
@@ -72,6 +74,7 @@ def render(people: Sequence[Person], scenes: Sequence[Scene], image_size: int) -
     grid = COARSE_STEPS if image_size <= SIZE // 2 else FIELD_STEPS
     planes = torch.stack([torch.cat([who.shut, who.texture, who.outline[None]]) for who in people])
     warped = read(planes, _fields(there, skin_points, grid, steps), SIZE)
+    # Draw the layers: eyes, folds, wrinkles and mouth.
     sclera = torch.stack([person.sclera for person in people])
     eyes = roll_eyes(warped[:, 3:6], skin_points, p["gaze_up"], sclera)
     picture = draw_eyes(warped[:, :3], eyes, points, p["closure"])
@@ -79,6 +82,7 @@ def render(people: Sequence[Person], scenes: Sequence[Scene], image_size: int) -
     picture = picture * wrinkle_shading(skin_points, p["wrinkle"], _BROWS, steps)
     teeth = torch.tensor([TEETH.get(scene.action.expression, (0.0, 0.0)) for scene in scenes])
     picture = draw_mouth(picture, points, teeth, sclera)
+    # Background and camera.
     grey = torch.tensor([s.camera.background for s in scenes])[..., None, None, None]
     background = grey[:, 0] + grey[:, 1] * (torch.arange(steps) / steps)[None, None, :, None]
     picture = torch.lerp(background.expand_as(picture), picture, (warped[:, 6:] + 0.5).clamp(0, 1))

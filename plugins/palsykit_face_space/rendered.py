@@ -1,4 +1,4 @@
-"""Renders pictures once, in parallel, and caches them in one file."""
+"""Render pictures once, in parallel, and cache them in one file."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Real people at rest, shown with simulated expressions and palsies: the photograph is warped and drawn on."""
+"""Real people at rest with simulated expressions and palsies: the photograph is warped and drawn on."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -44,8 +44,8 @@ def _moved(landmarks: NDArray[np.floating], before: Person, after: NDArray[np.fl
 class SimulatedPoser:
     """A person's own photograph, warped and drawn on by the displacement model that the face space uses.
 
-    Skin, hair, light and background stay the photograph's. It starts from a face at rest: an expression in
-    the photograph is kept and added to.
+    Skin, hair, light and background stay those of the photograph. It should show a face at rest: an expression in the
+    photograph stays, and the new one is added to it.
     """
 
     def pose(
@@ -54,8 +54,8 @@ class SimulatedPoser:
         """The picture [H, H, 3] and its landmarks [68, 2] px; see ``palsykit.faces.interfaces.Poser``.
 
         Raises:
-            ValueError: for an unknown expression, a severity that contradicts the side, or a photograph that is not
-                square or has no landmarks.
+            ValueError: the expression is unknown, the severity contradicts the side, or the photograph is not square or
+                has no landmarks.
         """
         if photograph.ndim != 3 or photograph.shape[0] != photograph.shape[1]:
             raise ValueError(f"found a photograph of shape {photograph.shape}, expected a square one in the face frame")
@@ -122,7 +122,7 @@ class Simulated:
         self.rejected: list[Rejected] = list(source.rejected)
         usable = [record for record in source.records if self._can_use(record)]
         if not usable:
-            reasons = "; ".join(f"{r.path}: {r.reason}" for r in self.rejected[:3]) or "there is none"
+            reasons = "; ".join(f"{r.path}: {r.reason}" for r in self.rejected[:3]) or "it has none"
             raise NothingUsable(f"simulated: no photograph of the source can be used ({reasons})", self.rejected)
         self._person = lru_cache(maxsize=64)(self._read)
         self._originals = {record.key: record for record in usable}

@@ -1,4 +1,4 @@
-"""Estimates the 189 template points of a face from its 68 landmarks."""
+"""Estimate the 189 template points of a face from its 68 landmarks."""
 
 import numpy as np
 from numpy.typing import NDArray

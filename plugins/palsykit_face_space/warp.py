@@ -86,6 +86,6 @@ def upsample(field: Tensor, size: int) -> Tensor:
 
 
 def read(image: Tensor, field: Tensor, extent: float) -> Tensor:
-    """Reads image [B, C, h, w], whose side is ``extent``, at the places in field [B, 2, H, W]: [B, C, H, W]."""
+    """Read an image [B, C, h, w], whose side is ``extent``, at the positions in field [B, 2, H, W]: [B, C, H, W]."""
     where = field.permute(0, 2, 3, 1) / extent * 2 - 1
     return F.grid_sample(image, where, mode="bilinear", padding_mode="border", align_corners=False)

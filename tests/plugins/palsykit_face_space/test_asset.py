@@ -43,5 +43,5 @@ def test_a_person_follows_from_the_seed_and_is_a_picture() -> None:
 def test_a_missing_or_foreign_asset_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_bytes(b"no tensors here")
     for path in (tmp_path / "a.safetensors", tmp_path / "none.safetensors"):
-        with pytest.raises(ValueError, match=rf"{path.name}: no face space"):
+        with pytest.raises(ValueError, match=rf"{path.name}: not a face space"):
             load_model(path)
