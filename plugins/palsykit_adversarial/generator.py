@@ -18,9 +18,9 @@ CONDITIONS: Mapping[str, Any] = {
     "expression": {"use": "expression", "tokens": 1, "width": 128},
     "landmark": {"use": "landmark", "width": 128},
 }
-"""What is read of the driver unless a recipe says otherwise: the expression's deviation and the landmarks."""
+"""Default conditions, read from the driver: the expression's deviation and the landmarks."""
 MAPS: Mapping[str, Any] = {"outlines": {"use": "outlines", "of": "driver"}}
-"""What lies beside the identity picture unless a recipe says otherwise: the driver's landmarks, drawn."""
+"""Default map, concatenated with the identity picture: a drawing of the driver's landmarks."""
 
 SMALLEST = 4
 """Side in px of the smallest maps."""
@@ -29,23 +29,23 @@ SMALLEST = 4
 class Generator(nn.Module):
     """Image-to-image translation (pix2pix, Isola et al., arXiv:1611.07004) with a conditional residual generator.
 
-    The identity picture and the maps go through residual blocks down and up again, with skip connections at
-    every size as in pix2pix's U-Net. The conditions' vector, a mean over each one's tokens, modulates the way up as a
-    style does in StarGAN v2 (arXiv:1912.01865); there a network makes the style from noise or a reference picture, here
-    condition encoders read the driver. With ``residual`` the last layer, which starts at zero, paints what is to be
-    added (Shen and Liu, arXiv:1612.05363) to the map ``guess``, where one is named, else to the identity picture: what
-    does not move is copied, not painted again. pix2pix paints everything.
+    The identity picture and the maps go through residual blocks down and up again, with skip connections at every size
+    as in pix2pix's U-Net. The vector of the conditions, made from the mean of each one's tokens, modulates the way up,
+    like the style in StarGAN v2 (arXiv:1912.01865); there a network makes the style from noise or a reference picture,
+    here condition encoders read the driver. With ``residual`` the last layer, which starts at zero, paints a difference
+    (Shen and Liu, arXiv:1612.05363) to the map ``guess``, or to the identity picture if there is no guess. So parts
+    that do not move are copied, not painted again. pix2pix paints the whole picture.
 
     pix2pix uses dropout as noise and reports that it changes little. We use no noise, so the seeds change nothing.
 
     Args:
         image_size: H = W of the pictures in px.
         conditions: the condition encoders that read the driver, by name.
-        beside: names of those that are given the identity view as well (``extract``'s second argument).
-        maps: what lies over the picture, by name.
-        guess: the map, a picture, that is what the driver shows already; null for none.
-        patch: side in px of the squares that are read, and painted, as one position of the largest maps; 1 for pixels,
-            2 for a quarter of the work.
+        beside: names of conditions that also get the identity view (the second argument of ``extract``).
+        maps: the maps, by name.
+        guess: name of a map that is a first estimate of the picture; null for none.
+        patch: side in px of the squares that are read and painted as one position of the largest feature maps; 1 for
+            single pixels, 2 for a quarter of the work.
         channels: of the maps at each size, the largest size first, then half of it, a quarter ...; multiples of 8.
         blocks: residual blocks at the smallest size.
         vector: width of the conditions' vector.
@@ -54,8 +54,8 @@ class Generator(nn.Module):
             for random weights, which have to be trained.
 
     Raises:
-        ValueError: no conditions, a name in ``beside`` or ``guess`` that is none, a guess that is not a picture,
-            channels or an image size that do not divide.
+        ValueError: there are no conditions, a name in ``beside`` or ``guess`` is unknown, the guess is not a picture,
+            or channels or image size cannot be divided.
     """
 
     def __init__(
@@ -74,24 +74,27 @@ class Generator(nn.Module):
         weights: Path | None = None,
     ):
         super().__init__()
+        # Check the keys.
         _check(image_size // patch, conditions, beside, channels)
         if guess is not None and (guess not in maps or maps[guess].channels != 3):
             raise ValueError(f"guess: {guess}; expected the name of a map of 3 channels; maps: {', '.join(maps)}")
+        # Conditions: encoders, maps and the vector.
         self.encoders = nn.ModuleDict({name: cast(nn.Module, encoder) for name, encoder in conditions.items()})
         self.beside, self.residual, self.patch = beside, residual, patch
         self.maps, self.guess = dict(maps), guess
         specs = [encoder.spec for encoder in conditions.values()]
         self.vector = nn.Linear(sum(spec.width for spec in specs), vector)
-        self.spec = ConditioningSpec(0, vector, spatial=sum(made.channels for made in maps.values()))
-        read = (3 + self.spec.spatial) * patch**2
-        self.stem = nn.Conv2d(read, channels[0], 3, padding=1)
+        self.spec = ConditioningSpec(0, vector, spatial=sum(map_.channels for map_ in maps.values()))
+        # Layers: down, middle and up.
+        inputs = (3 + self.spec.spatial) * patch**2
+        self.stem = nn.Conv2d(inputs, channels[0], 3, padding=1)
         steps = list(pairwise(channels))
         self.down = nn.ModuleList(Residual(above, below, size="down") for above, below in steps)
         self.middle = nn.ModuleList(Residual(channels[-1], channels[-1], vector) for _ in range(blocks))
         self.up = nn.ModuleList(Residual(2 * below, above, vector, size="up") for above, below in reversed(steps))
         self.last = Modulated(channels[0], vector)
         # The last layer also reads the picture itself, for the colours, which normalisation has removed.
-        self.paint = nn.Conv2d(channels[0] + read, 3 * patch**2, 3, padding=1)
+        self.paint = nn.Conv2d(channels[0] + inputs, 3 * patch**2, 3, padding=1)
         if residual:
             nn.init.zeros_(self.paint.weight)
             nn.init.zeros_(cast(Tensor, self.paint.bias))
@@ -99,16 +102,16 @@ class Generator(nn.Module):
             load_exact(self, weights)
 
     def encode(self, batch: FaceBatch) -> Conditioning:
-        """What the driver shows: a pooled vector [B, V]; maps [B, C, H, W] and a guess, if it has them."""
-        found, maps = [], {}
-        # full precision and no graph, so that shared networks remember a photograph that they saw before
+        """Encode the conditions: a pooled vector [B, V], and maps [B, C, H, W] and a guess, if there are any."""
+        features, maps = [], {}
+        # Full precision and no graph, so that shared networks can reuse cached outputs of the same photograph.
         with torch.no_grad(), torch.autocast(batch.driver.image.device.type, enabled=False):
             for name in self.encoders:
                 views = (batch.driver, batch.identity) if name in self.beside else (batch.driver,)
-                found.append(cast(ConditionEncoder, self.encoders[name]).extract(*views))
-            for name, made in self.maps.items():
-                maps[name] = made(*(getattr(batch, view) for view in made.views))
-        encoded = [encoder(features) for encoder, features in zip(self.encoders.values(), found, strict=True)]
+                features.append(cast(ConditionEncoder, self.encoders[name]).extract(*views))
+            for name, map_ in self.maps.items():
+                maps[name] = map_(*(getattr(batch, view) for view in map_.views))
+        encoded = [encoder(own) for encoder, own in zip(self.encoders.values(), features, strict=True)]
         vector = self.vector(torch.cat([condition.tokens.mean(1) for condition in encoded], dim=-1))
         guess = None
         if self.guess is not None:
@@ -146,9 +149,9 @@ def _check(
     side: int, conditions: Mapping[str, ConditionEncoder], beside: Sequence[str], channels: Sequence[int]
 ) -> None:
     if not conditions:
-        raise ValueError("conditions: none, expected one or more: without any it is not known whose expression to show")
-    if strange := [name for name in beside if name not in conditions]:
-        raise ValueError(f"beside: {', '.join(strange)}; expected names of conditions: {', '.join(conditions)}")
+        raise ValueError("conditions: none, expected one or more, because they describe the driver's expression")
+    if unknown := [name for name in beside if name not in conditions]:
+        raise ValueError(f"beside: {', '.join(unknown)}; expected names of conditions: {', '.join(conditions)}")
     if len(channels) < 2 or any(count < GROUPS or count % GROUPS for count in channels):
         raise ValueError(f"channels: {list(channels)}; expected two or more, each a multiple of {GROUPS}")
     halved = 2 ** (len(channels) - 1)

@@ -116,9 +116,10 @@ class CycleTrainer:
         noise: Tensor,
         t: Tensor,
     ) -> Pass:
+        """Denoise x0_hat of the first pass, with the driver's conditions encoded from it."""
         seen = first.x0_hat if self.condition_gradients else first.x0_hat.detach()
         again = FaceBatch(batch.identity, FaceView.of_images(seen))
-        # a condition dropped in the first pass comes back: x0_hat is a picture of its own, and its conditions are known
+        # Conditions that were dropped in the first pass are encoded, too, because x0_hat is known.
         encoded = encoded | model.encode(again, reading="driver", grad=True)
         return denoising_pass(model, first.x0_hat, model.fuse(encoded), noise, t, self.min_snr)
 

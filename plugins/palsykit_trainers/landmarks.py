@@ -89,7 +89,7 @@ class LandmarksTrainer:
         return terms
 
 
-def lid_loss(found: Tensor, true: Tensor) -> Tensor:
+def lid_loss(points: Tensor, true: Tensor) -> Tensor:
     """Mean smooth L1 loss of the vectors from upper to lower lid points [B, 68, 2], in image sides; NaN means unknown.
 
     The quadratic part ends with slope 1: x^2 / (2 s) if x < s = 0.02, otherwise x - s / 2.
@@ -97,5 +97,5 @@ def lid_loss(found: Tensor, true: Tensor) -> Tensor:
     upper, lower = _LIDS
     aim = true[:, lower] - true[:, upper]
     known = ~aim.isnan()
-    opening = (found[:, lower] - found[:, upper])[known]
+    opening = (points[:, lower] - points[:, upper])[known]
     return F.smooth_l1_loss(opening, aim[known], reduction="sum", beta=_SMOOTH) / known.sum().clamp(min=1)
