@@ -39,7 +39,7 @@ from palsykit_metrics.asymmetry_index import Asymmetry
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = "palsykit_weights:points.safetensors"
-FRESH_SEED = 20_000  # no recipe's
+FRESH_SEED = 20_000  # no shipped recipe has this seed
 NAMES_A_SIDE_FROM = 3.0  # House-Brackmann grade
 SYNKINETIC_GRADES = (2.0, 3.0, 4.0, 5.0)  # at VI nothing moves, so nothing moves along
 STRENGTHS = 0.7, 1.0
@@ -70,7 +70,7 @@ class Measured:
 
 
 def fresh(parts: Parts, seed: int, identities: int) -> FaceDataset:
-    """The recipe's data set with another seed and ``identities`` people, none of whom the networks were trained on.
+    """The recipe's data set with another seed and ``identities`` people, on whom no network was trained.
 
     Raises:
         PalsykitError: the data set has no key seed, or the recipe has the same seed.
@@ -211,7 +211,7 @@ def _cell(figure: str, found: dict[str, float | None] | None) -> str:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Every figure, by kind of palsy."""
+    """Compute all figures, by kind of palsy."""
     files = [f"networks.points.weights={options.weights}"]
     parts = parts_of(options.run, options.recipe, files, options.set)
     dataset = fresh(parts, options.seed, options.identities)

@@ -1,9 +1,9 @@
 """Test how the data sets read damaged files: ``python benchmarks/corruptions.py --count 1000``.
 
-Good trees in the shape of each layout are damaged: files are cut, bit-flipped, renamed, emptied, given another
-extension or a header of 60,000 x 60,000 px, replaced by a link to themselves, or given names with line breaks or with
-bytes that are not text. A tree is read through its recipe's part, as a run reads it. No reading may end in a traceback,
-and every file has to be used or listed; a damaged table may stop the reading with a message.
+The script makes a good folder for each layout and damages files: it cuts, empties or renames them, flips bits, or gives
+them another extension, a header of 60,000 x 60,000 px, or a name with line breaks or with bytes that are not text; some
+become a link to themselves. It reads a folder with the data set of its layout, as a run does. No reading may end in a
+traceback, and every file must be used or listed; only a damaged table may stop the reading, with a message.
 """
 
 import argparse
@@ -186,7 +186,7 @@ def cut(path: Path, draw: random.Random) -> Path:
 def flip_bits(path: Path, draw: random.Random) -> Path:
     data = bytearray(path.read_bytes())
     for _ in range(draw.randint(1, 20)):
-        # headers are short beside pixels, and break more
+        # Half of the flips hit the header: it is short, and its errors do more harm.
         place = draw.randrange(min(len(data), 64) if draw.random() < 0.5 else len(data))
         data[place] ^= 1 << draw.randrange(8)
     path.write_bytes(bytes(data))
@@ -234,16 +234,8 @@ def bytes_in_name(path: Path, draw: random.Random) -> Path:
 
 
 DAMAGES = (
-    cut,
-    flip_bits,
-    rename,
-    empty,
-    wrong_extension,
-    huge_header,
-    link_to_itself,
-    newline_in_name,
-    bytes_in_name,
-)
+    cut, flip_bits, rename, empty, wrong_extension, huge_header, link_to_itself, newline_in_name, bytes_in_name
+)  # fmt: skip
 
 
 def _with(path: Path, extra: bytes, draw: random.Random) -> bytes:
@@ -253,7 +245,7 @@ def _with(path: Path, extra: bytes, draw: random.Random) -> bytes:
 
 def _move(path: Path, name: bytes) -> Path:
     target = path.with_name(os.fsdecode(name))
-    while target != path and os.path.lexists(target):  # another file, damaged before, may have taken the name
+    while target != path and os.path.lexists(target):  # a file damaged earlier may have this name
         target = target.with_name(f"x{target.name}")
     return path.rename(target)
 
@@ -305,7 +297,7 @@ def trial(layout: str, folder_: Path, draw: random.Random, damages: int, table: 
     faults = [f"{layout}: neither used nor listed: {name}" for name in lost]
     faults += [] if shapes == {(SIZE, SIZE, 3)} else [f"{layout}: pictures of {shapes}"]
     for rejected in dataset.rejected:
-        f"{rejected.path},{rejected.reason}".encode()  # UnicodeEncodeError where it could not be written
+        f"{rejected.path},{rejected.reason}".encode()  # raises UnicodeEncodeError if it could not be written
     return counts, faults
 
 

@@ -1,4 +1,4 @@
-"""Parts whose networks are ready, for scripts here that measure a network rather than a model."""
+"""Parts with trained networks, for the scripts here that measure a network instead of a model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +11,13 @@ from palsykit.run.train import restore_fits
 
 
 def parts_of(run: Path | None, recipe: Path, files: Sequence[str], changes: Sequence[str]) -> Parts:
-    """The networks that a run has fitted; without a run, those of a recipe.
+    """Build the parts with the networks that a run has fitted; without a run, with those of a recipe.
 
     Args:
         run: a run's folder, or None.
-        recipe: read where there is no run.
-        files: changes to that recipe alone, ``KEY=VALUE``: they say where its networks' weights are.
-        changes: changes to either, ``KEY=VALUE``.
+        recipe: used if there is no run.
+        files: changes to that recipe only, ``KEY=VALUE``, that name the files of its networks' weights.
+        changes: changes to the run's recipe or to that recipe, ``KEY=VALUE``.
 
     Raises:
         PalsykitError: the run has not fitted all of its networks.

@@ -7,7 +7,7 @@
 The photographs are the neutral ones of the test people of recipes/london.yaml's data (splits/london.csv). The truth is
 their webmorph templates, mapped to 68 points by palsykit.faces.webmorph. Errors are mean distances in percent of the
 inter-ocular distance (outer corners of the eyes, 300-W) and of the inter-pupil distance (centres of the eyes' points).
-The mean error of each point over all people is reported separately: there the network learnt another definition.
+The mean error of each point over all people is reported separately: it shows another definition of the point.
 """
 
 import argparse
@@ -142,7 +142,7 @@ def summary(found: dict[str, Any]) -> str:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Every figure; draws the sheet where one is asked for."""
+    """Compute all figures; draw the sheet if ``--sheet`` is given."""
     files = [f"networks.points.weights={options.weights}"]
     parts = parts_of(options.run, options.recipe, files, options.set)
     dataset, records = photographs(parts, options.data, options.split, options.expression)

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 128], help="sides of the pictures in px")
     parser.add_argument("--people", type=int, default=40, help="people, with eight photographs each")
     options = parser.parse_args(arguments)
-    measure(options.sizes[0], 1)  # libraries loaded, asset read
+    measure(options.sizes[0], 1)  # warm-up: load libraries and asset
     found = {size: measure(size, options.people) for size in options.sizes}
     rates = {size: row["images"] / (row["plan"] + row["render"]) for size, row in found.items()}
     rows = [

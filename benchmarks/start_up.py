@@ -1,11 +1,11 @@
 """Measure the command line's start-up time against importing torch: ``python benchmarks/start_up.py``.
 
-``palsykit --help`` and ``palsykit plugins`` are to take less than a third of ``python -c "import torch"``.
+The goal is that ``palsykit --help`` and ``palsykit plugins`` take less than a third of ``python -c "import torch"``.
 
     python benchmarks/start_up.py --recipe recipes/cfcpalsy.yaml --run runs/cfcpalsy
 
-times ``show`` and a failing ``check`` of the recipe as well, ``run`` where it is finished, and ``generate`` from that
-run, whose ratio leaves importing torch and diffusers out.
+also measures ``show`` and a failing ``check`` of the recipe, ``run`` when it is finished, and ``generate`` from that
+run. The ratio of ``generate`` does not include importing torch and diffusers.
 """
 
 import argparse
@@ -26,7 +26,7 @@ FAILING, GENERATE, LIBRARIES = "check, failing", "generate", "import torch, diff
 
 
 def of_recipe(recipe: Path | None, run: Path | None, pictures: Path) -> dict[str, list[str]]:
-    """Commands that need a recipe, and those that need its finished run; ``generate`` writes into ``pictures``."""
+    """The commands that need a recipe, and those that need its finished run; ``generate`` writes to ``pictures``."""
     if recipe is None:
         return {}
     found = {"show": ["show", recipe], FAILING: ["check", recipe, "--set", "nothing_of_this_name=1"]}
@@ -39,7 +39,7 @@ def of_recipe(recipe: Path | None, run: Path | None, pictures: Path) -> dict[str
 
 
 def ratios_of(medians: dict[str, float], against: str) -> dict[str, float]:
-    """Each command's seconds in those of ``against``; of ``generate`` its own, beyond importing torch and diffusers."""
+    """Each command's seconds / those of ``against``; for ``generate`` without importing torch and diffusers."""
     own = {name: value for name, value in medians.items() if name not in (against, LIBRARIES)}
     if GENERATE in own:
         own[GENERATE] -= medians[LIBRARIES]
@@ -61,10 +61,10 @@ def seconds(arguments: Sequence[str], code: int = 0) -> float:
 
 
 def measure(commands: dict[str, list[str]], repeats: int) -> dict[str, float]:
-    """Median seconds by command; the commands take turns, so that what else the machine does meets all alike."""
+    """Median seconds by command. The commands run in turn, so that other load on the machine affects all equally."""
     codes = {FAILING: 2}
     for name, arguments in commands.items():
-        seconds(arguments, codes.get(name, 0))  # files into the disk cache, bytecode compiled
+        seconds(arguments, codes.get(name, 0))  # warm-up: disk cache and bytecode
     rounds = [
         {name: seconds(arguments, codes.get(name, 0)) for name, arguments in commands.items()} for _ in range(repeats)
     ]
@@ -74,10 +74,10 @@ def measure(commands: dict[str, list[str]], repeats: int) -> dict[str, float]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table and a JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--repeats", type=int, default=5, help="runs of each command; the median counts")
+    parser.add_argument("--repeats", type=int, default=5, help="runs of each command, of which the median is reported")
     parser.add_argument("--against", default="import torch", help="what python -c runs for comparison")
-    parser.add_argument("--recipe", type=Path, help="times show and a failing check of it")
-    parser.add_argument("--run", type=Path, help="the recipe's finished run: times run and generate")
+    parser.add_argument("--recipe", type=Path, help="also measure show and a failing check of it")
+    parser.add_argument("--run", type=Path, help="the recipe's finished run: also measure run and generate")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as pictures:
         more = of_recipe(options.recipe, options.run, Path(pictures))

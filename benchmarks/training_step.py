@@ -4,7 +4,7 @@
 
 palsykit's training loop runs complete steps (forward, backward, clipping, AdamW, EMA) with the recipe's trainer, then
 with plain diffusion on the same model, in the recipe's precision and in full precision. Networks and model have random
-weights, whatever the recipe names, and pictures are noise: this does not change the cost of a step.
+weights, even if the recipe names weight files, and pictures are noise: this does not change the cost of a step.
 """
 
 import argparse
@@ -49,7 +49,7 @@ class Noise:
         points = rng.uniform(0, image_size, (68, 2)).astype(np.float32)
         words = list(EXPRESSIONS)
         self.records = [
-            FaceRecord(str(row), FaceLabels("somebody", words[row % len(words)]), points, "given", "train")
+            FaceRecord(str(row), FaceLabels("person", words[row % len(words)]), points, "given", "train")
             for row in range(rows)
         ]
 
@@ -61,7 +61,7 @@ class Noise:
 def at_random(path: Path, changes: Sequence[str]) -> Recipe:
     """The recipe with random weights instead of weight files and fits."""
     written = read_extended(path).value.get("networks") or {}
-    networks = {name: block for name, block in written.items() if block is not None}  # null takes one away
+    networks = {name: block for name, block in written.items() if block is not None}  # null removes one
     named = [name for name, block in networks.items() if isinstance(block, dict) and "weights" in block]
     fits = ", ".join(f"{{network: {name}, trainer: {{use: diffusion}}, steps: 0}}" for name in networks)
     files = [f"networks.{name}.weights=null" for name in named]
@@ -91,7 +91,7 @@ def _now() -> float:
 
 
 def measure(recipe: Recipe, batch: int, steps: int) -> dict[str, Any]:
-    """All figures of one recipe.
+    """Compute all figures of one recipe.
 
     Raises:
         PalsykitError: the recipe does not train a diffusion model.
@@ -142,8 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--recipe", type=Path, default=ROOT / "recipes" / "cfcpalsy-112.yaml")
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="change the recipe")
-    parser.add_argument("--batch", type=int, default=2, help="rows of a step")
-    parser.add_argument("--steps", type=int, default=1, help="steps measured after the first; their median counts")
+    parser.add_argument("--batch", type=int, default=2, help="rows per step")
+    parser.add_argument("--steps", type=int, default=1, help="steps measured after the first; their median is reported")
     options = parser.parse_args(arguments)
     found = measure(at_random(options.recipe, options.set), options.batch, options.steps)
     print(summary(found))
