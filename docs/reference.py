@@ -1,7 +1,7 @@
-"""Writes what the documentation takes from the code: hooks.md, the tails of interfaces/*.md, CONTRIBUTING's table.
+"""Write the generated parts of the documentation: hooks.md, the ends of interfaces/*.md, CONTRIBUTING's table.
 
-python docs/reference.py            writes what has changed
-python docs/reference.py --check    writes nothing; exit code 1 where something is stale
+python docs/reference.py            write what has changed
+python docs/reference.py --check    write nothing; exit code 1 if something is out of date
 """
 
 import inspect
@@ -25,13 +25,13 @@ NAME = re.compile(r'\(\s*"([^"]+)",\s*lambda|shared\.(by_row|trainable)\(')
 
 
 def protocols(interface: str) -> list[Any]:
-    """The protocols that a part of an interface may keep."""
+    """The protocols that a part of an interface can implement."""
     row = INTERFACES[interface]
     return [getattr(import_module(row.home), name) for name in (*row.protocols, *row.also)]
 
 
 def hooks() -> str:
-    """The hook reference, a section a hook in the order of ``palsykit.hookspecs``."""
+    """The hook reference: one section per hook, in the order of ``palsykit.hookspecs``."""
     parts = ["# Hooks\n", inspect.getdoc(hookspecs) or "", f"\nThis is API {hookspecs.API_VERSION}.\n"]
     for interface in INTERFACES:
         given = ", ".join(f"`{name}`" for name in INTERFACES[interface].positional) or "nothing"
@@ -44,7 +44,7 @@ def hooks() -> str:
 
 
 def heading(hook: str) -> list[str]:
-    """A hook's signature and what its docstring says."""
+    """A hook's signature and docstring."""
     function = getattr(hookspecs, hook)
     signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
     return [f"\n## `{hook}{signature}`\n", inspect.getdoc(function) or ""]
@@ -57,19 +57,19 @@ def contract(interface: str) -> list[str]:
 
 
 def named(checks: Any) -> Iterator[str]:
-    """The names in the source of a function that lists checks, in order."""
+    """The names of checks in the source of a function that lists them, in order."""
     for name, several in NAME.findall(inspect.getsource(checks)):
         yield from [name] if name else named(getattr(shared, several))
 
 
 def tail(interface: str) -> str:
-    """What the code says of an interface: hook, protocol, contract."""
+    """The generated end of an interface's page: hook, protocols, checks."""
     hook = f"palsykit_register_{interface}"
     word = INTERFACES[interface].noun.split()[0]
     lines = [f"\n## `{hook}`\n", inspect.getdoc(getattr(hookspecs, hook)) or "", ""]
     for protocol in protocols(interface):
         lines += ["```python", inspect.getsource(protocol).rstrip(), "```", ""]
-    lines += [f'## What `palsykit.testing.check("{word}", ...)` asks\n']
+    lines += [f'## What `palsykit.testing.check("{word}", ...)` checks\n']
     lines += [f"- {name}" for name in contract(interface)]
     return "\n".join(lines) + "\n"
 
@@ -84,7 +84,7 @@ def table() -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Every file with its text as it should be."""
+    """Every file, with its correct text."""
     contributing = CONTRIBUTING.read_text(encoding="utf-8")
     wanted = {DOCS / "hooks.md": hooks(), CONTRIBUTING: TABLE.sub(lambda _: table(), contributing, count=1)}
     for interface in INTERFACES:
@@ -95,18 +95,18 @@ def pages() -> dict[Path, str]:
 
 
 def stale() -> list[Path]:
-    """Files that do not say what the code says."""
+    """Files whose text is out of date."""
     return [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
 
 
 def main() -> None:
-    """Writes, or with --check names, what is stale."""
-    found = stale()
-    for path in found:
-        print(f"{path.relative_to(DOCS.parent)}: {'stale' if '--check' in sys.argv else 'written'}")
+    """Write the files that are out of date; with --check only name them."""
+    outdated = stale()
+    for path in outdated:
+        print(f"{path.relative_to(DOCS.parent)}: {'out of date' if '--check' in sys.argv else 'written'}")
         if "--check" not in sys.argv:
             path.write_text(pages()[path], encoding="utf-8")
-    if found and "--check" in sys.argv:
+    if outdated and "--check" in sys.argv:
         sys.exit("run: python docs/reference.py")
 
 

@@ -1,13 +1,13 @@
-"""Computes the face space from photographs: ``python tools/build_face_space.py PHOTOGRAPHS OUT``.
+"""Compute the face space from photographs: ``python tools/build_face_space.py PHOTOGRAPHS OUT``.
 
-PHOTOGRAPHS is the London set's folder (its ``neutral`` folder is read), OUT the folder for face_space.safetensors,
-its attribution and its card. Only the ``train`` people of splits/london.csv are used: test and validation people
-never enter.
+PHOTOGRAPHS is the folder of the London set (the script reads its folder ``neutral``); OUT is the folder for
+face_space.safetensors, its attribution and its card. Only the ``train`` people of splits/london.csv are used, never
+validation or test people.
 
-An active appearance model (Cootes et al., PAMI 2001) in palsykit's face frame (faces/alignment.py) at 128 px: mean and
-principal components of shape (189 template points) and of the shape-free appearance (RGB and the signed distance to
-the sitter's outline, so that the background can be put behind). Mirrored samples double the data and keep the model
-symmetric. Differences from the sketch in the paper: shape and appearance stay two separate spaces.
+The face space is an active appearance model (Cootes et al., PAMI 2001) in palsykit's face frame (faces/alignment.py) at
+128 px: mean and principal components of the shape (189 template points) and of the shape-free appearance (RGB, and the
+signed distance to the person's outline, so that a background can be added). Mirrored samples double the data and make
+the model symmetric. Unlike the paper's, shape and appearance stay two separate spaces.
 """
 
 import csv
@@ -45,7 +45,7 @@ in lab-based and web-based studies in their original or altered forms and to ill
 
 
 def train_people(split: Path) -> list[str]:
-    """The subjects that may enter the asset: the split's ``train`` rows and no others."""
+    """The subjects whose photographs the asset may use: those with split ``train``."""
     with split.open(newline="", encoding="utf-8") as file:
         return [row["subject"] for row in csv.DictReader(file) if row["split"] == "train"]
 
@@ -55,7 +55,7 @@ def _transformed(points: NDArray[np.float64], matrix: NDArray[np.float64]) -> ND
 
 
 def read_photograph(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
-    """RGB and signed outline [4, H, W], template points in px of the photograph, and in px of the frame."""
+    """Read RGB and signed outline [4, H, W], template points in px of the photograph, and the same in the frame."""
     points = read_template(path.with_suffix(".tem"))
     image = np.asarray(np.asarray(Image.open(path).convert("RGB")) / 255, dtype=np.float32)
     mask = person(image, chin=float(points[129, 1]))
@@ -69,7 +69,7 @@ def read_photograph(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64
 
 def shape_free(planes: NDArray[np.float32], source: NDArray[np.float64], mean: NDArray[np.float64],
                to_photo: NDArray[np.float64]) -> NDArray[np.float32]:  # fmt: skip
-    """The photograph [4, H, W] warped so that its points fall on the mean shape: [4, SIZE, SIZE]."""
+    """Warp the photograph [4, H, W] so that its points are those of the mean shape; returns [4, SIZE, SIZE]."""
     fixed = border().double()
     here = torch.cat([torch.as_tensor(mean[CONTROLS]), fixed])[None]
     there = torch.cat([torch.as_tensor(source[CONTROLS]), torch.as_tensor(_transformed(fixed.numpy(), to_photo))])
@@ -79,26 +79,28 @@ def shape_free(planes: NDArray[np.float32], source: NDArray[np.float64], mean: N
 
 
 def principal(rows: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Mean [D], components [count, D] each times its standard deviation, and the share of variance explained."""
+    """Mean [D], components [count, D] times their standard deviations, and the share of variance that they explain."""
     mean = rows.mean(0)
     _, s, v = np.linalg.svd(rows - mean, full_matrices=False)
-    signs = np.sign(v[np.arange(len(v)), np.abs(v).argmax(1)])[:, None]  # a component's sign is arbitrary: fix it
+    signs = np.sign(v[np.arange(len(v)), np.abs(v).argmax(1)])[
+        :, None
+    ]  # fix a component's sign, which is arbitrary
     basis = s[:count, None] / np.sqrt(len(rows) - 1) * v[:count] * signs[:count]
     return mean, basis, float((s[:count] ** 2).sum() / (s**2).sum())
 
 
 def quantised(basis: NDArray[np.float64]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Components as int8 with one scale each."""
+    """Quantise components to int8, with one scale per component."""
     scale = np.abs(basis).max(axis=tuple(range(1, basis.ndim)), keepdims=True) / 127
     return np.round(basis / scale).astype(np.int8), scale.ravel().astype(np.float32)
 
 
 def imputed(looks: NDArray[np.float64], rank: int = _IMPUTATION_RANK) -> NDArray[np.float64]:
-    """Appearances [N, 4, SIZE, SIZE] whose colours outside the outline are the low-rank guess from what is inside.
+    """Replace colours outside the outline of appearances [N, 4, SIZE, SIZE] by a low-rank estimate from those inside.
 
-    Hair that a person does not have must still have a colour, or blends of long and short hair turn grey: the missing
-    values of the PCA are estimated by iterating it (Kiers, Psychometrika 1997), from the mean of those who show the
-    place; the more components, the nearer to that mean the guess stays.
+    Hair that a person does not have still needs a colour, or blends of long and short hair turn grey. Missing values are
+    estimated by iterated PCA (Kiers, Psychometrika 1997), which starts from the mean of the people with a colour at that
+    pixel. With more components the estimate stays nearer to this mean.
     """
     colours = looks[:, :3].reshape(len(looks), -1)
     hidden = np.repeat(looks[:, 3:] <= 0, 3, axis=1).reshape(colours.shape)
@@ -114,7 +116,7 @@ def imputed(looks: NDArray[np.float64], rank: int = _IMPUTATION_RANK) -> NDArray
 
 
 def build(photographs: Iterable[Path]) -> tuple[dict[str, NDArray[np.generic]], float, float]:
-    """The asset's arrays and the shares of variance that shape and appearance components explain."""
+    """Compute the asset's arrays, and the shares of variance that shape and appearance components explain."""
     read_all = [read_photograph(path) for path in photographs]
     shapes = np.array([shape for _, _, shape in read_all])
     mirrored = shapes[:, list(FLIP)] * [-1, 1] + [SIZE, 0]
@@ -140,7 +142,7 @@ def build(photographs: Iterable[Path]) -> tuple[dict[str, NDArray[np.generic]], 
 
 
 def main(photographs: str, out: str) -> None:
-    """Writes the asset, attribution.txt and asset.md into ``out``."""
+    """Write the asset, attribution.txt and asset.md to ``out``."""
     people = train_people(SPLIT)
     paths = [Path(photographs, "neutral", f"{person}_03.jpg") for person in people]
     if missing := [str(path) for path in paths if not path.exists()]:

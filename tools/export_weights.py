@@ -1,8 +1,8 @@
-"""Takes a finished run's weights into plugins/palsykit_weights: ``python tools/export_weights.py RUN``.
+"""Export a finished run's weights to plugins/palsykit_weights: ``python tools/export_weights.py RUN``.
 
-Writes NAME.safetensors (fp16, exponential moving average) and NAME.md, its card, for every network that the run fitted,
-and base.safetensors for the main model, if it trained one. Half precision keeps 11 bits: enough for the batch norms'
-running statistics, which bfloat16's 8 bits would blur.
+For every network that the run fitted, the script writes NAME.safetensors (fp16, exponential moving average) and a card,
+NAME.md; for the main model, if the run trained one, base.safetensors and base.md. The 11 significant bits of fp16 are
+enough for the running statistics of batch norms; the 8 bits of bfloat16 are not.
 """
 
 import json
@@ -23,10 +23,10 @@ LICENCE = "MIT, with the attribution below for the photographs that the faces we
 
 
 def export(run: Path, folder: Path = SHIPPED) -> list[Path]:
-    """Exports every network and the main model of a run; gives the files written.
+    """Export all networks and the main model of a run. Returns the files written.
 
     Raises:
-        FileNotFoundError: where the run holds no weights.
+        FileNotFoundError: the run has no weights.
     """
     recipe = yaml.safe_load((run / "recipe.yaml").read_text())
     fits = {block["network"]: block for block in recipe.get("fits", [])}
@@ -55,7 +55,7 @@ def _write(run: Path, folder: Path, name: str, state: dict[str, Any], training: 
 
 
 def _start(training: dict[str, Any]) -> str:
-    """The file name without its folder, which is a path of one machine."""
+    """Name of the start weights' file, without its folder: that is a path of one machine."""
     start = training.get("start")
     return "random weights" if start is None else Path(start).name
 

@@ -1,7 +1,7 @@
-"""The contact sheet of the face space: ``python tools/face_space_sheet.py docs/face-space.jpg``.
+"""Draw the contact sheet of the face space: ``python tools/face_space_sheet.py docs/face-space.jpg``.
 
-A row a person of the test split, a block of eight expressions each healthy, with a total palsy of the left side and
-with a moderate one of the right side; nothing varies but the person.
+One row per person; per row three blocks of eight expressions: healthy, a total palsy of the left side, and a moderate
+palsy of the right side. Only the person varies.
 """
 
 import sys
@@ -31,7 +31,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def sheet() -> Image.Image:
-    """The sheet as an RGB picture."""
+    """Draw the sheet, an RGB picture."""
     block = len(EXPRESSIONS) * FACE
     canvas = Image.new("RGB", (len(BLOCKS) * (block + GAP) - GAP, HEAD + PEOPLE * FACE), "white")
     ink = ImageDraw.Draw(canvas)

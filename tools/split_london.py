@@ -1,10 +1,11 @@
-"""Divides the people of the London set into train, validation and test, once: ``splits/london.csv``.
+"""Split the people of the London set into train, validation and test. The result is ``splits/london.csv``.
 
     python tools/split_london.py INFO_CSV splits/london.csv
 
-Sixteen people are ``test`` and six ``validation``; neither enters the face space or any shipped weights. Test people,
-then validation people, are shared out over gender x ethnicity by largest remainder (a mixed ethnicity counts with the
-first it names) and drawn within each group with ``SEED``; a group never loses its last two people.
+Sixteen people are ``test`` and six are ``validation``; the face space and the shipped weights use none of them. Test
+people, then validation people, are distributed over groups of gender x ethnicity by largest remainder (a mixed
+ethnicity counts as the first that it names), and drawn within each group with ``SEED``. A group keeps two people or
+more.
 """
 
 import csv
@@ -22,7 +23,7 @@ Group = tuple[str, str]
 
 
 def read_groups(info: Path) -> dict[Group, list[str]]:
-    """Subject numbers by (gender, ethnicity), sorted, from the set's info.csv."""
+    """Read subject numbers by (gender, ethnicity), sorted, from the set's info.csv."""
     groups: dict[Group, list[str]] = {}
     with info.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -32,7 +33,7 @@ def read_groups(info: Path) -> dict[Group, list[str]]:
 
 
 def shares(sizes: Mapping[Group, int], count: int) -> dict[Group, int]:
-    """``count`` places shared out in proportion to the groups' sizes, by largest remainder."""
+    """Distribute ``count`` places in proportion to the groups' sizes, by largest remainder."""
     total = sum(sizes.values())
     exact = {group: count * size / total for group, size in sizes.items()}
     result = {group: min(int(share), max(0, sizes[group] - _LEFT_IN_A_GROUP)) for group, share in exact.items()}
@@ -58,7 +59,7 @@ def split(groups: Mapping[Group, Sequence[str]]) -> dict[str, str]:
 
 
 def main(info: str, out: str) -> None:
-    """Writes the CSV: columns subject, split."""
+    """Write the CSV with the columns subject and split."""
     with Path(out).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["subject", "split"])

@@ -43,7 +43,7 @@ def test_every_hook_and_every_interface_has_its_page(reference: ModuleType) -> N
     for page in PAGES:
         written, _, generated = page.read_text().partition(reference.MARK)
         assert "```yaml" in written
-        assert "asks\n" in generated
+        assert "checks\n" in generated
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
