@@ -82,9 +82,7 @@ def principal(rows: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64
     """Mean [D], components [count, D] times their standard deviations, and the share of variance that they explain."""
     mean = rows.mean(0)
     _, s, v = np.linalg.svd(rows - mean, full_matrices=False)
-    signs = np.sign(v[np.arange(len(v)), np.abs(v).argmax(1)])[
-        :, None
-    ]  # fix a component's sign, which is arbitrary
+    signs = np.sign(v[np.arange(len(v)), np.abs(v).argmax(1)])[:, None]  # fix a component's sign, which is arbitrary
     basis = s[:count, None] / np.sqrt(len(rows) - 1) * v[:count] * signs[:count]
     return mean, basis, float((s[:count] ** 2).sum() / (s**2).sum())
 
@@ -98,9 +96,9 @@ def quantised(basis: NDArray[np.float64]) -> tuple[NDArray[np.int8], NDArray[np.
 def imputed(looks: NDArray[np.float64], rank: int = _IMPUTATION_RANK) -> NDArray[np.float64]:
     """Replace colours outside the outline of appearances [N, 4, SIZE, SIZE] by a low-rank estimate from those inside.
 
-    Hair that a person does not have still needs a colour, or blends of long and short hair turn grey. Missing values are
-    estimated by iterated PCA (Kiers, Psychometrika 1997), which starts from the mean of the people with a colour at that
-    pixel. With more components the estimate stays nearer to this mean.
+    Hair that a person does not have still needs a colour, or blends of long and short hair turn grey. Missing values
+    are estimated by iterated PCA (Kiers, Psychometrika 1997), which starts from the mean of the people with a colour at
+    that pixel. With more components the estimate stays nearer to this mean.
     """
     colours = looks[:, :3].reshape(len(looks), -1)
     hidden = np.repeat(looks[:, 3:] <= 0, 3, axis=1).reshape(colours.shape)

@@ -1,4 +1,4 @@
-"""``palsykit plugins new``: a whole installable package for one part or command, from templates worth reading."""
+"""``palsykit plugins new``: write a complete, installable package with one part or command, from templates."""
 
 import keyword
 import re
@@ -17,7 +17,7 @@ from palsykit.registry import CORE_COMMANDS, registry
 
 @dataclass(frozen=True)
 class Kind:
-    """The example part that is written for an interface.
+    """The example part for an interface.
 
     Attributes:
         attribute: the factory's name; its module has the interface's name.
@@ -71,11 +71,11 @@ KINDS = {
 
 
 LONGEST = 60
-"""Letters of a name; files of the package are named by it."""
+"""Largest number of letters in a name, because files of the package have this name."""
 
 
 def package_name(name: str) -> str:
-    """``name`` as a package is imported: a distribution's ``acme-film`` is ``acme_film``.
+    """Turn ``name`` into the name of a Python package: ``acme-film`` becomes ``acme_film``.
 
     Raises:
         PalsykitError: it cannot be the name of a package, of a distribution and of a part in a recipe.
@@ -83,9 +83,9 @@ def package_name(name: str) -> str:
     plain = name.replace("-", "_")
     if len(plain) > LONGEST:
         raise PalsykitError(f"a name of {len(plain)} letters, expected at most {LONGEST}: {name[:20]}...")
-    if not re.fullmatch("[a-z]([a-z0-9_]*[a-z0-9])?", plain) or _means_something_else(plain):
+    if not re.fullmatch("[a-z]([a-z0-9_]*[a-z0-9])?", plain) or _is_reserved(plain):
         near = re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
-        usable = re.fullmatch("[a-z][a-z0-9_]*", near) and not _means_something_else(near)
+        usable = re.fullmatch("[a-z][a-z0-9_]*", near) and not _is_reserved(near)
         hint = f", such as {near}" if usable else ""
         raise PalsykitError(
             f"{name!r} cannot be a package's name; expected lower-case letters, digits and _ between them{hint}"
@@ -93,8 +93,8 @@ def package_name(name: str) -> str:
     return plain
 
 
-def _means_something_else(name: str) -> bool:
-    """Whether Python or YAML read the name as one of their own words, such as class, null or true."""
+def _is_reserved(name: str) -> bool:
+    """Whether the name is a word of Python or YAML, such as class, null or true."""
     return keyword.iskeyword(name) or dump(name)[0] in "'\""
 
 
@@ -135,7 +135,7 @@ def _refuse_taken(name: str, interface: str) -> None:
         )
     plugins = {entry.plugin for entry in (*known.entries.values(), *known.commands.values())}
     if f"{interface}s" == COMMANDS and name in CORE_COMMANDS:
-        raise PalsykitError(f"{name!r} is a command of palsykit's own; choose another name, as in acme_{name}")
+        raise PalsykitError(f"{name!r} is a command of palsykit's own; choose another name, such as acme_{name}")
     if name in plugins or name in sys.stdlib_module_names or find_spec(name) is not None:
         raise PalsykitError(f"a package or plugin {name!r} already exists; choose another name, such as acme_{name}")
 
@@ -149,7 +149,7 @@ def _rendered(name: str, interface: str) -> Iterator[tuple[str, str]]:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,
-        trim_blocks=True,  # a line that holds a tag alone leaves none behind
+        trim_blocks=True,  # a line with only a tag leaves no empty line
     )
     facts = {
         "name": name,

@@ -10,7 +10,7 @@ Box = tuple[float, float, float, float]
 
 
 def draw(folder: Path) -> list[Path]:
-    """Draw eight people with three expressions each; the last four have a palsy, described by the file's name."""
+    """Draw eight people with three expressions each. The last four have a palsy; the file's name states it."""
     written = []
     for person in range(8):
         side = (None, "left", "right")[0 if person < 4 else 1 + person % 2]

@@ -39,12 +39,12 @@ CHECKS: dict[str, Callable[[Subject], list[Check]]] = {
 
 
 def checks_of(interface: str) -> Callable[[Subject], list[Check]]:
-    """The checks of an interface; of one that has none of its own, parts are built."""
+    """The checks of an interface. An interface without its own checks has one: that its part can be built."""
     return CHECKS.get(interface, is_built)
 
 
 def is_built(subject: Subject) -> list[Check]:
-    """Builds a part of any interface whose factories take nothing from core but ``image_size``."""
+    """Build a part of any interface whose factories take only ``image_size`` from core."""
     given = {"image_size": subject.image_size}
     positional = INTERFACES[subject.entry.interface].positional
     if lacking := [name for name in positional if name not in given]:
@@ -66,24 +66,24 @@ def interface_named(word: str) -> str:
 
 
 def examine(entry: Entry, keys: dict[str, Any] | None = None, image_size: int = IMAGE_SIZE) -> list[Result]:
-    """Every check of an entry's interface, or of a command, made."""
+    """Run all checks for a part, or for a command."""
     if entry.interface == COMMANDS:
         return [outcome(check) for check in commands.command_checks(entry)]
     subject = Subject(entry, keys or {}, image_size)
     first = outcome(("signature", lambda: keys_of(entry)))
     if first.state == "failed":
         return [first]
-    made: list[Check] = []
-    built = outcome(("is built", lambda: made.extend(checks_of(entry.interface)(subject))))
-    # what cannot be built would fail every check for one reason
-    return [first, built, *map(outcome, [*made, *declared.checks(subject)])]
+    checks: list[Check] = []
+    # Building the list also builds the part: if that fails, all checks would fail for the same reason.
+    built = outcome(("is built", lambda: checks.extend(checks_of(entry.interface)(subject))))
+    return [first, built, *map(outcome, [*checks, *declared.checks(subject)])]
 
 
 def check(interface: str, part: str | Callable[..., Any], *, image_size: int = IMAGE_SIZE, **keys: Any) -> list[Result]:
     """Check a part against the contract of its interface.
 
     Args:
-        interface: "fusion", "encoder", ..., or "command"; the plural serves as well.
+        interface: "fusion", "encoder", ..., or "command"; plurals are accepted.
         part: a factory, or the name of a registered part.
         image_size: side in px of the test pictures.
         keys: the recipe's keys for the part; small values make the checks fast.

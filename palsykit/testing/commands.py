@@ -1,4 +1,4 @@
-"""The contract of a command: cheap to list, read by typer, and with help that imports nothing heavy."""
+"""The contract of a command: typer can read it, and listing it or showing its help imports nothing heavy."""
 
 import inspect
 import json
@@ -17,7 +17,7 @@ HEAVY = ("torch", "torchvision", "diffusers", "transformers", "scipy", "matplotl
 
 
 def command_checks(entry: Entry) -> list[Check]:
-    """Loaded, read by typer and described; its ``--help`` is shown only of an installed one."""
+    """It loads, typer can read it, and it has help. ``--help`` itself is checked for installed commands only."""
     return [
         ("is loaded", lambda: loads(entry)),
         ("typer reads its parameters", lambda: typer_command(entry)),
@@ -27,7 +27,7 @@ def command_checks(entry: Entry) -> list[Check]:
 
 
 def loads(entry: Entry) -> None:
-    """What "module:attribute" names is a function or a ``typer.Typer``."""
+    """The attribute that "module:attribute" names is a function or a ``typer.Typer``."""
     command = entry.load()
     require(
         isinstance(command, typer.Typer) or inspect.isroutine(command),
@@ -38,7 +38,7 @@ def loads(entry: Entry) -> None:
 
 
 def has_help(entry: Entry) -> None:
-    """The command says what it does, and so does each of its parameters."""
+    """The command and each of its parameters have help."""
     command: Any = typer_command(entry)
     commands = [command, *getattr(command, "commands", {}).values()]
     silent = ", ".join(str(each.name) for each in commands if not each.help)
@@ -50,12 +50,12 @@ def has_help(entry: Entry) -> None:
 
 
 def shows_help(entry: Entry) -> None:
-    """``palsykit NAME --help`` in a fresh interpreter ends well and loads no heavy library."""
+    """``palsykit NAME --help`` in a new interpreter ends with exit code 0 and loads no heavy library."""
     if not isinstance(entry.factory, str):
         raise NotChecked("it is not installed; `palsykit plugins check NAME` checks an installed one")
     heavy = _heavy_after(f"sys.argv = ['palsykit', {entry.name!r}, '--help']; from palsykit.cli import main; main()")
-    mend = "import them inside the function, neither in its module nor in the hook's; annotations: `if TYPE_CHECKING`"
-    require(not heavy, "help that is shown at once", f"{', '.join(heavy)} imported before it", mend)
+    mend = "import them inside the function, not at the top of a module; for annotations use `if TYPE_CHECKING`"
+    require(not heavy, "help without heavy imports", f"{', '.join(heavy)} imported", mend)
 
 
 def _heavy_after(code: str) -> list[str]:
@@ -73,7 +73,7 @@ def _heavy_after(code: str) -> list[str]:
         f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))",
     ]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
-    seen = f"{done.returncode}: {(done.stderr.strip().splitlines() or ['nothing said'])[-1]}"
-    require(not done.returncode, "exit code 0 in a fresh interpreter", seen, "mend what it names")
+    seen = f"{done.returncode}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
+    require(not done.returncode, "exit code 0 in a fresh interpreter", seen, "fix what the message names")
     heavy: list[str] = json.loads(done.stdout.splitlines()[-1])
     return heavy

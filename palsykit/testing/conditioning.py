@@ -27,7 +27,7 @@ STREAMS = {"identity": 4, "expression": 6}
 
 
 def given(**values: Tensor | None) -> Tensors:
-    """The tensors that there are."""
+    """The values that are not None."""
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -56,7 +56,7 @@ def fusion_harness(subject: Subject, specs: Mapping[str, TokenSpec]) -> Harness:
         result = fusion({name: Encoded(inputs[name], inputs.get(f"{name} pooled")) for name in specs})
         good = isinstance(result, Conditioning) and result.tokens
         require(
-            good, "a Conditioning with a stream or more", repr(result)[:80], "return Conditioning({'name': tokens})"
+            good, "a Conditioning with at least one stream", repr(result)[:80], "return Conditioning({'name': tokens})"
         )
         return {f"stream {name}": value for name, value in result.tokens.items()} | given(pooled=result.pooled)
 
@@ -71,7 +71,7 @@ def fusion_shapes(fusion: nn.Module, outputs: Tensors) -> Shapes:
         isinstance(width, int) and (pooled is None or isinstance(pooled, int)),
         "token_width (a number) after __init__, and pooled_width (a number) of a fusion that makes a pooled vector",
         f"{width!r} and {pooled!r}",
-        "set self.token_width, which the denoiser is built for; palsykit passes on a condition's pooled vector",
+        "set self.token_width, for which the denoiser is built; palsykit passes on a condition's pooled vector",
     )
     expected: Shapes = {name: (ROWS, value.shape[1], width) for name, value in outputs.items() if name != "pooled"}
     return {**expected, "pooled": None if pooled is None else (ROWS, pooled)}

@@ -12,7 +12,7 @@ from palsykit.testing.subject import Subject
 
 
 def checks(subject: Subject) -> list[Check]:
-    """Keys are used."""
+    """The check that keys are used."""
     return [("declared keys are used", lambda: keys_are_used(subject))]
 
 
@@ -27,7 +27,7 @@ def keys_are_used(subject: Subject) -> None:
         not (unused := [name for name in keys if name not in read]),
         "every keyword-only parameter to be read, because recipes can set it",
         f"{', '.join(unused)} never read in {function.name}",
-        "use it or delete it: a key without effect misleads its reader",
+        "use it or delete it: a key without effect is misleading",
     )
 
 
@@ -48,5 +48,5 @@ def _body_of(factory: Callable[..., Any]) -> ast.FunctionDef:
         raise NotChecked(f"the factory's source cannot be read ({error})") from None
     found = next((node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)), None)
     if found is None:
-        raise NotChecked("the factory is no function or class with a source")
+        raise NotChecked("the factory is not a function or class with source code")
     return found

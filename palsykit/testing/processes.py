@@ -25,9 +25,9 @@ def scheduler_checks(subject: Subject) -> list[Check]:
     scheduler = subject.build()
     return [
         ("has what the model reads", lambda: scheduler_members(scheduler)),
-        ("noise grows from a picture to none of it", lambda: noise_grows(scheduler)),
+        ("noise grows until no picture is left", lambda: noise_grows(scheduler)),
         ("add_noise is q(x_t | x_0)", lambda: adds_noise(scheduler)),
-        ("comes back from its saved config", lambda: scheduler_round_trip(scheduler)),
+        ("is restored from its saved config", lambda: scheduler_round_trip(scheduler)),
     ]
 
 
@@ -97,8 +97,8 @@ def sampler_checks(subject: Subject) -> list[Check]:
     harness.build(0)
     return [
         *shared.by_row(harness),
-        ("finds what a perfect denoiser knows", lambda: recovers(subject, x_0)),
-        ("keeps to [-1, 1]", lambda: shared.in_range(sampler_harness(subject, "sample", 3 * x_0))),
+        ("recovers the picture of a perfect denoiser", lambda: recovers(subject, x_0)),
+        ("stays in [-1, 1]", lambda: shared.in_range(sampler_harness(subject, "sample", 3 * x_0))),
     ]
 
 

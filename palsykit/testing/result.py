@@ -49,7 +49,7 @@ class Result:
 
     def __str__(self) -> str:
         if self.state == "failed":
-            details = {"expected": self.expected, "seen": self.seen, "mend": self.mend}
+            details = {"expected": self.expected, "seen": self.seen, "fix": self.mend}
             lines = [f"    {f'{name}:':<9} {' '.join(words.split())}" for name, words in details.items()]
             return "\n".join([self.check, *lines])
         return f"{self.check}: {self.expected}" if self.expected else self.check

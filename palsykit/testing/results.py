@@ -29,21 +29,21 @@ SHOWN = 8
 
 
 def metric_checks(subject: Subject) -> list[Check]:
-    """A card that a reader can trust, and figures that depend on nothing but the pictures."""
+    """A complete card, and figures that depend on the pictures only."""
     size, rows = subject.image_size, 2 * ROWS
     batch = face_batch(rows, size)
     images = Images(*(faces(rows, size, name).image for name in ("generated", "regenerated", "swapped_back")))
     subject.build()
     return [
         ("the card is complete", lambda: card(subject)),
-        ("an entry for each row, and figures of any rows", lambda: figures_of_rows(subject, batch, images)),
-        ("what is unknown is no error", lambda: unknown_rows(subject, batch, images)),
-        ("the same however it is split into batches", lambda: batches_do_not_count(subject, batch, images)),
+        ("one entry per row, and figures of any rows", lambda: figures_of_rows(subject, batch, images)),
+        ("unknown values are no error", lambda: unknown_rows(subject, batch, images)),
+        ("does not depend on the batch size", lambda: batches_do_not_count(subject, batch, images)),
     ]
 
 
 def measure(metric: Any, batch: FaceBatch, images: Images, step: int) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """What a metric reads of all rows, ``step`` at a time, {column: [N, ...]}, and its figures of them."""
+    """A metric's columns {column: [N, ...]} of all rows, read ``step`` at a time, and its figures."""
     with torch.inference_mode():
         rows = gather(metric, batch, images, step)
         found = statistics(metric, rows, len(batch))
@@ -51,21 +51,21 @@ def measure(metric: Any, batch: FaceBatch, images: Images, step: int) -> tuple[d
 
 
 def card(subject: Subject) -> None:
-    """card, every field filled in, and needs where there are any."""
+    """The card has all fields, and ``needs``, if present, names known passes."""
     metric = subject.build()
     about = getattr(metric, "card", None)
     directed = isinstance(about, MetricCard) and about.better.startswith(("higher", "lower"))
     expected = "a MetricCard whose `better` begins with higher or lower"
     require(directed, expected, repr(about)[:80], "set card, a palsykit.MetricCard")
     empty = ", ".join(name for name in ("name", "definition", "unit", "source") if not getattr(about, name).strip())
-    require(not empty, "a card that says all", f"nothing in {empty}", "fill it in; the report prints it")
+    require(not empty, "a card with all fields", f"nothing in {empty}", "fill it in; the report prints it")
     passes = needs(metric)
     known = isinstance(passes, frozenset) and passes <= {f.name for f in fields(Images)}
-    require(known, "needs, a frozenset of passes that Images has, or none", repr(passes), "set needs, or leave it out")
+    require(known, "needs, a frozenset of passes of Images, or no needs", repr(passes), "set needs, or leave it out")
 
 
 def figures_of_rows(subject: Subject, batch: FaceBatch, images: Images) -> None:
-    """Columns with an entry for each row, and figures of all rows and of some, one of which comes twice."""
+    """Columns have one entry per row. Figures work for all rows, and for some rows with one of them twice."""
     metric, count = subject.build(), len(batch)
     with torch.inference_mode():
         read = metric.read(batch, images)
@@ -73,16 +73,16 @@ def figures_of_rows(subject: Subject, batch: FaceBatch, images: Images) -> None:
             read and all(column.shape[:1] == (count,) for column in read.values()),
             f"{{column: [B, ...]}}, here [{count}, ...]",
             {name: list(column.shape) for name, column in read.items()} or "no column",
-            "let read() return an entry for each row, under a name",
+            "let read() return one entry per row in each column",
         )
         found = statistics(metric, gather(metric, batch, images, count), count)
         values = [figure.of(rows) for figure in found.values() for rows in (np.arange(count), np.array([0, 0, 2]))]
     floats = found and all(isinstance(value, float) for value in values)
-    require(floats, "{figure: float}", repr(values)[:80], "let figures() return one number under each name")
+    require(floats, "{figure: float}", repr(values)[:80], "let figures() return one number per name")
 
 
 def unknown_rows(subject: Subject, batch: FaceBatch, images: Images) -> None:
-    """No target, and no landmarks: NaN or a figure, under the same names, and no exception."""
+    """Without a target, and without landmarks: NaN or a figure, with the same names, and no exception."""
     names = set(measure(subject.build(), batch, images, len(batch))[1])
     blank = face_batch(len(batch), subject.image_size)
     for face in (blank.identity, blank.driver):
@@ -95,14 +95,14 @@ def unknown_rows(subject: Subject, batch: FaceBatch, images: Images) -> None:
             raise Unmet(
                 f"figures, or NaN, of a batch without {what}",
                 f"{type(error).__name__}: {error}",
-                "return torch.nan where it is not defined",
+                "return torch.nan for undefined values",
             ) from None
-        expected = f"the figures {sorted(names)} without {what} too"
+        expected = f"the figures {sorted(names)} also without {what}"
         require(found == names, expected, sorted(found), "return NaN for those")
 
 
 def batches_do_not_count(subject: Subject, batch: FaceBatch, images: Images) -> None:
-    """All at once, or three rows at a time, by the same metric, which remembers nothing of the first time."""
+    """All rows at once and three rows at a time give the same figures; the metric has no state from the first pass."""
     metric = subject.build()
     (rows, once), (again, parts) = (measure(metric, batch, images, step) for step in (len(batch), 3))
     pairs = [(name, column, again[name]) for name, column in rows.items()]
@@ -112,7 +112,7 @@ def batches_do_not_count(subject: Subject, batch: FaceBatch, images: Images) -> 
             torch.allclose(one.double(), other.double(), rtol=1e-3, atol=1e-4, equal_nan=True),
             "figures that do not depend on the batch size",
             f"{name} differs",
-            "let read() keep nothing, and let each row depend on itself only; figures() sees all rows",
+            "keep no state in read(), and let each row depend on itself only; figures() sees all rows",
         )
 
 
@@ -127,11 +127,11 @@ def synthesiser_checks(subject: Subject) -> list[Check]:
     inputs = {"identity": batch.identity, "driver": batch.driver, "seed": torch.arange(ROWS)}
     harness = Harness(build, inputs, generate, lambda *_: {"picture": (ROWS, 3, size, size)}, "the batch is")
     synthesiser = build(0)
-    checks: list[Check] = [*shared.by_row(harness), ("keeps to [-1, 1]", lambda: shared.in_range(harness))]
+    checks: list[Check] = [*shared.by_row(harness), ("stays in [-1, 1]", lambda: shared.in_range(harness))]
     if not isinstance(synthesiser, nn.Module) or not any(p.requires_grad for p in synthesiser.parameters()):
         return checks
     trained = trained_harness(subject)
-    checks += [("its conditioning is as its spec says", lambda: shared.shapes(trained))]
+    checks += [("its conditioning matches its spec", lambda: shared.shapes(trained))]
     return [*checks, *shared.trainable(trained)]
 
 
@@ -224,7 +224,7 @@ def dataset_checks(subject: Subject) -> list[Check]:
 def usable(dataset: Any) -> None:
     """Keys are unique, and subjects, splits and attribution are as ``palsykit data check`` requires."""
     unique = len({record.key for record in dataset.records}) == len(dataset.records)
-    require(unique, "a different key for every record", "two with one key", "name the file in the key")
+    require(unique, "a different key for every record", "two records with the same key", "name the file in the key")
     faults = "; ".join(faults_of(dataset.records))
     require(not faults, "records that a recipe can train on", faults, "correct the records' labels and splits")
     said = isinstance(dataset.attribution, str) and all(isinstance(item, Rejected) for item in dataset.rejected)
@@ -234,7 +234,7 @@ def usable(dataset: Any) -> None:
 def pictures(dataset: Any, size: int) -> None:
     """Pictures are [size, size, 3] uint8; landmarks are [68, 2] float32 in px of the picture, with their source."""
     kept = dataset.image_size
-    require(kept == size, f"image_size {size}, as asked", kept, "keep the factory's image_size")
+    require(kept == size, f"image_size {size}, as requested", kept, "keep the factory's image_size")
     for record in dataset.records[:SHOWN]:
         picture = dataset.image(record)
         right, seen = picture.shape == (size, size, 3) and picture.dtype == np.uint8, list(picture.shape)

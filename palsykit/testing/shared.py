@@ -1,4 +1,4 @@
-"""What several interfaces ask of their parts: shapes, seeds and rows; of modules also gradients, files and devices."""
+"""Checks that several interfaces share: shapes, seeds and rows; for modules also gradients, files and devices."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ SAME = 1e-5
 ROWS_APART, HALF = 1e-4, 0.1
 Tensors = dict[str, Tensor]
 Shapes = Mapping[str, tuple[int, ...] | None]
-"""Output -> its shape; None for one that must not be there."""
+"""Output -> its shape; None for an output that must be absent."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Harness:
         inputs: by name, tensors [B, ...] or views of B rows.
         call: part and inputs -> outputs by name, each [B, ...].
         shapes: part and outputs -> the outputs' shapes.
-        promise: what gives these shapes, for the message.
+        promise: the source of these shapes, for the message.
     """
 
     build: Callable[[int], Any]
@@ -63,7 +63,7 @@ def trainable(harness: Harness) -> list[Check]:
     """The checks of every module."""
     return [
         ("gradients reach every parameter", lambda: gradients(harness)),
-        ("weights come back from safetensors", lambda: round_trip(harness)),
+        ("weights are restored from safetensors", lambda: round_trip(harness)),
         ("runs in bf16", lambda: half_precision(harness)),
         ("moves between devices", lambda: devices(harness)),
     ]
@@ -118,7 +118,7 @@ def determinism(harness: Harness) -> None:
             torch.equal(value, again[name]) and distance(other[name], value) <= SAME,
             "the same outputs for the same inputs in eval mode",
             f"{name} differs from call to call",
-            "draw nothing in eval mode but from a row's own seed or generator, and keep no state between calls",
+            "in eval mode draw only from a row's own seed or generator, and keep no state between calls",
         )
 
 
@@ -145,11 +145,11 @@ def _rows(value: Any, start: int, stop: int) -> Any:
 
 
 def train(groups: Mapping[str, Mapping[str, nn.Parameter]], loss: Callable[[int, str], Tensor]) -> list[str]:
-    """Takes a few steps, in each of which every group has its turn; gives the parameters that have not moved.
+    """Take a few training steps, each with one phase per group. Returns the parameters that have not moved.
 
     Args:
         groups: group -> its parameters by name.
-        loss: step and group -> what is minimised over the group.
+        loss: step and group -> the loss to minimise over the group.
     """
     start = {name: p.detach().clone() for group in groups.values() for name, p in group.items()}
     optimisers = {group: torch.optim.Adam(parameters.values(), lr=RATE) for group, parameters in groups.items()}
@@ -171,7 +171,9 @@ def _train_part(harness: Harness, module: nn.Module) -> list[str]:
             for name, value in outputs.items()
             if value.requires_grad
         ]
-        require(losses, "outputs that depend on the parameters", "no output requires a gradient", "drop detach/no_grad")
+        require(
+            losses, "outputs that depend on the parameters", "no output requires a gradient", "remove detach/no_grad"
+        )
         return torch.stack(losses).sum()
 
     return train({"": {name: p for name, p in module.train().named_parameters() if p.requires_grad}}, loss)
@@ -188,7 +190,7 @@ def gradients(harness: Harness) -> None:
         not unmoved,
         f"a gradient for every trainable parameter within {STEPS} steps",
         f"none for {', '.join(unmoved[:5])} ({len(unmoved)} of {count})",
-        "use it in forward and do not write to .data; for what is not trained use a buffer or requires_grad False",
+        "use it in forward and do not write to .data; make untrained tensors buffers, or set requires_grad False",
     )
 
 
@@ -209,12 +211,12 @@ def every_input(harness: Harness, groups: Mapping[str, Sequence[str]]) -> None:
         "the result to change with every input",
         f"{', '.join(ignored)} without effect",
         "read it (tokens by attention, t and the pooled vector with the time embedding, maps beside x_t), or refuse it "
-        "in __init__: what has no effect misleads a recipe's reader",
+        "in __init__: an input without effect is misleading in a recipe",
     )
 
 
 def pixel_gradients(read: Callable[[FaceView], Tensors], view: FaceView) -> None:
-    """Where the pixels of ``view`` change an output, a gradient comes back to them."""
+    """If the pixels of ``view`` change an output, the output has a gradient with respect to them."""
     with torch.no_grad():
         before = read(view)
         other = faces(len(view), view.image.shape[-1], "other").image
@@ -227,9 +229,9 @@ def pixel_gradients(read: Callable[[FaceView], Tensors], view: FaceView) -> None
     ]
     require(
         not cut_off,
-        "outputs that are differentiable in the pixels (a trainer may pass pictures that it has just made)",
-        f"{', '.join(cut_off)} follows the pixels without a gradient",
-        "drop no_grad, detach, rounding and numpy; core turns gradients off where it needs none",
+        "outputs that are differentiable in the pixels (a trainer may pass generated pictures)",
+        f"{', '.join(cut_off)} depends on the pixels, but has no gradient",
+        "remove no_grad, detach, rounding and numpy; core disables gradients where it does not need them",
     )
 
 
@@ -247,14 +249,14 @@ def round_trip(harness: Harness) -> None:
             load_exact(other, Path(folder) / "weights.safetensors")
         except ValueError as error:
             mend = "let names and shapes depend on the keys only"
-            raise Unmet("weights that load into a fresh part", str(error), mend) from None
+            raise Unmet("weights that load into a new part", str(error), mend) from None
     before, after = harness.run(original), harness.run(other)
     for name, value in before.items():
         require(
             not (gap := distance(after[name], value)) > SAME,
             "the same outputs after a round trip through safetensors",
             f"{name} differs by {gap:.1e}",
-            "make everything that is drawn or learnt a parameter or a persistent buffer",
+            "make all drawn or learnt values parameters or persistent buffers",
         )
 
 
@@ -268,7 +270,7 @@ def half_precision(harness: Harness) -> None:
     if loss.requires_grad:
         loss.backward()  # type: ignore[no-untyped-call]
         finite = all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in module.parameters())
-        require(finite, "finite gradients in bf16", "NaN or infinity", "compute in float32 what overflows")
+        require(finite, "finite gradients in bf16", "NaN or infinity", "compute in float32 where values overflow")
     # Outputs, in eval mode. A new module, because training mode has changed the batch statistics of the first.
     module = harness.build(0)
     exact = harness.run(module)

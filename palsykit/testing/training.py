@@ -28,10 +28,10 @@ def trainer_checks(subject: Subject) -> list[Check]:
     make = _maker(subject, batch)
     return [
         ("finite scalar terms", lambda: terms_are_scalars(make(0), batch)),
-        ("unknown landmarks and labels do no harm", lambda: unknowns(make(0), batch)),
-        ("all randomness is the generator's", lambda: seeded(make, batch)),
+        ("unknown landmarks and labels are handled", lambda: unknowns(make(0), batch)),
+        ("all random numbers are from the generator", lambda: seeded(make, batch)),
         ("every parameter is trained", lambda: trained(make(0), batch)),
-        ("weights come back from safetensors", lambda: trainer_round_trip(make, batch)),
+        ("weights are restored from safetensors", lambda: trainer_round_trip(make, batch)),
     ]
 
 

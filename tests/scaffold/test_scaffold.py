@@ -201,7 +201,7 @@ def test_a_name_that_cannot_be_is_refused(name: str, message: str, tmp_path: Pat
     ("name", "message"),
     [
         ("audit", "command 'audit' of plugin audit .* already has this name"),
-        ("show", "'show' is a command of palsykit's own; choose another name, as in acme_show"),
+        ("show", "'show' is a command of palsykit's own; choose another name, such as acme_show"),
     ],
 )
 def test_a_command_needs_a_name_of_its_own(name: str, message: str, tmp_path: Path) -> None:

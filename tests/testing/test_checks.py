@@ -126,7 +126,7 @@ def idle(inputs: Mapping[str, TokenSpec], *, width: int = 8, depth: int = 1) -> 
         (Untrained, "gradients reach every parameter", "none for spare.weight, spare.bias (2 of 4)"),
         (Mixing, "rows do not depend on their neighbours", "row 0 of stream all changes"),
         (Noisy, "deterministic under a seed", "stream all differs from call to call"),
-        (Forgetful, "weights come back from safetensors", "stream all differs by"),
+        (Forgetful, "weights are restored from safetensors", "stream all differs by"),
         (Forgetful, "moves between devices", "device"),
         (Refusing, "other conditions work or are refused", "uneven"),
         (Overflowing, "runs in bf16", "apart"),
@@ -190,7 +190,7 @@ class Encoder(nn.Module):
     [
         ("spec", "shapes in fp32", "[4, 16, 24]"),
         ("trains", "features are frozen", "requires a gradient"),
-        ("deaf", "gradients reach the pixels", "follows the pixels without a gradient"),
+        ("deaf", "gradients reach the pixels", "depends on the pixels, but has no gradient"),
         ("owns", "shared networks stay outside", "its parameters are the encoder's"),
     ],
 )
@@ -219,7 +219,7 @@ class Overlay:
         ("views", "shapes in fp32", "mother"),
         ("rows", "rows do not depend on their neighbours", "row 0 of map changes"),
         ("drawn", "deterministic under a seed", "map differs from call to call"),
-        ("deaf", "gradients reach the pixels", "map follows the pixels without a gradient"),
+        ("deaf", "gradients reach the pixels", "map depends on the pixels, but has no gradient"),
         ("rest", "it works without the driver's person at rest", "AttributeError"),
     ],
 )
@@ -272,8 +272,8 @@ def rewritten() -> Any:
 
 
 def test_a_schedulers_faults() -> None:
-    assert "above 0.9 at t = 0" in failed("scheduler", clean)["noise grows from a picture to none of it"].expected
-    assert failed("scheduler", rewritten)["comes back from its saved config"].seen == "others"
+    assert "above 0.9 at t = 0" in failed("scheduler", clean)["noise grows until no picture is left"].expected
+    assert failed("scheduler", rewritten)["is restored from its saved config"].seen == "others"
     assert "object without" in failed("scheduler", lambda_object)["has what the model reads"].seen
 
 
@@ -294,9 +294,9 @@ class OneNoise:
 
 def test_a_samplers_faults() -> None:
     assert set(failed("sampler", OneNoise)) >= {
-        "finds what a perfect denoiser knows",
+        "recovers the picture of a perfect denoiser",
         "rows do not depend on their neighbours",
-        "keeps to [-1, 1]",
+        "stays in [-1, 1]",
     }
 
 
@@ -328,8 +328,8 @@ class Trainer(nn.Module):
     [
         ("group", "is built", "trainer.target"),
         ("rows", "finite scalar terms", "[8]"),
-        ("global", "all randomness is the generator's", "fit follows torch's global seed"),
-        ("unknown", "unknown landmarks and labels do no harm", "fit is nan"),
+        ("global", "all random numbers are from the generator", "fit follows torch's global seed"),
+        ("unknown", "unknown landmarks and labels are handled", "fit is nan"),
         ("unused", "every parameter is trained", "trainer.target did not"),
     ],
 )
@@ -363,11 +363,11 @@ class Metric:
     ("fault", "name"),
     [
         ("card", "the card is complete"),
-        ("target", "what is unknown is no error"),
-        ("mean", "the same however it is split into batches"),
-        ("state", "the same however it is split into batches"),
-        ("few", "an entry for each row, and figures of any rows"),
-        ("features", "an entry for each row, and figures of any rows"),
+        ("target", "unknown values are no error"),
+        ("mean", "does not depend on the batch size"),
+        ("state", "does not depend on the batch size"),
+        ("few", "one entry per row, and figures of any rows"),
+        ("features", "one entry per row, and figures of any rows"),
     ],
 )
 def test_a_metrics_faults(fault: str, name: str) -> None:
@@ -396,7 +396,7 @@ class Dataset:
 @pytest.mark.parametrize(
     ("fault", "name", "seen"),
     [
-        ("keys", "records can be trained on", "two with one key"),
+        ("keys", "records can be trained on", "two records with the same key"),
         ("torn", "records can be trained on", "subjects in two splits"),
         ("size", "pictures and landmarks", "[33, 33, 3]"),
         ("far", "pictures and landmarks", "up to 900"),
@@ -418,7 +418,7 @@ class Loud:
 
 
 def test_a_synthesisers_faults() -> None:
-    assert failed("synthesiser", Loud)["keeps to [-1, 1]"].expected == "pictures in [-1, 1]"
+    assert failed("synthesiser", Loud)["stays in [-1, 1]"].expected == "pictures in [-1, 1]"
     found = failed("synthesiser", Loud, gain=0.5)
     assert found["deterministic under a seed"].seen == "picture differs from call to call"
     assert found["rows do not depend on their neighbours"].seen.startswith("row 0 of picture changes")

@@ -57,15 +57,11 @@ def test_a_good_one(install: Install) -> None:
 
 
 def test_a_hook_that_imports_a_heavy_library(install: Install) -> None:
-    assert failed(install(light="import scipy")) == {
-        "--help works and imports nothing heavy": "scipy imported before it"
-    }
+    assert failed(install(light="import scipy")) == {"--help works and imports nothing heavy": "scipy imported"}
 
 
 def test_a_command_that_imports_a_heavy_library_before_it_runs(install: Install) -> None:
-    assert failed(install("import scipy" + GOOD)) == {
-        "--help works and imports nothing heavy": "scipy imported before it"
-    }
+    assert failed(install("import scipy" + GOOD)) == {"--help works and imports nothing heavy": "scipy imported"}
 
 
 def test_a_module_that_cannot_be_imported(install: Install) -> None:

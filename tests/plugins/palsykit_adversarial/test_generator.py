@@ -22,7 +22,7 @@ def test_it_keeps_the_contract_of_a_synthesiser_that_is_trained(keys: dict[str, 
     small = {"channels": [8, 16], "vector": 16} | keys
     checked = [result.check for result in check("synthesiser", "adversarial", **small) if result.state == "passed"]
     assert "gradients reach every parameter" in checked
-    assert "its conditioning is as its spec says" in checked
+    assert "its conditioning matches its spec" in checked
 
 
 def test_a_picture_depends_on_its_row_and_on_no_seed(generator_of: Build) -> None:
