@@ -36,7 +36,7 @@ def failed(interface: str, part: Callable[..., Any], **keys: Any) -> dict[str, R
     with pytest.raises(AssertionError) as caught:
         check(interface, part, **keys)
     assert "expected:" in str(caught.value)
-    assert "mend:" in str(caught.value)
+    assert "fix:" in str(caught.value)
     from palsykit.registry import Entry
 
     entry = Entry(interface_named(interface), part.__name__, "-", "-", "-", part)

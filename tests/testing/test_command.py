@@ -88,7 +88,7 @@ def test_a_failure_says_what_was_expected_seen_and_how_to_mend_it(palsykit: Call
     at = lines.index("FAIL gradients reach every parameter")
     assert lines[at + 1] == "expected: a gradient for every trainable parameter within 5 steps"
     assert lines[at + 2] == "seen:     none for spare.weight, spare.bias (2 of 4)"
-    assert lines[at + 3].startswith("mend:     use it in forward")
+    assert lines[at + 3].startswith("fix:      use it in forward")
 
 
 @pytest.mark.parametrize(
