@@ -200,7 +200,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 @pytest.fixture(scope="session")
 def one_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The cache of renders that all tests share, for what is run once a session."""
+    """The cache of renders that all tests share, for session fixtures."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PALSYKIT_CACHE", str(tmp_path_factory.getbasetemp() / "palsykit-cache"))
         yield
@@ -225,7 +225,7 @@ def tiny() -> Callable[..., Recipe]:
 def finished(
     tiny: Callable[..., Recipe], tmp_path_factory: pytest.TempPathFactory, one_thread: None, one_cache: None
 ) -> RunFolder:
-    """A finished run of the miniature. Only looked at: whoever changes it makes a copy."""
+    """A finished run of the miniature. Do not change it; make a copy."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     run_recipe(tiny(), folder)
     return RunFolder(folder)
@@ -296,7 +296,7 @@ def palsykit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 
 @dataclass(frozen=True)
 class CleanEnvironment:
-    """A virtual environment with palsykit's wheel, the libraries that palsykit asks for, and no way to a network."""
+    """A virtual environment with palsykit's wheel and its libraries, without network access."""
 
     home: Path
 
@@ -348,10 +348,10 @@ def clean(tmp_path: Path, wheel: Path) -> CleanEnvironment:
 
 
 def _lend_libraries(environment: CleanEnvironment) -> None:
-    """Everything that this Python has installed, pip and pytest among it, without palsykit.
+    """Lend all libraries of this Python, including pip and pytest, but not palsykit.
 
-    The libraries are linked one by one into a folder on the new path, where .pth files are not read: the editable
-    installation of this tree stays behind.
+    The libraries are linked one by one into a folder on the new path. There .pth files are not read, so the editable
+    installation of this tree is left out.
     """
     shelf = environment.home / "libraries"
     shelf.mkdir()

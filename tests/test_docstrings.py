@@ -1,4 +1,4 @@
-"""What the docstrings of our parts say: a word on every key, shapes where tensors go in and out, and a source.
+"""Docstrings of our parts describe every key, the shapes of tensors, and a source.
 
 A rule of this house, so it is no part of the contract that palsykit.testing checks for everybody.
 """
@@ -32,7 +32,7 @@ OURS = [entry for entry in registry().entries.values() if entry.distribution == 
 
 
 def faults(entry: Entry) -> list[str]:
-    """What the docstrings of a part lack."""
+    """What is missing in the docstrings of a part."""
     factory = entry.load()
     text = _own(factory)
     lacking = [f"nothing on the key {key}" for key in keys_of(entry) if not re.search(rf"\b{re.escape(key)}\b", text)]

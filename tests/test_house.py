@@ -117,7 +117,7 @@ def test_the_checks_see_what_they_look_for() -> None:
     assert not MACHINE_PATHS.search("../home/x and https://example.org/opt/x")
 
 
-def test_no_file_is_a_drawer_for_everything() -> None:
+def test_no_file_is_called_utils() -> None:
     names = {"utils.py", "helpers.py", "misc.py", "common.py"}
     assert [name for name, _ in sources("palsykit", "plugins", "tools") if name.rsplit("/", 1)[-1] in names] == []
 

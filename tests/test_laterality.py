@@ -1,6 +1,6 @@
-"""Nobody but palsykit.faces.flip flips a photograph: an unseen flip moves a palsy to the other side.
+"""Only palsykit.faces.flip flips photographs: any other flip would move a palsy to the other side unnoticed.
 
-What a source can show: flips by name, and slices with a negative step. A transform with a negative scale it does not.
+The test searches the source for flips by name and slices with a negative step. It cannot find a negative scale.
 """
 
 import ast
@@ -17,7 +17,7 @@ ALLOWED = {
     ("plugins/palsykit_insightface/detector.py", "photograph[..., ::-1]"): "channels of [H, W, 3], RGB to BGR",
     ("plugins/palsykit_datasets/registration.py", "patch[::-1, ::-1]"): "correlation as a convolution",
 }
-"""(file, expression) -> why it turns no palsy round."""
+"""(file, expression) -> why it moves no palsy to the other side."""
 
 FLIPS = {"flip", "fliplr", "hflip", "horizontal_flip", "mirror", "flip_points", "FLIP_LEFT_RIGHT"}
 FLIPS |= {"RandomHorizontalFlip", "HorizontalFlip"}
@@ -50,15 +50,15 @@ def every_flip() -> set[tuple[str, str]]:
     }
 
 
-def test_nobody_else_flips_photographs() -> None:
+def test_no_other_code_flips_photographs() -> None:
     assert sorted(every_flip() - set(ALLOWED)) == [], "flip with palsykit.faces.flip.Face.mirrored, or give the reason"
 
 
-def test_what_is_allowed_is_there() -> None:
+def test_allowed_places_exist() -> None:
     assert sorted(set(ALLOWED) - every_flip()) == [], "a place that is gone is allowed no longer"
 
 
-def test_flips_are_seen() -> None:
+def test_the_search_finds_flips() -> None:
     seen = ["torch.flip(x, [-1])", "x.flip(-1)", "np.fliplr(x)", "ImageOps.mirror(x)", "x[..., ::-1]", "x[:, ::-1]"]
     seen += ["F.hflip(x)", "x.transpose(Image.Transpose.FLIP_LEFT_RIGHT)", "RandomHorizontalFlip(0.5)", "x[::-1]"]
     assert all(flips(ast.parse(line)) for line in seen)

@@ -1,4 +1,4 @@
-"""Who may know whom: core no plugin, a plugin no other plugin; and nothing heavy is imported where listing happens."""
+"""Allowed imports: core imports no plugin, a plugin imports no other plugin, and listing imports nothing heavy."""
 
 import ast
 import re
@@ -46,7 +46,7 @@ def test_plugin_imports_no_other_plugin(plugin: str) -> None:
 
 @pytest.mark.parametrize("plugin", PLUGINS)
 def test_plugin_itself_imports_palsykit_only(plugin: str) -> None:
-    """Listing plugins imports every ``__init__``; whatever is heavy belongs into the modules that it names."""
+    """Listing plugins imports every ``__init__``, so heavy imports belong in the modules that it names."""
     modules = [module for _, module in imported(ROOT / "plugins" / plugin / "__init__.py")]
     light = {"palsykit", "palsykit.hookspecs", *sys.stdlib_module_names}
     assert [

@@ -1,4 +1,4 @@
-"""A frozen network encodes a batch once, whoever asks; one that learns is always asked anew."""
+"""A frozen network encodes a picture once for all callers; a network in training is never cached."""
 
 import torch
 from torch import Tensor, nn
@@ -66,7 +66,7 @@ def test_half_precision_is_not_remembered() -> None:
     assert shared.pictures == 4
 
 
-def test_a_network_that_learns_or_has_learnt_is_asked_anew() -> None:
+def test_a_network_in_training_or_just_trained_is_not_cached() -> None:
     shared, images = network(), torch.randn(2, 3, 8, 8)
     before = shared(images).map
     shared.module.requires_grad_(True)

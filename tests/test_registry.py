@@ -1,4 +1,4 @@
-"""Names: the right factory, or an answer that helps."""
+"""A name gives its factory, or a message that helps."""
 
 import sys
 import types

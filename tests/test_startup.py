@@ -1,4 +1,4 @@
-"""Help, listing and ``import palsykit`` stay quick because they import nothing heavy."""
+"""Help, listing and ``import palsykit`` are fast because they import nothing heavy."""
 
 import subprocess
 import sys

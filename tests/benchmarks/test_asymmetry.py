@@ -1,4 +1,4 @@
-"""The asymmetry benchmark: it sees only what the network finds, and its figures say what that is worth."""
+"""The asymmetry benchmark uses only the points that the network finds, and its figures measure their quality."""
 
 import importlib.resources
 import json

@@ -1,4 +1,4 @@
-"""Each script runs with tiny settings, and its last line is the table again; the figures themselves are no test."""
+"""Each script runs with tiny settings, and its last line is the table as JSON; the figures are not tested."""
 
 import json
 from collections.abc import Callable

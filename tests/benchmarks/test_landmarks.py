@@ -1,4 +1,4 @@
-"""The landmark benchmark: errors are what was put in, what all share is told apart, and it runs on a recipe's data."""
+"""The landmark benchmark reports known errors, separates the shared part, and runs on a recipe's data."""
 
 import json
 from collections.abc import Callable

@@ -40,7 +40,7 @@ def test_a_batch_that_is_known_is_not_extracted() -> None:
     assert asked == [4]
 
 
-def test_rows_have_full_precision_and_may_reach_a_graph_whoever_asked_first() -> None:
+def test_cached_rows_have_full_precision_and_work_in_a_later_graph() -> None:
     images, cache = faces(2, SIZE, "people").image, FeatureCache()
     weight = torch.randn(3, 3, requires_grad=True)
 

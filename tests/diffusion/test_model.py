@@ -84,7 +84,7 @@ def test_one_encoding_reads_a_picture_once_with_each_network(model_of, rows):
     assert isinstance(network, SharedNetwork)
 
 
-def test_gradients_reach_the_pixels_only_when_asked(model_of, rows):
+def test_gradients_reach_the_pixels_only_with_grad(model_of, rows):
     model = model_of()
     image = rows.driver.image.clone().requires_grad_()
     seen = FaceBatch(rows.identity, FaceView.of_images(image))

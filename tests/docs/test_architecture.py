@@ -1,4 +1,4 @@
-"""The map of the code names only what is there."""
+"""The map of the code names only existing paths."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ def test_every_path_of_the_map_is_there() -> None:
 @pytest.mark.parametrize(
     "room", sorted(path.name for path in (ROOT / "palsykit").iterdir() if (path / "__init__.py").is_file())
 )
-def test_every_room_of_the_core_is_on_the_map(room: str) -> None:
+def test_every_package_of_the_core_is_on_the_map(room: str) -> None:
     assert f"`palsykit/{room}/`" in MAP.read_text(encoding="utf-8")
 
 

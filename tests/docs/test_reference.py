@@ -1,4 +1,4 @@
-"""The documentation's generated parts say what the code says, its recipes are recipes, and its links lead somewhere."""
+"""The generated parts of the documentation are up to date, its recipes are valid, and its links work."""
 
 import importlib.util
 import re
@@ -24,7 +24,7 @@ def reference() -> ModuleType:
     return module
 
 
-def test_what_is_generated_is_fresh(reference: ModuleType) -> None:
+def test_generated_parts_are_up_to_date(reference: ModuleType) -> None:
     stale = [path.name for path in reference.stale()]
     assert stale == [], "run: python docs/reference.py"
 
@@ -47,7 +47,7 @@ def test_every_hook_and_every_interface_has_its_page(reference: ModuleType) -> N
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_its_recipe_is_one(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_recipe_of_a_page_is_valid(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On top of the tests' miniature; files that it names are there."""
     fragment = re.findall(r"```yaml\n(.*?)```", page.read_text(), re.S)[0]
     for folder in ("photographs", "pack"):

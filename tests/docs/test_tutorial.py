@@ -1,4 +1,4 @@
-"""docs/plugins.md, followed literally: every block is written or run, in order, beside palsykit's wheel."""
+"""docs/plugins.md, word by word: every block is written or run, in order, with palsykit installed from its wheel."""
 
 import re
 from dataclasses import dataclass
@@ -32,19 +32,19 @@ def blocks() -> list[Block]:
 def test_every_block_works(tmp_path: Path, clean: Any) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    said = ""
+    output = ""
     for block in blocks():
         where = f"plugins.md:{block.line}"
         if block.language == "sh":
             done = clean.run(block.text, work)
-            said = done.stdout + done.stderr
-            assert done.returncode == 0, f"{where}: {said}"
+            output = done.stdout + done.stderr
+            assert done.returncode == 0, f"{where}: {output}"
         elif block.language == "output":
-            assert block.text.strip("\n") in said, f"{where}: not in:\n{said}"
+            assert block.text.strip("\n") in output, f"{where}: not in:\n{output}"
         else:
             name = re.match(r"# (\S+\.(?:py|yaml))\n", block.text)
-            assert name is not None, f"{where}: its first line names no file"
-            assert (work / name[1]).is_file(), f"{where}: {name[1]} is no file of the scaffold"
+            assert name is not None, f"{where}: the first line does not name a file"
+            assert (work / name[1]).is_file(), f"{where}: {name[1]} is not a file of the scaffold"
             (work / name[1]).write_text(block.text.split("\n", 1)[1], encoding="utf-8")
     assert "acme_summary" in (work / "runs" / "try" / "recipe.yaml").read_text()
 
@@ -54,7 +54,7 @@ def test_the_page_has_blocks_of_every_kind() -> None:
     assert len(blocks()) >= 15
 
 
-def test_the_promise_is_about_what_there_is() -> None:
+def test_the_promise_names_existing_modules() -> None:
     promise = PAGE.read_text(encoding="utf-8").split("## The promise")[1].split("\n## ")[0]
     assert f"It is **{API_VERSION}**" in promise
     names = re.findall(r"`(palsykit(?:\.\w+)+)`", promise)

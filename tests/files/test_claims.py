@@ -12,7 +12,7 @@ def claimed(folder: Path) -> Claim:
     return Claim(folder, "made.json", "set of pictures", "name another: --output DIR", key="seed")
 
 
-def test_what_differs_is_said_by_key() -> None:
+def test_a_difference_is_listed_by_key() -> None:
     before = {"data": {"use": "a", "keys": [1, 2], "old": 1}, "size": 64, "fits": [{"lr": 1}]}
     now = {"data": {"use": "a", "keys": [1, 3], "detector": {"use": "d"}}, "size": 64, "fits": [{"lr": True}]}
     assert difference(before, now) == [

@@ -34,7 +34,7 @@ def test_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("not_a_package:a.txt", "no importable package 'not_a_package'"),
     ],
 )
-def test_what_is_missing_is_said(tmp_path: Path, value: str, message: str) -> None:
+def test_a_missing_file_is_named(tmp_path: Path, value: str, message: str) -> None:
     with pytest.raises(FileNotFoundError, match=message):
         locate(value, tmp_path)
 

@@ -22,7 +22,7 @@ def test_a_card_that_states_none(tmp_path: Path, card: str) -> None:
     assert licence(tmp_path) == UNKNOWN
 
 
-def test_it_is_said_once_for_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folders_licence_is_printed_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     say_licence("a library", tmp_path)
     say_licence("a library", tmp_path)
     said = capsys.readouterr().err

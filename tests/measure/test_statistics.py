@@ -93,7 +93,7 @@ def test_means_leave_out_what_is_not_defined() -> None:
     assert (figure.low, figure.high, figure.count) == (None, None, 0)
 
 
-def test_what_rows_make_together_is_asked_of_any_rows() -> None:
+def test_figures_of_several_rows_work_for_any_rows() -> None:
     found = measured([5.0, 1.0, 2.0, 9.0, 9.0], median=Median(), whole=Whole())
     assert found["median"].of(np.arange(5)) == 5.0
     assert found["median"].of(np.array([1, 2, 2])) == 2.0
@@ -124,7 +124,7 @@ def test_features_without_figures_are_an_error() -> None:
         statistics(SimpleNamespace(card=CARD), {"wide": torch.zeros(2, 3)}, 2)
 
 
-def test_a_metric_may_say_no_more_than_card_and_read() -> None:
+def test_card_and_read_are_enough_for_a_metric() -> None:
     assert needs(Median()) == frozenset()
     assert needs(SimpleNamespace(card=CARD, needs=frozenset({"regenerated"}))) == {"regenerated"}
 

@@ -1,4 +1,4 @@
-"""The benchmarks that ship: what their systems share, in what they differ, and that they start alike."""
+"""The shipped benchmarks: what their systems share, how they differ, and that they start from the same weights."""
 
 from collections.abc import Callable
 from functools import cache

@@ -1,4 +1,4 @@
-"""Every recipe that ships: it loads, says how it is run, and runs from end to end at a reduced size."""
+"""Every shipped recipe loads, says how to run it, and runs from end to end at a reduced size."""
 
 import json
 import math

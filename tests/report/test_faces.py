@@ -169,7 +169,7 @@ def test_equal_headings_side_by_side_are_written_once() -> None:
     assert _runs(()) == []
 
 
-def test_a_sheet_of_nobody_is_refused() -> None:
+def test_an_empty_sheet_is_refused() -> None:
     with pytest.raises(ValueError, match="a panel or more"):
         draw_sheet([], face=16)
 

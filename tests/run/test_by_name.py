@@ -65,7 +65,7 @@ def who(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_driver_is_the_identity_posed_as_asked(model: package.Model, who: Path) -> None:
+def test_the_driver_is_the_identity_with_the_requested_pose(model: package.Model, who: Path) -> None:
     picture = model.generate(identity=who, expression="big smile", side="left", severity=4, strength=0.5)
     photograph, landmarks, labels, strength = CALLS.pop()
     assert labels == FaceLabels(expression="smile_full", side=Side.LEFT, severity=4)

@@ -89,7 +89,7 @@ def test_the_provenance_names_every_stage_and_every_plugin_and_stands_in_the_rep
         assert all(f"{name} {plugin['sha256'][:12]}" in shown for name, plugin in entry["plugins"].items())
 
 
-def test_the_recipe_that_is_kept_is_the_recipe_that_ran(finished: RunFolder, tiny: Callable[..., Recipe]) -> None:
+def test_the_saved_recipe_is_the_one_that_ran(finished: RunFolder, tiny: Callable[..., Recipe]) -> None:
     kept = load_recipe(finished.recipe)
     assert kept.hash == tiny().hash
     assert kept.resolved == tiny().resolved

@@ -51,7 +51,7 @@ def test_who_and_how_both_count(model: package.Model, faces: tuple[Path, Path]) 
     assert not np.array_equal(one, model.generate(identity=who, driver=who))
 
 
-def test_the_batch_knows_who_is_at_rest(
+def test_the_batch_has_the_view_at_rest(
     model: package.Model, faces: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     who, how = faces

@@ -108,7 +108,7 @@ def test_the_recipe_in_the_folder_is_the_runs_own(finished: RunFolder, palsykit:
     assert done.out.startswith("Nothing to do")
 
 
-def test_a_run_killed_in_training_goes_on_to_the_same_bits(
+def test_a_run_killed_in_training_resumes_bit_by_bit(
     finished: RunFolder, tiny: Callable[..., Recipe], weights_of: Callable[[Path], dict[str, bytes]], tmp_path: Path
 ) -> None:
     folder = tmp_path / "killed"
@@ -127,7 +127,7 @@ def test_a_run_killed_in_training_goes_on_to_the_same_bits(
     same_results(folder, finished.path, weights_of)
 
 
-def test_a_run_stopped_in_a_fit_and_in_the_pictures_goes_on(
+def test_a_run_stopped_in_a_fit_and_in_synthesis_resumes(
     finished: RunFolder,
     tiny: Callable[..., Recipe],
     weights_of: Callable[[Path], dict[str, bytes]],
@@ -172,7 +172,7 @@ def test_a_run_stopped_in_a_fit_and_in_the_pictures_goes_on(
 
 
 @pytest.mark.parametrize("stage", ["evaluate", "report"])
-def test_a_run_stopped_after_the_pictures_goes_on(
+def test_a_run_stopped_after_synthesis_resumes(
     finished: RunFolder, tiny: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     folder = tmp_path / "stopped"

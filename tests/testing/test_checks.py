@@ -1,4 +1,4 @@
-"""A check that cannot fail checks nothing: for each, a part that breaks it, and what its author is told."""
+"""Every check can fail: for each there is a part that breaks it, and the message for its author."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -144,7 +144,7 @@ def unwilling(inputs: Mapping[str, TokenSpec]) -> None:
     raise ValueError("not today")
 
 
-def test_what_cannot_be_built_says_so() -> None:
+def test_a_part_that_cannot_be_built_says_so() -> None:
     (only,) = failed("fusions", positional).values()
     assert (only.check, "make the recipe's keys keyword-only" in only.seen) == ("signature", True)
     assert "not today" in failed("fusion", unwilling)["is built"].seen
@@ -155,7 +155,7 @@ def required(inputs: Mapping[str, TokenSpec], *, table: str) -> Good:
     return Good(inputs, width=len(table))
 
 
-def test_a_key_without_default_is_asked_for() -> None:
+def test_a_key_without_default_is_requested() -> None:
     results = check("fusion", required)
     (unmade,) = [result for result in results if result.state == "not checked"]
     assert "--set table=..." in unmade.expected
@@ -168,7 +168,7 @@ def test_an_unknown_interface_is_answered_with_the_known() -> None:
 
 
 class Encoder(nn.Module):
-    """Trains in extract, reads in no_grad and owns what it shares."""
+    """An encoder that trains in extract, reads in no_grad and contains a shared network."""
 
     def __init__(self, image_size: int, *, network: Network | str = "recognition", fault: str = ""):
         super().__init__()
@@ -228,7 +228,7 @@ def test_a_maps_faults(fault: str, name: str, seen: str) -> None:
 
 
 class Deaf(nn.Module):
-    """A denoiser that hears neither time nor conditions."""
+    """A denoiser that ignores time and conditions."""
 
     def __init__(self, conditioning: ConditioningSpec, image_size: int):
         super().__init__()
@@ -238,7 +238,7 @@ class Deaf(nn.Module):
         return self.look(x_t)
 
 
-def test_a_denoiser_that_does_not_listen() -> None:
+def test_a_denoiser_that_ignores_its_conditions() -> None:
     found = failed("denoiser", Deaf)
     assert found["every input has an effect"].seen == "t, identity, expression, pooled without effect"
     assert found["maps have an effect or are refused"].seen == "spatial without effect"
@@ -255,7 +255,7 @@ class Misshapen(StandInNetwork):
         return super().forward(image.detach())
 
 
-def test_a_network_that_promises_what_it_does_not_give() -> None:
+def test_a_network_with_another_map_shape() -> None:
     found = failed("network", Misshapen)
     assert found["shapes in fp32"].seen == "[4, 24, 4, 4]"
     assert found["gradients reach the pixels"].seen.startswith("map, embedding, ")

@@ -1,4 +1,4 @@
-"""``palsykit plugins check`` and ``new`` as a user meets them."""
+"""``palsykit plugins check`` and ``palsykit plugins new`` on the command line."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -81,7 +81,7 @@ def test_a_plugin_by_its_name_means_all_its_parts(palsykit: Callable[..., Done])
     ]
 
 
-def test_a_failure_says_what_was_expected_seen_and_how_to_mend_it(palsykit: Callable[..., Done]) -> None:
+def test_a_failure_reports_expected_seen_and_fix(palsykit: Callable[..., Done]) -> None:
     done = palsykit("plugins", "check", "spare", "--interface", "fusion")
     assert done.code == 2
     lines = [line.strip() for line in done.out.splitlines()]

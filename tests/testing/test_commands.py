@@ -1,4 +1,4 @@
-"""What breaks a command's contract, check by check."""
+"""For every check of a command's contract, a command that breaks it."""
 
 import sys
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Every part that palsykit brings keeps the contract that third parties are held to."""
+"""Every part of palsykit meets the contract that third parties must meet."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ ELSEWHERE = {
     "lpips",
     "inception",
 }
-"""Parts that want files, which their own tests have."""
+"""Parts that need files; their own tests have these."""
 
 OURS = [entry for entry in registry().entries.values() if entry.distribution == "palsykit"]
 
@@ -60,7 +60,7 @@ def photographs(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("entry", OURS, ids=lambda entry: f"{entry.interface}-{entry.name}")
-def test_it_keeps_its_contract(entry: Entry, request: pytest.FixtureRequest) -> None:
+def test_it_meets_its_contract(entry: Entry, request: pytest.FixtureRequest) -> None:
     keys = dict(SMALL.get((entry.interface, entry.name), {}))
     if entry.name == "imagefolder":
         keys["root"] = str(request.getfixturevalue("photographs"))

@@ -122,7 +122,7 @@ def test_a_recipe_that_names_it_trains_it(palsykit: Callable[..., Done], recipe:
     assert "fusion: film" in (folder / "MODEL_CARD.md").read_text()
 
 
-def test_the_printed_recipe_is_one(palsykit: Callable[..., Done], tmp_path: Path) -> None:
+def test_the_printed_recipe_is_valid(palsykit: Callable[..., Done], tmp_path: Path) -> None:
     path = tmp_path / "film.yaml"
     text = printed("film.yaml")
     assert "extends: recipes/cfcpalsy.yaml\n" in text

@@ -1,4 +1,4 @@
-"""A plugin's wheel beside palsykit's wheel in a clean environment: what is published is what works."""
+"""A plugin's wheel and palsykit's wheel work together in a clean environment."""
 
 import json
 import zipfile

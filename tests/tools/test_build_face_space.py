@@ -1,4 +1,4 @@
-"""What the tool takes of the photographs, and the numbers that it makes of them."""
+"""The photographs that the tool uses, and the numbers that it computes from them."""
 
 import csv
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A finished run's weights become files that recipes name: half precision, with a card, and read back."""
+"""A finished run's weights are exported to files for recipes, in half precision, with a card, and can be read back."""
 
 import hashlib
 import json

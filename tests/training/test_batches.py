@@ -23,13 +23,13 @@ def drawn(flip, count=200, **keys):
     return [next(sampler) for _ in range(count)]
 
 
-def test_flips_are_off_unless_asked_for():
+def test_flips_are_off_by_default():
     assert Optimisation().flip == 0
     assert not any(draw.mirrored for draw in chain(*drawn(0.0)))
     assert all(draw.mirrored for draw in chain(*drawn(1.0)))
 
 
-def test_flips_come_as_often_as_asked_and_move_no_row():
+def test_flips_have_the_given_probability_and_change_no_order():
     some, none = list(chain(*drawn(0.3))), list(chain(*drawn(0.0)))
     assert [draw.row for draw in some] == [draw.row for draw in none]
     assert 0.25 < sum(draw.mirrored for draw in some) / len(some) < 0.35

@@ -110,7 +110,7 @@ def test_the_penalty_holds_the_slope_down(generator_of: Build, trainer_of: Build
     assert found[1000.0] < 0.5 * found[0.0]
 
 
-def test_the_discriminator_sees_what_was_asked() -> None:
+def test_the_discriminator_sees_the_conditioning() -> None:
     judge = PatchDiscriminator(ConditioningSpec(0, 4, spatial=2), (8, 16))
     picture, identity = (torch.rand(2, 3, 16, 16, generator=generator(name)) for name in "ab")
     asked = Conditioning({}, torch.ones(2, 4), torch.zeros(2, 2, 16, 16))

@@ -70,7 +70,7 @@ def whole(model: package.Model, finished: RunFolder, tmp_path_factory: pytest.Te
     return folder
 
 
-def test_every_person_is_in_every_cell_as_often_as_asked(whole: Path) -> None:
+def test_every_person_is_in_every_cell_the_requested_number_of_times(whole: Path) -> None:
     found = Counter((r["subject"], r["expression"], r["side"], r["severity"]) for r in rows(whole))
     people = {row["subject"] for row in rows(whole)}
     assert len(people) == 2
@@ -118,7 +118,7 @@ def test_a_picture_depends_on_its_own_seed_alone(
         assert np.abs(apart).max() <= 1, name
 
 
-def test_a_stopped_synthesis_goes_on(
+def test_a_stopped_synthesis_resumes(
     whole: Path, model: package.Model, finished: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people, order = held_out(model.parts, 2, 0), Order(CELLS, per_cell=2, batch_size=5)

@@ -53,7 +53,7 @@ def test_sentences_fit_what_was_found(audited: Callable[..., Audit], synthesis: 
     assert any(text.startswith("The identity photographs of 1 people are not known (x)") for text in unknown["look"])
 
 
-def test_an_attack_is_said_to_fail_only_where_its_interval_is_short(
+def test_an_attack_fails_only_with_a_short_interval(
     audited: Callable[..., Audit], patterns: Any, parts_of: Callable[..., Any], read: Reader, synthesis: Made
 ) -> None:
     class Apart:
@@ -121,14 +121,14 @@ def test_everything_is_written(
     assert rows[0]["training_photograph"] == "train3-1"
 
 
-def test_what_goes_out_with_a_data_set_names_nobody(audited: Callable[..., Audit], synthesis: Made) -> None:
+def test_a_released_data_set_names_no_person(audited: Callable[..., Audit], synthesis: Made) -> None:
     audit = audited(synthesis("test0", "train3", 1), synthesis("train4", "train4", 9))
     text = card(audit, "keep", 0)
     assert "1 flagged pictures were released all the same, because the maker decided so" in text
     assert not any(person in text for person in ("train3", "train4", "test0"))
 
 
-def test_a_judge_that_takes_part_is_said(parts_of: Callable[..., Any], patterns: Any, read: Reader) -> None:
+def test_a_judge_that_conditions_a_model_is_named(parts_of: Callable[..., Any], patterns: Any, read: Reader) -> None:
     condition = ConditionBlock(use="identity", source="identity", parameters={"network": "recognition"})
     parts = parts_of(patterns, conditions={"identity": condition})
     parts.networks = {"recognition": read.network}

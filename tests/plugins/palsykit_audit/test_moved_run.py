@@ -21,9 +21,7 @@ def test_a_folder_of_faces_needs_no_photographs_and_stays_unreleased(
     assert not (tmp_path / "dest/images").exists()
 
 
-def test_people_of_the_data_need_it_and_it_is_said(
-    handed_on: Path, palsykit: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_missing_training_data_is_reported(handed_on: Path, palsykit: Callable[..., Any], tmp_path: Path) -> None:
     done = palsykit("synthesize", handed_on, tmp_path / "dest", "--identities", "1")
     assert done.code == 2
     assert "--identities 1: draws people from the run's data, which cannot be read" in done.err

@@ -19,7 +19,7 @@ def test_auc_is_the_share_of_pairs_in_order(ones: list[int], others: list[int]) 
     assert auc(ones, others) + auc(others, ones) == pytest.approx(1)
 
 
-def test_nobody_to_compare_with_is_not_defined() -> None:
+def test_ranks_without_other_people_are_undefined() -> None:
     assert np.isnan(auc([], [1.0]))
 
 

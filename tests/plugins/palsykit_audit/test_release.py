@@ -131,7 +131,7 @@ def test_a_refusal_loses_nothing_and_says_what_to_do(
 
 
 @pytest.mark.usefixtures("faithful")
-def test_a_data_set_of_more_people_than_the_run_held_out_is_audited_as_it_was_asked_for(
+def test_a_data_set_with_more_people_than_the_run_held_out_is_audited(
     finished: RunFolder, palsykit: Callable[..., Any], tmp_path: Path
 ) -> None:
     run, dest = tmp_path / "run", tmp_path / "dest"
@@ -154,7 +154,7 @@ def test_a_data_set_of_more_people_than_the_run_held_out_is_audited_as_it_was_as
 
 
 @pytest.mark.usefixtures("faithful")
-def test_training_people_whom_the_user_asks_for_go_out_and_it_is_said(
+def test_requested_training_people_are_released_with_a_note(
     finished: RunFolder, palsykit: Callable[..., Any], tmp_path: Path
 ) -> None:
     run, dest, who = tmp_path / "run", tmp_path / "dest", tmp_path / "who"

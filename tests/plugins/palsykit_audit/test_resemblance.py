@@ -103,24 +103,20 @@ def test_new_pictures_of_training_people_are_flagged_though_no_copies(
     assert [one.suspect.person for one in found.flagged] == TRAIN[: len(HELD)]
 
 
-def test_training_people_who_were_asked_for_are_said_and_not_held_back(
-    audited: Callable[..., Any], synthesis: Made
-) -> None:
+def test_requested_training_people_are_listed_and_not_held_back(audited: Callable[..., Any], synthesis: Made) -> None:
     themselves, another = synthesis("train3", "train3", 9), synthesis("train3", "train4", 9)
     found = audited(themselves, another)
     assert [one.flag for one in found.likenesses] == ["asked", "copy"], "another training person was not asked for"
     assert found.likenesses[1].suspect.person == "train4"
 
 
-def test_nobody_knows_whom_it_was_to_show(audited: Callable[..., Any], synthesis: Made) -> None:
+def test_the_intended_person_may_be_unknown(audited: Callable[..., Any], synthesis: Made) -> None:
     found = audited(synthesis("x", "train3", 9, known=False), synthesis("y", "stranger", 9, known=False))
     assert [one.flagged for one in found.likenesses] == [True, False]
     assert np.isnan(found.likenesses[0].to_own)
 
 
-def test_the_threshold_is_the_nearest_stranger_of_a_plain_search(
-    read: Reader, faces_of: Callable[..., list[Face]]
-) -> None:
+def test_the_threshold_equals_that_of_a_plain_search(read: Reader, faces_of: Callable[..., list[Face]]) -> None:
     training, held = gallery(read, faces_of(*TRAIN)), gallery(read, faces_of(*HELD))
     found = yardstick(training, held)
     everybody = [*zip(training.faces, training.features.embeddings, strict=True)]
@@ -152,7 +148,7 @@ def test_one_person_under_two_names_is_named_and_does_not_lift_the_threshold(
     assert found.threshold == pytest.approx(plain.threshold, abs=0.02)
 
 
-def test_a_network_that_tells_nobody_apart_names_no_twins(faces_of: Callable[..., list[Face]]) -> None:
+def test_a_network_that_distinguishes_no_people_finds_no_copies(faces_of: Callable[..., list[Face]]) -> None:
     class Noise(torch.nn.Module):
         def forward(self, image: torch.Tensor) -> Any:
             from palsykit.interfaces import NetworkOutput
@@ -188,7 +184,7 @@ def test_preference_is_what_drawing_gives_and_a_half_by_chance(many: int, few: i
     assert np.mean(chance) == pytest.approx(0.5, abs=0.03)
 
 
-def test_who_was_trained_on_and_who_was_not(patterns: Any, parts_of: Callable[..., Any]) -> None:
+def test_training_people_and_other_people(patterns: Any, parts_of: Callable[..., Any]) -> None:
     found = populations(parts_of(patterns))
     assert {face.person for face in found.training} == set(TRAIN)
     assert len({face.person for face in found.held_out}) == 8 + 6

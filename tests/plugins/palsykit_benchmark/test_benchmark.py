@@ -26,7 +26,7 @@ def kept(finished: Any) -> Path:
     return folder
 
 
-def test_somebody_elses_fusion_and_synthesiser_join_by_a_line_each(finished: Any, kept: Path) -> None:
+def test_a_third_partys_fusion_and_synthesiser_need_one_line_each(finished: Any, kept: Path) -> None:
     done, page = finished.done, finished.page
     assert done.code == 0, done.err
     assert done.out.count("Protocol: ") == 2
@@ -129,7 +129,7 @@ def test_the_page_holds_everything_and_loads_nothing(kept: Path) -> None:
     assert page.count("<img") == page.count('alt="')
 
 
-def test_a_stopped_benchmark_goes_on(small: Path, palsykit: Run, darker: Any) -> None:
+def test_a_stopped_benchmark_resumes(small: Path, palsykit: Run, darker: Any) -> None:
     darker.stops_after = 5
     stopped = palsykit("benchmark", small, *UNTRAINED)
     assert stopped.code == 130
@@ -145,7 +145,7 @@ def test_a_stopped_benchmark_goes_on(small: Path, palsykit: Run, darker: Any) ->
     assert (FOLDER / "tables.csv").read_text() == first
 
 
-def test_what_fails_is_told_and_the_rest_goes_on(small: Path, palsykit: Run, darker: Any) -> None:
+def test_a_failed_job_is_reported_and_the_others_run(small: Path, palsykit: Run, darker: Any) -> None:
     darker.error = RuntimeError("out of memory")
     done = palsykit("benchmark", small, *UNTRAINED)
     assert done.code == 1

@@ -57,7 +57,7 @@ def exam(request: pytest.FixtureRequest, judges: Parts) -> Examination:
     return examination(judges, PROTOCOLS[request.param])
 
 
-def test_pictures_are_kept_and_gone_on_with(exam: Examination, tmp_path: Path) -> None:
+def test_pictures_are_kept_and_resumed(exam: Examination, tmp_path: Path) -> None:
     folder, first = tmp_path / "model" / exam.protocol.name, Darker()
     pictures = synthesise(exam, first, folder, "model 1")
     assert first.made == 3 * len(exam.pairs) == 3 * 16, "and the two passes that aFID needs"
@@ -122,6 +122,6 @@ def test_rows_are_the_identity_persons(judges: Parts) -> None:
     assert [labels.subject for labels in other.faces.target.labels] == other.subjects
 
 
-def test_nobody_to_transfer_from_is_said(tiny: Callable[..., Recipe]) -> None:
+def test_missing_drivers_are_reported(tiny: Callable[..., Recipe]) -> None:
     with pytest.raises(PalsykitError, match="no pairs for transfer in the split 'test'"):
         examination(Parts(tiny(METRICS, "generate.identities=1")), TRANSFER)

@@ -126,7 +126,7 @@ def test_a_figure_of_rows_together_that_is_a_mean_is_tested_by_signs() -> None:
     assert top1.test.p == pytest.approx(2 / 2**8), "four of the twelve are hit by both"
 
 
-def test_lines_as_asked() -> None:
+def test_requested_lines() -> None:
     rows = {"landmark_error": FigureBlock(label="error, %", digits=1, most=4), "psnr": FigureBlock(above="a")}
     found = table({"a": seeds(3), "b": seeds(9)}, figures=rows)
     error, psnr = found.lines
@@ -136,12 +136,12 @@ def test_lines_as_asked() -> None:
     assert psnr.label == "PSNR"
 
 
-def test_figures_that_nobody_has_are_left_out() -> None:
+def test_figures_without_values_are_left_out() -> None:
     nothing = {name: {0: {**both(BASE), "ssim": mean(np.nan, HIGHER)}} for name in "ab"}
     assert [line.figure for line in table(nothing).lines] == ["psnr", "landmark_error"]
 
 
-def test_too_few_people_are_said() -> None:
+def test_too_few_people_are_reported() -> None:
     found = table({"whole": seeds(0), "other": seeds(1)})
     assert found.too_few == ""
     few = Table(**{**vars(found), "people": 4})

@@ -128,7 +128,7 @@ def test_unknown_keys_and_wrong_values(small: Path) -> None:
     assert "seeds: found []" in shown
 
 
-def test_names_that_nobody_has(small: Path) -> None:
+def test_unknown_names(small: Path) -> None:
     shown = problems(small, "reference=mien", "figures={psnr: {above: cpoy}}", "systems.truth={synthesiser: copy}")
     assert 'reference: found "mien", expected one of the systems' in shown
     assert 'figures.psnr.above: found "cpoy"' in shown

@@ -32,7 +32,7 @@ def test_each_photograph_drives_once_and_never_its_own_person(people: int) -> No
     assert asked == [(r.labels.subject, r.labels.expression) for r in records if r.labels.expression != "rest"]
 
 
-def test_the_seed_chooses_who_drives() -> None:
+def test_the_seed_chooses_the_driver() -> None:
     records = records_of(9)
     drawn = {tuple(pair.record.key for pair in transfer_pairs(records, seed)) for seed in range(6)}
     assert len(drawn) > 1
@@ -46,7 +46,7 @@ def test_who_cannot_take_part_is_left_out() -> None:
     assert made == {("s0", "smile_full"), ("s1", "smile_full")}, "nobody else puckers, and s2 is never at rest"
 
 
-def test_a_person_who_smiles_twice_is_driven_by_somebody_else_both_times() -> None:
+def test_a_person_with_two_smiles_has_two_other_drivers() -> None:
     twice = [*records_of(2), FaceRecord("0-again", FaceLabels("s0", "smile_full"))]
     for seed in range(5):
         for pair in transfer_pairs(twice, seed):

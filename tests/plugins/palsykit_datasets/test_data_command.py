@@ -204,7 +204,7 @@ def test_photographs_become_an_imagefolder(run: Run, source: Path) -> None:
         np.testing.assert_array_equal(np.asarray(picture), expected)
 
 
-def test_the_closing_lines_say_what_was_kept_and_why_not_the_rest(run: Run, source: Path) -> None:
+def test_the_last_lines_report_usable_and_rejected_photographs(run: Run, source: Path) -> None:
     lines = run(*PREPARE).out.splitlines()
     assert lines == [
         "2 subjects have one photograph, which is its own identity image: bert, cora",
@@ -258,7 +258,7 @@ def test_what_is_written_is_read_by_imagefolder(run: Run, source: Path, tmp_path
         np.testing.assert_array_equal(read.image(now), original.image(before))
 
 
-def test_a_stopped_sitting_is_gone_on_with(run: Run, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_preparation_resumes(run: Run, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Drawn.image
 
     def stopped(self: Drawn, record: FaceRecord) -> np.ndarray:

@@ -48,7 +48,7 @@ def test_one_face_is_aligned_and_others_are_listed(tree, detector, drawn):
     assert [name for name, words in expected.items() if words not in reasons[name]] == []
 
 
-def test_a_detector_is_asked_once_a_photograph(tree, detectors):
+def test_a_detector_runs_once_per_photograph(tree, detectors):
     first = detectors()
     reasons = [r.reason for r in dataset(tree, first).rejected]
     again, smaller, newer = detectors(), detectors(), detectors("2")
@@ -58,7 +58,7 @@ def test_a_detector_is_asked_once_a_photograph(tree, detectors):
     assert (first.asked, again.asked, smaller.asked, newer.asked) == (5, 0, 0, 5)
 
 
-def test_an_interrupted_reading_goes_on(tree, detectors):
+def test_an_interrupted_reading_resumes(tree, detectors):
     class Interrupted(detectors):
         def detect(self, photograph):
             if self.asked == 2:

@@ -37,7 +37,7 @@ def tree(tmp_path, drawn, points_beside):
     return root
 
 
-def test_labels_are_what_is_said_and_no_more(tree):
+def test_labels_are_only_what_files_state(tree):
     faces = dataset(tree, attribution="mine")
     assert {r.key: r.labels for r in faces.records} == {
         "A/day 1/rest.png": FaceLabels("A", "rest"),
@@ -142,7 +142,7 @@ def test_the_table_cannot_contradict_the_folder(tree):
         ("labels.csv", "file_name,split\nB/1.png,test\n", "found split 'test' where A/day 1/rest.png has None"),
     ],
 )
-def test_words_that_nobody_explained_stop(tree, where, text, message):
+def test_unexplained_words_stop(tree, where, text, message):
     (tree / where).write_text(text)
     with pytest.raises(ValueError, match=message):
         dataset(tree)

@@ -117,7 +117,7 @@ def test_unknown_sides_are_no_empty_cells() -> None:
     assert not any(line.startswith("lip_pucker is shown") for line in found.lacks)
 
 
-def test_many_subjects_are_counted_unless_every_one_is_asked_for() -> None:
+def test_many_subjects_are_counted_unless_a_full_list_is_requested() -> None:
     records = [record(f"{i}-{k}", f"s{i:02d}", "train", **REST) for i in range(30) for k in range(1 + i % 2)]
     found = take_inventory(Records(*records), 0)
     short, long = report(found, False), report(found, True)

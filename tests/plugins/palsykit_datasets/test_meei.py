@@ -71,7 +71,7 @@ def test_without_a_spreadsheet_only_the_archive_speaks(tree):
     assert {(r.labels.side, r.labels.severity) for r in faces.records} == {(None, None)}
 
 
-def test_the_pattern_is_asked_for_and_files_are_shown(tree):
+def test_a_missing_pattern_is_requested_with_example_files(tree):
     with pytest.raises(ValueError, match=r"no key pattern.*such as \['1/1\.png', '1/2\.png', .*groups subject and exp"):
         dataset(tree, pattern=None)
 
@@ -138,12 +138,12 @@ def test_one_name_in_two_archives_is_two_people(tree):
         ({"expressions": {"1": "sneer"}}, r"meei: expressions: \{1: sneer\}: unknown expression 'sneer'"),
     ],
 )
-def test_what_is_said_wrongly_stops(tree, keys, message):
+def test_wrong_settings_stop(tree, keys, message):
     with pytest.raises(ValueError, match=message):
         described(tree, **keys)
 
 
-def test_people_nobody_photographed_stop(tree):
+def test_people_without_photographs_stop(tree):
     sheet(tree, [("Ann", "L", "2", ""), ("Ben", "R", "2", "")])
     message = (
         r"people\.csv:2: found subjects such as \['Ann', 'Ben'\], expected those that .* such as \['1', '2', '3'\]"

@@ -100,7 +100,7 @@ def test_a_spot_moves_as_its_point_does(scale, angle, dx, dy):
 
 
 @pytest.mark.parametrize("matrix", [[[1, 0, 20], [0, 1, -20]], [[0.2, 0, 10], [0, 0.2, 10]]])
-def test_beyond_its_edge_the_edge_goes_on(matrix):
+def test_beyond_the_edge_its_pixels_repeat(matrix):
     picture = Image.new("RGB", (64, 64), (10, 200, 30))
     assert (warp(picture, np.array(matrix, float), 32) == (10, 200, 30)).all()
 

@@ -59,7 +59,7 @@ def test_a_test_person_has_every_expression_with_one_palsy(faces: FaceSpace) -> 
     assert labels[0].severity >= 3
 
 
-def test_splits_share_nobody(faces: FaceSpace) -> None:
+def test_splits_share_no_person(faces: FaceSpace) -> None:
     people = [{r.labels.subject for r in faces.records if r.split == split} for split in SPLITS]
     assert [len(group) for group in people] == [2, 1, 1]
     assert len(set.union(*people)) == 4

@@ -129,7 +129,7 @@ def test_a_synkinetic_eye_narrows_when_the_mouth_smiles(model: FaceModel, averag
     assert np.abs(grey(flaccid)[:60, 70:] - grey(synkinetic)[:60, 70:]).mean() < 1, "the healthy eye is the same"
 
 
-def test_noise_and_loss_are_as_strong_as_asked_and_follow_the_seed(average: Person) -> None:
+def test_noise_and_loss_have_the_given_strength_and_follow_the_seed(average: Person) -> None:
     cameras = [Camera(), Camera(noise=6.0), Camera(noise=6.0), Camera(noise=6.0, noise_seed=1), Camera(jpeg=40)]
     plain, noisy, again, other, lossy = render(
         [average] * 5, [Scene(Action("rest"), camera) for camera in cameras], SIZE

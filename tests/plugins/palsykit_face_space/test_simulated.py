@@ -112,7 +112,7 @@ def test_who_cannot_be_used_is_listed(photographs: Photographs, tmp_path: Path) 
 
 @pytest.mark.parametrize(("side", "fallen", "still"), [(Side.LEFT, LEFT_CORNER, RIGHT_CORNER),
                                                        (Side.RIGHT, RIGHT_CORNER, LEFT_CORNER)])  # fmt: skip
-def test_the_asked_side_droops(photographs: Photographs, side: Side, fallen: int, still: int) -> None:
+def test_the_requested_side_droops(photographs: Photographs, side: Side, fallen: int, still: int) -> None:
     record = photographs.records[0]
     picture, points = SimulatedPoser().pose(
         photographs.image(record), record.landmarks, FaceLabels(expression="rest", side=side, severity=6.0)

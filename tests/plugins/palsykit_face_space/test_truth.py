@@ -82,7 +82,7 @@ def test_another_driver_moves_the_same_person(faces: FaceSpace | Simulated) -> N
         assert nearer < (truth.image[row] - batch.driver.image[row]).abs().mean()
 
 
-def test_a_stranger_is_refused(faces: FaceSpace | Simulated, tmp_path: Path) -> None:
+def test_an_unknown_person_is_refused(faces: FaceSpace | Simulated, tmp_path: Path) -> None:
     stranger = FaceRecord("nobody", FaceLabels("s"))
     with pytest.raises(ValueError, match="no photograph 'nobody'"):
         faces.truth(stranger, held_out(faces)[0])

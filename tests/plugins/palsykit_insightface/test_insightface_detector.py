@@ -162,7 +162,7 @@ def test_the_packs_landmarks(pack: Path) -> None:
     np.testing.assert_allclose(face.landmarks, expected, atol=1e-2)
 
 
-def test_the_version_names_the_models_and_what_is_asked_of_them(pack: Path, tmp_path: Path) -> None:
+def test_the_version_names_models_and_settings(pack: Path, tmp_path: Path) -> None:
     same = detector(pack / "det_tiny.onnx", sizes=[128])
     versions = {
         detector(pack, sizes=[128]).version,

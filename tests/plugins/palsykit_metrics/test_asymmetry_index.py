@@ -79,7 +79,7 @@ def test_no_measure_of_a_flaccid_palsy_points_to_the_healthy_side(
         ("smile_full", "commissure"),
     ],
 )
-def test_what_is_asked_to_move_shows_more_than_at_rest(template: np.ndarray, expression: str, measure: str) -> None:
+def test_a_requested_movement_shows_more_than_rest(template: np.ndarray, expression: str, measure: str) -> None:
     still, moving = (of(posed(template, word, Side.LEFT, 5.0))[measure] for word in ("rest", expression))
     assert moving > 1.2 * still
 

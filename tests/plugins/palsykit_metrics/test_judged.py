@@ -109,7 +109,7 @@ def test_expression_accuracy_and_its_quotient_with_the_judges_own() -> None:
     assert {name: figure.count for name, figure in found.items()} == dict.fromkeys(found, 4)
 
 
-def test_without_a_truth_the_drivers_expression_is_asked_for() -> None:
+def test_without_a_target_the_drivers_expression_counts() -> None:
     found = measured(ExpressionAccuracy(network=JUDGE), batch_of([FaceLabels("s", "rest")], None), telling(["rest"]))
     assert of(found, 0)["expression_accuracy"] == 1.0
     assert [figure.count for figure in found.values()] == [1, 0]
@@ -188,7 +188,7 @@ def test_asymmetry_on_the_other_side_is_worse_than_none() -> None:
     )
 
 
-def test_landmarks_that_nobody_gave_are_found_in_the_target() -> None:
+def test_unknown_landmarks_are_found_in_the_target() -> None:
     points, labels = faces_with_palsy()
     found = measured(AsymmetryAgreement(network=POINTS), batch_of(labels, holding(points)), holding(points))
     assert of(found, *range(len(labels)))["asymmetry_error"] == pytest.approx(0, abs=1e-6)
@@ -261,7 +261,7 @@ def test_a_network_without_the_head_is_named() -> None:
         AffectedSide(network=POINTS).read(batch_of(labels, None), Images(torch.zeros(1, 3, 16, 16)))
 
 
-def test_cards_say_who_judged() -> None:
+def test_cards_name_the_judge() -> None:
     for kind in (ExpressionAccuracy, AffectedSide, SeverityError, IdentityRetrieval):
         assert "'judge'" in kind(network=JUDGE).card.source
     assert "'judge_points'" in AsymmetryAgreement(network=POINTS).card.source

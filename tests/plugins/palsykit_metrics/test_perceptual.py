@@ -121,7 +121,7 @@ def test_other_weights_are_refused(tmp_path):
         Lpips(weights=tmp_path / "odd.pth")
 
 
-def test_it_keeps_its_contract(file):
+def test_it_meets_its_contract(file):
     results = examine(registry().get("metrics", "lpips"), {"weights": str(file)}, 64)
     assert [str(result) for result in results if result.state != "passed"] == []
 

@@ -165,7 +165,7 @@ def test_a_figure_of_some_rows_is_that_of_those_pictures_alone(kind):
 
 
 @pytest.mark.parametrize("kind", METRICS)
-def test_a_distance_of_sets_has_an_interval_only_where_somebody_asks(kind):
+def test_a_distance_of_sets_has_an_interval_only_on_request(kind):
     metric, subjects = kind(network=network()), [f"s{row % 12}" for row in range(60)]
     for figure in statistics(metric, gathered(metric, *golden()), 60).values():
         assert summarise(figure, subjects, 0, 20).low is None

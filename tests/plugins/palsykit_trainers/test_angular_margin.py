@@ -82,7 +82,7 @@ def test_the_loss_is_the_papers(kind):
     assert loss.item() == pytest.approx(sum(expected) / 2, abs=1e-4)
 
 
-def test_the_group_holds_network_and_class_vectors_once_however_often_asked():
+def test_the_group_holds_network_and_class_vectors_once_after_repeated_calls():
     built, model = trainer(), Embedder()
     first, second = built.groups(model)["network"], built.groups(model)["network"]
     assert [id(p) for p in first] == [id(p) for p in second]

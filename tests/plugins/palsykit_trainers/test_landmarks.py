@@ -116,7 +116,7 @@ def test_what_cannot_be_fitted_is_refused():
         loss(Blind(), batch(torch.zeros(1, 68, 2), 8))
 
 
-def test_eye_points_weigh_what_was_asked_for():
+def test_eye_points_have_the_given_weight():
     truth = torch.rand(1, 68, 2) * 64
     wrong = torch.zeros(68, 2)
     wrong[37] = 6.4

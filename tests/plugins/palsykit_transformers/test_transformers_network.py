@@ -195,7 +195,7 @@ def test_a_layer_that_was_published_without_weights(folders: Callable[[str], Pat
     torch.testing.assert_close(built(image).embedding, token)
 
 
-def test_what_is_missing_is_said_before_the_library_looks(folders: Callable[[str], Path], tmp_path: Path) -> None:
+def test_missing_files_are_named_before_the_library_reads(folders: Callable[[str], Path], tmp_path: Path) -> None:
     with pytest.raises(PalsykitError, match=r"no config\.json and no model\.safetensors .*hf download OWNER/MODEL"):
         network(tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(b"PK")

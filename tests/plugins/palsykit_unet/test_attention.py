@@ -51,7 +51,7 @@ class Module(torch.nn.Module):
             raise RuntimeError(self.backend.failure)
 
 
-def test_the_fastest_that_runs_is_left_on_and_said_once(backends, caplog, capsys):
+def test_the_fastest_backend_is_chosen_and_printed_once(backends, caplog, capsys):
     attention._say_once.cache_clear()
     backends["fast"].kernels = lambda: "kernel 7"
     module = Module()

@@ -65,7 +65,7 @@ def test_odd_sides_run():
     assert denoiser(x_t, torch.tensor([3]), conditioning).shape == x_t.shape
 
 
-def test_attends_where_asked():
+def test_attention_is_at_the_given_sizes():
     def attends(denoiser):
         return [hasattr(block, "attentions") for block in denoiser.unet.down_blocks]
 

@@ -143,7 +143,7 @@ def test_a_gain_is_paired_with_as_many_real_people(studied: tuple[Any, Path]) ->
         assert real.gain == {}
 
 
-def test_what_was_trained_is_kept_and_what_was_trained_otherwise_is_refused(
+def test_finished_trainings_are_reused_and_those_with_other_settings_refused(
     studied: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, folder = studied

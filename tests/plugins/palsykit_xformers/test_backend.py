@@ -86,7 +86,7 @@ def test_its_import_prints_nothing_and_says_its_kernels():
     assert "in half precision" in done.stdout
 
 
-def test_details_that_are_asked_for_go_through():
+def test_requested_details_are_passed_on():
     banner = "WARNING[XFORMERS]: xFormers can't load C++/CUDA extensions. xFormers was built for:"
     (ours,) = (f for f in logging.getLogger("xformers").filters if f.__module__ == "palsykit_xformers")
     asked = logging.LogRecord("xformers", logging.WARNING, "", 0, banner, None, (OSError, OSError(), None))
