@@ -194,7 +194,7 @@ class _Faces:
         return np.asarray((half * self.across).sum(-1))
 
     def lateral(self, indices: list[int], side: int) -> Values:
-        """Position of points: 0 on the midline, 1 at the mouth's corner on ``side``, below 0 beyond the midline: [B, N]."""
+        """Position of points [B, N]: 0 on the midline, 1 at the mouth's corner on ``side``, below 0 beyond it."""
         from_middle = self.rest[:, indices] - self.rest[:, [90, 106]].mean(1)[:, None]
         return np.asarray((from_middle @ self.across[..., None])[..., 0] / self.half_mouth(side)[:, None])
 
