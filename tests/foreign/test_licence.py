@@ -26,5 +26,5 @@ def test_a_folders_licence_is_printed_once(tmp_path: Path, capsys: pytest.Captur
     say_licence("a library", tmp_path)
     say_licence("a library", tmp_path)
     said = capsys.readouterr().err
-    assert said.count("licence") == 1
+    assert said.count("licence not stated") == 1
     assert said.startswith(f"a library weights {tmp_path.name}: licence not stated")
