@@ -10,20 +10,52 @@ from numpy.typing import NDArray
 from palsykit.faces.vocabulary import FaceLabels
 
 
+@dataclass(frozen=True)
+class HeadPose:
+    """How a head is turned in a photograph, in degrees.
+
+    Attributes:
+        roll: from upright, clockwise in the picture, over -180 to 180. At 90 the top of the head points to the
+            picture's right edge; at 180 the face is upside down.
+        yaw: positive when the subject looks towards the subject's own left (an upright face turns to the picture's
+            right edge).
+        pitch: positive when the subject looks up.
+    """
+
+    roll: float
+    yaw: float
+    pitch: float
+
+
 @dataclass(frozen=True, eq=False)
 class Detection:
     """One face in a photograph.
 
+    "Image-left" and "image-right" are those of the face turned upright. Fields with None are those that a detector
+    does not find. All px are of the photograph, with the middle of its first pixel at (0.5, 0.5).
+
     Attributes:
-        five: [5, 2] px of the photograph: image-left eye, image-right eye, nose tip, image-left and image-right
-            mouth corner.
+        five: [5, 2] px: image-left eye, image-right eye, nose tip, image-left and image-right mouth corner.
         score: the detector's confidence, 0 to 1.
-        landmarks: [68, 2] px (iBUG 68) of the photograph where the detector finds them, else None.
+        landmarks: [68, 2] px (iBUG 68).
+        box: [4] px: left, top, right and bottom of the face, from brows to chin; may lie outside the photograph.
+        mesh: [478, 3] px: MediaPipe's 468 points of a face, then centre and four edge points of the subject's right
+            iris and of the left one. The third number is depth in px, smaller = nearer to the camera; 0 for the iris.
+        pose: how the head is turned.
+        presence: 0 to 1, how sure the model of points is that there is a face.
+        px_per_mm_iris: px per mm if an iris is 11.77 mm across; mean of both eyes.
+        px_per_mm_pupils: px per mm if the pupils are 63 mm apart; too small where the head is turned aside.
     """
 
     five: NDArray[np.float64]
     score: float
     landmarks: NDArray[np.float64] | None = None
+    box: NDArray[np.float64] | None = None
+    mesh: NDArray[np.float64] | None = None
+    pose: HeadPose | None = None
+    presence: float | None = None
+    px_per_mm_iris: float | None = None
+    px_per_mm_pupils: float | None = None
 
 
 class Detector(Protocol):
