@@ -15,7 +15,9 @@ FORMATS = {
     "TIFF": (".tif", ".tiff"),
     "BMP": (".bmp",),
     "WEBP": (".webp",),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif"),
 }
-"""Pillow's name of each picture format that is read -> its suffixes."""
+"""Pillow's name of each picture format that is read -> its suffixes. HEIF needs the extra ``heif``."""
 
 SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)

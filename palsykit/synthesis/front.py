@@ -7,13 +7,15 @@ from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import nn
 
 from palsykit.errors import PalsykitError
 from palsykit.faces.interfaces import Poser
 from palsykit.faces.views import to_pictures, to_tensor
 from palsykit.interfaces import FaceBatch, FaceView
+from palsykit.photographs.files import UnreadablePicture
+from palsykit.photographs.read import read_photograph
 from palsykit.recipe.schema import PartBlock
 from palsykit.report import words
 from palsykit.report.faces import Panel, draw_sheet
@@ -160,19 +162,11 @@ def face_crop(name: str, picture: Picture, size: int) -> NDArray[np.uint8]:
 
 
 def _opened(name: str, picture: Picture) -> Image.Image:
-    if isinstance(picture, str | Path):
-        try:
-            with Image.open(picture) as file:
-                picture = ImageOps.exif_transpose(file).convert("RGB")
-        except OSError as error:
-            raise PalsykitError(
-                f"{name}: {picture}: not a readable picture ({error}); expected a PNG or JPEG file"
-            ) from error
-    elif isinstance(picture, np.ndarray):
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-            raise PalsykitError(f"{name}: {picture.dtype} {picture.shape}; expected uint8 RGB [H, W, 3]")
-        picture = Image.fromarray(picture)
-    return picture.convert("RGB")
+    where = f"{name}: {picture}" if isinstance(picture, str | Path) else name
+    try:
+        return read_photograph(picture, name=where).picture
+    except UnreadablePicture as error:
+        raise PalsykitError(str(error)) from error
 
 
 def load(run: str | Path, poser: str | None = None) -> Model:

@@ -13,14 +13,16 @@ from palsykit.faces.alignment import to_frame
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.records import FaceRecord, NothingUsable, Rejected
 from palsykit.files.atomic import write_with
+from palsykit.photographs.files import read_bytes
+from palsykit.photographs.frame import warp
+from palsykit.photographs.read import count_pictures, note_on_others, read_photograph
 from palsykit.progress import track
 from palsykit_datasets.cells import Points
 from palsykit_datasets.entries import Entry, Listing
-from palsykit_datasets.files import read_photograph, reject
+from palsykit_datasets.files import reject
 from palsykit_datasets.finding import by_detector, find_face
-from palsykit_datasets.photographs import decode, warp
 
-VERSION = 2
+VERSION = 3
 """Increase it when the same file would give another aligned picture, so that cached pictures are replaced."""
 
 SMALLEST = 16
@@ -118,6 +120,8 @@ class AlignedPhotographs:
         if not aligned.exists() and matrix is not None:
             pixels = Image.fromarray(warp(photograph.picture, matrix, self.image_size))
             write_with(aligned, lambda partial: pixels.save(partial, format="PNG"))
+        if photograph.count > 1:
+            self.rejected.append(reject(entry.path, note_on_others(photograph.count)))
         seen[photograph.content], self._aligned[entry.key] = entry, aligned
         moved = None if landmarks is None or matrix is None else landmarks @ matrix[:, :2].T + matrix[:, 2]
         return FaceRecord(
@@ -175,7 +179,7 @@ class AlignedPhotographs:
 
 def _bytes(entry: Entry) -> bytes:
     try:
-        return read_photograph(entry.path)
+        return read_bytes(entry.path)
     except ValueError as error:
         raise ValueError(f"{error}; {entry.where} names it" if entry.where else str(error)) from None
 
@@ -189,7 +193,12 @@ class _Photograph:
 
     @cached_property
     def picture(self) -> Image.Image:
-        return decode(self._data)
+        return read_photograph(self._data).picture
+
+    @cached_property
+    def count(self) -> int:
+        """How many pictures the file holds, of which the first is read."""
+        return count_pictures(self._data)
 
 
 def _by_points(five: NDArray[np.float64], width: int, height: int, size: int, smallest: float) -> NDArray[np.float64]:

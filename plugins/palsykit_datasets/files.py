@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from palsykit.data.imagefolder import SUFFIXES
+from palsykit.data.left_alone import is_left_alone
 from palsykit.data.rejections import printable
 from palsykit.faces.records import Rejected
+from palsykit.photographs.files import NO_FILE
 
 DOCUMENTS = frozenset(
     {".htm", ".html", ".jsonl", ".log", ".md", ".rst", ".tsv", ".txt", ".xml", ".yaml", ".yml"}
@@ -19,16 +21,11 @@ DOCUMENTS = frozenset(
 TABLES = frozenset({"", ".csv", ".json", ".pts", ".tem"})
 """Suffixes of documents in the data set's top folder; elsewhere such files are landmarks without a photograph."""
 
-LEFT_BY_SYSTEMS = frozenset({"thumbs.db", "desktop.ini"})
-
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")
 """First bytes of pictures, among them GIF, which is not read."""
 
 CONTROL = frozenset(range(32)) - frozenset(b"\t\n\f\r")
 
-NO_FILE = "not a regular file but a folder, a device, a pipe or a socket"
-
-MOST_BYTES = 2**30
 MOST_TEXT_BYTES = 2**26
 
 
@@ -81,7 +78,7 @@ def files_below(root: Path) -> Files:
             found.rejected.append(reject(folder, error))
             continue
         for path in paths:
-            if not path.name.startswith(".") and path.name.lower() not in LEFT_BY_SYSTEMS:
+            if not is_left_alone(path.name):
                 _file_away(path, found, folders, links)
     found.paths.sort()
     return found
@@ -153,7 +150,12 @@ def read_text(path: Path) -> str:
         ValueError: for bytes that are not text, with the line, for too many bytes, and if it cannot be read.
     """
     try:
-        data = _read(path, MOST_TEXT_BYTES)
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{path} is {NO_FILE}")
+        if status.st_size > MOST_TEXT_BYTES:
+            raise ValueError(f"{path}: found {status.st_size} bytes, expected {MOST_TEXT_BYTES} at most")
+        data = path.read_bytes()
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
     try:
@@ -163,28 +165,3 @@ def read_text(path: Path) -> str:
         raise ValueError(
             f"{path}:{line}: found bytes that are not text, expected UTF-8; save the file as UTF-8"
         ) from None
-
-
-def read_photograph(path: Path) -> bytes:
-    """The bytes of a photograph's file.
-
-    Raises:
-        ValueError: for a missing, irregular or empty file, or one of more than a gigabyte.
-        OSError: if it cannot be read.
-    """
-    try:
-        data = _read(path, MOST_BYTES)
-    except FileNotFoundError:
-        raise ValueError("there is no such file") from None
-    if not data:
-        raise ValueError("cannot be read as a picture: the file is empty")
-    return data
-
-
-def _read(path: Path, most: int) -> bytes:
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{path} is {NO_FILE}")
-    if status.st_size > most:
-        raise ValueError(f"{path}: found {status.st_size} bytes, expected {most} at most")
-    return path.read_bytes()

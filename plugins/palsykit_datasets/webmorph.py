@@ -11,17 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from palsykit.data.left_alone import is_left_alone
 from palsykit.data.rejections import printable
 from palsykit.faces.alignment import to_frame
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.vocabulary import FaceLabels, canonical_expression
+from palsykit.photographs.frame import warp
+from palsykit.photographs.read import read_photograph
 from palsykit_datasets.aligned import AlignedPhotographs
 from palsykit_datasets.cells import Points
 from palsykit_datasets.entries import Entry, Listing, existing, with_splits
 from palsykit_datasets.files import files_below, is_picture, legible, reject, strays
 from palsykit_datasets.finding import Finder
 from palsykit_datasets.landmark_files import read_points
-from palsykit_datasets.photographs import decode, warp
 from palsykit_datasets.registration import SIDE, eye_shift
 
 VERSION = 1
@@ -111,7 +113,7 @@ def read_layout(root: Path, folders: Mapping[str, str], pattern: re.Pattern[str]
 
 def _folders(root: Path, expressions: dict[str, str] | None) -> dict[str, str]:
     """{subfolder: expression}, sorted."""
-    names = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    names = sorted(path.name for path in root.iterdir() if path.is_dir() and not is_left_alone(path.name))
     if expressions is None:
         return {name: _word(name) for name in names}
     if missing := sorted(set(expressions) - set(names)):
@@ -171,7 +173,7 @@ def _registered(data: bytes, lender: str, five: NDArray[np.float64], picture: Im
     Raises:
         ValueError: if one size is not a multiple of the other, or the lender's eyes are not found.
     """
-    reference = decode(data)
+    reference = read_photograph(data).picture
     (width, height), ratio = reference.size, picture.width / reference.width
     if abs(picture.width * height - picture.height * width) > max(width, height):
         raise ValueError(

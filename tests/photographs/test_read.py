@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile
 
-from palsykit_datasets.photographs import decode, warp
+from palsykit.photographs.frame import warp
+from palsykit.photographs.read import read_photograph
 
 
 def encoded(picture, form="PNG", **keys):
@@ -24,7 +25,7 @@ def test_the_camera_may_have_been_turned():
     pixels[0, 0] = 255, 0, 0
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise for viewing
-    picture = decode(encoded(Image.fromarray(pixels), exif=exif))
+    picture = read_photograph(encoded(Image.fromarray(pixels), exif=exif)).picture
     assert picture.size == (4, 8)
     assert picture.getpixel((3, 0)) == (255, 0, 0)
 
@@ -41,7 +42,7 @@ def test_every_mode_becomes_rgb():
         "cmyk": (encoded(Image.new("CMYK", (4, 4), (0, 0, 0, 0)), "TIFF"), (255, 255, 255)),
     }
     for name, (data, colour) in cases.items():
-        picture = decode(data)
+        picture = read_photograph(data).picture
         assert (picture.mode, picture.getpixel((1, 1))) == ("RGB", colour), name
 
 
@@ -49,7 +50,7 @@ def test_every_mode_becomes_rgb():
 def test_broken_files_are_value_errors(cut):
     data = encoded(Image.effect_noise((64, 64), 50).convert("RGB"), "JPEG")
     with pytest.raises(ValueError, match="cannot be read as a picture"):
-        decode(data[:cut])
+        read_photograph(data[:cut])
 
 
 def test_a_damaged_exif_entry_is_a_value_error():
@@ -59,12 +60,12 @@ def test_a_damaged_exif_entry_is_a_value_error():
     data = encoded(Image.new("RGB", (8, 8)), "JPEG", exif=exif)
     assert data.count(b"\x01\x0e\x00\x02") == 1
     with pytest.raises(ValueError, match="cannot be read as a picture"):
-        decode(data.replace(b"\x01\x0e\x00\x02", b"\x01\x00\x00\x02"))
+        read_photograph(data.replace(b"\x01\x0e\x00\x02", b"\x01\x00\x00\x02"))
 
 
 def test_float_pictures_have_no_known_range():
     with pytest.raises(ValueError, match="mode F"):
-        decode(encoded(Image.new("F", (4, 4), 0.5), "TIFF"))
+        read_photograph(encoded(Image.new("F", (4, 4), 0.5), "TIFF"))
 
 
 def test_the_identity_transform_changes_nothing():
@@ -128,7 +129,7 @@ def png(rows, colour_type, size=None):
 )
 def test_sixteen_bits_a_channel_keep_their_range(values, colour_type, colour):
     rows = np.broadcast_to(np.array(values, np.uint16), (4, 4, len(values)))
-    assert decode(png(rows, colour_type)).getpixel((1, 1)) == colour
+    assert read_photograph(png(rows, colour_type)).picture.getpixel((1, 1)) == colour
 
 
 @pytest.mark.parametrize("adobe", [True, False])
@@ -136,7 +137,7 @@ def test_inverted_cmyk_of_jpeg_is_not_shown_as_a_negative(adobe):
     """Photoshop stores CMYK inverted and says so in an Adobe marker; without it, too, viewers take it as inverted."""
     data = encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=100)
     assert data.count(b"Adobe") == 1
-    picture = decode(data if adobe else data.replace(b"Adobe", b"Other"))
+    picture = read_photograph(data if adobe else data.replace(b"Adobe", b"Other")).picture
     assert picture.getpixel((8, 8)) == pytest.approx((255, 0, 0), abs=3)
 
 
@@ -145,18 +146,20 @@ def test_colours_are_taken_to_srgb_by_the_embedded_profile():
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exchanged = srgb.replace(b"rXYZ", b"tmp_").replace(b"bXYZ", b"rXYZ").replace(b"tmp_", b"bXYZ")
     picture = Image.new("RGB", (8, 8), (200, 100, 50))
-    assert decode(encoded(picture, icc_profile=srgb)).getpixel((1, 1)) == (200, 100, 50)
-    assert decode(encoded(picture, icc_profile=b"no profile" * 20)).getpixel((1, 1)) == (200, 100, 50)
-    assert decode(encoded(picture, icc_profile=exchanged)).getpixel((1, 1)) == pytest.approx((50, 100, 200), abs=2)
+    assert read_photograph(encoded(picture, icc_profile=srgb)).picture.getpixel((1, 1)) == (200, 100, 50)
+    assert read_photograph(encoded(picture, icc_profile=b"no profile" * 20)).picture.getpixel((1, 1)) == (200, 100, 50)
+    assert read_photograph(encoded(picture, icc_profile=exchanged)).picture.getpixel((1, 1)) == pytest.approx(
+        (50, 100, 200), abs=2
+    )
 
 
 def test_a_bomb_is_refused_before_its_pixels_are_read(monkeypatch):
     bomb = png(np.zeros((4, 4, 3), np.uint16), 2, (60_000, 60_000))
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("its pixels were read"))
     with pytest.raises(ValueError, match="decompression bomb"):
-        decode(bomb)
+        read_photograph(bomb)
 
 
 def test_files_that_other_programs_would_have_to_read_stay_shut():
     with pytest.raises(ValueError, match="found none of BMP, JPEG, PNG, TIFF and WebP"):
-        decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
+        read_photograph(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
