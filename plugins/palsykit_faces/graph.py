@@ -70,7 +70,7 @@ def _rows(graph: Graph, o: Operation, x: Tensor) -> Tensor:
 
 _DO: dict[str, Callable[..., Tensor]] = {
     "convolve": _convolve,
-    "relu": lambda graph, o, x: F.relu(x),
+    "relu": lambda graph, o, x: x.relu_(),  # nothing else reads what a ReLU reads
     "prelu": lambda graph, o, x: F.prelu(x, graph.get_buffer(f"w{o['slope']}")),
     "add": lambda graph, o, x, y: x + y,
     "more_channels": lambda graph, o, x: F.pad(x, (0, 0, 0, 0, 0, o["count"])),

@@ -66,13 +66,13 @@ def read_eyes(graph: Graph, picture: Picture, mesh: Mesh) -> tuple[NDArray[np.fl
         x, y = (a + b) / 2
         squares.append(Square(float(x), float(y), float(np.hypot(*(a - b))) * _EYE, roll))
     pixels = np.stack([picture.cut(square, size, repeat_edge=True) for square in squares])
-    pixels[0] = pixels[0, :, ::-1].copy()  # the model knows left eyes only
+    pixels[1] = pixels[1, :, ::-1].copy()  # the model knows the subject's right eye only
     with torch.inference_mode():
         lids, irises = graph(torch.from_numpy(pixels / 255).permute(0, 3, 1, 2))
     results = []
     for values in (lids.reshape(2, 71, 3), irises.reshape(2, 5, 3)):
         points = values.numpy().astype(np.float64)
-        points[0, :, 0] = size - points[0, :, 0]
+        points[1, :, 0] = size - points[1, :, 0]
         results.append(np.stack([_place(p, s, size)[:, :2] for p, s in zip(points, squares, strict=True)]))
     return results[0], results[1]
 

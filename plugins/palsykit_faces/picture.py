@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-_OVERVIEW = 1536
-"""Longest side in px of the reduced copy from which large squares are cut."""
+_OVERVIEWS = (1536, 384)
+"""Longest sides in px of the reduced copies from which large squares are cut."""
 _STRIP = 2**22
 """Pixels that are converted at once while the copy is made."""
 
@@ -46,10 +46,11 @@ class Picture:
 
     def __init__(self, pixels: NDArray[np.uint8]):
         self.height, self.width = pixels.shape[:2]
-        factor = math.ceil(max(self.height, self.width) / _OVERVIEW)
         self._levels = [(1, pixels)]
-        if factor > 1:
-            self._levels.append((factor, _reduced(pixels, factor)))
+        for longest in _OVERVIEWS:
+            factor, last = self._levels[-1]
+            if (more := math.ceil(max(last.shape) / longest)) > 1:
+                self._levels.append((factor * more, _reduced(last, more)))
 
     def whole(self, roll: float = 0.0) -> Square:
         """The smallest upright square around the photograph, turned about its centre."""

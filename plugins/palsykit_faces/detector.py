@@ -1,0 +1,172 @@
+"""The detector ``mediapipe``: finds every face in a photograph, whatever its size and however it is turned."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from palsykit.faces.interfaces import Detection
+from palsykit_faces.blazeface import BlazeFace, Candidate
+from palsykit_faces.graph import shipped_models, version
+from palsykit_faces.mesh import Mesh, read_eyes, read_meshes
+from palsykit_faces.picture import Picture, Square
+from palsykit_faces.points import detection
+
+_UPRIGHT = 0.85
+"""Score of the short-range detector from which a face is certainly not upside down (those have at most 0.77)."""
+_TURNS = (0.0, math.pi / 2, math.pi, -math.pi / 2)
+_PADDED, _FAR = 1.8, 3.0
+"""Sides of squares around the photograph, for faces that fill it: 40 % and 100 % of the photograph on each side."""
+_CHECKED = 2.0
+"""Side of the square in which a face is looked at again, in sides of its mesh."""
+_OVERLAP = 0.2
+_SMALLEST_TILE = 160
+"""Side in px of the smallest tiles; smaller ones would only be enlarged."""
+
+Attempt = list[tuple[BlazeFace, list[Square]]]
+
+
+class MediaPipe:
+    """Find and frame faces with Google's MediaPipe models, which are shipped: no download, nothing to configure.
+
+    Both BlazeFace detectors (Bazarevsky et al., arXiv:1907.05047) read the photograph as it is. If they find nothing:
+    with a margin, turned by 90, 180 and 270 degrees, and in tiles. The face mesh (Kartynnik et al., arXiv:1907.06724)
+    reads each face twice, the second time in its own frame, and the iris model (Ablavatski et al., arXiv:2006.11341)
+    both eyes. A face that is not certainly upright is looked at in four directions, and the best one counts.
+
+    It finds, it does not grade. The models see regular faces: on simulated palsies whose mouth corners stand 12 to
+    21 mm apart in height the mesh shows 0.1 to 1.3 mm, and with one eye shut and the other 11.8 mm open it shows a
+    difference of 0.1 mm. Do not measure asymmetry or eye closure by its points.
+
+    Args:
+        threshold: lowest score of a face in the detectors.
+        presence: lowest probability, by the face mesh, that there is a face.
+    """
+
+    def __init__(
+        self,
+        *,
+        threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+        presence: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+    ):
+        models = shipped_models()
+        self.presence = presence
+        self.version = f"{version()}-{threshold}-{presence}"
+        self._short = BlazeFace("short_range", models["short_range"], threshold)
+        self._full = BlazeFace("full_range", models["full_range"], threshold)
+        self._mesh, self._iris = models["mesh"], models["iris"]
+
+    def detect(self, photograph: NDArray[np.uint8]) -> Sequence[Detection]:
+        """Every face in a photograph [H, W, 3] RGB, the most confident first; empty if there is none.
+
+        The photograph may be turned: ``pose.roll`` of each face says by how much. Faces much smaller than others in
+        the same photograph may be missed, because tiles are read only where the whole photograph shows no face.
+
+        Raises:
+            ValueError: the photograph is not uint8 [H, W, 3].
+        """
+        if photograph.dtype != np.uint8 or photograph.ndim != 3 or photograph.shape[2] != 3 or not photograph.size:
+            raise ValueError(f"photograph: found {photograph.dtype} {list(photograph.shape)}, expected uint8 [H, W, 3]")
+        picture = Picture(photograph)
+        for attempt in self._attempts(picture):
+            candidates = []
+            for detector, squares in attempt:
+                candidates += detector.find(picture, squares)
+            if faces := self._confirm(picture, _distinct(candidates)):
+                records = [detection(score, mesh, *read_eyes(self._iris, picture, mesh)) for score, mesh in faces]
+                return sorted(records, key=lambda face: -face.score)
+        return []
+
+    def _attempts(self, picture: Picture) -> Iterator[Attempt]:
+        """What to read, until faces are found: the most usual first."""
+        whole = picture.whole()
+        yield [(self._short, [whole]), (self._full, [whole])]
+        yield [(self._short, [whole.larger(_PADDED)]), (self._full, [whole.larger(_PADDED)])]
+        turned = [picture.whole(turn) for turn in _TURNS[1:]]
+        yield [(self._short, turned), (self._full, turned)]
+        padded = [square.larger(_PADDED) for square in turned]
+        yield [(self._short, padded), (self._full, padded)]
+        yield [(self._short, [picture.whole(turn).larger(_FAR) for turn in _TURNS])]
+        for cells in (2, 4, 8):
+            if whole.side / cells < _SMALLEST_TILE:
+                break
+            for turn in _TURNS if cells == 2 else _TURNS[:1]:
+                tiles = [replace(tile, roll=turn) for tile in _tiles(picture, cells)]
+                yield [(self._full, tiles)]
+
+    def _confirm(self, picture: Picture, candidates: Sequence[Candidate]) -> list[tuple[float, Mesh]]:
+        """Scores and meshes of the candidates that are faces."""
+        meshes = self._read_twice(picture, [candidate.square for candidate in candidates])
+        confirmed = []
+        for candidate, mesh in zip(candidates, meshes, strict=True):
+            score = candidate.score
+            if not (candidate.short_range and score >= _UPRIGHT):
+                score, turn = self._direction(picture, mesh.square())
+                if turn:
+                    square = mesh.square()
+                    (mesh,) = self._read_twice(picture, [replace(square, roll=square.roll + turn)])
+            if score >= self._short.threshold and mesh.presence >= self.presence:
+                confirmed.append((score, mesh))
+        return _without_nested(confirmed)
+
+    def _read_twice(self, picture: Picture, squares: Sequence[Square]) -> list[Mesh]:
+        """The meshes, read again in the frame that the first reading gives."""
+        first = read_meshes(self._mesh, picture, squares)
+        return read_meshes(self._mesh, picture, [mesh.square() for mesh in first])
+
+    def _direction(self, picture: Picture, face: Square) -> tuple[float, float]:
+        """The best score of a face turned by 0, 90, 180 and 270 degrees, and that turn; score 0 if none is a face."""
+        best = (0.0, 0.0)
+        for turn in _TURNS:
+            square = replace(face.larger(_CHECKED), roll=face.roll + turn)
+            for found in self._short.find(picture, [square]):
+                level = math.cos(found.square.roll - square.roll) > math.cos(math.pi / 4)
+                near = math.hypot(found.square.x - face.x, found.square.y - face.y) < face.side / 2
+                if level and near:
+                    best = max(best, (found.score, turn))
+        return best
+
+
+def _tiles(picture: Picture, cells: int) -> list[Square]:
+    """Squares that cover the photograph, ``cells`` along its longer side, and overlap by a fifth.
+
+    A face that is too small for the whole photograph is smaller than the overlap, so no tile needs to show it by half.
+    """
+    side = max(picture.width, picture.height) / (cells - _OVERLAP * (cells - 1))
+    across, down = (_centres(length, side) for length in (picture.width, picture.height))
+    return [Square(x, y, side) for y in down for x in across]
+
+
+def _centres(length: float, side: float) -> list[float]:
+    """Where tiles of ``side`` lie that cover ``length``."""
+    if length <= side:
+        return [length / 2]
+    count = math.ceil((length - side) / (side * (1 - _OVERLAP)) - 1e-9) + 1
+    return [float(centre) for centre in np.linspace(side / 2, length - side / 2, count)]
+
+
+def _distinct(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The best candidate of each place."""
+    kept: list[Candidate] = []
+    for candidate in sorted(candidates, key=lambda c: -c.score):
+        if not any(_same(candidate.square, other.square) for other in kept):
+            kept.append(candidate)
+    return kept
+
+
+def _without_nested(faces: Sequence[tuple[float, Mesh]]) -> list[tuple[float, Mesh]]:
+    """The best face of each place, by score and presence."""
+    kept: list[tuple[float, Mesh]] = []
+    for score, mesh in sorted(faces, key=lambda face: -face[0] * face[1].presence):
+        if not any(_same(mesh.square(), other.square()) for _, other in kept):
+            kept.append((score, mesh))
+    return kept
+
+
+def _same(a: Square, b: Square) -> bool:
+    """Whether two squares are about one face: the centre of one is well inside the other."""
+    return math.hypot(a.x - b.x, a.y - b.y) < max(a.side, b.side) / 2
