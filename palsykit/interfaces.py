@@ -140,6 +140,10 @@ class Map(Protocol):
     order of the recipe's ``maps``, and drops it together with a condition (``drops_with``). The map with an ``error``
     is the guess that the denoiser corrects.
 
+    A guess that warps the identity picture may have a further method ``moves`` with the arguments of ``__call__``. It
+    gives the landmarks in the picture and where they go, each [B, 68, 2] px. A synthesis can then be applied to a
+    photograph at the photograph's own size (palsykit.photographs.edit).
+
     Attributes:
         channels: C.
         views: names of the views that core passes to it, in order.

@@ -1,25 +1,39 @@
-"""``palsykit generate``: synthesise one picture, or one row of severities, with a trained run."""
+"""``palsykit generate``: give a person in a photograph an expression and a palsy."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from palsykit.cli.arguments import RunFolderArgument, existing_picture, existing_run
+from palsykit.cli.arguments import existing_picture, existing_run
 from palsykit.errors import PalsykitError
+from palsykit.progress import say
+from palsykit.synthesis.request import Request
+from palsykit.synthesis.shipped import DEFAULT, shipped_model, shipped_models
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="[RUN]",
+        help="A run's folder, for example runs/cfcpalsy, or the name of a model that ships with palsykit.",
+        show_default=True,
+    ),
+]
 Identity = Annotated[
     Path,
     typer.Option(
         "--identity",
-        metavar="IMAGE",
-        help="The person: a square face crop. With --expression: at rest and without a palsy.",
+        metavar="IMAGE|DIR",
+        help="The person: any photograph with a face, or a folder of them. With --expression: at rest, no palsy.",
         show_default=False,
     ),
 ]
 Driver = Annotated[
     Path | None,
-    typer.Option("--driver", metavar="IMAGE", help="The expression: a square face crop.", show_default=False),
+    typer.Option("--driver", metavar="IMAGE", help="A photograph that shows the expression.", show_default=False),
 ]
 Rest = Annotated[
     Path | None,
@@ -33,7 +47,8 @@ Rest = Annotated[
 Expression = Annotated[
     str | None,
     typer.Option(
-        "--expression", metavar="NAME", help="An expression by name, for example smile_full. Replaces --driver.",
+        "--expression", "--expressions", metavar="NAME",
+        help="An expression by name, for example smile_full. Several (rest,smile_full or all) give a sheet.",
         show_default=False,
     ),
 ]  # fmt: skip
@@ -47,11 +62,19 @@ Severity = Annotated[
         "--severity", metavar="GRADE", help="House-Brackmann grade, 1 to 6. Several (1..6 or 1,3,6) give a row."
     ),
 ]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", metavar="FILE|DIR",
+        help="Output file (.png, .jpg, .webp or .tif); default: IDENTITY-FACE-SEED.png. A name without a suffix is a "
+        "folder: every face as a file, metadata.jsonl, and a page with before and after.",
+    ),
+]  # fmt: skip
 
 
 def command(
-    run: RunFolderArgument,
     identity: Identity,
+    run: Run = DEFAULT,
     driver: Driver = None,
     rest: Rest = None,
     expression: Expression = None,
@@ -63,74 +86,172 @@ def command(
     poser: Annotated[
         str | None, typer.Option("--poser", metavar="NAME", help="Poser that makes the driver; default: the recipe's.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the noise; the same seed gives the same picture.")] = 0,
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="PNG", help="Output file; default: IDENTITY-DRIVER-SEED.png.")
+    detector: Annotated[
+        str | None, typer.Option("--detector", metavar="NAME", help="Detector that finds the face; default: built in.")
     ] = None,
+    face: Annotated[
+        int | None,
+        typer.Option("--face", metavar="N", help="Which of several faces, 1 for the largest; default: 1."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the noise; the same seed gives the same picture.")] = 0,
+    output: Output = None,
+    crop: Annotated[bool, typer.Option("--crop", help="Write the face frame, not the whole photograph.")] = False,
+    size: Annotated[
+        int | None, typer.Option("--size", metavar="PX", min=16, help="With --crop: side of the face frame in px.")
+    ] = None,
+    mark: Annotated[bool, typer.Option("--mark", help="Write the word 'synthetic' into a corner.")] = False,
     guidance: Annotated[
         float | None, typer.Option("--guidance", help="Classifier-free guidance, 1 for none; default: the recipe's.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing output file.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Overwrite an existing file; accept a face that is small, turned, cut off or covered."
+        ),
+    ] = False,
 ) -> None:
-    """Synthesise one picture of a person. A driver's photograph, or a name, gives the expression."""
-    # Check all arguments before torch is imported.
-    existing_run(run)
-    existing_picture("--identity", identity)
-    grades = _grades(driver, rest, expression, side, severity, strength)
-    how = _slug(expression, side, grades) if driver is None else driver.stem
-    target = writable(output or Path(f"{identity.stem}-{how}-{seed}.png"), force)
+    """Synthesise a person's face: any photograph in, the same photograph with another expression or a palsy out.
 
-    # Synthesise: from a driver, for several grades, or for one grade.
+    A driver's photograph, or a name, gives the expression. Nothing has to be trained first.
+    """
+    # Check all arguments before torch is imported.
+    if shipped_model(run) is None:
+        _existing_model(Path(run))
+    people = identity if identity.is_dir() else existing_picture("--identity", identity)
+    request = _request(driver, rest, expression, side, severity, strength)
+    options = Options(crop or size is not None, size, mark, seed, guidance, face, force)
+    name = "-".join(word for word in (expression, side, severity) if word) if driver is None else driver.stem
+    target = output or Path(f"{identity.stem}-{name.replace('..', '-').replace(',', '-')}-{seed}.png")
+    many = people.is_dir() or target.is_dir() or not target.suffix
+    if many:
+        _check_folder(people, output, driver)
+    else:
+        writable(target, force)
+
+    # Synthesise.
     from palsykit.synthesis.front import load
 
-    model = load(run, poser=poser)
-    asked: dict[str, Any] = {"expression": expression, "side": side, "strength": strength}
-    asked |= {"seed": seed, "guidance": guidance}
-    if len(grades) > 1:
-        picture, _ = model.dial(identity=identity, severities=grades, **asked)
+    model = load(run, poser=poser, detector=detector)
+    if many:
+        _write_folder(model, people, request, target, options)
+    elif driver is not None:
+        _write_one(model, people, request, target, options, driver, rest)
     else:
-        grade = grades[0] if grades else None
-        picture = model.generate(identity=identity, driver=driver, rest=rest, severity=grade, **asked)
-    picture.save(target, format="PNG")
+        _write_one(model, people, request, target, options)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What holds for every picture of one call."""
+
+    crop: bool
+    size: int | None
+    mark: bool
+    seed: int
+    guidance: float | None
+    face: int | None
+    force: bool
+
+
+def _write_one(
+    model: Any,
+    identity: Path,
+    request: Request,
+    target: Path,
+    options: Options,
+    driver: Path | None = None,
+    rest: Path | None = None,
+) -> None:
+    """One face as a file; several as a sheet."""
+    from palsykit.photographs.mark import write_marked
+    from palsykit.synthesis.front import draw_syntheses
+
+    person = model.read("--identity", identity, options.face, options.force)
+    views = [
+        None if path is None else model.read(name, path, force=options.force)
+        for name, path in (("--driver", driver), ("--rest", rest))
+    ]
+    made = model.synthesise_person(person, request, *views, options.seed, options.guidance)
+    for note in made[0].notes:
+        say(f"{identity}: {note}")
+    if len(made) > 1:
+        write_marked(draw_syntheses(made), target, made[0].shared_facts, visible=options.mark)
+    else:
+        made[0].save(target, crop=options.crop, size=options.size, visible=options.mark)
     print(target)
 
 
-def _grades(
+def _write_folder(model: Any, people: Path, request: Request, folder: Path, options: Options) -> None:
+    """Every face of every portrait."""
+    from palsykit.synthesis.portraits import PAGE, Output, portraits_in, synthesise_portraits
+
+    portraits, rejected = portraits_in(people) if people.is_dir() else ([people], [])
+    output = Output(options.crop, options.size, options.mark)
+    not_used = synthesise_portraits(
+        model, portraits, request, folder, output, rejected=rejected,
+        seed=options.seed, guidance=options.guidance, face=options.face, force=options.force,
+    )  # fmt: skip
+    if not_used:
+        say(f"{len(not_used)} files were not used; {folder / 'rejected.csv'} says why")
+    print(folder / PAGE)
+
+
+def _existing_model(run: Path) -> None:
+    try:
+        existing_run(run)
+    except PalsykitError as error:
+        shipped = ", ".join(shipped_models())
+        raise PalsykitError(f"{error.message}; models that ship with palsykit: {shipped}") from error
+
+
+def _request(
     driver: Path | None,
     rest: Path | None,
     expression: str | None,
     side: str | None,
     severity: str | None,
     strength: float,
-) -> tuple[float, ...]:
-    """Checks what face was asked for, before torch's own seconds, and gives the grades of an expression by name."""
-    from palsykit.faces.parsing import grades_of
-    from palsykit.synthesis.request import Request
+) -> Request:
+    """Check which faces were requested, before torch's own seconds."""
+    from palsykit.faces.parsing import expressions_of, grades_of
 
     grades = tuple(grades_of(severity)) if severity is not None else ()
-    Request.of(driver, rest, expression, side, grades, strength)
+    several = expression is not None and (expression == "all" or "," in expression)
+    if several and driver is None:
+        labels = [
+            label
+            for name in expressions_of(str(expression))
+            for label in Request.of(None, rest, name, side, grades, strength).labels
+        ]
+        request = Request(tuple(labels), strength)
+    else:
+        request = Request.of(driver, rest, expression, side, grades, strength)
     for name, picture in (("--driver", driver), ("--rest", rest)):
         if picture is not None:
             existing_picture(name, picture)
-    return grades
+    return request
 
 
-def _slug(expression: str | None, side: str | None, grades: tuple[float, ...]) -> str:
-    shown = "-".join(f"{grade:g}" for grade in grades)
-    return "-".join(word for word in (expression, side, shown) if word)
+def _check_folder(people: Path, output: Path | None, driver: Path | None) -> None:
+    """Refuse what a folder of results cannot be made of."""
+    if driver is not None:
+        raise PalsykitError("generate: a folder of results needs --expression; give one photograph with --driver")
+    if output is None:
+        raise PalsykitError(f"--identity {people}: a folder of portraits; say where results go: --output DIR")
+    if output.is_file() or output.suffix.lower() in SUFFIXES:
+        raise PalsykitError(f"--output {output}: a file; expected a folder for the results of {people}")
 
 
 def writable(target: Path, force: bool) -> Path:
-    """Return ``target`` if a PNG may be written there.
+    """Return ``target`` if a picture may be written there.
 
     Raises:
-        PalsykitError: it is not a .png, its folder does not exist, or it exists and ``force`` is not set.
+        PalsykitError: its format is not written, its folder does not exist, or it exists and ``force`` is not set.
     """
-    if target.suffix.lower() != ".png":
-        raise PalsykitError(f"--output {target}: suffix {target.suffix or 'missing'}, expected .png")
+    if target.suffix.lower() not in SUFFIXES:
+        raise PalsykitError(f"--output {target}: suffix {target.suffix}, expected one of {', '.join(SUFFIXES)}")
     if not target.parent.is_dir():
         raise PalsykitError(f"--output {target}: there is no folder {target.parent}; create it first")
-    if target.is_dir() or (target.exists() and not force):
-        step = "choose another name" if target.is_dir() else "choose another --output, or overwrite it with --force"
-        raise PalsykitError(f"--output {target}: already exists; {step}")
+    if target.exists() and not force:
+        raise PalsykitError(f"--output {target}: already exists; choose another --output, or overwrite it with --force")
     return target

@@ -11,6 +11,8 @@ RIGID = (*NOSE_BRIDGE, *NOSE_BASE, 36, 39, 42, 45)
 _EDGE = (0.0, 0.25, 0.5, 0.75, 1.0)
 BORDER = tuple((x, y) for x in _EDGE for y in _EDGE if x in (0, 1) or y in (0, 1))
 """16 fixed control points (x, y) around the picture, in image sides."""
+SMOOTHING = 1e-4
+"""Of the spline, in squared image sides."""
 
 
 def retarget(driver: Tensor, identity: Tensor, rest: Tensor | None = None) -> Tensor:
@@ -39,15 +41,10 @@ def _lay(driver: Tensor, identity: Tensor) -> Tensor:
     return torch.cat([identity[:, : len(JAW)], laid[:, len(JAW) :]], 1)
 
 
-def warp(image: Tensor, source: Tensor, target: Tensor, smoothing: float = 1e-4) -> Tensor:
+def warp(image: Tensor, source: Tensor, target: Tensor, smoothing: float = SMOOTHING) -> Tensor:
     """Pictures [B, 3, H, W] whose content at ``source`` [B, 68, 2] px is moved to ``target`` [B, 68, 2] px.
 
-    A smoothed thin-plate spline (Bookstein, IEEE PAMI 1989; Wahba 1990) from target to source, so that every pixel has
-    a place to read from; bilinear, the edge repeated, the picture's border fixed. Coordinates are computed in double
-    precision outside autocast, and for one row at a time, so that a picture does not depend on others in its batch.
-
-    Args:
-        smoothing: in squared image sides; 0 interpolates every landmark exactly, which may fold closed lids over.
+    Bilinear, the edge repeated; ``places`` says from where each pixel is read.
 
     Raises:
         ValueError: for landmarks of another shape.
@@ -58,15 +55,32 @@ def warp(image: Tensor, source: Tensor, target: Tensor, smoothing: float = 1e-4)
     height, width = image.shape[-2:]
     with torch.autocast(image.device.type, enabled=False):
         sides = torch.tensor([width, height], device=image.device, dtype=torch.float64)
-        border = torch.tensor(BORDER, device=image.device, dtype=torch.float64).expand(len(image), -1, -1)
-        here = torch.cat([target.double() / sides, border], 1)
-        there = torch.cat([source.double() / sides, border], 1)
-        # one at a time: the batched solver of some CPU builds fails after the number of threads was set
-        spline = torch.stack([_spline(*row, smoothing) for row in zip(here, there, strict=True)])
-        grid = 2 * _evaluate(spline.float(), here.float(), height, width) - 1
+        grid = 2 * places(source.double() / sides, target.double() / sides, height, width, smoothing) - 1
         return F.grid_sample(
             image.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
         ).to(image.dtype)  # fmt: skip
+
+
+def places(source: Tensor, target: Tensor, height: int, width: int, smoothing: float = SMOOTHING) -> Tensor:
+    """From where each pixel of a bent picture is read: [B, height, width, 2], in image sides.
+
+    A smoothed thin-plate spline (Bookstein, IEEE PAMI 1989; Wahba 1990) from target to source, so that every pixel has
+    a place to read from; the picture's border is fixed. Coordinates are computed in double precision, and for one row
+    at a time, so that a picture does not depend on others in its batch.
+
+    Args:
+        source: [B, 68, 2], where the landmarks are, in image sides.
+        target: [B, 68, 2], where they go, in image sides.
+        height: of the grid.
+        width: of the grid.
+        smoothing: in squared image sides; 0 interpolates every landmark exactly, which may fold closed lids over.
+    """
+    border = torch.tensor(BORDER, device=source.device, dtype=torch.float64).expand(len(source), -1, -1)
+    here = torch.cat([target.double(), border], 1)
+    there = torch.cat([source.double(), border], 1)
+    # one at a time: the batched solver of some CPU builds fails after the number of threads was set
+    spline = torch.stack([_spline(*row, smoothing) for row in zip(here, there, strict=True)])
+    return _evaluate(spline.float(), here.float(), height, width)
 
 
 def _spline(here: Tensor, there: Tensor, smoothing: float) -> Tensor:

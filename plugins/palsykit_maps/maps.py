@@ -96,5 +96,9 @@ class Warped:
 
     def __call__(self, driver: FaceView, picture: FaceView, rest: FaceView | None = None) -> Tensor:
         """[B, 3, H, W] in [-1, 1]."""
+        return warp(picture.image, *self.moves(driver, picture, rest))
+
+    def moves(self, driver: FaceView, picture: FaceView, rest: FaceView | None = None) -> tuple[Tensor, Tensor]:
+        """Where the picture's landmarks are and where they go, each [B, 68, 2] px."""
         target = driver_points(self.network, driver, picture, rest)
-        return warp(picture.image, find_points(self.network, picture), target)
+        return find_points(self.network, picture), target
