@@ -1,21 +1,24 @@
 """Pictures in a folder: read and write PNG files, and synthesise those that are missing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from palsykit.files.atomic import write_with
+from palsykit.photographs.mark import png_text
 from palsykit.progress import track
 
 Picture = NDArray[np.uint8]
 
 
-def save_png(picture: Picture, path: Path) -> None:
-    """Write uint8 [H, W, 3] as PNG, atomically."""
-    write_with(path, lambda partial: Image.fromarray(picture).save(partial, format="PNG"))
+def save_png(picture: Picture, path: Path, facts: Mapping[str, Any] | None = None) -> None:
+    """Write uint8 [H, W, 3] as PNG, atomically; ``facts`` mark the file of a synthetic picture."""
+    text = None if facts is None else png_text(facts)
+    write_with(path, lambda partial: Image.fromarray(picture).save(partial, format="PNG", pnginfo=text))
 
 
 def read_png(path: Path) -> Picture:
@@ -30,11 +33,12 @@ def synthesise_to(
     size: int,
     title: str,
     on_batch: Callable[[list[int]], object] = lambda rows: None,
+    facts: Callable[[int], Mapping[str, Any]] = lambda row: {},
 ) -> int:
     """Synthesise one picture per row; skips existing files, so a stopped synthesis can be resumed.
 
-    If a file is missing, its whole batch is synthesised again, because a smaller batch rounds differently. Existing
-    files are not replaced.
+    Each file says that it is synthetic (palsykit/photographs/mark.py). If a file is missing, its whole batch is
+    synthesised again, because a smaller batch rounds differently. Existing files are not replaced.
 
     Args:
         files: one PNG per row.
@@ -42,6 +46,7 @@ def synthesise_to(
         size: rows per batch.
         title: of the progress bar.
         on_batch: called after each batch with the rows whose files it added.
+        facts: what else the file of a row says.
 
     Returns:
         Number of files added.
@@ -53,7 +58,7 @@ def synthesise_to(
         for rows in todo:
             pictures = dict(zip(rows, synthesise(rows), strict=True))
             for i in missing[rows]:
-                save_png(pictures[i], files[i])
+                save_png(pictures[i], files[i], facts(i))
             on_batch(missing[rows])
             progress.advance(len(rows))
     return sum(map(len, missing.values()))

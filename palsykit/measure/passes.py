@@ -112,7 +112,7 @@ def synthesise_pass(
             pictures = synthesiser.generate(faces.rows(rows.start, rows.stop), seeds[rows.start : rows.stop])
         return to_pictures(pictures)
 
-    synthesise_to(files, synthesise, size, title)
+    synthesise_to(files, synthesise, size, title, facts=lambda row: {"seed": seeds[row]})
     return to_tensor(np.stack([read_png(file) for file in files])).to(faces.identity.image.device)
 
 

@@ -11,20 +11,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from palsykit.data.imagefolder import FORMATS
 from palsykit.photographs.colours import to_srgb
+from palsykit.photographs.exif import EXIF, GPS, ORIENTATION, turned
 from palsykit.photographs.files import UnreadablePicture, read_bytes
 from palsykit.photographs.kinds import AVIF, HEIF, what_it_is
 
-ORIENTATION, SUBFILE, BITS, PHOTOMETRIC, DNG = 0x0112, 254, 258, 262, 50706
-"""Numbers of EXIF and TIFF entries."""
+SUBFILE, BITS, PHOTOMETRIC, DNG = 254, 258, 262, 50706
+"""Numbers of TIFF entries."""
 
 DESCRIPTIONS = (270, 271, 272, ORIENTATION, 305, 306, 315, 33432)
 """Entries of a TIFF that say something about the photograph: description, camera, software, date, people."""
-
-EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 
 REDUCED, MASK = 1, 4
 """Bits of SUBFILE: a thumbnail, and a transparency mask; neither is a page."""
@@ -98,7 +97,7 @@ def read_photograph(
                 digest = _digest_of_pixels(source)
                 return _photograph(source, source.getexif(), name, digest, background, [])
         data = source if isinstance(source, bytes) else read_bytes(Path(source))
-        with _opened(data) as opened:
+        with open_picture(data) as opened:
             notes = _go_to_first(opened, data)
             opened.load()
             digest = hashlib.sha256(data).hexdigest()
@@ -116,7 +115,7 @@ def count_pictures(data: bytes) -> int:
     Raises:
         UnreadablePicture: if it is no picture.
     """
-    with _opened(data) as opened:
+    with open_picture(data) as opened:
         return max(1, len(_pages(opened)))
 
 
@@ -146,8 +145,8 @@ def _refusing_nameless() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[Image.Image]:
-    """The picture in a file's bytes, not decoded yet.
+def open_picture(data: bytes) -> Iterator[Image.Image]:
+    """The picture in a file's bytes, not decoded yet; of the formats that are read, whatever the file is called.
 
     Raises:
         UnreadablePicture: if the file is of no format that is read, or is damaged; while it is used, too.
@@ -230,14 +229,7 @@ def _photograph(
         picture, more = to_srgb(_positive(stored), profile, background, _white(stored))
     except ValueError as error:
         raise UnreadablePicture(f"cannot be read as a picture: {error}") from None
-    if orientation != 1:
-        picture = picture.copy() if picture is stored else picture
-        turned = Image.Exif()
-        turned[ORIENTATION] = orientation
-        picture.info = {"exif": turned.tobytes()}  # without the others, of which some may be damaged
-        picture = ImageOps.exif_transpose(picture)
-        picture.info = {}
-    return Photograph(picture, name, digest, tuple(dict.fromkeys([*notes, *more])), original)
+    return Photograph(turned(picture, orientation), name, digest, tuple(dict.fromkeys([*notes, *more])), original)
 
 
 def _positive(stored: Image.Image) -> Image.Image:
@@ -260,7 +252,7 @@ def _exif_bytes(stored: Image.Image, exif: Image.Exif) -> bytes | None:
     own = Image.Exif()
     try:
         own.update({number: exif[number] for number in DESCRIPTIONS if number in exif})
-        for number in (EXIF_IFD, GPS_IFD):
+        for number in (EXIF, GPS):
             own.get_ifd(number).update(exif.get_ifd(number))
         return own.tobytes() if len(exif) else None
     except Exception:  # an entry that says one type and has another makes Pillow raise nearly anything

@@ -32,7 +32,14 @@ def generate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict
         seeds = [row_seed(parts.settings.generate.seed, pairs[i]) for i in rows]
         return to_pictures(synthesiser.generate(faces, seeds))
 
-    synthesise_to([run.images / name for name in names], synthesise, parts.settings.generate.batch_size, "generate")
+    def mark(row: int) -> dict[str, Any]:
+        labels = pairs[row].record.labels
+        shown = {"expression": labels.expression, "side": labels.side, "severity": labels.severity}
+        made_by = {"recipe": parts.recipe.hash, "seed": row_seed(parts.settings.generate.seed, pairs[row])}
+        return made_by | {name: value for name, value in shown.items() if value is not None}
+
+    files = [run.images / name for name in names]
+    synthesise_to(files, synthesise, parts.settings.generate.batch_size, "generate", facts=mark)
     lines = [_metadata(name, pair, parts.settings.generate.seed) for name, pair in zip(names, pairs, strict=True)]
     write_text(run.images / "metadata.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     facts["images"] = len(pairs)

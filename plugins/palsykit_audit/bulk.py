@@ -126,7 +126,12 @@ def synthesize(model: Model, run: Path, people: People, order: Order, folder: Pa
             file.writelines(_line(rows[i], facts) for i in written)
 
     new = synthesise_to(
-        files, lambda part: _make(model, [rows[i] for i in part], order), order.batch_size, "synthesise", note
+        files,
+        lambda part: _make(model, [rows[i] for i in part], order),
+        order.batch_size,
+        "synthesise",
+        note,
+        lambda i: _mark(rows[i], settings),
     )
     # Sort the metadata, which a resume may have put in another order, and write the summaries.
     write_text(images / "metadata.jsonl", "".join(_line(row, facts) for row in rows))
@@ -219,6 +224,13 @@ def _facts(run: Path, settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _mark(row: Row, settings: dict[str, Any]) -> dict[str, Any]:
+    """What the file of a picture says of itself."""
+    labels = row.labels
+    made_by = {"recipe": settings["recipe_hash"], "weights": settings["model_sha256"], "seed": row.seed}
+    return made_by | {"expression": labels.expression, "side": labels.side, "severity": labels.severity}
+
+
 def _line(row: Row, facts: dict[str, Any]) -> str:
     """The line of metadata.jsonl for one picture."""
     labels = row.labels
@@ -261,7 +273,8 @@ def _write_summaries(
             for row in shown[: 3 * len(settings["cells"])]
         ]
     )
-    save_png(np.asarray(sheet), folder / "contact-sheet.png")
+    made_by = {"recipe": settings["recipe_hash"], "weights": settings["model_sha256"], "seed": settings["seed"]}
+    save_png(np.asarray(sheet), folder / "contact-sheet.png", made_by)
 
 
 def _card(people: People, count: int, settings: dict[str, Any]) -> str:

@@ -141,10 +141,10 @@ def test_a_run_stopped_in_a_fit_and_in_synthesis_resumes(
             raise KeyboardInterrupt
         return step(self, number, batches)
 
-    def stops_drawing(picture: Any, path: Path) -> None:
+    def stops_drawing(picture: Any, path: Path, facts: Any) -> None:
         if path.name.startswith("00007"):
             raise KeyboardInterrupt
-        save(picture, path)
+        save(picture, path, facts)
 
     folder = tmp_path / "stopped"
     monkeypatch.setattr(loop._State, "step", stops)
