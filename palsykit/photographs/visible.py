@@ -8,8 +8,12 @@ WORD = "synthetic"
 SHARE, SMALLEST = 0.045, 8
 """Height of the letters: a share of the shorter side, and px at least."""
 
-LIGHT = {"1": 1, "L": 255, "LA": (255, 255), "RGB": (255,) * 3, "RGBA": (255,) * 4, "CMYK": (0,) * 4, "I;16": 65535}
-DARK = {"1": 0, "L": 0, "LA": (0, 255), "RGB": (0,) * 3, "RGBA": (0, 0, 0, 255), "CMYK": (0, 0, 0, 255), "I;16": 0}
+Colour = int | tuple[int, ...]
+
+LIGHT: dict[str, Colour] = {"1": 1, "L": 255, "LA": (255, 255), "RGB": (255,) * 3, "RGBA": (255,) * 4}
+DARK: dict[str, Colour] = {"1": 0, "L": 0, "LA": (0, 255), "RGB": (0,) * 3, "RGBA": (0, 0, 0, 255)}
+LIGHT |= {"CMYK": (0, 0, 0, 0), "I;16": 65535}
+DARK |= {"CMYK": (0, 0, 0, 255), "I;16": 0}
 """White and black of each mode."""
 
 

@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from palsykit import __version__
+from palsykit.data.rejections import NAME as REJECTED
+from palsykit.data.rejections import write_rejected
 from palsykit.errors import PalsykitError
 from palsykit.faces.views import to_tensor
 from palsykit.faces.vocabulary import FaceLabels
@@ -28,9 +30,12 @@ from palsykit.seeds import derive
 from palsykit.synthesis.front import Model
 from palsykit.synthesis.posing import pose_faces, with_landmarks
 from palsykit_audit.contact_sheet import contact_sheet
-from palsykit_audit.identities import People, Person
+from palsykit_audit.identities import People, Person, lines_of
 
 MARKER = "synthesis.json"
+LISTED = 20
+"""People and files named on the card; ``rejected.csv`` names all that were left out."""
+
 RELEASED, UNRELEASED, HELD_BACK = "images", "unreleased", "held-back"
 """Folders of DEST: released pictures, pictures that are not audited yet, and pictures that were left out."""
 
@@ -265,6 +270,8 @@ def _write_summaries(
     lines.writerow(("expression", "side", "severity", "pictures"))
     lines.writerows((*cell, count) for cell, count in counts.items())
     write_text(folder / "counts.csv", table.getvalue())
+    if people.left_out:
+        write_rejected(folder, people.left_out)
     write_text(folder / "README.md", _card(people, len(rows), settings))
     shown = [row for row in rows if row.copy == 0]
     sheet = contact_sheet(
@@ -287,7 +294,9 @@ def _card(people: People, count: int, settings: dict[str, Any]) -> str:
         f"- identities: {people.source}",
         f"- recipe {settings['recipe_hash']}, weights {settings['model_sha256']}, seed {settings['seed']}, "
         f"guidance {settings['guidance']:g}; the seed of each picture is in {RELEASED}/metadata.jsonl",
-        *(f"- left out: {line}" for line in people.left_out[:20]),
+        *(f"- left out: {line}" for line in lines_of(people.left_out[:LISTED])),
+        *([f"- left out: {more} more, listed in {REJECTED}"] if (more := len(people.left_out) - LISTED) > 0 else []),
+        *(f"- note: {note}" for note in people.notes[:LISTED]),
         "",
         *(f"- {what} {why}" for what, why in NOT_FOR),
         "",

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,19 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from palsykit.data.imagefolder import IMAGEFOLDER, SUFFIXES, TABLES
+from palsykit.data.imagefolder import IMAGEFOLDER, TABLES
+from palsykit.data.rejections import printable
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import by_subject
-from palsykit.faces.records import FaceDataset, FaceRecord
+from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
 from palsykit.faces.splits import shared_subjects
 from palsykit.faces.vocabulary import Side
-from palsykit.files.hashes import sha256
+from palsykit.photographs.find import FramedFace, detector_of, frame_face
+from palsykit.photographs.read import read_photograph
 from palsykit.recipe.schema import PartBlock
 from palsykit.run.parts import Data, Parts, cache_folder
 from palsykit.seeds import derive
-from palsykit.synthesis.front import face_crop
+from palsykit.synthesis.portraits import portraits_in
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +53,14 @@ class People:
         source: where they are from, in words.
         attribution: of the photographs.
         left_out: people and files that cannot be used, with the reason.
+        notes: what was done to photographs that a user should know.
     """
 
     persons: list[Person]
     source: str
     attribution: str = ""
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[Rejected] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def digest(self) -> str:
@@ -113,49 +118,60 @@ def in_folder(parts: Parts, folder: Path) -> People:
         block = PartBlock(use=IMAGEFOLDER, parameters={"root": str(folder.resolve())})
         dataset = parts.build("datasets", block, parts.settings.image_size, cache_folder())
         people, left_out = _with_photograph(dataset, dataset.records)
-        left_out += [f"{rejected.path}: {rejected.reason}" for rejected in dataset.rejected]
+        left_out += dataset.rejected
         if not people:
             raise PalsykitError(
                 f"--identities {folder}: no photograph at rest and without a palsy; expected one per person",
-                left_out[:10],
+                lines_of(left_out)[:10],
             )
         return People(people, f"{len(people)} people of the {IMAGEFOLDER} {folder.name}", dataset.attribution, left_out)
-    return _crops(folder, parts.settings.image_size)
+    return _portraits(folder, parts.settings.image_size)
 
 
-def _crops(folder: Path, size: int) -> People:
-    """The people of a folder of face crops; a file's name is the person's name."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    problems, people = [], []
+def _portraits(folder: Path, size: int) -> People:
+    """The people of a folder of photographs or face crops; a file's name is the person's name."""
+    files, left_out = portraits_in(folder)
+    people, notes = [], []
     for path in files:
         try:
-            face_crop(path.name, path, size)
-        except PalsykitError as error:
-            problems.append(error.message)
+            face = _read(path, size)
+        except ValueError as error:
+            left_out.append(Rejected(path.name, str(error)))
             continue
-        key = sha256(path)
-        people.append(Person(path.stem, key, lambda path=path: face_crop(path.name, path, size)))  # type: ignore[misc]
-    if problems:
-        raise PalsykitError(f"--identities {folder}: pictures that cannot be used; correct or remove them", problems)
+        people.append(Person(path.stem, face.photograph.sha256, partial(_crop, path, size)))
+        notes += [f"{path.name}: {note}" for note in face.notes]
     if not people:
         raise PalsykitError(
-            f"--identities {folder}: no picture ({', '.join(SUFFIXES)}) in it; expected square face crops, one file "
-            "per person"
+            f"--identities {folder}: no photograph can be used; expected one person with a visible face per file",
+            lines_of(left_out)[:10],
         )
     if repeated := [name for name, count in Counter(person.name for person in people).items() if count > 1]:
         raise PalsykitError(
             f"--identities {folder}: more than one file for {', '.join(repeated)}; expected one file per person"
         )
-    return People(people, f"{len(people)} face crops of the folder {folder.name}")
+    return People(people, f"{len(people)} photographs of the folder {folder.name}", left_out=left_out, notes=notes)
 
 
-def _with_photograph(dataset: FaceDataset, records: Sequence[FaceRecord]) -> tuple[list[Person], list[str]]:
-    """(people with a photograph that can be posed, the reasons why others cannot be used)."""
+def _read(path: Path, size: int) -> FramedFace:
+    return frame_face(read_photograph(path), detector_of(), crop_px=size)
+
+
+def _crop(path: Path, size: int) -> NDArray[np.uint8]:
+    return _read(path, size).crop(size)
+
+
+def lines_of(left_out: Sequence[Rejected]) -> list[str]:
+    """Who was left out, one line each."""
+    return [f"{printable(one.path)}: {printable(one.reason)}" for one in left_out]
+
+
+def _with_photograph(dataset: FaceDataset, records: Sequence[FaceRecord]) -> tuple[list[Person], list[Rejected]]:
+    """People with a photograph that can be posed; and those without."""
     people, left_out = [], []
     for subject, group in by_subject(records).items():
         record = _neutral(group)
         if record is None:
-            left_out.append(f"{subject}: no photograph at rest and without a palsy")
+            left_out.append(Rejected(subject, "no photograph at rest and without a palsy"))
         else:
             people.append(Person(subject, record.key, _reading(dataset, record), record.landmarks))
     return people, left_out

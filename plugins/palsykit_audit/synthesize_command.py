@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from palsykit.cli.arguments import RunFolderArgument, existing_run
+from palsykit.data.rejections import NAME as REJECTED
 from palsykit.errors import PalsykitError
 from palsykit_audit.audit_command import Judges, Network, TrainedOn, look_at
+from palsykit_audit.whose import number_or_folder
 
 if TYPE_CHECKING:
     from palsykit_audit.audit import Options
@@ -30,7 +32,8 @@ IdentitiesOption = Annotated[
     typer.Option(
         "--identities",
         metavar="N|DIR",
-        help="N people held out from the run's training, or a folder: square face crops, or an imagefolder.",
+        help="N people held out from the run's training, or a folder: square face crops, or an imagefolder. "
+        "Where a folder is called N: ./N for it, +N for people.",
         show_default=False,
     ),
 ]
@@ -88,7 +91,8 @@ def command(
 
     labels = cells(expressions_of(expressions), sides_of(sides), grades_of(severities))
     span = strengths(strength)
-    if data and not identities.isdigit():
+    whose = number_or_folder(identities)
+    if data and isinstance(whose, Path):
         raise PalsykitError(
             f"--data with --identities {identities}: expected --identities N, because --data changes the run's data"
         )
@@ -99,7 +103,7 @@ def command(
     order = Order(tuple(labels), per_cell, seed, guidance, span, batch_size)
     try:
         options = Options(network, judges, tuple(trained_on or ()), photographs=0)
-        _synthesize(run, folder, identities, order, data or [], poser, resembling, options)
+        _synthesize(run, folder, whose, order, data or [], poser, resembling, options)
     except KeyboardInterrupt:
         print("\nStopped. The same command resumes.", file=sys.stderr)
         raise typer.Exit(130) from None
@@ -108,7 +112,7 @@ def command(
 def _synthesize(
     run: Path,
     folder: Path,
-    identities: str,
+    whose: int | Path,
     order: "Order",
     data: list[str],
     poser: str | None,
@@ -117,17 +121,16 @@ def _synthesize(
 ) -> None:
     from palsykit.progress import say
     from palsykit.synthesis.front import load
-    from palsykit_audit.identities import held_out, in_folder
+    from palsykit_audit.identities import held_out, in_folder, lines_of
     from palsykit_audit.release import synthesize_and_release
 
-    model = load(run, poser=poser)
-    if identities.isdigit():
-        people = held_out(model.parts, int(identities), order.seed, data)
-    else:
-        people = in_folder(model.parts, Path(identities))
+    model, seed = load(run, poser=poser), order.seed
+    people = in_folder(model.parts, whose) if isinstance(whose, Path) else held_out(model.parts, whose, seed, data)
     say(f"identities: {people.source}; drivers: their photographs, posed by {model.poser_block().use}")
     if people.left_out:
-        say(f"left out: {len(people.left_out)}, such as {people.left_out[0]}")
+        say(f"left out: {len(people.left_out)}, listed in {folder / REJECTED}, such as {lines_of(people.left_out)[0]}")
+    for note in people.notes[:5]:
+        say(f"note: {note}")
     result = synthesize_and_release(model, run, people, order, folder, resembling.value, options)
     done = result.done
     total, cells = done.new + done.existing, len(order.cells)
