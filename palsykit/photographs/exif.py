@@ -1,5 +1,7 @@
 """What stays of a photograph's EXIF data in a picture that was made from it, and turning by EXIF's orientation."""
 
+import warnings
+from contextlib import suppress
 from typing import Any
 
 from PIL import Image, ImageOps
@@ -48,12 +50,11 @@ def own_exif(given: bytes | None, size: tuple[int, int], description: str, softw
     inner: dict[int, Any] = {}
     if given:
         source = Image.Exif()
-        try:
+        with warnings.catch_warnings(), suppress(Exception):  # damaged data; what was read before the damage stays
+            warnings.simplefilter("ignore")
             source.load(given)
             own.update({tag: value for tag, value in source.items() if tag not in LEFT_OUT and _fits(tag, value)})
             inner = {tag: value for tag, value in source.get_ifd(EXIF).items() if _fits(tag, value)}
-        except Exception:  # damaged data make Pillow's reader raise nearly anything; what was read so far stays
-            pass
     own[DESCRIPTION], own[SOFTWARE] = description, software
     for tag in (MAKER_NOTE, INTEROPERABILITY):
         inner.pop(tag, None)
@@ -61,6 +62,7 @@ def own_exif(given: bytes | None, size: tuple[int, int], description: str, softw
         inner[WIDTH], inner[HEIGHT] = size
     if inner:
         own.get_ifd(EXIF).update(inner)
+        own[EXIF] = inner  # Pillow writes the one into TIFF, the other into the rest
     return own
 
 

@@ -121,7 +121,10 @@ def count_pictures(data: bytes) -> int:
 
 def note_on_others(count: int) -> str:
     """The sentence on a file that holds several pictures."""
-    return f"only the first of its {count} pictures is read; save the others as files of their own to use them"
+    return (
+        f"further pictures of the file are not read: found {count} pictures, of which the first is read; save the "
+        "others as files of their own"
+    )
 
 
 @contextmanager
@@ -253,8 +256,9 @@ def _exif_bytes(stored: Image.Image, exif: Image.Exif) -> bytes | None:
     try:
         own.update({number: exif[number] for number in DESCRIPTIONS if number in exif})
         for number in (EXIF, GPS):
-            own.get_ifd(number).update(exif.get_ifd(number))
-        return own.tobytes() if len(exif) else None
+            if inner := exif.get_ifd(number):
+                own.get_ifd(number).update(inner)
+        return own.tobytes() if len(own) or own.get_ifd(EXIF) else None
     except Exception:  # an entry that says one type and has another makes Pillow raise nearly anything
         return None
 

@@ -1,45 +1,34 @@
-"""Reading and resampling photographs."""
+"""One reader for every kind of file: the picture that was meant, or one clear line."""
 
-import struct
-import zlib
 from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image, ImageCms, ImageFile
+from PIL import Image, ImageFile
 
-from palsykit.photographs.frame import warp
-from palsykit.photographs.read import read_photograph
+from palsykit.photographs.read import UnreadablePicture, count_pictures, read_photograph
 
 
-def encoded(picture, form="PNG", **keys):
-    stream = BytesIO()
-    picture.save(stream, form, **keys)
-    return stream.getvalue()
-
-
-def test_the_camera_may_have_been_turned():
+def test_the_camera_may_have_been_turned(files):
     pixels = np.zeros((4, 8, 3), np.uint8)
     pixels[0, 0] = 255, 0, 0
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees clockwise for viewing
-    picture = read_photograph(encoded(Image.fromarray(pixels), exif=exif)).picture
+    picture = read_photograph(files.encoded(Image.fromarray(pixels), exif=exif)).picture
     assert picture.size == (4, 8)
     assert picture.getpixel((3, 0)) == (255, 0, 0)
 
 
-def test_every_mode_becomes_rgb():
+def test_every_mode_becomes_rgb(files):
     grey16 = Image.fromarray(np.full((4, 4), 0x8000, np.uint16))
     transparent = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
     palette = Image.new("RGB", (4, 4), (0, 128, 0)).convert("P", palette=Image.Palette.ADAPTIVE)
     cases = {
-        "16 bit": (encoded(grey16), (127, 127, 127)),
-        "transparent": (encoded(transparent), (255, 255, 255)),
-        "palette": (encoded(palette), (0, 128, 0)),
-        "bilevel": (encoded(Image.new("1", (4, 4), 1)), (255, 255, 255)),
-        "cmyk": (encoded(Image.new("CMYK", (4, 4), (0, 0, 0, 0)), "TIFF"), (255, 255, 255)),
+        "16 bit": (files.encoded(grey16), (127, 127, 127)),
+        "transparent": (files.encoded(transparent), (255, 255, 255)),
+        "palette": (files.encoded(palette), (0, 128, 0)),
+        "bilevel": (files.encoded(Image.new("1", (4, 4), 1)), (255, 255, 255)),
+        "cmyk": (files.encoded(Image.new("CMYK", (4, 4), (0, 0, 0, 0)), "TIFF"), (255, 255, 255)),
     }
     for name, (data, colour) in cases.items():
         picture = read_photograph(data).picture
@@ -47,74 +36,10 @@ def test_every_mode_becomes_rgb():
 
 
 @pytest.mark.parametrize("cut", [0, 10, -20])
-def test_broken_files_are_value_errors(cut):
-    data = encoded(Image.effect_noise((64, 64), 50).convert("RGB"), "JPEG")
+def test_broken_files_are_value_errors(files, cut):
+    data = files.encoded(Image.effect_noise((64, 64), 50).convert("RGB"), "JPEG")
     with pytest.raises(ValueError, match="cannot be read as a picture"):
         read_photograph(data[:cut])
-
-
-def test_a_damaged_exif_entry_is_a_value_error():
-    """Text under the number of a numeric entry: Pillow raises struct.error when it turns the picture."""
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010E] = 6, "words"
-    data = encoded(Image.new("RGB", (8, 8)), "JPEG", exif=exif)
-    assert data.count(b"\x01\x0e\x00\x02") == 1
-    with pytest.raises(ValueError, match="cannot be read as a picture"):
-        read_photograph(data.replace(b"\x01\x0e\x00\x02", b"\x01\x00\x00\x02"))
-
-
-def test_float_pictures_have_no_known_range():
-    with pytest.raises(ValueError, match="mode F"):
-        read_photograph(encoded(Image.new("F", (4, 4), 0.5), "TIFF"))
-
-
-def test_the_identity_transform_changes_nothing():
-    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    matrix = np.array([[1.0, 0, 0], [0, 1, 0]])
-    np.testing.assert_array_equal(warp(Image.fromarray(pixels), matrix, 32), pixels)
-
-
-def test_fine_structure_does_not_alias():
-    rows = (np.arange(512) // 3 % 2 * 255).astype(np.uint8)  # stripes of 3 px: far beyond what 64 px can show
-    stripes = np.repeat(np.tile(rows, (512, 1))[..., None], 3, axis=2)
-    small = warp(Image.fromarray(stripes), np.array([[0.125, 0, 0], [0, 0.125, 0]]), 64)
-    assert small[4:-4, 4:-4].std() < 3
-    assert abs(small.mean() - 127.5) < 2
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.floats(0.3, 1.8), st.floats(-0.5, 0.5), st.floats(-20, 40), st.floats(-20, 40))
-def test_a_spot_moves_as_its_point_does(scale, angle, dx, dy):
-    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    matrix = np.column_stack([linear, [dx, dy]])
-    y, x = np.mgrid[:128, :128] + 0.5
-    spot = np.array([60.0, 70.0])
-    width = max(4.0, 2 / scale)
-    light = 255 * np.exp(-((x - spot[0]) ** 2 + (y - spot[1]) ** 2) / (2 * width**2))
-    moved = warp(Image.fromarray(light.astype(np.uint8)).convert("RGB"), matrix, 64)[..., 0].astype(float)
-    expected = linear @ spot + matrix[:, 2]
-    if not ((expected > 4 * width * scale) & (expected < 64 - 4 * width * scale)).all():
-        return  # the spot leaves the picture
-    v, u = np.mgrid[:64, :64] + 0.5
-    centre = np.array([(moved * u).sum(), (moved * v).sum()]) / moved.sum()
-    np.testing.assert_allclose(centre, expected, atol=0.25)
-
-
-@pytest.mark.parametrize("matrix", [[[1, 0, 20], [0, 1, -20]], [[0.2, 0, 10], [0, 0.2, 10]]])
-def test_beyond_the_edge_its_pixels_repeat(matrix):
-    picture = Image.new("RGB", (64, 64), (10, 200, 30))
-    assert (warp(picture, np.array(matrix, float), 32) == (10, 200, 30)).all()
-
-
-def png(rows, colour_type, size=None):
-    """A 16-bit PNG of [H, W, C] values; ``size`` is what the header says."""
-    height, width = rows.shape[:2]
-    wide, high = size or (width, height)
-    body = b"".join(b"\0" + row.astype(">u2").tobytes() for row in rows)
-    header = struct.pack(">IIBBBBB", wide, high, 16, colour_type, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(body)), (b"IEND", b"")]
-    packed = (struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
 @pytest.mark.parametrize(
@@ -127,39 +52,216 @@ def png(rows, colour_type, size=None):
     ],
     ids=["RGB", "RGBA", "grey and opaque", "grey and transparent"],
 )
-def test_sixteen_bits_a_channel_keep_their_range(values, colour_type, colour):
+def test_sixteen_bits_a_channel_keep_their_range(files, values, colour_type, colour):
     rows = np.broadcast_to(np.array(values, np.uint16), (4, 4, len(values)))
-    assert read_photograph(png(rows, colour_type)).picture.getpixel((1, 1)) == colour
+    assert read_photograph(files.png(rows, colour_type)).picture.getpixel((1, 1)) == colour
 
 
 @pytest.mark.parametrize("adobe", [True, False])
-def test_inverted_cmyk_of_jpeg_is_not_shown_as_a_negative(adobe):
+def test_inverted_cmyk_of_jpeg_is_not_shown_as_a_negative(files, adobe):
     """Photoshop stores CMYK inverted and says so in an Adobe marker; without it, too, viewers take it as inverted."""
-    data = encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=100)
+    data = files.encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=100)
     assert data.count(b"Adobe") == 1
     picture = read_photograph(data if adobe else data.replace(b"Adobe", b"Other")).picture
     assert picture.getpixel((8, 8)) == pytest.approx((255, 0, 0), abs=3)
 
 
-def test_colours_are_taken_to_srgb_by_the_embedded_profile():
-    """A profile with the primaries of red and blue exchanged says that what is stored as red is blue."""
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    exchanged = srgb.replace(b"rXYZ", b"tmp_").replace(b"bXYZ", b"rXYZ").replace(b"tmp_", b"bXYZ")
-    picture = Image.new("RGB", (8, 8), (200, 100, 50))
-    assert read_photograph(encoded(picture, icc_profile=srgb)).picture.getpixel((1, 1)) == (200, 100, 50)
-    assert read_photograph(encoded(picture, icc_profile=b"no profile" * 20)).picture.getpixel((1, 1)) == (200, 100, 50)
-    assert read_photograph(encoded(picture, icc_profile=exchanged)).picture.getpixel((1, 1)) == pytest.approx(
-        (50, 100, 200), abs=2
-    )
-
-
-def test_a_bomb_is_refused_before_its_pixels_are_read(monkeypatch):
-    bomb = png(np.zeros((4, 4, 3), np.uint16), 2, (60_000, 60_000))
+def test_a_bomb_is_refused_before_its_pixels_are_read(files, monkeypatch):
+    bomb = files.png(np.zeros((4, 4, 3), np.uint16), 2, (60_000, 60_000))
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("its pixels were read"))
     with pytest.raises(ValueError, match="decompression bomb"):
         read_photograph(bomb)
 
 
-def test_files_that_other_programs_would_have_to_read_stay_shut():
-    with pytest.raises(ValueError, match="found none of BMP, JPEG, PNG, TIFF and WebP"):
-        read_photograph(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
+def test_a_damaged_exif_entry_does_not_matter(files):
+    """Text under the number of a numeric entry: Pillow raises struct.error when it writes such data."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "words"
+    data = files.encoded(Image.new("RGB", (8, 4)), "JPEG", exif=exif)
+    assert data.count(b"\x01\x0e\x00\x02") == 1
+    assert read_photograph(data.replace(b"\x01\x0e\x00\x02", b"\x01\x00\x00\x02")).picture.size == (4, 8)
+
+
+UPRIGHT = np.arange(6, dtype=np.uint8).reshape(2, 3) * 40
+"""Two rows of three grey values, as a viewer shows them."""
+
+AS_STORED = {
+    1: UPRIGHT,
+    2: np.fliplr(UPRIGHT),
+    3: np.rot90(UPRIGHT, 2),
+    4: np.flipud(UPRIGHT),
+    5: UPRIGHT.T,
+    6: np.rot90(UPRIGHT, 1),
+    7: np.rot90(UPRIGHT, 2).T,
+    8: np.rot90(UPRIGHT, -1),
+}
+"""What a camera stores under each orientation (Exif 3.0, table 6): 6 is shown turned by 90 degrees clockwise."""
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "WEBP", "JPEG", "AVIF"])
+@pytest.mark.parametrize("orientation", AS_STORED)
+def test_every_orientation_of_the_camera_is_undone(files, orientation, form):
+    if form == "AVIF":
+        pytest.importorskip("PIL._avif", reason="Pillow was built without AVIF")
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    keys = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100}, "AVIF": {"quality": 100}}.get(form, {})
+    stored = Image.fromarray(AS_STORED[orientation].repeat(8, 0).repeat(8, 1)).convert("RGB")
+    photograph = read_photograph(files.encoded(stored, form, exif=exif, **keys))
+    np.testing.assert_allclose(np.asarray(photograph.picture)[4::8, 4::8, 1].astype(int), UPRIGHT, atol=3)
+    original = photograph.original
+    if form != "TIFF":  # Pillow turns TIFFs itself
+        assert original.orientation == orientation
+        assert original.picture.size == stored.size
+    assert original.format == form
+
+
+def test_what_is_needed_to_write_it_back_is_there(files, noise):
+    exif = Image.Exif()
+    exif[0x010F] = "camera"
+    photograph = read_photograph(files.encoded(noise, "JPEG", exif=exif, dpi=(300, 300)), name="me")
+    original = photograph.original
+    again = Image.Exif()
+    again.load(original.exif)
+    assert (again[0x010F], original.dpi, original.format, photograph.name) == ("camera", (300, 300), "JPEG", "me")
+    assert photograph.picture.tobytes() == original.picture.tobytes()
+    bare = read_photograph(files.encoded(noise, "BMP")).original
+    assert (bare.exif, bare.icc_profile, bare.orientation) == (None, None, 1)
+    of_tiff = read_photograph(files.encoded(noise, "TIFF", exif=exif)).original.exif
+    again.load(of_tiff)
+    assert dict(again) == {0x010F: "camera"}, "and nothing of how the pixels are stored"
+
+
+def test_pictures_in_memory(noise):
+    read = read_photograph(np.asarray(noise))
+    np.testing.assert_array_equal(np.asarray(read.picture), np.asarray(noise))
+    assert (read.original, read.notes) == (None, ())
+    of_pillow = read_photograph(noise)
+    assert of_pillow.original.picture is noise
+    assert of_pillow.sha256 == read.sha256 != read_photograph(noise.rotate(90)).sha256
+    see_through = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
+    assert read_photograph(see_through).picture.getpixel((1, 1)) == (255, 255, 255)
+    for wrong in (np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8)):
+        with pytest.raises(UnreadablePicture, match=r"^who: .*; expected uint8 RGB \[H, W, 3\]"):
+            read_photograph(wrong, name="who")
+
+
+def several(noise, form, **keys):
+    more = [noise.rotate(90 * turn) for turn in (1, 2)]
+    return {"save_all": True, "append_images": more, **keys}
+
+
+@pytest.mark.parametrize("form", ["TIFF", "WEBP", "PNG", "AVIF"])
+def test_of_several_pictures_the_first_is_read_and_a_note_says_so(files, noise, form):
+    if form == "AVIF":
+        pytest.importorskip("PIL._avif", reason="Pillow was built without AVIF")
+    keys = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100, "subsampling": "4:4:4"}}.get(form, {})
+    data = files.encoded(noise, form, **several(noise, form, **keys))
+    photograph = read_photograph(data)
+    assert photograph.notes == (
+        "further pictures of the file are not read: found 3 pictures, of which the first is read; save the others "
+        "as files of their own",
+    )
+    far = np.abs(np.asarray(photograph.picture).astype(int) - np.asarray(noise)).max()
+    assert far <= (12 if form == "AVIF" else 0)
+    assert count_pictures(data) == 3
+    assert count_pictures(files.encoded(noise, form)) == 1
+
+
+def test_the_second_picture_of_a_phone_is_no_page(files, noise):
+    data = files.encoded(noise, "MPO", save_all=True, append_images=[noise.rotate(180)])
+    photograph = read_photograph(data)
+    assert (photograph.original.format, photograph.notes, count_pictures(data)) == ("MPO", (), 1)
+
+
+def test_a_thumbnail_in_a_tiff_is_no_page(files, noise):
+    small = noise.resize((8, 6))
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    data = files.encoded(noise, "TIFF", save_all=True, append_images=[small])
+    assert read_photograph(data).notes == ()
+    first = files.encoded(small, "TIFF", save_all=True, append_images=[noise], tiffinfo={254: 1})
+    with pytest.raises(UnreadablePicture, match=r"found a thumbnail alone, as in a camera's raw file; save it as JPEG"):
+        read_photograph(files.tiff(b"\0" * 64, (8, 8), (8,), 1, t254=1))
+    assert count_pictures(first) >= 1
+
+
+NAMED = {
+    "empty": (b"", "the file is empty; copy it again"),
+    "text": (b"not a picture", "found text, expected JPEG, PNG, TIFF, WebP, BMP, AVIF or HEIC; save it as JPEG or PNG"),
+    "bytes": (bytes(range(256)), "found none of these, expected JPEG, PNG"),
+    "eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "found an EPS or PostScript file"),
+    "gif": (b"GIF89a\1\0\1\0", "found a GIF, expected JPEG.*save it as JPEG or PNG"),
+    "pdf": (b"%PDF-1.7", "found a PDF"),
+    "film": (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "found a film.*save one frame of it"),
+    "CR3": (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "camera's raw file .CR3."),
+    "avif": (b"\0\0\0\x18ftypavif\0\0\0\0mif1miaf" + b"\0" * 40, "AVIF"),
+}
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_what_is_no_picture_is_named(kind, tmp_path):
+    data, words = NAMED[kind]
+    path = tmp_path / "face.png"
+    path.write_bytes(data)
+    with pytest.raises(UnreadablePicture, match=words) as raised:
+        read_photograph(path)
+    assert str(raised.value).startswith(f"{path}: cannot be read as a picture: ")
+    assert len(str(raised.value).splitlines()) == 1
+    assert raised.value.reason in str(raised.value)
+
+
+def test_a_picture_is_read_whatever_it_is_called(files, noise, tmp_path):
+    (tmp_path / "face.txt").write_bytes(files.encoded(noise))
+    assert read_photograph(tmp_path / "face.txt").picture.size == (64, 48)
+    assert read_photograph(str(tmp_path / "face.txt"), name="who").name == "who"
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "WEBP", "BMP", "AVIF"])
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
+def test_files_that_are_cut_short_are_refused(files, noise, form, share):
+    if form == "AVIF":
+        pytest.importorskip("PIL._avif", reason="Pillow was built without AVIF")
+    data = files.encoded(noise, form)
+    with pytest.raises(UnreadablePicture, match=r"^me: cannot be read as a picture: .*(again|save it as JPEG)"):
+        read_photograph(data[: int(share * len(data))], name="me")
+
+
+def test_places_without_a_file_are_named(tmp_path, monkeypatch):
+    (tmp_path / "loop.png").symlink_to("gone.png")
+    cases = {
+        tmp_path: "not a regular file but a folder",
+        tmp_path / "loop.png": "a link that leads nowhere; remove it",
+        tmp_path / "none.png": "there is no such file; check the name",
+    }
+    for path, words in cases.items():
+        with pytest.raises(UnreadablePicture, match=rf"^{path}: {words}"):
+            read_photograph(path)
+    (tmp_path / "mine.png").write_bytes(b"x")
+
+    def denied(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", denied)
+    with pytest.raises(UnreadablePicture, match=r"mine\.png: may not be read \(permission denied\)"):
+        read_photograph(tmp_path / "mine.png")
+
+
+def test_heic_of_a_phone(files, noise):
+    pillow_heif = pytest.importorskip("pillow_heif", reason="the extra heif is not installed")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stream = BytesIO()
+    pillow_heif.from_pillow(noise).save(stream, quality=-1, exif=exif.tobytes())
+    photograph = read_photograph(stream.getvalue())
+    assert photograph.original.format == "HEIF"
+    assert photograph.notes == ()
+    assert photograph.picture.size in ((64, 48), (48, 64))
+
+
+def test_without_its_reader_heic_is_explained(monkeypatch):
+    monkeypatch.setattr("palsykit.photographs.kinds.find_spec", lambda name: None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    with pytest.raises(
+        UnreadablePicture, match=r"an HEIC file, whose reader is missing; pip install 'palsykit\[heif\]'"
+    ):
+        read_photograph(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 40)

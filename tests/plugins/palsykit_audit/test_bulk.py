@@ -233,7 +233,7 @@ def test_people_that_the_run_was_trained_on_are_never_held_out(
         held_out(model.parts, 1, 0, ["test=3"])
 
 
-def crop(path: Path, seed: int, size: tuple[int, int] = (16, 16)) -> None:
+def crop(path: Path, seed: int, size: tuple[int, int] = (32, 32)) -> None:
     path.parent.mkdir(exist_ok=True, parents=True)
     noise = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
