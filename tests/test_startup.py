@@ -47,6 +47,13 @@ RECIPE = Path(__file__).parents[1] / "recipes" / "cfcpalsy.yaml"
 TORCH = {"torch", "torchvision", "diffusers", "transformers", "accelerate"}
 
 
+def test_whence_does_without_torch() -> None:
+    heavy, _ = loaded(
+        "import sys; sys.argv = ['palsykit', 'whence', 'none.png']; from palsykit.cli import main; main()"
+    )
+    assert not TORCH & set(heavy)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

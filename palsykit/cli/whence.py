@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from palsykit.data.rejections import printable
-
 
 def command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per file and line.")] = False,
 ) -> None:
     """Print what made a picture, as the mark in its file says. Exit code 1 if a file has no mark."""
+    from palsykit.data.rejections import printable
     from palsykit.photographs.files import UnreadablePicture
     from palsykit.photographs.mark import read_mark
 
@@ -39,4 +38,6 @@ def command(
 
 def _text(value: object) -> str:
     """A fact on one line, whatever a file says."""
+    from palsykit.data.rejections import printable
+
     return printable(value if isinstance(value, str) else json.dumps(value))

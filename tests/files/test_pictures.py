@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from palsykit import __version__
 from palsykit.files.pictures import read_png, save_png, synthesise_to
+from palsykit.photographs.mark import read_mark
 
 
 def grey(rows: range) -> np.ndarray:
@@ -33,6 +35,17 @@ def test_a_stopped_synthesis_is_resumed_and_existing_files_stay(tmp_path: Path) 
     assert [read_png(file).max() for file in files] == [0, 1, 0, 3, 4, 5, 6], "and a file that is there is kept"
     assert synthesise_to(files, synthesise, 3, "test") == 0
     assert len(made) == 5
+
+
+def test_synthetic_pictures_say_so_and_others_do_not(tmp_path: Path) -> None:
+    files = [tmp_path / "0.png", tmp_path / "1.png"]
+    synthesise_to(files, grey, 2, "test", facts=lambda row: {"seed": 7 + row})
+    assert [read_mark(file) for file in files] == [
+        {"synthetic": True, "palsykit": __version__, "seed": 7},
+        {"synthetic": True, "palsykit": __version__, "seed": 8},
+    ]
+    save_png(np.zeros((4, 4, 3), np.uint8), tmp_path / "real.png")
+    assert read_mark(tmp_path / "real.png") is None
 
 
 def test_too_few_pictures_are_an_error(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from palsykit.errors import PalsykitError
 from palsykit.faces.parsing import cells
 from palsykit.faces.records import Rejected
 from palsykit.faces.vocabulary import FaceLabels, Side
+from palsykit.photographs.mark import read_mark
 from palsykit.recipe import build_part
 from palsykit.recipe.schema import PartBlock
 from palsykit.registry import Entry, registry
@@ -249,6 +250,74 @@ def test_face_crops_of_a_folder(model: package.Model, finished: RunFolder, tmp_p
     assert [row["subject"] for row in rows(tmp_path / "dest")] == ["anna", "anna", "bert", "bert"]
 
 
+def test_what_is_not_used_of_a_folder_is_named(model: package.Model, finished: RunFolder, tmp_path: Path) -> None:
+    who = tmp_path / "who"
+    crop(who / "anna.png", 1)
+    crop(who / "dora/dora.png", 2)
+    crop(who / "carl.gif", 3)
+    (who / "notes.txt").write_text("x")
+    for name in ("._anna.png", ".DS_Store", "Thumbs.db", "desktop.ini"):
+        (who / name).write_bytes(b"x")
+    crop(who / "@eaDir/anna.png", 4)
+    people = in_folder(model.parts, who)
+    assert [person.name for person in people.persons] == ["anna"]
+    reasons = {one.path: one.reason for one in people.left_out}
+    assert reasons.keys() == {"carl.gif", "dora", "notes.txt"}
+    assert reasons["dora"].startswith("a folder; expected one face crop per person in the folder itself")
+    assert reasons["carl.gif"].startswith("found extension '.gif', expected one of .jpg")
+    synthesize(model, finished.path, people, Order(CELLS[:1]), tmp_path / "dest")
+    assert "- left out: carl.gif: found extension" in (tmp_path / "dest/README.md").read_text()
+    listed = (tmp_path / "dest/rejected.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in listed] == ["path", "carl.gif", "dora", "notes.txt"]
+
+
+def test_many_left_out_are_listed_and_counted(model: package.Model, finished: RunFolder, tmp_path: Path) -> None:
+    crop(tmp_path / "who/anna.png", 1)
+    for number in range(25):
+        (tmp_path / f"who/{number:02d}.txt").write_text("x")
+    people = in_folder(model.parts, tmp_path / "who")
+    synthesize(model, finished.path, people, Order(CELLS[:1]), tmp_path / "dest")
+    card = (tmp_path / "dest/README.md").read_text()
+    assert card.count("- left out: ") == 21
+    assert "- left out: 5 more, listed in rejected.csv" in card
+
+
+def test_crops_of_every_kind_show_one_person(model: package.Model, finished: RunFolder, tmp_path: Path) -> None:
+    """16 bits, transparency and a turned camera: the pixels that a viewer shows; what is done is on the card."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
+    (tmp_path / "who").mkdir()
+    grey = Image.fromarray(pixels)
+    grey.save(tmp_path / "who/a.png")
+    Image.fromarray(pixels.astype(np.uint16) * 257).save(tmp_path / "who/b.png")
+    turned = Image.Exif()
+    turned[0x0112] = 3
+    grey.rotate(180).save(tmp_path / "who/c.png", exif=turned)
+    cut = Image.merge("RGBA", (grey, grey, grey, Image.new("L", grey.size, 255)))
+    cut.save(tmp_path / "who/d.webp", lossless=True, save_all=True, append_images=[cut.rotate(90)])
+    people = in_folder(model.parts, tmp_path / "who")
+    first, *others = [person.picture() for person in people.persons]
+    assert len(others) == 3
+    assert all((other == first).all() for other in others)
+    assert [note.partition(":")[0] for note in people.notes] == ["b.png", "d.webp"]
+    synthesize(model, finished.path, people, Order(CELLS[:1]), tmp_path / "dest")
+    assert (
+        "- note: d.webp: further pictures of the file are not read: found 2"
+        in (tmp_path / "dest/README.md").read_text()
+    )
+
+
+def test_each_file_says_that_it_is_synthetic(whole: Path) -> None:
+    row = rows(whole)[0]
+    mark = read_mark(pictures_of(whole) / row["file_name"])
+    assert mark is not None
+    assert mark["synthetic"] is True
+    assert {name: mark[name] for name in ("seed", "expression", "side", "severity")} == {
+        name: row[name] for name in ("seed", "expression", "side", "severity")
+    }
+    assert (mark["recipe"], mark["weights"]) == (row["recipe_hash"], row["model_sha256"])
+    assert read_mark(whole / "contact-sheet.png") is not None
+
+
 def test_people_of_an_imagefolder_are_shown_from_their_photograph_at_rest(model: package.Model, tmp_path: Path) -> None:
     labels = {
         "anna-smile.png": {"subject": "anna", "expression": "smile_full"},
@@ -316,6 +385,8 @@ def test_the_command_line(finished: RunFolder, palsykit: Callable[..., Any], tmp
             ("--identities", "faces", "--data", "test=5"),
             "--data with --identities faces: expected --identities N, because",
         ),
+        (("--identities", "0"), "--identities 0: expected 1 or more people, or a folder of face crops"),
+        (("--identities", "²"), "--identities ²: expected a number in digits 0 to 9, or a folder of face crops"),
         (("--identities", "1", "--per-cell", "0"), "--per-cell 0: expected 1 or more"),
     ],
 )

@@ -47,6 +47,8 @@ def test_hidden_files_and_those_of_systems_are_not_there(tmp_path):
     for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._a.png"):
         put(tmp_path / name)
     put(tmp_path / ".git" / "a.png")
+    put(tmp_path / "p1" / "@eaDir" / "rest.jpg" / "SYNOPHOTO_THUMB_M.jpg")
+    put(tmp_path / "__MACOSX" / "rest.jpg")
     found = files_below(tmp_path)
     assert (found.paths, found.rejected) == ([], [])
 
@@ -55,10 +57,10 @@ def test_hidden_files_and_those_of_systems_are_not_there(tmp_path):
     ("name", "content", "reason"),
     [
         ("s/a.txt", PNG, "a picture or a film by its first bytes"),
-        ("s/a.heic", b"\0\0\0\x18ftypheic", "found extension '.heic'.*convert it to JPEG or PNG"),
+        ("s/a.hif", b"\0\0\0\x18ftypheic", "found extension '.hif'.*convert it to JPEG or PNG"),
         ("s/a.gif", b"GIF89a\0", "a picture or a film"),
         ("s/a", b"\xff\xd8\xff\xe0\0", "found extension ''"),
-        ("s/a.mov", b"film", "found extension '.mov', expected one of .bmp, .jpeg"),
+        ("s/a.mov", b"film", "found extension '.mov', expected one of .avif, .bmp, .heic"),
         ("s/a.pts", b"1 2", "found extension '.pts'"),
         ("a.csv", b"\0\1\2", "found extension '.csv'"),
     ],

@@ -92,7 +92,7 @@ def test_what_cannot_be_used_is_listed_with_its_reason(tree, drawn, points_besid
         "C/far.png": "the face is too small: its frame is 16 px wide, expected 32 px",
         "C/torn.png": "found no JSON",
         "C/lonely.pts": "no photograph of this name lies beside it",
-        "C/film.mp4": "found extension '.mp4', expected one of .bmp",
+        "C/film.mp4": "found extension '.mp4', expected one of .avif",
         "C/gone.png": "there is no such file; ",
         "B/1.png": "found expression rest in ",
     }
@@ -106,6 +106,30 @@ def test_what_cannot_be_used_is_listed_with_its_reason(tree, drawn, points_besid
         "C/other.png",
         "C/said.png",
     }
+
+
+def test_further_pictures_of_a_file_are_listed_each_time(tmp_path, drawn, points_beside):
+    five = drawn.save(tmp_path / "clinic" / "A" / "1.png")
+    with Image.open(tmp_path / "clinic" / "A" / "1.png") as first:
+        pages = [first.copy(), first.rotate(90), first.rotate(180)]
+    pages[0].save(tmp_path / "clinic" / "A" / "scan.tif", save_all=True, append_images=pages[1:])
+    (tmp_path / "clinic" / "A" / "1.png").unlink()
+    points_beside(tmp_path / "clinic" / "A" / "scan.tif", ".csv", five)
+    for _ in range(2):  # the second time, the aligned picture is cached
+        faces = dataset(tmp_path / "clinic")
+        assert [face.key for face in faces.records] == ["A/scan.tif"]
+        (listed,) = faces.rejected
+        assert listed.path.endswith("A/scan.tif")
+        assert listed.reason.startswith("further pictures of the file are not read: found 3 pictures, of which the fir")
+
+
+def test_thumbnails_that_a_drive_makes_are_left_alone(tmp_path):
+    root = tmp_path / "clinic"
+    for number, name in enumerate(("A/1.png", "A/@eaDir/1.png/SYNOPHOTO_THUMB_M.png")):
+        (root / name).parent.mkdir(parents=True)
+        Image.new("RGB", (SIZE, SIZE), (number, 0, 0)).save(root / name)
+    faces = dataset(root, frame="aligned")
+    assert ([face.key for face in faces.records], faces.rejected) == (["A/1.png"], [])
 
 
 def test_copies_are_listed(tree, drawn, points_beside):
