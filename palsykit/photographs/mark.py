@@ -92,29 +92,39 @@ def write_marked(
             f"{path}: {form} cannot hold a picture of mode {picture.mode}; expected one of {', '.join(modes)}; "
             "choose .tif or .png, or convert it"
         )
-    options = {**options, "exif": kept, "icc_profile": icc_profile}
+    options = {**options, **_mark_of(form, facts, kept), "exif": kept, "icc_profile": icc_profile}
     if dpi is not None:
         options["dpi"] = dpi
-    if form == "PNG":
-        options["pnginfo"] = png_text(facts)
-    elif form == "TIFF":
-        kept[XMP] = xmp(facts)
-    else:
-        options["xmp"] = xmp(facts)
-
-    def write(partial: Path) -> None:
-        plain = picture.copy()  # without what Pillow remembers of the photograph's file, and would write again
-        plain.info = {key: value for key, value in picture.info.items() if key == "transparency"}
-        plain.save(partial, format=form, **options)
-        if (found := read_mark(partial)) != json.loads(_json(facts)):
-            raise PalsykitError(f"{path}: the mark cannot be read back (found {found}); nothing was written")
-
     try:
-        write_with(path, write)
+        write_with(path, lambda partial: _write(picture, partial, path, form, facts, options))
     except (OSError, ValueError) as error:
-        raise PalsykitError(
-            f"{path}: cannot be written as {form} ({error}); check the folder, or choose .png"
-        ) from error
+        words = f"cannot be written as {form} ({error}); check folder and disk, or choose .png"
+        raise PalsykitError(f"{path}: {words}") from error
+
+
+def _mark_of(form: str, facts: Facts, exif: Image.Exif) -> dict[str, Any]:
+    """How Pillow is told of the mark; a TIFF's packet is among the EXIF entries."""
+    if form == "PNG":
+        return {"pnginfo": png_text(facts)}
+    if form == "TIFF":
+        exif[XMP] = xmp(facts)
+        return {}
+    return {"xmp": xmp(facts)}
+
+
+def _write(
+    picture: Image.Image, partial: Path, path: Path, form: str, facts: Facts, options: Mapping[str, Any]
+) -> None:
+    """Fills the file ``partial`` and reads its mark back.
+
+    Raises:
+        PalsykitError: if another mark is found than was written.
+    """
+    plain = picture.copy()  # without what Pillow remembers of the photograph's file, and would write again
+    plain.info = {key: value for key, value in picture.info.items() if key == "transparency"}
+    plain.save(partial, format=form, **options)
+    if (found := read_mark(partial)) != json.loads(_json(facts)):
+        raise PalsykitError(f"{path}: the mark cannot be read back (found {found}); nothing was written")
 
 
 def _saved_as(path: Path) -> tuple[str, dict[str, Any], tuple[str, ...]]:
