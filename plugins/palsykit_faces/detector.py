@@ -21,11 +21,13 @@ _UPRIGHT = 0.85
 _TURNS = (0.0, math.pi / 2, math.pi, -math.pi / 2)
 _PADDED, _FAR = 1.8, 3.0
 """Sides of squares around the photograph, for faces that fill it: 40 % and 100 % of the photograph on each side."""
-_CHECKED = 2.0
-"""Side of the square in which a face is looked at again, in sides of its mesh."""
+_VIEW = 2.0
+"""Side of the square in which a candidate is looked at again, in sides of its box."""
+_READINGS = 4
+"""Most readings of one mesh."""
 _OVERLAP = 0.2
 _SMALLEST_TILE = 160
-"""Side in px of the smallest tiles; smaller ones would only be enlarged."""
+"""Side in px of the smallest upright tiles; smaller ones would only be enlarged."""
 
 Attempt = list[tuple[BlazeFace, list[Square]]]
 
@@ -91,44 +93,48 @@ class MediaPipe:
         padded = [square.larger(_PADDED) for square in turned]
         yield [(self._short, padded), (self._full, padded)]
         yield [(self._short, [picture.whole(turn).larger(_FAR) for turn in _TURNS])]
-        for cells in (2, 4, 8):
-            if whole.side / cells < _SMALLEST_TILE:
-                break
-            for turn in _TURNS if cells == 2 else _TURNS[:1]:
-                tiles = [replace(tile, roll=turn) for tile in _tiles(picture, cells)]
-                yield [(self._full, tiles)]
+        for turn in _TURNS:
+            smallest = _SMALLEST_TILE if turn == 0 else 3 * _SMALLEST_TILE
+            for cells in (2, 4, 8):
+                if whole.side / cells >= smallest:
+                    yield [(self._full, [replace(tile, roll=turn) for tile in _tiles(picture, cells)])]
 
     def _confirm(self, picture: Picture, candidates: Sequence[Candidate]) -> list[tuple[float, Mesh]]:
         """Scores and meshes of the candidates that are faces."""
-        meshes = self._read_twice(picture, [candidate.square for candidate in candidates])
-        confirmed = []
-        for candidate, mesh in zip(candidates, meshes, strict=True):
-            score = candidate.score
-            if not (candidate.short_range and score >= _UPRIGHT):
-                score, turn = self._direction(picture, mesh.square())
-                if turn:
-                    square = mesh.square()
-                    (mesh,) = self._read_twice(picture, [replace(square, roll=square.roll + turn)])
-            if score >= self._short.threshold and mesh.presence >= self.presence:
-                confirmed.append((score, mesh))
-        return _without_nested(confirmed)
+        sure = [c if c.short_range and c.score >= _UPRIGHT else self._look_again(picture, c.square) for c in candidates]
+        faces = [candidate for candidate in sure if candidate is not None]
+        meshes = self._read(picture, [candidate.square for candidate in faces])
+        return _without_nested(
+            [(face.score, mesh) for face, mesh in zip(faces, meshes, strict=True) if mesh.presence >= self.presence]
+        )
 
-    def _read_twice(self, picture: Picture, squares: Sequence[Square]) -> list[Mesh]:
-        """The meshes, read again in the frame that the first reading gives."""
-        first = read_meshes(self._mesh, picture, squares)
-        return read_meshes(self._mesh, picture, [mesh.square() for mesh in first])
-
-    def _direction(self, picture: Picture, face: Square) -> tuple[float, float]:
-        """The best score of a face turned by 0, 90, 180 and 270 degrees, and that turn; score 0 if none is a face."""
-        best = (0.0, 0.0)
+    def _look_again(self, picture: Picture, place: Square) -> Candidate | None:
+        """The best face that the short-range detector sees at a place that fills its view, in four directions."""
+        best = None
         for turn in _TURNS:
-            square = replace(face.larger(_CHECKED), roll=face.roll + turn)
-            for found in self._short.find(picture, [square]):
-                level = math.cos(found.square.roll - square.roll) > math.cos(math.pi / 4)
-                near = math.hypot(found.square.x - face.x, found.square.y - face.y) < face.side / 2
-                if level and near:
-                    best = max(best, (found.score, turn))
+            view = replace(place.larger(_VIEW), roll=place.roll + turn)
+            for found in self._short.find(picture, [view]):
+                level = math.cos(found.square.roll - view.roll) > math.cos(math.pi / 4)
+                near = math.hypot(found.square.x - place.x, found.square.y - place.y) < place.side / 2
+                if level and near and (best is None or found.score > best.score):
+                    best = found
         return best
+
+    def _read(self, picture: Picture, squares: Sequence[Square]) -> list[Mesh]:
+        """The meshes, each read again in the frame that it gives: once, or until the frame stays where it is."""
+        meshes: list[Mesh] = []
+        for reading in range(_READINGS):
+            frames = [mesh.square() for mesh in meshes] or list(squares)
+            if reading > 1 and all(_close(old, new) for old, new in zip(squares, frames, strict=True)):
+                break
+            squares, meshes = frames, read_meshes(self._mesh, picture, frames)
+        return meshes
+
+
+def _close(a: Square, b: Square) -> bool:
+    """Whether two frames of a mesh differ too little to matter."""
+    moved = math.hypot(a.x - b.x, a.y - b.y) + abs(a.side - b.side)
+    return moved < 0.1 * a.side and math.cos(a.roll - b.roll) > math.cos(math.radians(10))
 
 
 def _tiles(picture: Picture, cells: int) -> list[Square]:
