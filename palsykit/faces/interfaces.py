@@ -59,7 +59,11 @@ class Detection:
 
 
 class Detector(Protocol):
-    """Finds faces in a photograph that has no landmarks: ``factory(*, ...)``."""
+    """Finds faces in a photograph that has no landmarks: ``factory(*, ...)``.
+
+    A detector whose 68 points do not see palsies says so by a further attribute ``frames_only = True``: its points
+    frame a face, and are not taken as landmarks of a data set.
+    """
 
     version: str
     """Names everything that its results depend on (model files by hash); part of the names of cached pictures."""

@@ -24,6 +24,8 @@ SMALLEST = 40.0
 """px between the eyes; below it lids and lips are a few pixels high."""
 MOST_TURNED = 35.0
 """Degrees of yaw or pitch; beyond it one half of the face is hidden."""
+TILTED = 45.0
+"""Degrees of roll from which a user is told of it."""
 LEAST_PRESENCE = 0.5
 """Below it the model of points says that something covers the face, or that there is none."""
 NEARLY = (0.1, 6.0, 0.05)
@@ -137,35 +139,38 @@ def _listed(faces: Sequence[Detection]) -> str:
     )
 
 
-def _faults(detection: Detection, size: tuple[int, int]) -> tuple[list[str], list[str]]:
-    """Why the face should be refused, and what is only worth a note."""
-    problems, notes = [], []
-    apart = eye_distance(detection)
-    if apart < SMALLEST:
-        problems.append(f"the eyes are {apart:.0f} px apart, expected {SMALLEST:.0f} px or more")
+def hidden_parts(detection: Detection) -> list[str]:
+    """Why a part of the face cannot be seen: the head is turned, or something covers it; empty if nothing is known."""
+    problems = []
     if (pose := detection.pose) is not None:
         for words, angle in (("to the side", pose.yaw), ("up or down", pose.pitch)):
             if abs(angle) > MOST_TURNED:
                 problems.append(
                     f"the head is turned {words} by {abs(angle):.0f} degrees, expected {MOST_TURNED:.0f} or less"
                 )
-        if abs(pose.roll) > 45:
-            notes.append(f"the face is turned by {pose.roll:.0f} degrees in the picture, and so is the result")
-    marks = detection.five if detection.landmarks is None else detection.landmarks
-    outside = np.any((marks < 0) | (marks > np.array(size)), axis=1)
-    if outside.any():
-        inner = outside if detection.landmarks is None else outside[len(JAW) :]
-        if inner.any():
-            problems.append(
-                f"the border cuts the face off: {int(inner.sum())} points of eyes, nose or mouth are outside"
-            )
-        else:
-            notes.append("the border cuts off a part of the jaw")
     if detection.presence is not None and detection.presence < LEAST_PRESENCE:
         problems.append(
-            f"something covers the face, or it is no face (presence {detection.presence:.2f}, expected "
+            f"something covers the face, or it is not a face (presence {detection.presence:.2f}, expected "
             f"{LEAST_PRESENCE:g} or more)"
         )
+    return problems
+
+
+def _faults(detection: Detection, size: tuple[int, int]) -> tuple[list[str], list[str]]:
+    """Why the face should be refused, and what is only worth a note."""
+    problems, notes = hidden_parts(detection), []
+    apart = eye_distance(detection)
+    if apart < SMALLEST:
+        problems.append(f"the eyes are {apart:.0f} px apart, expected {SMALLEST:.0f} px or more")
+    if detection.pose is not None and abs(detection.pose.roll) > TILTED:
+        notes.append(f"the face is turned by {detection.pose.roll:.0f} degrees in the picture, and so is the result")
+    marks = detection.five if detection.landmarks is None else detection.landmarks
+    outside = np.any((marks < 0) | (marks > np.array(size)), axis=1)
+    inner = outside if detection.landmarks is None else outside[len(JAW) :]
+    if inner.any():
+        problems.append(f"the border cuts the face off: {int(inner.sum())} points of eyes, nose or mouth are outside")
+    elif outside.any():
+        notes.append("the border cuts off a part of the jaw")
     return problems, notes
 
 

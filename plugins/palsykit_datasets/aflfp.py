@@ -44,7 +44,7 @@ def aflfp(
             case do not count.
         frame: as for the data set "folder".
         splits: CSV with the columns subject and split.
-        detector: finds the face in photographs without points; None: such photographs are rejected.
+        detector: finds the face in photographs without points; None: the one that works without settings.
         attribution: of the photographs, for reports and cards.
 
     Raises:

@@ -9,18 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from palsykit.errors import PalsykitError
 from palsykit.faces.alignment import to_frame
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.records import FaceRecord, NothingUsable, Rejected
 from palsykit.files.atomic import write_with
 from palsykit.photographs.files import read_bytes
+from palsykit.photographs.find import detector_of
 from palsykit.photographs.frame import warp
 from palsykit.photographs.read import count_pictures, note_on_others, read_photograph
 from palsykit.progress import track
 from palsykit_datasets.cells import Points
 from palsykit_datasets.entries import Entry, Listing
 from palsykit_datasets.files import reject
-from palsykit_datasets.finding import by_detector, find_face
+from palsykit_datasets.finding import Finder, by_detector, find_face
 
 VERSION = 3
 """Increase it when the same file would give another aligned picture, so that cached pictures are replaced."""
@@ -35,7 +37,8 @@ Frame = Literal["auto", "points", "aligned"]
 """How a photograph is brought into the face frame.
 
 "points": by its points, given or detected; "aligned": it already is a square crop in the face frame, and points are
-used only as landmarks; "auto": by points if it has some or a detector is set, else as a square crop in the face frame.
+used only as landmarks; "auto": as "points", and a square picture without a face that can be found is taken as a crop in
+the face frame. A picture that is such a crop is recognised, and keeps its pixels.
 """
 
 
@@ -50,7 +53,8 @@ class AlignedPhotographs:
         cache: folder for aligned pictures and detected faces.
         listing: the layout's entries.
         frame: how a photograph is brought into the face frame.
-        detector: finds the face in photographs without points; its landmarks count as predicted.
+        detector: finds the face in photographs without points; its landmarks count as predicted. None: the detector
+            that works without settings, if one is installed.
         smallest: px that a face frame must have in the photograph; None: half of ``image_size``.
         attribution: of the photographs.
 
@@ -74,7 +78,8 @@ class AlignedPhotographs:
         self.rejected: list[Rejected] = list(listing.rejected)
         self._frame, self._unmarked = frame, listing.unmarked
         self._smallest = max(SMALLEST, image_size / MOST_ENLARGED) if smallest is None else smallest
-        self._finder = None if detector is None else by_detector(detector)
+        self._given = None if detector is None else by_detector(detector)
+        self._prepared = listing.prepared
         self._aligned: dict[str, Path] = {}
         seen: dict[str, Entry] = {}
         with track(f"aligning {listing.root.name}", len(listing.entries), "photographs") as work:
@@ -142,10 +147,25 @@ class AlignedPhotographs:
             return entry.points, "given" if entry.points is None else entry.points.source
         finders = [*entry.finders, *([] if self._finder is None else [self._finder])]
         if finders:
-            return find_face(finders, self.cache, photograph.content, lambda: photograph.picture), "predicted"
+            try:
+                return find_face(finders, self.cache, photograph.content, lambda: photograph.picture), "predicted"
+            except ValueError:
+                width, height = photograph.picture.size
+                if self._given is not None or self._frame != "auto" or width != height:
+                    raise
         if self._frame == "points":
             raise ValueError(self._unmarked.format(subject=entry.labels.subject))
         return None, "given"
+
+    @cached_property
+    def _finder(self) -> Finder | None:
+        """The detector that was given, else the one that works without settings; a prepared folder has crops only."""
+        if self._given is not None or self._prepared:
+            return self._given
+        try:
+            return by_detector(detector_of(), crops=True)
+        except PalsykitError:  # none is installed
+            return None
 
     def _to_frame(
         self, photograph: "_Photograph", five: NDArray[np.float64] | None, cached: bool, landmarks: bool

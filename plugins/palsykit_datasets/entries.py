@@ -44,6 +44,7 @@ class Listing:
         expected: what to do if nothing can be used.
         nothing: the reason if there is nothing to list.
         unmarked: why a photograph without points, and without a detector, is not used; ``{subject}`` is filled in.
+        prepared: the pictures were written by ``palsykit data prepare``, so they are in the face frame.
     """
 
     layout: str
@@ -53,6 +54,7 @@ class Listing:
     expected: str = ""
     nothing: str = "there is none"
     unmarked: str = "no landmarks are given and no detector is set; give five points or 68, or set the key detector"
+    prepared: bool = False
 
 
 def existing(layout: str, root: Path, holds: str) -> Path:

@@ -9,9 +9,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from palsykit.faces.alignment import FRAME
 from palsykit.faces.interfaces import Detector
 from palsykit.files.atomic import write_text
+from palsykit.photographs.find import eye_distance, hidden_parts, is_crop
 from palsykit_datasets.cells import Points, checked
+
+CLEARLY = 1.5
+"""A face is clearly the largest if its eyes are so many times further apart than those of the next one."""
+SMALL_CROP = 128
+"""px; in smaller square pictures a detector may miss a face that fills them, so they are taken as crops."""
 
 
 @dataclass(frozen=True)
@@ -27,21 +34,34 @@ class Finder:
     find: Callable[[Image.Image], Points]
 
 
-def by_detector(detector: Detector) -> Finder:
-    """The one face that a detector finds."""
+def by_detector(detector: Detector, crops: bool = False) -> Finder:
+    """The face that a detector finds: the only one, or one that is clearly the largest.
+
+    Args:
+        detector: finds faces.
+        crops: leave a picture that is a crop in the face frame as it is, also a small one in which no face is found.
+    """
 
     def find(picture: Image.Image) -> Points:
-        faces = detector.detect(np.asarray(picture))
+        faces = sorted(detector.detect(np.asarray(picture)), key=eye_distance, reverse=True)
+        whole = Points(FRAME * picture.width)
         if not faces:
+            if crops and picture.width == picture.height <= SMALL_CROP:
+                return whole
             raise ValueError("no face was found; give its points, or leave the photograph out")
-        if len(faces) > 1:
+        if len(faces) > 1 and eye_distance(faces[1]) * CLEARLY > eye_distance(faces[0]):
             scores = ", ".join(f"{face.score:.2f}" for face in faces[:5])
             raise ValueError(
                 f"found {len(faces)} faces (scores {scores}), expected one; crop it or give the face's points"
             )
-        return Points(checked("the detector's points", faces[0].five).five, faces[0].landmarks)
+        if crops and is_crop(faces[0].five, picture.size):
+            return whole
+        if problems := hidden_parts(faces[0]):
+            raise ValueError(f"{'; '.join(problems)}; give the face's points, or leave the photograph out")
+        landmarks = None if getattr(detector, "frames_only", False) else faces[0].landmarks
+        return Points(checked("the detector's points", faces[0].five).five, landmarks)
 
-    return Finder(f"detector {detector.version}", find)
+    return Finder(f"detector {detector.version}{' crops' if crops else ''}", find)
 
 
 def find_face(finders: Sequence[Finder], cache: Path, content: str, picture: Callable[[], Image.Image]) -> Points:

@@ -44,7 +44,7 @@ def folder(
         frame: "points": photographs are aligned by given points, else by the detector's; "aligned": they are square
             crops in the face frame already; "auto": the latter for square ones without points or detector.
         splits: CSV with the columns subject and split, in place of a split in the labels.
-        detector: finds the face in photographs without points; None: such photographs are rejected.
+        detector: finds the face in photographs without points; None: the one that works without settings.
         attribution: of the photographs, for reports and cards.
 
     Raises:

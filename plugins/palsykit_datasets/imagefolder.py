@@ -11,6 +11,7 @@ from palsykit_datasets.entries import Entry, Listing, existing, with_splits
 from palsykit_datasets.expressions import Words, words_of
 from palsykit_datasets.files import files_below, is_picture, reject, strays
 from palsykit_datasets.metadata import Row, find_metadata, read_metadata
+from palsykit_datasets.plan import read_marker
 
 
 def imagefolder(
@@ -38,12 +39,13 @@ def imagefolder(
         image_size: side of every picture in px.
         cache: folder for aligned pictures and detected faces.
         root: the folder.
-        frame: "points": every picture is aligned by its points; "aligned": every picture is a square crop in the
-            face frame already, and points are used only as landmarks; "auto": by points if there are some or a
-            detector is set, else as a square crop in the face frame.
+        frame: "points": every picture is aligned by its points, given or detected; "aligned": every picture is a
+            square crop in the face frame already, and points are used only as landmarks; "auto": as "points", and a
+            square picture without a face that can be found is taken as such a crop.
         expressions: the folder's own word -> a name or alias of the vocabulary, or the same word to keep it.
         splits: CSV with the columns subject and split, in place of the metadata's column.
-        detector: finds the face in pictures without points; None: no detection.
+        detector: finds the face in pictures without points; None: the one that works without settings. A folder that
+            ``palsykit data prepare`` wrote has crops only, and needs none.
         attribution: of the photographs, for reports and cards.
 
     Raises:
@@ -77,6 +79,7 @@ def read_layout(root: Path, words: Words) -> Listing:
         expected=f"expected a row with file_name and subject for every picture in {table}",
         nothing="the metadata has no rows",
         unmarked="no landmarks and no points5, which frame: points asks for; add one of the columns, or set detector",
+        prepared=bool(read_marker(root)),
     )
 
 

@@ -63,7 +63,7 @@ def meei(
             word that means unknown is given as "".
         frame: as for the data set "folder".
         splits: CSV with the columns subject ("flaccid/12") and split.
-        detector: finds the face in photographs without points; None: such photographs are rejected.
+        detector: finds the face in photographs without points; None: the one that works without settings.
         attribution: of the photographs, for reports and cards.
 
     Raises:

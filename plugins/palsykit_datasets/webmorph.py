@@ -70,7 +70,7 @@ def webmorph(
         expressions: subfolder -> expression; only these are read. None: every subfolder, by its own name. A name or
             alias of the vocabulary becomes canonical ("neutral" is rest); any other is kept as it is.
         subject: a pattern whose first group, at the start of the file name, is the subject.
-        detector: finds the face in photographs that no template fits; None: such photographs are rejected.
+        detector: finds the face in photographs that no template fits; None: the one that works without settings.
         attribution: of the photographs, for reports and cards.
 
     Raises:
