@@ -1,7 +1,7 @@
-"""``generate`` and ``evaluate``: what reaches the run, and what is refused before anything heavy is imported."""
+"""``generate`` and ``evaluate``: what reaches the model, and what is refused before anything heavy is imported."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -10,28 +10,48 @@ import pytest
 from PIL import Image
 
 Run = Callable[..., Any]
-posers: list[str | None] = []
+
+
+class Made:
+    """A synthesis that writes down how it was saved."""
+
+    notes = ("the border cuts off a part of the jaw",)
+
+    def __init__(self, seed: int):
+        self.seed, self.shared_facts = seed, {"seed": seed}
+
+    def save(self, target: Path, *, crop: bool, size: int | None, visible: bool) -> None:
+        calls.append({"saved": target.name, "crop": crop, "size": size, "visible": visible})
+        Image.new("RGB", (4, 4), (self.seed, 0, 0)).save(target)
+
+
+calls: list[dict[str, Any]] = []
 
 
 @pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What was asked of the trained run ``runs/small``, which is not there."""
-    calls: list[dict[str, Any]] = []
-    posers.clear()
+def requested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What is requested of the trained run ``runs/small``, which is not there."""
+    calls.clear()
     front, run = ModuleType("palsykit.synthesis.front"), ModuleType("palsykit.run")
 
-    def generate(**keywords: Any) -> Image.Image:
-        calls.append(keywords)
-        return Image.new("RGB", (4, 4), (keywords["seed"], 0, 0))
+    def read(name: str, picture: Path, face: int | None = None, force: bool = False) -> str:
+        calls.append({"read": name, "picture": picture, "face": face, "force": force})
+        return picture.name
 
-    def dial(**keywords: Any) -> tuple[Image.Image, list[Image.Image]]:
-        return generate(**keywords), []
+    def synthesise_person(person: str, request: Any, driver: Any, rest: Any, seed: int, guidance: Any) -> list[Made]:
+        labels = [(label.expression, str(label.side), label.severity) for label in request.labels]
+        calls.append({"of": person, "labels": labels, "strength": request.strength, "driver": driver, "rest": rest,
+                      "seed": seed, "guidance": guidance})  # fmt: skip
+        return [Made(seed) for _ in range(max(1, len(labels)))]
 
-    def load(folder: Path, poser: str | None = None) -> SimpleNamespace:
-        posers.append(poser)
-        return SimpleNamespace(generate=generate, dial=dial)
+    def load(folder: str, poser: str | None = None, detector: str | None = None) -> SimpleNamespace:
+        calls.append({"load": folder, "poser": poser, "detector": detector})
+        return SimpleNamespace(read=read, synthesise_person=synthesise_person)
 
-    front.load = load  # type: ignore[attr-defined]
+    def draw_syntheses(rows: Sequence[Made]) -> Image.Image:
+        return Image.new("RGB", (4 * len(rows), 4))
+
+    front.load, front.draw_syntheses = load, draw_syntheses  # type: ignore[attr-defined]
     run.evaluate_run = lambda folder: {"psnr": 21.123456789, "afid": None}  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "palsykit.synthesis.front", front)
     monkeypatch.setitem(sys.modules, "palsykit.run", run)
@@ -43,57 +63,90 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any
     return calls
 
 
+def made_of(requested: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [call for call in requested if "of" in call]
+
+
 FACES = ("--identity", "anna.png", "--driver", "bert.jpg")
+NAMED = ("--identity", "anna.png", "--expression", "smile_full")
 
 
-def test_a_picture_is_written(palsykit: Run, asked: list[dict[str, Any]]) -> None:
+def test_a_picture_is_written_and_notes_are_printed(palsykit: Run, requested: list[dict[str, Any]]) -> None:
     done = palsykit("generate", "runs/small", *FACES, "--seed", 7, "--guidance", 2.5)
     assert (done.code, done.out) == (0, "anna-bert-7.png\n")
-    who = {"identity": Path("anna.png"), "driver": Path("bert.jpg")}
-    unnamed = {"expression": None, "side": None, "severity": None, "strength": 1.0}
-    assert asked == [{**who, "rest": None, **unnamed, "seed": 7, "guidance": 2.5}]
-    assert Image.open("anna-bert-7.png").getpixel((0, 0)) == (7, 0, 0)
+    assert "anna.png: the border cuts off a part of the jaw" in done.err
+    expected = {"of": "anna.png", "labels": [], "strength": 1.0, "driver": "bert.jpg", "rest": None}
+    assert made_of(requested) == [{**expected, "seed": 7, "guidance": 2.5}]
+    assert requested[-1] == {"saved": "anna-bert-7.png", "crop": False, "size": None, "visible": False}
 
 
-def test_the_driver_at_rest_goes_along(palsykit: Run, asked: list[dict[str, Any]]) -> None:
+def test_without_a_run_the_shipped_model_is_used(palsykit: Run, requested: list[dict[str, Any]]) -> None:
+    assert palsykit("generate", *NAMED).code == 0
+    assert requested[0]["load"] == "cfcpalsy"
+
+
+def test_crop_size_mark_face_and_detector_are_passed_on(palsykit: Run, requested: list[dict[str, Any]]) -> None:
+    options = ("--size", 256, "--mark", "--face", 2, "--detector", "mine", "--output", "out.jpg")
+    assert palsykit("generate", "runs/small", *NAMED, *options).out == "out.jpg\n"
+    assert requested[-1] == {"saved": "out.jpg", "crop": True, "size": 256, "visible": True}
+    assert requested[0] == {"load": "runs/small", "poser": None, "detector": "mine"}
+    assert requested[1] == {"read": "--identity", "picture": Path("anna.png"), "face": 2, "force": False}
+
+
+def test_the_driver_at_rest_goes_along(palsykit: Run, requested: list[dict[str, Any]]) -> None:
     assert palsykit("generate", "runs/small", *FACES, "--rest", "anna.png").code == 0
-    assert asked[0]["rest"] == Path("anna.png")
+    assert made_of(requested)[0]["rest"] == "anna.png"
     refused = palsykit("generate", "runs/small", *NAMED, "--rest", "anna.png", "--seed", 5)
     assert refused.code == 2
     assert "rest is the driver's person at rest, and there is no driver" in refused.err
     assert palsykit("generate", "runs/small", *FACES, "--rest", "nobody.png", "--seed", 5).code == 2
-    assert len(asked) == 1
+    assert len(made_of(requested)) == 1
 
 
-def test_nothing_is_written_over_without_force(palsykit: Run, asked: list[dict[str, Any]]) -> None:
+def test_no_file_is_overwritten_without_force(palsykit: Run, requested: list[dict[str, Any]]) -> None:
     assert palsykit("generate", "runs/small", *FACES, "--output", "anna.png").code == 2
-    assert asked == []
+    assert requested == []
     assert palsykit("generate", "runs/small", *FACES, "--output", "anna.png", "--seed", 9, "--force").code == 0
     assert Image.open("anna.png").getpixel((0, 0)) == (9, 0, 0)
-    assert asked[0]["guidance"] is None
+    assert requested[1]["force"] is True
 
 
-NAMED = ("--identity", "anna.png", "--expression", "smile_full")
-
-
-def test_an_expression_by_name(palsykit: Run, asked: list[dict[str, Any]]) -> None:
+def test_an_expression_by_name(palsykit: Run, requested: list[dict[str, Any]]) -> None:
     done = palsykit("generate", "runs/small", *NAMED, "--side", "left", "--severity", 4, "--poser", "mine")
     assert (done.code, done.out) == (0, "anna-smile_full-left-4-0.png\n")
-    face = {"expression": "smile_full", "side": "left", "severity": 4.0, "strength": 1.0}
-    nobody = {"driver": None, "rest": None}
-    assert asked == [{"identity": Path("anna.png"), **nobody, "seed": 0, "guidance": None, **face}]
-    assert posers == ["mine"]
+    assert made_of(requested)[0]["labels"] == [("smile_full", "left", 4.0)]
+    assert requested[0]["poser"] == "mine"
     assert palsykit("generate", "runs/small", *NAMED, "--strength", 0.5).out == "anna-smile_full-0.png\n"
-    assert asked[1]["severity"] is asked[1]["side"] is None
-    assert asked[1]["strength"] == 0.5
-    assert posers[1] is None
+    assert made_of(requested)[1]["labels"] == [("smile_full", "none", 1.0)]
+    assert made_of(requested)[1]["strength"] == 0.5
 
 
-def test_several_severities_make_a_row(palsykit: Run, asked: list[dict[str, Any]]) -> None:
+def test_several_severities_make_a_row(palsykit: Run, requested: list[dict[str, Any]]) -> None:
     done = palsykit("generate", "runs/small", *NAMED, "--side", "right", "--severity", "1..3", "--seed", 2)
-    assert (done.code, done.out) == (0, "anna-smile_full-right-1-2-3-2.png\n")
-    face = {"expression": "smile_full", "side": "right", "severities": (1.0, 2.0, 3.0), "strength": 1.0}
-    assert asked == [{"identity": Path("anna.png"), "seed": 2, "guidance": None, **face}]
+    assert (done.code, done.out) == (0, "anna-smile_full-right-1-3-2.png\n")
+    assert [severity for _, _, severity in made_of(requested)[0]["labels"]] == [1.0, 2.0, 3.0]
+    assert Image.open("anna-smile_full-right-1-3-2.png").size == (12, 4)
+
+
+def test_all_expressions_make_a_sheet(palsykit: Run, requested: list[dict[str, Any]]) -> None:
+    arguments = ("--identity", "anna.png", "--expressions", "all", "--side", "left", "--severity", 5)
+    assert palsykit("generate", *arguments).out == "anna-all-left-5-0.png\n"
+    labels = made_of(requested)[0]["labels"]
+    assert len(labels) == 8
+    assert {label[1:] for label in labels} == {("left", 5.0)}
+
+
+def test_a_folder_needs_an_output_folder_and_a_name(palsykit: Run, requested: list[dict[str, Any]]) -> None:
+    Path("portraits").mkdir()
+    for arguments, message in (
+        (("--identity", "portraits", "--expression", "rest"), "say where results go: --output DIR"),
+        (("--identity", "portraits", "--driver", "bert.jpg", "--output", "out"), "a folder of results needs --expr"),
+        (("--identity", "portraits", "--expression", "rest", "--output", "out.png"), "expected a folder"),
+    ):
+        done = palsykit("generate", *arguments)
+        assert done.code == 2
+        assert message in done.err
+    assert requested == []
 
 
 @pytest.mark.parametrize(
@@ -114,37 +167,40 @@ def test_several_severities_make_a_row(palsykit: Run, asked: list[dict[str, Any]
     ],
 )
 def test_names_that_do_not_go_together(
-    palsykit: Run, asked: list[Any], arguments: tuple[str, ...], message: str
+    palsykit: Run, requested: list[Any], arguments: tuple[str, ...], message: str
 ) -> None:
     done = palsykit("generate", "runs/small", *arguments)
     assert done.code == 2
     assert message in done.err
-    assert asked == []
+    assert requested == []
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("runs/smal", *FACES), "runs/smal: no such folder, expected a run; runs in runs: small"),
+        (
+            ("runs/smal", *FACES),
+            "runs/smal: no such folder, expected a run; runs in runs: small; models that ship with",
+        ),
         (("anna.png", *FACES), "anna.png: not a folder, expected a run"),
         (
             ("runs/small", "--identity", "x.png", "--driver", "bert.jpg"),
             "--identity x.png: no such file, expected a picture",
         ),
         (("runs/small", "--identity", "anna.png", "--driver", "runs"), "--driver runs: a folder, expected a picture"),
-        (("runs/small", *FACES, "--output", "a.jpg"), "--output a.jpg: suffix .jpg, expected .png"),
+        (("runs/small", *FACES, "--output", "a.gif"), "--output a.gif: suffix .gif, expected one of .png"),
         (("runs/small", *FACES, "--output", "no/a.png"), "--output no/a.png: there is no folder no; create it first"),
         (("runs/small", *FACES, "--output", "anna.png"), "already exists; choose another --output, or overwrite it"),
     ],
 )
-def test_what_is_refused(palsykit: Run, asked: list[Any], arguments: tuple[str, ...], message: str) -> None:
+def test_what_is_refused(palsykit: Run, requested: list[Any], arguments: tuple[str, ...], message: str) -> None:
     done = palsykit("generate", *arguments)
     assert done.code == 2
     assert message in done.err
-    assert asked == []
+    assert requested == []
 
 
-def test_evaluate(palsykit: Run, asked: list[Any]) -> None:
+def test_evaluate(palsykit: Run, requested: list[Any]) -> None:
     done = palsykit("evaluate", "runs/small")
     assert done.code == 0
     rows = [line.split(maxsplit=1) for line in done.out.splitlines()]
@@ -152,7 +208,7 @@ def test_evaluate(palsykit: Run, asked: list[Any]) -> None:
     assert done.out.endswith("Report: runs/small/report.html\n")
 
 
-def test_evaluate_without_a_run(palsykit: Run, asked: list[Any]) -> None:
+def test_evaluate_without_a_run(palsykit: Run, requested: list[Any]) -> None:
     done = palsykit("evaluate", "nothing")
     assert done.code == 2
     assert "nothing: no such folder, expected a run; `palsykit run RECIPE` creates one" in done.err

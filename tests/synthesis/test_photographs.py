@@ -1,5 +1,6 @@
 """Any photograph in, a photograph out: the same pixels outside the face, the same edit at any size."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -18,6 +19,7 @@ from palsykit.photographs.mark import read_mark
 from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import PartBlock
 from palsykit.synthesis.front import Model, load
+from palsykit.synthesis.portraits import Output, portraits_in, synthesise_portraits
 from palsykit.synthesis.request import Request
 from palsykit.synthesis.shipped import shipped_model, shipped_models
 
@@ -218,3 +220,65 @@ def test_the_largest_of_two_faces_is_taken_with_a_note(shipped: Model, portrait:
 
 def _request() -> Any:
     return Request.of(expression="smile_full", side="left", severities=(5.0,))
+
+
+class InWidePictures(Known):
+    """A detector that finds its face in pictures of 640 px alone."""
+
+    def detect(self, photograph: NDArray[np.uint8]) -> Sequence[Detection]:
+        return self.detections if photograph.shape[1] == 640 else ()
+
+
+def test_a_folder_of_portraits_gives_a_folder_of_results(shipped: Model, portrait: Portrait, tmp_path: Path) -> None:
+    people, results = tmp_path / "people", tmp_path / "results"
+    people.mkdir()
+    for name in ("anna.png", "bert.png", "._anna.png"):
+        Image.fromarray(portrait[0]).save(people / name)
+    Image.new("RGB", (90, 90)).save(people / "wall.png")
+    (people / "notes.txt").write_text("x")
+    (people / "broken.jpg").write_bytes(b"x")
+    model = Model(shipped.parts, shipped.model, detector=InWidePictures(portrait[1]))
+    request = Request.of(expression="smile_full", side="left", severities=(2.0, 6.0))
+    portraits, rejected = portraits_in(people)
+    assert [path.name for path in portraits] == ["anna.png", "bert.png", "broken.jpg", "wall.png"]
+    not_used = synthesise_portraits(model, portraits, request, results, Output(), rejected=rejected)
+    assert sorted(one.path for one in not_used) == ["broken.jpg", "notes.txt", "wall.png"]
+    rows = [json.loads(line) for line in (results / "metadata.jsonl").read_text().splitlines()]
+    assert [row["file_name"] for row in rows] == [
+        f"{name}/smile_full-left-{grade}.png" for name in ("anna", "bert") for grade in (2, 6)
+    ]
+    assert all((results / row["file_name"]).is_file() and row["synthetic"] for row in rows)
+    assert sorted(path.name for path in (results / "sheets").iterdir()) == ["anna.png", "bert.png"]
+    listed = (results / "rejected.csv").read_text()
+    assert all(name in listed for name in ("broken.jpg", "notes.txt", "wall.png"))
+    page = (results / "index.html").read_text()
+    assert page.count('type="range"') == 4
+    assert "wall.png" in page
+
+
+def test_a_stopped_folder_is_resumed_and_another_request_is_refused(
+    model: Model, portrait_file: Path, tmp_path: Path
+) -> None:
+    results = tmp_path / "results"
+    synthesise_portraits(model, [portrait_file], _request(), results, Output())
+    file = results / "anna" / "smile_full-left-5.png"
+    before = file.stat().st_mtime_ns, (results / "index.html").read_bytes()
+    synthesise_portraits(model, [portrait_file], _request(), results, Output())
+    assert (file.stat().st_mtime_ns, (results / "index.html").read_bytes()) == before
+    file.unlink()
+    synthesise_portraits(model, [portrait_file], _request(), results, Output())
+    assert (results / "index.html").read_bytes() == before[1]
+    with pytest.raises(PalsykitError, match="made with other settings"):
+        synthesise_portraits(model, [portrait_file], _request(), results, Output(), seed=1)
+
+
+def test_a_changed_photograph_is_synthesised_again(model: Model, portrait_file: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    synthesise_portraits(model, [portrait_file], _request(), results, Output())
+    file = results / "anna" / "smile_full-left-5.png"
+    old = file.read_bytes()
+    with Image.open(portrait_file) as picture:
+        darker = picture.point(lambda value: value // 2)
+    darker.save(portrait_file)
+    synthesise_portraits(model, [portrait_file], _request(), results, Output())
+    assert file.read_bytes() != old
