@@ -28,6 +28,8 @@ TILTED = 45.0
 """Degrees of roll from which a user is told of it."""
 LEAST_PRESENCE = 0.5
 """Below it the model of points says that something covers the face, or that there is none."""
+SMALL_CROP = 128
+"""px; in a square picture up to this side a detector may miss a face that fills it, as in crops for small models."""
 NEARLY = (0.1, 6.0, 0.05)
 """A square picture is a crop in the face frame if its five points lie there: scale, degrees, shift in frame sides."""
 
@@ -68,14 +70,19 @@ class FramedFace:
 
 
 def frame_face(
-    photograph: Photograph, detector: Detector, *, crop_px: int = 0, face: int | None = None, force: bool = False
+    photograph: Photograph,
+    detector: Detector,
+    *,
+    crop_px: int = SMALL_CROP,
+    face: int | None = None,
+    force: bool = False,
 ) -> FramedFace:
     """Choose the face of a photograph and frame it.
 
     Args:
         photograph: an upright picture.
         detector: finds faces.
-        crop_px: a square picture of this side without a face that can be found is taken as a crop in the face frame.
+        crop_px: a square picture of at most this side in which no face is found is taken as a crop in the face frame.
         face: number of the face, 1 for the largest; None: the largest, with a note if there are several.
         force: accept a face that is small, turned, cut off or covered; the reason becomes a note.
 

@@ -19,7 +19,7 @@ from palsykit.faces.pairing import by_subject
 from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
 from palsykit.faces.splits import shared_subjects
 from palsykit.faces.vocabulary import Side
-from palsykit.photographs.find import FramedFace, detector_of, frame_face
+from palsykit.photographs.find import SMALL_CROP, FramedFace, detector_of, frame_face
 from palsykit.photographs.read import read_photograph
 from palsykit.recipe.schema import PartBlock
 from palsykit.run.parts import Data, Parts, cache_folder
@@ -153,7 +153,7 @@ def _portraits(folder: Path, size: int) -> People:
 
 
 def _read(path: Path, size: int) -> FramedFace:
-    return frame_face(read_photograph(path), detector_of(), crop_px=size)
+    return frame_face(read_photograph(path), detector_of(), crop_px=max(SMALL_CROP, size))
 
 
 def _crop(path: Path, size: int) -> NDArray[np.uint8]:

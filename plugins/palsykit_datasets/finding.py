@@ -12,13 +12,11 @@ from PIL import Image
 from palsykit.faces.alignment import FRAME
 from palsykit.faces.interfaces import Detector
 from palsykit.files.atomic import write_text
-from palsykit.photographs.find import eye_distance, hidden_parts, is_crop
+from palsykit.photographs.find import SMALL_CROP, eye_distance, hidden_parts, is_crop
 from palsykit_datasets.cells import Points, checked
 
 CLEARLY = 1.5
 """A face is clearly the largest if its eyes are so many times further apart than those of the next one."""
-SMALL_CROP = 128
-"""px; in smaller square pictures a detector may miss a face that fills them, so they are taken as crops."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +37,15 @@ def by_detector(detector: Detector, crops: bool = False) -> Finder:
 
     Args:
         detector: finds faces.
-        crops: leave a picture that is a crop in the face frame as it is, also a small one in which no face is found.
+        crops: leave a crop in the face frame as it is: a small square picture, or one whose points lie as in the frame.
     """
 
     def find(picture: Image.Image) -> Points:
-        faces = sorted(detector.detect(np.asarray(picture)), key=eye_distance, reverse=True)
         whole = Points(FRAME * picture.width)
+        if crops and picture.width == picture.height <= SMALL_CROP:
+            return whole
+        faces = sorted(detector.detect(np.asarray(picture)), key=eye_distance, reverse=True)
         if not faces:
-            if crops and picture.width == picture.height <= SMALL_CROP:
-                return whole
             raise ValueError("no face was found; give its points, or leave the photograph out")
         if len(faces) > 1 and eye_distance(faces[1]) * CLEARLY > eye_distance(faces[0]):
             scores = ", ".join(f"{face.score:.2f}" for face in faces[:5])
