@@ -141,7 +141,7 @@ def _refusing_nameless() -> Iterator[None]:
     except MemoryError:
         raise UnreadablePicture("cannot be read as a picture: not enough memory; make it smaller") from None
     except Exception as error:
-        what = str(error) or type(error).__name__
+        what = " ".join(str(error).split()) or type(error).__name__
         raise UnreadablePicture(
             f"cannot be read as a picture: {what}; copy the file again, or export it anew"
         ) from None

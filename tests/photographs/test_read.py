@@ -265,3 +265,12 @@ def test_without_its_reader_heic_is_explained(monkeypatch):
         UnreadablePicture, match=r"an HEIC file, whose reader is missing; pip install 'palsykit\[heif\]'"
     ):
         read_photograph(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 40)
+
+
+def test_what_pillow_says_stays_on_one_line(files, noise, monkeypatch):
+    def fails(*arguments, **keys):
+        raise ValueError("two\nlines\n")
+
+    monkeypatch.setattr("palsykit.photographs.read.Image.open", fails)
+    with pytest.raises(UnreadablePicture, match=r"^me: cannot be read as a picture: two lines; copy the file again"):
+        read_photograph(files.encoded(noise), name="me")
