@@ -15,6 +15,7 @@ ALLOWED = {
     ("plugins/palsykit_identity/ir.py", "image.flip(1)"): "channels, RGB to BGR",
     ("plugins/palsykit_landmark/mobilefacenet.py", "image.flip(1)"): "channels, RGB to BGR",
     ("plugins/palsykit_insightface/detector.py", "photograph[..., ::-1]"): "channels of [H, W, 3], RGB to BGR",
+    ("plugins/palsykit_faces/mesh.py", "pixels[1, :, ::-1]"): "the iris model knows right eyes only; points go back",
     ("plugins/palsykit_datasets/registration.py", "patch[::-1, ::-1]"): "correlation as a convolution",
 }
 """(file, expression) -> why it moves no palsy to the other side."""
