@@ -1,11 +1,13 @@
 """The detector ``mediapipe``: finds every face in a photograph, whatever its size and however it is turned."""
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -23,6 +25,8 @@ _PADDED, _FAR = 1.8, 3.0
 """Sides of squares around the photograph, for faces that fill it: 40 % and 100 % of the photograph on each side."""
 _VIEW = 2.0
 """Side of the square in which a candidate is looked at again, in sides of its box."""
+_LOOKS, _FILLS = 3, 0.6
+"""Most looks at one place, and the part of it that a face must fill for the last one."""
 _READINGS = 4
 """Most readings of one mesh."""
 _OVERLAP = 0.2
@@ -74,13 +78,12 @@ class MediaPipe:
         if photograph.dtype != np.uint8 or photograph.ndim != 3 or photograph.shape[2] != 3 or not photograph.size:
             raise ValueError(f"photograph: found {photograph.dtype} {list(photograph.shape)}, expected uint8 [H, W, 3]")
         picture = Picture(photograph)
-        for attempt in self._attempts(picture):
-            candidates = []
-            for detector, squares in attempt:
-                candidates += detector.find(picture, squares)
-            if faces := self._confirm(picture, _distinct(candidates)):
-                records = [detection(score, mesh, *read_eyes(self._iris, picture, mesh)) for score, mesh in faces]
-                return sorted(records, key=lambda face: -face.score)
+        with _one_thread():
+            for attempt in self._attempts(picture):
+                candidates = [found for detector, squares in attempt for found in detector.find(picture, squares)]
+                if faces := self._confirm(picture, _distinct(candidates)):
+                    records = [detection(score, mesh, *read_eyes(self._iris, picture, mesh)) for score, mesh in faces]
+                    return sorted(records, key=lambda face: -face.score)
         return []
 
     def _attempts(self, picture: Picture) -> Iterator[Attempt]:
@@ -109,7 +112,17 @@ class MediaPipe:
         )
 
     def _look_again(self, picture: Picture, place: Square) -> Candidate | None:
-        """The best face that the short-range detector sees at a place that fills its view, in four directions."""
+        """The best face that the short-range detector sees at a place, from closer until the face fills the view."""
+        best = self._look(picture, place)
+        for _ in range(_LOOKS - 1):
+            if best is None or best.square.side > _FILLS * place.side:
+                break
+            place = best.square
+            best = self._look(picture, place)
+        return best
+
+    def _look(self, picture: Picture, place: Square) -> Candidate | None:
+        """The best face that the short-range detector sees at a place, in four directions."""
         best = None
         for turn in _TURNS:
             view = replace(place.larger(_VIEW), roll=place.roll + turn)
@@ -129,6 +142,17 @@ class MediaPipe:
                 break
             squares, meshes = frames, read_meshes(self._mesh, picture, frames)
         return meshes
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """torch computes with one thread: on such small layers several wait for each other longer than they compute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _close(a: Square, b: Square) -> bool:

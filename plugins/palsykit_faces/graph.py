@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from palsykit.files.hashes import sha256
 from palsykit.files.weights import load
@@ -23,28 +23,23 @@ Operation = Mapping[str, Any]
 """``do``: the operation; ``of``: numbers of the values it reads; ``to``: number of its result; its own settings."""
 
 
-class Graph(nn.Module):
+class Graph:
     """One model: picture [B, 3, H, W] -> its outputs, each [B, ...] in TensorFlow's order (channels last).
 
     Args:
         side: side in px of the pictures that it reads.
         operations: in the order in which they run; value 0 is the picture.
         outputs: numbers of the values that are results.
-        weights: tensors by name; an operation names the ones that it uses.
+        weights: an operation numbers the ones that it uses.
     """
 
-    def __init__(
-        self, side: int, operations: Sequence[Operation], outputs: Sequence[int], weights: Mapping[str, Tensor]
-    ):
-        super().__init__()
-        self.side, self.operations, self.outputs = side, operations, outputs
-        for name, value in weights.items():
-            self.register_buffer(name, value)
+    def __init__(self, side: int, operations: Sequence[Operation], outputs: Sequence[int], weights: Sequence[Tensor]):
+        self.side, self.operations, self.outputs, self.weights = side, operations, outputs, weights
         # a value is dropped after its last use, so that the memory of a pass stays small
         last = {number: step for step, o in enumerate(operations) for number in o["of"] if number not in outputs}
         self.drops = [[n for n, s in last.items() if s == step] for step in range(len(operations))]
 
-    def forward(self, picture: Tensor) -> list[Tensor]:
+    def __call__(self, picture: Tensor) -> list[Tensor]:
         """picture [B, 3, H, W] in the model's own range of values -> outputs."""
         values = {0: picture}
         for operation, drops in zip(self.operations, self.drops, strict=True):
@@ -56,7 +51,7 @@ class Graph(nn.Module):
 
 def _convolve(graph: Graph, o: Operation, x: Tensor) -> Tensor:
     """Convolution with TensorFlow's padding [left, right, top, bottom], which may differ between two sides."""
-    weight, bias = graph.get_buffer(f"w{o['weight']}"), graph.get_buffer(f"w{o['bias']}")
+    weight, bias = graph.weights[o["weight"]], graph.weights[o["bias"]]
     left, right, top, bottom = o["pad"]
     if (left, top) == (right, bottom):
         return F.conv2d(x, weight, bias, o["stride"], (top, left), groups=o["groups"])
@@ -71,7 +66,7 @@ def _rows(graph: Graph, o: Operation, x: Tensor) -> Tensor:
 _DO: dict[str, Callable[..., Tensor]] = {
     "convolve": _convolve,
     "relu": lambda graph, o, x: x.relu_(),  # nothing else reads what a ReLU reads
-    "prelu": lambda graph, o, x: F.prelu(x, graph.get_buffer(f"w{o['slope']}")),
+    "prelu": lambda graph, o, x: F.prelu(x, graph.weights[o["slope"]]),
     "add": lambda graph, o, x, y: x + y,
     "more_channels": lambda graph, o, x: F.pad(x, (0, 0, 0, 0, 0, o["count"])),
     "max_pool": lambda graph, o, x: F.max_pool2d(x, 2),
@@ -82,7 +77,7 @@ _DO: dict[str, Callable[..., Tensor]] = {
 
 
 def load_models(file: Path = WEIGHTS) -> dict[str, Graph]:
-    """The models of a file by name: ``short_range``, ``full_range``, ``mesh`` and ``iris``, in fp32, to be read only.
+    """The models of a file by name: ``short_range``, ``full_range``, ``mesh`` and ``iris``, in fp32.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -91,8 +86,9 @@ def load_models(file: Path = WEIGHTS) -> dict[str, Graph]:
     tensors, metadata = load(file)
     models = {}
     for name, graph in json.loads(metadata["models"]).items():
-        weights = {key.removeprefix(f"{name}."): v for key, v in tensors.items() if key.startswith(f"{name}.")}
-        models[name] = Graph(graph["side"], graph["operations"], graph["outputs"], weights).eval()
+        count = sum(key.startswith(f"{name}.") for key in tensors)
+        weights = [tensors[f"{name}.w{number}"] for number in range(count)]
+        models[name] = Graph(graph["side"], graph["operations"], graph["outputs"], weights)
     return models
 
 
