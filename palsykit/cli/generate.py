@@ -115,18 +115,13 @@ def command(
     A driver's photograph, or a name, gives the expression. Nothing has to be trained first.
     """
     # Check all arguments before torch is imported.
-    if shipped_model(run) is None:
-        _existing_model(Path(run))
+    _check_model(run)
     people = identity if identity.is_dir() else existing_picture("--identity", identity)
     request = _request(driver, rest, expression, side, severity, strength)
     options = Options(crop or size is not None, size, mark, seed, guidance, face, force)
-    name = "-".join(word for word in (expression, side, severity) if word) if driver is None else driver.stem
-    target = output or Path(f"{identity.stem}-{name.replace('..', '-').replace(',', '-')}-{seed}.png")
-    many = people.is_dir() or target.is_dir() or not target.suffix
-    if many:
-        _check_folder(people, output, driver)
-    else:
-        writable(target, force)
+    words = (expression, side, severity) if driver is None else (driver.stem,)
+    target = output or _default_output(identity, words, seed)
+    many = _check_output(people, output, target, driver, force)
 
     # Synthesise.
     from palsykit.synthesis.front import load
@@ -134,10 +129,8 @@ def command(
     model = load(run, poser=poser, detector=detector)
     if many:
         _write_folder(model, people, request, target, options)
-    elif driver is not None:
-        _write_one(model, people, request, target, options, driver, rest)
     else:
-        _write_one(model, people, request, target, options)
+        _write_one(model, people, request, target, options, driver, rest)
 
 
 @dataclass(frozen=True)
@@ -196,9 +189,16 @@ def _write_folder(model: Any, people: Path, request: Request, folder: Path, opti
     print(folder / PAGE)
 
 
-def _existing_model(run: Path) -> None:
+def _default_output(identity: Path, words: tuple[str | None, ...], seed: int) -> Path:
+    name = "-".join(word for word in words if word).replace("..", "-").replace(",", "-")
+    return Path(f"{identity.stem}-{name}-{seed}.png")
+
+
+def _check_model(run: str) -> None:
+    if shipped_model(run) is not None:
+        return
     try:
-        existing_run(run)
+        existing_run(Path(run))
     except PalsykitError as error:
         shipped = ", ".join(shipped_models())
         raise PalsykitError(f"{error.message}; models that ship with palsykit: {shipped}") from error
@@ -232,14 +232,18 @@ def _request(
     return request
 
 
-def _check_folder(people: Path, output: Path | None, driver: Path | None) -> None:
-    """Refuse what a folder of results cannot be made of."""
+def _check_output(people: Path, output: Path | None, target: Path, driver: Path | None, force: bool) -> bool:
+    """Whether results go into a folder; refuses an output that cannot be written."""
+    if not (people.is_dir() or target.is_dir() or not target.suffix):
+        writable(target, force)
+        return False
     if driver is not None:
         raise PalsykitError("generate: a folder of results needs --expression; give one photograph with --driver")
     if output is None:
         raise PalsykitError(f"--identity {people}: a folder of portraits; say where results go: --output DIR")
     if output.is_file() or output.suffix.lower() in SUFFIXES:
         raise PalsykitError(f"--output {output}: a file; expected a folder for the results of {people}")
+    return True
 
 
 def writable(target: Path, force: bool) -> Path:

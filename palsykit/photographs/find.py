@@ -92,11 +92,9 @@ def frame_face(
     picture = photograph.picture
     faces = sorted(detector.detect(np.asarray(picture)), key=eye_distance, reverse=True)
     if not faces:
-        if picture.size == (crop_px, crop_px):
-            note = (
-                f"no face was found; the picture is {crop_px} x {crop_px} px and was taken as a crop in the face frame"
-            )
-            return FramedFace(photograph, _whole(crop_px), True, None, (*photograph.notes, note))
+        if picture.width == picture.height <= crop_px:
+            note = "no face was found; the small square picture was taken as a crop in the face frame"
+            return FramedFace(photograph, _whole(picture.width), True, None, (*photograph.notes, note))
         raise UnusableFace(
             f"found no face in {picture.width} x {picture.height} px; expected a face seen from the front with both "
             "eyes and the mouth visible; crop the photograph around the face, or use another one"

@@ -63,7 +63,7 @@ def portraits_in(folder: Path) -> tuple[list[Path], list[Rejected]]:
         else:
             pictures.append(path)
     if not pictures:
-        raise PalsykitError(f"--identity {folder}: found no picture in it; expected portraits ({', '.join(SUFFIXES)})")
+        raise PalsykitError(f"{folder}: found no picture in it; expected portraits ({', '.join(SUFFIXES)})")
     return pictures, rejected
 
 

@@ -15,7 +15,7 @@ from palsykit.faces.interfaces import Detector
 from palsykit.faces.records import FaceRecord, NothingUsable, Rejected
 from palsykit.files.atomic import write_with
 from palsykit.photographs.files import read_bytes
-from palsykit.photographs.find import detector_of
+from palsykit.photographs.find import SMALL_CROP, detector_of
 from palsykit.photographs.frame import warp
 from palsykit.photographs.read import count_pictures, note_on_others, read_photograph
 from palsykit.progress import track
@@ -117,7 +117,7 @@ class AlignedPhotographs:
             raise ValueError(f"the same picture as {first.key} of subject {first.labels.subject}{repeats}")
         # Find the points, and with them the name of the aligned picture in the cache.
         points, source = self._points(entry, photograph)
-        five = None if self._frame == "aligned" or points is None else points.five
+        five = None if self._frame == "aligned" or points is None or points.whole else points.five
         aligned = self.cache / f"{self._digest(photograph.content, five)}.png"
         # Align the picture if it is not cached, and move the landmarks with it.
         landmarks = None if points is None else points.landmarks
@@ -163,7 +163,7 @@ class AlignedPhotographs:
         if self._given is not None or self._prepared:
             return self._given
         try:
-            return by_detector(detector_of(), crops=True)
+            return by_detector(detector_of(), crops=True, small=SMALL_CROP if self._frame == "auto" else 0)
         except PalsykitError:  # none is installed
             return None
 

@@ -30,11 +30,13 @@ class Points:
         five: [5, 2]: image-left eye, image-right eye, nose tip, image-left and image-right mouth corner.
         landmarks: [68, 2] (iBUG 68), or None.
         source: "given", or "predicted" if a network found them.
+        whole: the picture is a crop in the face frame, to be used as it is.
     """
 
     five: NDArray[np.float64]
     landmarks: NDArray[np.float64] | None = None
     source: str = "given"
+    whole: bool = False
 
 
 @dataclass(frozen=True, eq=False)

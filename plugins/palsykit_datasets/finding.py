@@ -12,7 +12,7 @@ from PIL import Image
 from palsykit.faces.alignment import FRAME
 from palsykit.faces.interfaces import Detector
 from palsykit.files.atomic import write_text
-from palsykit.photographs.find import SMALL_CROP, eye_distance, hidden_parts, is_crop
+from palsykit.photographs.find import eye_distance, hidden_parts, is_crop
 from palsykit_datasets.cells import Points, checked
 
 CLEARLY = 1.5
@@ -32,17 +32,18 @@ class Finder:
     find: Callable[[Image.Image], Points]
 
 
-def by_detector(detector: Detector, crops: bool = False) -> Finder:
+def by_detector(detector: Detector, crops: bool = False, small: int = 0) -> Finder:
     """The face that a detector finds: the only one, or one that is clearly the largest.
 
     Args:
         detector: finds faces.
-        crops: leave a crop in the face frame as it is: a small square picture, or one whose points lie as in the frame.
+        crops: leave a picture whose points lie as in the face frame as it is.
+        small: side in px up to which a square picture is taken as a crop in the face frame without a look.
     """
 
     def find(picture: Image.Image) -> Points:
-        whole = Points(FRAME * picture.width)
-        if crops and picture.width == picture.height <= SMALL_CROP:
+        whole = Points(FRAME * picture.width, whole=True)
+        if picture.width == picture.height <= small:
             return whole
         faces = sorted(detector.detect(np.asarray(picture)), key=eye_distance, reverse=True)
         if not faces:
@@ -59,7 +60,7 @@ def by_detector(detector: Detector, crops: bool = False) -> Finder:
         landmarks = None if getattr(detector, "frames_only", False) else faces[0].landmarks
         return Points(checked("the detector's points", faces[0].five).five, landmarks)
 
-    return Finder(f"detector {detector.version}{' crops' if crops else ''}", find)
+    return Finder(f"detector {detector.version}{f' crops {small}' if crops else ''}", find)
 
 
 def find_face(finders: Sequence[Finder], cache: Path, content: str, picture: Callable[[], Image.Image]) -> Points:
@@ -91,7 +92,8 @@ def _answer(kept: Path, finder: Finder, picture: Callable[[], Image.Image]) -> P
         if "reason" in facts:
             return str(facts["reason"])
         landmarks = facts["landmarks"]
-        return Points(np.array(facts["five"]), None if landmarks is None else np.array(landmarks))
+        marks = None if landmarks is None else np.array(landmarks)
+        return Points(np.array(facts["five"]), marks, whole=facts.get("whole", False))
     opened = picture()
     try:
         points = finder.find(opened)
@@ -99,5 +101,5 @@ def _answer(kept: Path, finder: Finder, picture: Callable[[], Image.Image]) -> P
         write_text(kept, json.dumps({"reason": str(error)}))
         return str(error)
     landmarks = None if points.landmarks is None else points.landmarks.tolist()
-    write_text(kept, json.dumps({"five": points.five.tolist(), "landmarks": landmarks}))
+    write_text(kept, json.dumps({"five": points.five.tolist(), "landmarks": landmarks, "whole": points.whole}))
     return points

@@ -53,6 +53,9 @@ class MediaPipe:
         presence: lowest probability, by the face mesh, that there is a face.
     """
 
+    frames_only = True
+    """Its points are not taken as landmarks of a data set."""
+
     def __init__(
         self,
         *,

@@ -80,7 +80,9 @@ def test_a_path_a_picture_and_an_array_are_the_same_face(model: package.Model, f
 
 
 def test_a_picture_that_is_not_square_is_refused(model: package.Model, faces: tuple[Path, Path]) -> None:
-    with pytest.raises(PalsykitError, match=r"driver: the picture is 40 x 32 px; expected a square face crop"):
+    with pytest.raises(
+        PalsykitError, match=r"driver: found no face in 40 x 32 px; expected a face seen from the front"
+    ):
         model.generate(identity=faces[0], driver=Image.new("RGB", (40, 32)))
 
 

@@ -87,7 +87,7 @@ def test_what_cannot_be_used_is_listed_with_its_reason(tree, drawn, points_besid
     reasons = {r.path.removeprefix(f"{tree}/"): r.reason for r in faces.rejected}
     expected = {
         "loose.png": "lies in no subject's folder",
-        "C/unmarked.png": "no landmarks are given and no detector is set",
+        "C/unmarked.png": "no face was found; give its points",
         "C/twice.png": "found twice.csv and twice.pts beside it, expected one",
         "C/far.png": "the face is too small: its frame is 16 px wide, expected 32 px",
         "C/torn.png": "found no JSON",
@@ -200,7 +200,7 @@ def test_aligned_crops_are_taken_as_they_are(tmp_path):
     for frame in ("aligned", "auto"):
         faces = dataset(tmp_path / "clinic", frame=frame)
         assert (faces.image(faces.records[0]) == (10, 20, 30)).all()
-    with pytest.raises(ValueError, match=r"folder: no picture in .* can be used .*no landmarks are given"):
+    with pytest.raises(ValueError, match=r"folder: no picture in .* can be used .*no face was found"):
         dataset(tmp_path / "clinic")
 
 
