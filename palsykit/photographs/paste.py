@@ -6,14 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from palsykit.photographs.exif import turned_back
 from palsykit.photographs.read import Photograph
-
-_Turn = Image.Transpose
-STORED: dict[int, Image.Transpose] = {
-    2: _Turn.FLIP_LEFT_RIGHT, 3: _Turn.ROTATE_180, 4: _Turn.FLIP_TOP_BOTTOM, 5: _Turn.TRANSPOSE,
-    6: _Turn.ROTATE_90, 7: _Turn.TRANSVERSE, 8: _Turn.ROTATE_270,
-}  # fmt: skip
-"""EXIF orientation -> what turns an upright picture back to how it was stored."""
 
 
 def paste_back(photograph: Photograph, edited: NDArray[np.uint8]) -> Image.Image:
@@ -31,7 +25,7 @@ def paste_back(photograph: Photograph, edited: NDArray[np.uint8]) -> Image.Image
         return Image.fromarray(edited)
     stored = original.picture
     if stored.mode not in ("RGB", "RGBA"):
-        return _turned(Image.fromarray(edited), original.orientation)
+        return turned_back(Image.fromarray(edited), original.orientation)
     changed = (edited != np.asarray(photograph.picture)).any(-1)
     rows, columns = changed.any(1).nonzero()[0], changed.any(0).nonzero()[0]
     if not len(rows):
@@ -41,20 +35,15 @@ def paste_back(photograph: Photograph, edited: NDArray[np.uint8]) -> Image.Image
     face = _in_profile(Image.fromarray(edited[top:bottom, left:right]), original.icc_profile)
     whole = np.zeros(changed.shape, np.uint8)
     whole[top:bottom, left:right] = 255 * changed[top:bottom, left:right]
-    mask = _turned(Image.fromarray(whole), original.orientation)
+    mask = turned_back(Image.fromarray(whole), original.orientation)
     box = mask.getbbox()
     assert box is not None
-    part = _turned(face, original.orientation)
+    part = turned_back(face, original.orientation)
     result = stored.copy()
     if stored.mode == "RGBA":
         part.putalpha(stored.getchannel("A").crop(box))
     result.paste(part, box[:2], mask.crop(box))
     return result
-
-
-def _turned(picture: Image.Image, orientation: int) -> Image.Image:
-    turn = STORED.get(orientation)
-    return picture if turn is None else picture.transpose(turn)
 
 
 def _in_profile(picture: Image.Image, profile: bytes | None) -> Image.Image:

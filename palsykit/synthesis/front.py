@@ -241,14 +241,14 @@ def draw_syntheses(rows: Sequence[Synthesis]) -> Image.Image:
     affected = f"affected side: {', '.join(sorted(sides)) or 'none'}"
     if len(expressions) == 1:
         name = words.expression(expressions[0])
-        columns = tuple(words.grade(grade) for grade in grades)
+        columns = tuple(words.grade(float(grade)) for grade in grades)
         table: tuple[tuple[str, tuple[Any, ...]], ...] = (
             (name, tuple(shown[expressions[0], grade] for grade in grades)),
         )
         title = f"{name} · {affected}"
     else:
         columns = tuple(words.expression(name) for name in expressions)
-        table = tuple((words.grade(g), tuple(shown.get((name, g)) for name in expressions)) for g in grades)
+        table = tuple((words.grade(float(g)), tuple(shown.get((name, g)) for name in expressions)) for g in grades)
         title = affected
     panel = Panel(title, person.crop(size), columns, table)
     footer = "synthetic; House-Brackmann grades as requested, not measured"

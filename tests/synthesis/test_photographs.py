@@ -234,7 +234,7 @@ def test_a_folder_of_portraits_gives_a_folder_of_results(shipped: Model, portrai
     people.mkdir()
     for name in ("anna.png", "bert.png", "._anna.png"):
         Image.fromarray(portrait[0]).save(people / name)
-    Image.new("RGB", (90, 90)).save(people / "wall.png")
+    Image.new("RGB", (200, 200)).save(people / "wall.png")
     (people / "notes.txt").write_text("x")
     (people / "broken.jpg").write_bytes(b"x")
     model = Model(shipped.parts, shipped.model, detector=InWidePictures(portrait[1]))
