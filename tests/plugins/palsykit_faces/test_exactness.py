@@ -82,5 +82,5 @@ def test_weights_are_read_as_data_and_named_by_hash(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="expected weights in safetensors format"):
         load_models(tmp_path / "none.safetensors")
     (tmp_path / "short.safetensors").write_bytes(WEIGHTS.read_bytes()[:1000])
-    with pytest.raises(ValueError, match="not a whole safetensors file"):
+    with pytest.raises(ValueError, match="not a complete safetensors file"):
         load_models(tmp_path / "short.safetensors")
