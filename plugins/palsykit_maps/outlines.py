@@ -3,12 +3,16 @@
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from palsykit.faces.landmarks import JAW, LEFT_BROW, NOSE_BASE, NOSE_BRIDGE, RIGHT_BROW
 
 SPREAD = 0.0125
 """Standard deviation of a line's brightness, in image sides: 0.8 px of 64."""
+
+DRAWN = 128
+"""Largest side at which lines are drawn; larger maps are enlarged from it, because a line is then wide enough."""
 
 PARTS: dict[str, tuple[tuple[int, ...], ...]] = {
     "jaw": (tuple(JAW),),
@@ -32,6 +36,10 @@ def outlines(points: Tensor, size: int) -> Tensor:
     Differentiable, so a loss on a drawing can move the points. Lines to points outside the picture are drawn up to its
     border.
     """
+    if size > DRAWN:
+        # A pixel's centre lies at i, not at i + 0.5, so the shift between the two grids is not a whole number.
+        small = outlines((points + 0.5) * (DRAWN / size) - 0.5, DRAWN)
+        return F.interpolate(small, size, mode="bilinear", align_corners=False)
     # Each pixel's squared distance to the nearest point of each line, [B, L, S, S].
     start, end = points[:, _FROM].float(), points[:, _TO].float()  # [B, L, 2]
     along = end - start

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from palsykit.faces.alignment import similarity
-from palsykit.faces.warping import BORDER, RIGID, retarget, warp
+from palsykit.faces.warping import BORDER, CELLS, RIGID, enlarged, places, retarget, warp
 from palsykit.testing.stand_ins import landmarks
 
 SIZE = 64
@@ -83,6 +83,23 @@ def test_the_spline_agrees_with_scikit_image():
     points = np.stack(np.meshgrid(np.arange(8, 56, 4) + 0.5, np.arange(8, 56, 4) + 0.5), -1).reshape(-1, 2)
     expected = np.clip(transform(points / SIZE) * SIZE, 0.5, SIZE - 0.5)
     np.testing.assert_allclose(read(bent(where(), own, target, 0.0), points), expected, atol=0.02)
+
+
+def test_a_large_picture_is_read_where_the_exact_spline_says():
+    own, target = face()[None] / SIZE, smiling()[None] / SIZE
+    exact = places(own, target, 256, 256)
+    near = enlarged(places(own, target, CELLS, CELLS), 256, 256)
+    assert (near - exact).abs().max() * 256 < 0.25
+    assert (near - exact).abs().mean() * 256 < 0.01
+    assert (exact - enlarged(exact, 256, 256)).abs().max() == 0
+
+
+def test_a_linear_field_is_enlarged_exactly_up_to_the_border():
+    small, large = (
+        torch.stack(torch.meshgrid((torch.arange(n) + 0.5) / n, (torch.arange(m) + 0.5) / m, indexing="xy"), -1)[None]
+        for n, m in ((12, 8), (48, 40))
+    )
+    assert torch.allclose(enlarged(small, 40, 48), large, atol=1e-6)
 
 
 def test_landmarks_that_coincide_do_no_harm():

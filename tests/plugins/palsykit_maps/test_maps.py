@@ -15,7 +15,7 @@ from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import PartBlock
 from palsykit.testing import check
 from palsykit.testing.stand_ins import Networks, faces, landmarks
-from palsykit_maps.outlines import PARTS, outlines
+from palsykit_maps.outlines import PARTS, SPREAD, outlines
 
 SIZE = 32
 FACE = torch.from_numpy(landmarks(48, 0.0, 0))[None]
@@ -97,6 +97,20 @@ def test_a_line_falls_off_as_a_gaussian_of_the_distance():
     points[:, 27:31] = torch.tensor([[20.0, 10.0], [20.0, 14.0], [20.0, 18.0], [20.0, 22.0]])  # the bridge, upright
     beside = outlines(points, 48)[0, list(PARTS).index("nose"), 15, 20:23]
     assert beside.tolist() == pytest.approx([1.0, *(torch.exp(-torch.tensor([1.0, 4.0]) / (2 * 0.6**2))).tolist()])
+
+
+def test_a_large_drawing_is_that_of_a_line_at_its_own_size():
+    points = torch.from_numpy(landmarks(256, 0.0, 0)).float()[None]
+    drawn = outlines(points, 256)
+    for part, lines in enumerate(PARTS.values()):
+        at = points[0, [point for line in lines for point in line]].round().long().clamp(0, 255)
+        assert (drawn[0, part, at[:, 1], at[:, 0]] > 0.9).all()
+    # A brow of one horizontal line, far from its ends: the brightness falls as at full size.
+    flat = points.clone()
+    flat[:, 17:22, 0], flat[:, 17:22, 1] = torch.linspace(20, 120, 5), 100.0
+    fall = outlines(flat, 256)[0, 1, 94:107, 70]
+    exact = torch.exp(-((torch.arange(94, 107) - 100.0) ** 2) / (2 * (SPREAD * 256) ** 2))
+    assert torch.allclose(fall, exact, atol=0.04)  # linear between cells of 2 px
 
 
 def test_shut_lids_are_two_lines_in_one_place():
