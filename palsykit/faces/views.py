@@ -82,7 +82,8 @@ class FaceBatch:
 
 def to_tensor(pictures: NDArray[np.uint8]) -> Tensor:
     """uint8 [B, H, W, 3] -> float32 [B, 3, H, W] in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    # A copy, because pictures from Pillow are read-only.
+    return torch.tensor(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def to_pictures(images: Tensor) -> NDArray[np.uint8]:

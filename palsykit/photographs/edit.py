@@ -137,7 +137,7 @@ def apply(edit: Edit, photograph: NDArray[np.uint8], to_frame: NDArray[np.floati
     room = int(np.ceil(reach)) + 3
     x0, y0 = max(0, left - room), max(0, top - room)
     part = photograph[y0 : bottom + room, x0 : right + room]
-    pixels = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    pixels = torch.tensor(part).permute(2, 0, 1)[None].float() / 127.5 - 1  # a copy: pictures from Pillow are read-only
     # Compute strip by strip.
     rows = max(1, STRIP // (right - left))
     for start in range(top, bottom, rows):

@@ -1,10 +1,15 @@
 """An edit moves and adds inside the mask only, at any resolution."""
 
+import warnings
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from palsykit.faces.alignment import FRAME, to_frame
+from palsykit.faces.views import to_tensor
 from palsykit.faces.warping import warp
 from palsykit.photographs.edit import Edit, apply, edit_of, face_mask
 
@@ -122,3 +127,25 @@ def test_fine_detail_stays_where_the_model_changed_little() -> None:
     assert np.abs(result[:, :96] - photograph[:, :96]).max() <= 2
     assert abs(result[:, 160:].mean() - 1.6 * 127.5) < 2
     assert result[:, 160:].std() < 2
+
+
+@pytest.fixture
+def warnings_are_errors() -> Iterator[None]:
+    """Every warning, also those that torch gives only once in a process."""
+    torch.set_warn_always(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            yield
+    finally:
+        torch.set_warn_always(False)
+
+
+@pytest.mark.usefixtures("warnings_are_errors")
+def test_pictures_that_cannot_be_written_to_are_read_without_a_warning() -> None:
+    read_only = np.asarray(Image.fromarray(smooth(64, 64)))
+    assert not read_only.flags.writeable
+    edit = Edit(torch.full((3, 8, 8), 0.5), torch.ones(256, 256))
+    result = apply(edit, read_only, np.array([[1 / 64, 0, 0], [0, 1 / 64, 0]]))
+    assert (result[32, 32] == round(1.5 * 127.5)).all()
+    assert to_tensor(read_only[None]).shape == (1, 3, 64, 64)
