@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from palsykit.errors import PalsykitError
+from palsykit.faces.warping import warp
 from palsykit.interfaces import Conditioning, ConditioningSpec, Encoded, FaceView, TokenSpec
 from palsykit.testing import shared
-from palsykit.testing.result import Check, Unmet, require
+from palsykit.testing.result import Check, NotChecked, Unmet, require
 from palsykit.testing.shared import Harness, Shapes, Tensors, draw
 from palsykit.testing.stand_ins import CONDITIONS, WIDTH, faces
 from palsykit.testing.subject import ROWS, Subject
@@ -23,6 +24,8 @@ OTHERS = {
     },
     "no pooled vector": {name: TokenSpec(TOKENS, WIDTH) for name in CONDITIONS},
 }
+STILL = 0.01
+"""Move in image sides, and error of a picture in [-1, 1], that count as none."""
 STREAMS = {"identity": 4, "expression": 6}
 
 
@@ -168,9 +171,18 @@ def map_checks(subject: Subject) -> list[Check]:
         )
         return {"map": part(*(inputs[name] for name in part.views))}
 
+    def whole(part: Any, inputs: Mapping[str, FaceView | None]) -> Tensors:
+        outputs = call(part, inputs)
+        if getattr(part, "moves", None) is None:
+            return outputs
+        return outputs | dict(zip(("moves from", "moves to"), moves_of(part, inputs), strict=True))
+
+    def expected(part: Any, outputs: Tensors) -> Shapes:
+        points = dict.fromkeys(outputs, (ROWS, 68, 2))
+        return {**points, "map": (ROWS, getattr(part, "channels", 0), size, size)}
+
     def harness(**others: None) -> Harness:
-        expected = {"map": (ROWS, getattr(made, "channels", 0), size, size)}
-        return Harness(subject.maker(size), views | others, call, lambda *_: expected, "channels says")
+        return Harness(subject.maker(size), views | others, whole, expected, "channels and moves say")
 
     weights = made.parameters() if isinstance(made, nn.Module) else ()
     learnt, mend = any(p.requires_grad for p in weights), "move what is learnt to an encoder or to the denoiser"
@@ -182,7 +194,48 @@ def map_checks(subject: Subject) -> list[Check]:
             "gradients reach the pixels",
             lambda: shared.pixel_gradients(lambda view: call(made, views | {"driver": view}), views["driver"]),
         ),
+        ("its moves are those of its picture", lambda: movement(made, views)),
     ]
+
+
+def movement(made: Any, views: Mapping[str, FaceView]) -> None:
+    """A map that says ``moves`` shows the identity picture, moved so; palsykit.photographs.edit relies on it."""
+    if getattr(made, "moves", None) is None:
+        raise NotChecked("it says no moves, so a model that corrects it replaces the face in a photograph")
+    require("identity" in made.views, "a map with moves to read the view identity", made.views, "leave moves out")
+    picture = views["identity"].image
+    # Where the driver is the very picture, as for a face at rest, nothing moves.
+    source, target = moves_of(made, dict.fromkeys(views, views["identity"]))
+    far, mend = float((target - source).abs().max()), "fit the driver's points to the identity picture's face"
+    near = far <= STILL * picture.shape[-1]
+    require(near, "no moves where the driver is the identity picture", f"moves of {far:.2g} px", mend)
+    # The map is the picture itself, moved.
+    with torch.no_grad():
+        shown = made(*(views[name] for name in made.views))
+    require(
+        shown.shape == picture.shape, "3 channels, because moves are a picture's", shown.shape[1], "leave moves out"
+    )
+    moved = warp(picture, *moves_of(made, views))
+    error, unmoved = (float((shown - other).square().mean().sqrt()) for other in (moved, picture))
+    require(
+        error <= max(unmoved / 2, STILL),
+        "the map to show the identity picture with its landmarks moved from the first points to the second",
+        f"an error of {error:.2g} ({unmoved:.2g} to the picture that is not moved)",
+        "return where the landmarks are and where they go, in px of the picture, x before y",
+    )
+
+
+def moves_of(made: Any, views: Mapping[str, FaceView | None]) -> tuple[Tensor, Tensor]:
+    """The two sets of points of a map's ``moves``, on the views' device."""
+    with torch.no_grad():
+        result = made.moves(*(views[name] for name in made.views))
+    both, mend = isinstance(result, tuple) and len(result) == 2, "return two tensors, each [B, 68, 2] px"
+    require(both, "moves(*views), with the arguments of __call__, to give two tensors", type(result).__name__, mend)
+    device = next(view.image.device for view in views.values() if view is not None)
+    for points in result:
+        same = points.device == device
+        require(same, f"points on {device}, where the views are", points.device, "leave them on the views' device")
+    return result[0], result[1]
 
 
 # denoisers
