@@ -31,6 +31,7 @@ from palsykit.faces.landmarks import (
     LEFT_EYE,
     NOSE_BASE,
     NOSE_BRIDGE,
+    OUTER_CORNERS,
     OUTER_LIPS,
     RIGHT_BROW,
     RIGHT_EYE,
@@ -52,7 +53,6 @@ REGIONS: dict[str, list[int]] = {
     "eyes": [*RIGHT_EYE, *LEFT_EYE],
     "mouth": [*OUTER_LIPS, *INNER_LIPS],
 }
-OUTER_CORNERS = 36, 45
 
 Points = NDArray[np.float64]
 

@@ -9,6 +9,10 @@ RIGHT_BROW, LEFT_BROW = range(17, 22), range(22, 27)  # the subject's sides
 NOSE_BRIDGE, NOSE_BASE = range(27, 31), range(31, 36)
 RIGHT_EYE, LEFT_EYE = range(36, 42), range(42, 48)
 OUTER_LIPS, INNER_LIPS = range(48, 60), range(60, 68)
+OUTER_CORNERS, INNER_CORNERS = (36, 45), (39, 42)
+"""(Subject's right eye, left eye); the inner corners are the medial canthi."""
+COMMISSURES = (48, 54)
+"""(Right, left) corner of the mouth."""
 
 # fmt: off
 FLIP: tuple[int, ...] = (

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palsykit.data.rejections import printable
+from palsykit.data.tables import short
 from palsykit.faces.alignment import five_points
 from palsykit.faces.landmarks import COUNT
 from palsykit.faces.vocabulary import SPLITS, FaceLabels, Group, Side
@@ -197,9 +198,3 @@ def checked(where: str, points: NDArray[np.floating] | None) -> Points:
             f"before the image-right ones; reorder the points"
         )
     return Points(five, landmarks)
-
-
-def short(value: Any) -> str:
-    """A value in a message."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

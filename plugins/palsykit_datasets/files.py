@@ -26,8 +26,6 @@ SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b
 
 CONTROL = frozenset(range(32)) - frozenset(b"\t\n\f\r")
 
-MOST_TEXT_BYTES = 2**26
-
 
 @dataclass
 class Files:
@@ -141,27 +139,3 @@ def _no_picture(path: Path, tables: bool) -> str | None:
 def _is_text(head: bytes) -> bool:
     """Text has no control characters, in whatever 8-bit encoding; UTF-16 says so in its first bytes."""
     return head.startswith((b"\xff\xfe", b"\xfe\xff")) or not CONTROL & set(head)
-
-
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, with or without a byte order mark.
-
-    Raises:
-        ValueError: for bytes that are not text, with the line, for too many bytes, and if it cannot be read.
-    """
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError(f"{path} is {NO_FILE}")
-        if status.st_size > MOST_TEXT_BYTES:
-            raise ValueError(f"{path}: found {status.st_size} bytes, expected {MOST_TEXT_BYTES} at most")
-        data = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path}:{line}: found bytes that are not text, expected UTF-8; save the file as UTF-8"
-        ) from None

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from palsykit.data.tables import read_text
 from palsykit.faces.landmarks import COUNT
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.faces.webmorph import read_template, to_ibug68
 from palsykit_datasets.cells import COLUMNS, Points, Said, checked, read_cells, read_pairs
 from palsykit_datasets.expressions import Words
-from palsykit_datasets.files import read_text
 
 SUFFIXES = (".csv", ".json", ".pts", ".tem")
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from palsykit.data.tables import read_csv
 from palsykit.faces.vocabulary import FaceLabels, Group, Side
 from palsykit_datasets.cells import one_of, read_score, read_severity
-from palsykit_datasets.metadata import read_csv
 
 COLUMNS = ("subject", "group", "side", "severity", "sunnybrook", "eface")
 """Possible meanings of a heading."""

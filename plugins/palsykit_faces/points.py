@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from palsykit.faces.alignment import five_points
 from palsykit.faces.interfaces import Detection, HeadPose
+from palsykit.faces.measures import IRIS_MM, PUPILS_MM
 from palsykit_faces.mesh import INNER, OUTER, Mesh
 
 JAW = (162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389)
@@ -17,9 +18,6 @@ MESH68 = (*JAW, *BROWS, *NOSE, *EYES, *MOUTH)
 
 LIDS = ((0, 11, 13, 8, 5, 3), (8, 13, 11, 0, 3, 5))
 """The iris model's lid points that stand for iBUG's 36 to 41 (the subject's right eye) and 42 to 47 (the left one)."""
-
-IRIS_MM, PUPILS_MM = 11.77, 63.0
-"""Mean width of an iris and mean distance of the pupils in adults."""
 
 _TOP, _CHIN = 10, 152
 

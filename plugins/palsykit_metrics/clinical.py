@@ -5,10 +5,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from palsykit.faces.measures import commissure_excursion, facial_asymmetry_index
 from palsykit.faces.vocabulary import Side
 from palsykit.interfaces import FaceBatch, FaceView, Images, MetricCard, Network
 from palsykit.metrics import target_labels
-from palsykit_metrics.asymmetry_index import commissure_excursion, facial_asymmetry_index
 from palsykit_metrics.reading import describe_network, points
 
 Values = NDArray[np.float64]
@@ -17,7 +17,7 @@ _WARNING = "faces should look into the camera; includes the landmark network's o
 
 
 class FacialAsymmetry:
-    """Error of the facial asymmetry index (FAI, Malm et al. 2018; asymmetry_index.py) against the target's.
+    """Error of the facial asymmetry index (FAI, Malm et al. 2018; palsykit/faces/measures.py) against the target's.
 
     The index is the distance from medial canthus to commissure on the left minus that on the right. Here it is signed,
     so an asymmetry of the wrong side counts twice. The target's landmarks are the data set's, or, if it has none, those
@@ -35,7 +35,7 @@ class FacialAsymmetry:
             "medial canthus to the commissure, signed",
             unit=_UNIT,
             better="lower",
-            source=f"Malm et al. 2018; palsykit_metrics.asymmetry_index; landmarks by {describe_network(network)}",
+            source=f"Malm et al. 2018; palsykit.faces.measures; landmarks by {describe_network(network)}",
             note=_WARNING,
         )
 
@@ -64,7 +64,7 @@ class CommissureExcursion:
         self._network = network
         definition = "|excursion in the generated picture - excursion in the target|; excursion: distance of a corner "
         definition += "of the mouth from its position in the identity photograph, each face in its own axes and unit"
-        source = "after Emotrics (Guarin et al. 2018); palsykit_metrics.asymmetry_index; landmarks by "
+        source = "after Emotrics (Guarin et al. 2018); palsykit.faces.measures; landmarks by "
         source += describe_network(network)
         note = f"NaN if the identity photograph is labelled as not at rest; {_WARNING}"
         self.card = MetricCard(

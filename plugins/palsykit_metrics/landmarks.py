@@ -3,11 +3,9 @@
 import torch
 from torch import Tensor
 
+from palsykit.faces.landmarks import OUTER_CORNERS
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
 from palsykit_metrics.reading import describe_network, points
-
-OUTER_CORNERS = 36, 45
-"""iBUG 68: the outer corner of the subject's right and left eye."""
 
 
 class LandmarkError:

@@ -6,10 +6,9 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from palsykit.faces.landmarks import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
+from palsykit.faces.landmarks import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_CORNERS, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from palsykit.interfaces import FaceBatch, Images, MetricCard
 from palsykit.metrics import to_8_bit
-from palsykit_metrics.landmarks import OUTER_CORNERS
 from palsykit_metrics.pixels import BORDER, similarity
 
 Region = Literal["eyes", "brows", "mouth"]

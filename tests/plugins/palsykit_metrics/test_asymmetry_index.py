@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from safetensors.numpy import load_file
 
+from palsykit.faces import measures
 from palsykit.faces.flip import Face
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side
 from palsykit.faces.webmorph import to_ibug68
 from palsykit_face_space.palsy import Action, displace_all
-from palsykit_metrics import asymmetry_index as asymmetry
 from palsykit_metrics.asymmetry_index import SYNKINETIC_WEIGHTS, WEIGHTS, Asymmetry, Weights
 
 MEASURES = [field.name for field in fields(Asymmetry)]
@@ -39,7 +39,7 @@ def posed(template: np.ndarray, expression: str, side: Side, grade: float, group
 
 def of(points: np.ndarray) -> dict[str, np.ndarray]:
     found = Asymmetry.of(points)
-    others = {"fai": asymmetry.facial_asymmetry_index(points), "combined": found.combined()}
+    others = {"fai": measures.facial_asymmetry_index(points), "combined": found.combined()}
     return {name: getattr(found, name) for name in MEASURES} | others
 
 
@@ -114,12 +114,12 @@ def test_the_known_expression_finds_the_side_of_a_synkinetic_palsy(template: np.
 
 def test_the_affected_corner_stays_behind(template: np.ndarray) -> None:
     rest, smile = (posed(template, word, Side.LEFT, 4.0) for word in ("rest", "smile_full"))
-    excursion = asymmetry.commissure_excursion(smile, rest)
+    excursion = measures.commissure_excursion(smile, rest)
     assert excursion.left < 0.7 * excursion.right
-    assert np.allclose(asymmetry.commissure_excursion(rest, rest), 0)
+    assert np.allclose(measures.commissure_excursion(rest, rest), 0)
 
 
-def test_measures_are_the_lengths_that_they_say() -> None:
+def test_differences_are_those_of_the_lengths() -> None:
     """A face drawn by hand: outer corners 100 apart, so that px are percent."""
     points = np.zeros((68, 2))
     points[[36, 39, 42, 45], 0] = 0, 30, 70, 100
@@ -127,10 +127,6 @@ def test_measures_are_the_lengths_that_they_say() -> None:
     points[[37, 38]], points[[40, 41]] = (15, -4), (15, 5)
     points[[43, 44]], points[[46, 47]] = (85, -6), (85, 7)
     points[48:], points[48], points[54] = (45, 80), (30, 80), (70, 86)
-    assert asymmetry.brow_height(points) == pytest.approx((0.25, 0.22))
-    assert asymmetry.fissure_height(points) == pytest.approx((0.09, 0.13))
-    assert asymmetry.commissure_depth(points) == pytest.approx((0.80, 0.86))
-    assert asymmetry.canthus_to_commissure(points) == pytest.approx((0.80, 0.86))
     lips = (18 * 45 + 30 + 70) / 20
     expected = {"brow": 0.03, "fissure": 0.04, "commissure": 0.06, "mouth": (50 - lips) / 100, "fai": 0.06}
     found = of(points)
@@ -151,19 +147,14 @@ def in_a_mirror(points: np.ndarray) -> np.ndarray:
     return mirror.landmarks
 
 
-@given(people(), people(), st.sampled_from([None, *EXPRESSIONS]))
-def test_a_flip_changes_the_sign_and_nothing_else(points: np.ndarray, rest: np.ndarray, expression: str | None) -> None:
+@given(people(), st.sampled_from([None, *EXPRESSIONS]))
+def test_a_flip_changes_the_sign_and_nothing_else(points: np.ndarray, expression: str | None) -> None:
     mirror = in_a_mirror(points)
     plain, turned = of(points), of(mirror)
     for name in plain:
         assert turned[name] == pytest.approx(-plain[name], abs=1e-5), name
     index = Asymmetry.of(mirror).combined(expression)
     assert index == pytest.approx(-Asymmetry.of(points).combined(expression), abs=1e-5)
-    here, there = (
-        asymmetry.commissure_excursion(points, rest),
-        asymmetry.commissure_excursion(mirror, in_a_mirror(rest)),
-    )
-    assert there.right - there.left == pytest.approx(here.left - here.right, abs=1e-5)
 
 
 @given(people(), st.floats(-180, 180), st.floats(0.2, 5), st.floats(-500, 500))
