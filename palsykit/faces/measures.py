@@ -56,9 +56,15 @@ class Halves(NamedTuple):
         return self.left - self.right
 
 
+def eye_middles(landmarks: Points) -> Values:
+    """The midpoint of the corners of the right and of the left eye, [..., 2, 2], px."""
+    points = landmarks.astype(np.float64)
+    return np.asarray((points[..., OUTER_CORNERS, :] + points[..., INNER_CORNERS, :]) / 2)
+
+
 def eye_line(landmarks: Points) -> Values:
     """The distance between the midpoints of both eyes' corners, about that of the pupils: [...], px."""
-    eyes = _eye_middles(landmarks.astype(np.float64))
+    eyes = eye_middles(landmarks)
     return np.asarray(np.linalg.norm(eyes[..., 1, :] - eyes[..., 0, :], axis=-1))
 
 
@@ -78,7 +84,7 @@ def in_face_axes(landmarks: Points, unit: Unit = None) -> Values:
         raise ValueError(f"found landmarks of shape {landmarks.shape}, expected (..., {COUNT}, 2), iBUG 68")
     points = landmarks.astype(np.float64)
     outer, inner = points[..., OUTER_CORNERS, :], points[..., INNER_CORNERS, :]  # (..., side, 2)
-    eyes = _eye_middles(points)
+    eyes = eye_middles(points)
     ocular = np.linalg.norm(outer[..., 1, :] - outer[..., 0, :], axis=-1)
     line = eyes[..., 1, :] - eyes[..., 0, :]
     length = np.linalg.norm(line, axis=-1)
@@ -88,11 +94,6 @@ def in_face_axes(landmarks: Points, unit: Unit = None) -> Values:
     down = np.stack([-across[..., 1], across[..., 0]], -1)
     centred = (points - inner.mean(-2, keepdims=True)) / size[..., None, None]
     return np.stack([(centred * axis[..., None, :]).sum(-1) for axis in (across, down)], -1)
-
-
-def _eye_middles(points: Values) -> Values:
-    """[..., 68, 2] -> the midpoint of the corners of the right and of the left eye, [..., 2, 2]."""
-    return np.asarray((points[..., OUTER_CORNERS, :] + points[..., INNER_CORNERS, :]) / 2)
 
 
 def brow_height(landmarks: Points, unit: Unit = None) -> Halves:

@@ -1,7 +1,9 @@
 """Parses the expressions, sides and grades that a user requests into labels; refuses contradictions."""
 
+import re
 from collections.abc import Sequence
-from itertools import product
+from contextlib import suppress
+from itertools import combinations, product
 from typing import TypeVar
 
 from palsykit.errors import PalsykitError
@@ -83,6 +85,25 @@ def grades_of(text: str) -> list[float]:
             raise PalsykitError(f"severity {word}: expected whole grades, the lower first, as in 1{RANGE}6")
         grades += [float(n) for n in range(int(low), int(high) + 1)] if dots else [low]
     return _once(grades)
+
+
+def expression_said_by(name: str) -> str | None:
+    """The expression that a file's name says, without its suffix: ``p01-brow raise_2`` -> ``brow_raise``.
+
+    Whole words count, in a row, whatever stands between them; digits at their ends do not. None if the name says none,
+    or several: nothing is guessed.
+    """
+    words = [word.strip("0123456789") for word in re.split(r"[\W_]+", name)]
+    found: dict[tuple[int, int], str] = {}
+    for first, last in combinations(range(len(words) + 1), 2):
+        with suppress(ValueError):
+            found[first, last] = canonical_expression("".join(words[first:last]))
+    said = {
+        expression
+        for (first, last), expression in found.items()
+        if not any(a <= first and last <= b and (a, b) != (first, last) for a, b in found)
+    }
+    return said.pop() if len(said) == 1 else None
 
 
 def _grade(text: str, word: str) -> float:

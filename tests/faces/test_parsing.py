@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palsykit.errors import PalsykitError
-from palsykit.faces.parsing import cells, expressions_of, grades_of, labels_of, sides_of
+from palsykit.faces.parsing import cells, expression_said_by, expressions_of, grades_of, labels_of, sides_of
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
 from palsykit_face_space.palsy import affected
 
@@ -86,3 +86,24 @@ def test_every_cell_is_one_that_can_be_simulated(
         assert labels.severity is not None
         assert max(affected(labels.side, labels.severity)) == pytest.approx((labels.severity - 1) / 5)
         assert (labels.side is Side.NONE) == (labels.severity == 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "expression"),
+    [
+        ("rest", "rest"),
+        ("p01-brow raise_2", "brow_raise"),
+        ("10 _brow raise_17_face", "brow_raise"),
+        ("smile_full2", "smile_full"),
+        ("s11_EyeClosureTight_1", "eye_closure_tight"),
+        ("Big.Smile", "smile_full"),
+        ("neutral 3", "rest"),
+        ("IMG_0001", None),
+        ("smile", None),
+        ("interest", None),
+        ("rest_smile_full", None),
+        ("", None),
+    ],
+)
+def test_a_file_name_says_an_expression_or_none(name: str, expression: str | None) -> None:
+    assert expression_said_by(name) == expression

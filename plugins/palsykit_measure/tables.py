@@ -1,0 +1,125 @@
+"""Results as CSV and as tables on the screen."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from palsykit.cli.table import table
+from palsykit.data.rejections import printable
+from palsykit.faces.vocabulary import EXPRESSIONS
+from palsykit.report import words
+from palsykit_measure.lengths import BY_NAME, LENGTHS
+
+PARTS = ("right", "left", "difference", "whole")
+NOTE = "research; no grade of a patient, no diagnosis"
+SHORT = {
+    "brow_height": "brow",
+    "palpebral_fissure": "fissure",
+    "lid_gap": "lid gap",
+    "corner_depth": "corner",
+    "corner_excursion": "excursion",
+    "lower_lip_depression": "lower lip",
+    "lip_opening": "opening",
+}
+"""Columns of the table of the eight; right and left each."""
+
+
+def csv_of(photographs: Sequence[dict[str, Any]]) -> str:
+    """One line per photograph and measure."""
+    bounds = [f"{part}{end}" for part in PARTS for end in ("", "_low", "_high")]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["file", "subject", "expression", "measure", "unit", *bounds, "scale", "note"])
+    for one in photographs:
+        for name, parts in one["measures"].items():
+            numbers = [_plain(parts.get(part, {}).get(key)) for part in PARTS for key in ("value", "low", "high")]
+            who = [printable(one["file"]), one["subject"] or "", one["expression"], name, "mm"]
+            writer.writerow([*who, *numbers, one["scale"]["by"], NOTE])
+    return text.getvalue()
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def eight_csv(photographs: Sequence[dict[str, Any]]) -> str:
+    """One line per person and expression of the eight, also for those that were not photographed."""
+    columns = [(length.name, part) for length in LENGTHS for part in PARTS]
+    sided = [(name, part) for name, part in columns if _has(photographs, name, part)]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["subject", "expression", "file", *(f"{name}_{part}" for name, part in sided), "note"])
+    for subject, shown in by_person(photographs).items():
+        for expression in EXPRESSIONS:
+            one = shown.get(expression)
+            cells = ["" if one is None else _plain(_value(one, name, part)) for name, part in sided]
+            file = "" if one is None else printable(one["file"])
+            writer.writerow([subject, expression, file, *cells, NOTE])
+    return text.getvalue()
+
+
+def by_person(photographs: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """{subject: {expression of the eight: its first photograph}}, in order."""
+    people: dict[str, dict[str, dict[str, Any]]] = {}
+    for one in photographs:
+        shown = people.setdefault(one["subject"] or "", {})
+        if one["expression"] in EXPRESSIONS:
+            shown.setdefault(one["expression"], one)
+    return {subject: shown for subject, shown in people.items() if shown}
+
+
+def _has(photographs: Sequence[dict[str, Any]], name: str, part: str) -> bool:
+    return any(part in one["measures"].get(name, {}) for one in photographs)
+
+
+def _value(one: dict[str, Any], name: str, part: str) -> float | None:
+    value: float | None = one["measures"].get(name, {}).get(part, {}).get("value")
+    return value
+
+
+def of_photograph(one: dict[str, Any]) -> str:
+    """All lengths of one photograph."""
+    rows = []
+    for name, parts in one["measures"].items():
+        cells = [with_bounds(parts.get(part), part == "difference") for part in PARTS[:3]]
+        if "whole" in parts:
+            cells = [with_bounds(parts["whole"], name in ("facial_asymmetry_index", "philtrum_deviation")), "", ""]
+        rows.append((BY_NAME[name].words, *cells))
+    who = ", ".join(part for part in (one["subject"], words.expression(one["expression"])) if part)
+    head = ("mm", "subject's right", "subject's left", "left - right")
+    return f"{one['file']} ({who})\n{table(head, rows)}"
+
+
+def with_bounds(found: dict[str, float] | None, signed: bool = False) -> str:
+    """``9.6 (8.1 to 11.0)``."""
+    if found is None:
+        return ""
+    sign = "+" if signed else ""
+    text = f"{_zero(found['value']):{sign}.1f}"
+    if "low" in found:
+        text += f" ({_zero(found['low']):{sign}.1f} to {_zero(found['high']):{sign}.1f})"
+    return text
+
+
+def _zero(value: float) -> float:
+    """The value as it is shown, without "-0.0"."""
+    return round(value, 1) + 0.0
+
+
+def of_eight(subject: str, shown: dict[str, dict[str, Any]]) -> str:
+    """The standard eight of one person: right / left in mm."""
+    names = [name for name in SHORT if any(name in one["measures"] for one in shown.values())]
+    rows = []
+    for expression in EXPRESSIONS:
+        one = shown.get(expression)
+        if one is None:
+            rows.append((words.expression(expression), "not photographed", *[""] * len(names)))
+            continue
+        cells = []
+        for name in names:
+            right, left = (_value(one, name, side) for side in ("right", "left"))
+            cells.append("" if right is None or left is None else f"{_zero(right):.1f} / {_zero(left):.1f}")
+        rows.append((words.expression(expression), one["file"], *cells))
+    title = f"{subject or 'the standard eight'}: subject's right / left, mm"
+    return f"{title}\n{table(('expression', 'photograph', *(SHORT[name] for name in names)), rows)}"
