@@ -8,9 +8,10 @@ New people of the recipe's data set (another seed, not used for training) are re
 flaccid and synkinetic, with a random side for each. The points network finds 68 landmarks in the pictures, and the
 combined index of palsykit_metrics.asymmetry_index is computed from these, never from the simulator's own points.
 ``signed`` is the rank correlation of the index with the grade, signed by side; ``size`` is the rank correlation of its
-magnitude with the grade; ``side`` is how often its sign gives the affected side, from grade III up. Intervals are
-bootstraps over people. An index that knows the expression has another scale in each expression, so read it by
-expression. Healthy faces are measured like palsied faces.
+magnitude with the grade; ``side`` is how often its sign gives the affected side, from grade III up, of flaccid faces at
+rest from grade V up, because they are symmetric below it. Intervals are bootstraps over people. An index that knows the
+expression has another scale in each expression, so read it by expression. Healthy faces are measured like palsied
+faces.
 """
 
 import argparse
@@ -36,12 +37,13 @@ from palsykit.recipe.schema import PartBlock
 from palsykit.run.parts import Parts
 from palsykit.seeds import derive
 from palsykit_metrics.asymmetry_index import Asymmetry
+from palsykit_metrics.palsy import shows_its_side
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = "palsykit_weights:points.safetensors"
 FRESH_SEED = 20_000  # no shipped recipe has this seed
 NAMES_A_SIDE_FROM = 3.0  # House-Brackmann grade
-SYNKINETIC_GRADES = (2.0, 3.0, 4.0, 5.0)  # at VI nothing moves, so nothing moves along
+SYNKINETIC_GRADES = (2.0, 3.0, 4.0)  # House and Brackmann's; V and VI are flaccid
 STRENGTHS = 0.7, 1.0
 
 Pictures = NDArray[np.uint8]
@@ -56,17 +58,19 @@ class Measured:
         people: number of the person.
         grade: the truth, signed: House-Brackmann grade less one, positive for the left side.
         index: the combined index by what it knows beside the landmarks.
+        shows: whether a palsy's side can be seen.
     """
 
     people: NDArray[np.int64]
     expression: NDArray[np.str_]
     grade: Values
     index: dict[str, Values]
+    shows: NDArray[np.bool_]
 
     def where(self, chosen: NDArray[np.bool_]) -> "Measured":
         """The faces for which ``chosen`` is true."""
         index = {name: values[chosen] for name, values in self.index.items()}
-        return Measured(self.people[chosen], self.expression[chosen], self.grade[chosen], index)
+        return Measured(self.people[chosen], self.expression[chosen], self.grade[chosen], index, self.shows[chosen])
 
 
 def fresh(parts: Parts, seed: int, identities: int) -> FaceDataset:
@@ -139,7 +143,8 @@ def measured(parts: Parts, faces: Faces, group: Group) -> Measured:
     if group is Group.SYNKINETIC:
         index["expression and group"] = sorted_out
     grade = sign * np.array([(row.severity or 1.0) - 1 for row in labels])
-    return Measured(np.array(people), expression, grade, index)
+    shows = np.array([row.side is Side.NONE or shows_its_side(row) for row in labels])
+    return Measured(np.array(people), expression, grade, index, shows)
 
 
 def spearman(a: Values, b: Values) -> float:
@@ -165,7 +170,9 @@ def _named(index: Values, grade: Values) -> float:
 
 def with_interval(figure: str, faces: Measured, index: str, count: int) -> dict[str, Any]:
     """A figure and its 95 % interval from a cluster bootstrap over people."""
-    of, values = FIGURES[figure], faces.index[index]
+    of = FIGURES[figure]
+    faces = faces.where(faces.shows) if figure == "side" else faces
+    values = faces.index[index]
     subjects = [str(person) for person in faces.people]
     drawn = [of(values[chosen], faces.grade[chosen]) for chosen in resamples(subjects, 0, count)]
     low, high = interval(drawn, len(set(subjects)))

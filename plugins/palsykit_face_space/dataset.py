@@ -17,7 +17,7 @@ from palsykit_face_space.plan import FIRST, VARIATIONS, Habits, Shot, Variation,
 from palsykit_face_space.render import Scene, poses, render
 from palsykit_face_space.rendered import Rendered, batches
 
-RENDERER = 7
+RENDERER = 8
 """Increase it when the same parameters would give other pictures; part of the cache's name."""
 
 
@@ -37,9 +37,9 @@ class FaceSpace:
         renders: photographs of each train and validation person.
         seed: of all random draws; a person's looks depend only on it and their number.
         vary: what varies: light, background, framing (roll, zoom, shift), sensor noise, JPEG loss and strength from
-            photograph to photograph, skin from person to person, evenly over the range of the photographed people.
-            Leaving one out does not change the other draws.
-        synkinetic: share of the palsies of grade II to V that are synkinetic; the others are flaccid.
+            photograph to photograph; from person to person movement, and skin, evenly over the range of the
+            photographed people. Leaving one out does not change the other draws.
+        synkinetic: share of the palsies of grade II to IV that are synkinetic; the others are flaccid.
         visits: sittings that a train or validation person's photographs come from; light and background are a
             sitting's, so with 1 the identity photograph shares them with the others. null: one sitting per photograph.
 

@@ -8,19 +8,20 @@ import numpy as np
 
 from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS, Group, Side
 from palsykit_face_space.camera import Camera
+from palsykit_face_space.movements import MEAN, Manner, draw_manner
 from palsykit_face_space.palsy import Action
 from palsykit_face_space.render import Scene
 
 FIRST = {"train": 0, "validation": 800_000, "test": 900_000}
 """The number of each split's first person, so that the size of one split does not change people in another."""
 
-Variation = Literal["skin", "strength", "light", "background", "framing", "noise", "jpeg"]
+Variation = Literal["skin", "movement", "strength", "light", "background", "framing", "noise", "jpeg"]
 VARIATIONS: tuple[Variation, ...] = get_args(Variation)
 
 _PALSY_SHARE = 0.8  # of renders; a fifth stays healthy
 _GRADES = (2, 3, 4, 5, 6)
 _TEST_GRADES = (3, 4, 5, 6)
-_SYNKINETIC_GRADES = (2, 3, 4, 5)  # without movement there is no synkinesis
+_SYNKINETIC_GRADES = (2, 3, 4)  # House and Brackmann's; V and VI are flaccid
 _WEAKEST = 0.7  # strength of a movement
 _NOISE, _JPEG = 4.0, (75, 95)
 
@@ -58,8 +59,9 @@ class Habits:
     """How the face space photographs; switching one variation off does not change other draws.
 
     Attributes:
-        vary: what varies ("skin" from person to person, "strength" and the camera's from photograph to photograph).
-        synkinetic: share of the palsies up to grade V that are synkinetic.
+        vary: what varies ("skin" and "movement" from person to person, "strength" and the camera's from photograph to
+            photograph).
+        synkinetic: share of the palsies of grade II to IV that are synkinetic.
         visits: number of sittings that a train or validation person's photographs come from; one sitting has one light,
             one background and one framing, as with a camera on a stand. None: one per photograph.
     """
@@ -70,6 +72,7 @@ class Habits:
 
 
 _SITTINGS = 1_000_000  # added to a sitting's number, so that its seed differs from those of the renders
+_MANNER = 2_000_000  # in place of a render's number, for what is a person's in every photograph
 
 
 def draw_camera(rng: np.random.Generator, vary: Collection[Variation] = VARIATIONS) -> Camera:
@@ -89,6 +92,11 @@ def draw_camera(rng: np.random.Generator, vary: Collection[Variation] = VARIATIO
     plain = Camera()
     off = {name: getattr(plain, name) for what, names in _FIXED.items() if what not in vary for name in names}
     return replace(drawn, **off)
+
+
+def manner(seed: int, person: int, habits: Habits) -> Manner:
+    """How a person's healthy movements differ from the mean person's; the same in all their photographs."""
+    return draw_manner(np.random.default_rng([seed, person, _MANNER])) if "movement" in habits.vary else MEAN
 
 
 def _group(rng: np.random.Generator, side: Side, grade: float, habits: Habits) -> Group:
@@ -114,7 +122,8 @@ def _varied(seed: int, person: int, render: int, habits: Habits) -> Scene:
         if palsied:
             side, severity = (Side.LEFT if left else Side.RIGHT), grade
     group = _group(rng, side, severity, habits)
-    return Scene(Action(expression, side, severity, strength if "strength" in habits.vary else 1.0, group), camera)
+    effort = strength if "strength" in habits.vary else 1.0
+    return Scene(Action(expression, side, severity, effort, group, manner=manner(seed, person, habits)), camera)
 
 
 def _examined(seed: int, person: int, habits: Habits) -> Iterator[Scene]:
@@ -123,9 +132,10 @@ def _examined(seed: int, person: int, habits: Habits) -> Iterator[Scene]:
     side, severity = (Side.LEFT, Side.RIGHT)[rng.integers(2)], float(rng.choice(_TEST_GRADES))
     camera = draw_camera(rng, habits.vary)
     group = _group(rng, side, severity, habits)
-    yield Scene(Action("rest", group=Group.NORMAL), camera)
+    moves = manner(seed, person, habits)
+    yield Scene(Action("rest", group=Group.NORMAL, manner=moves), camera)
     for expression in EXPRESSIONS:
-        yield Scene(Action(expression, side, severity, group=group), camera)
+        yield Scene(Action(expression, side, severity, group=group, manner=moves), camera)
 
 
 def scenes(seed: int, person: int, split: str, renders: int, habits: Habits) -> list[Scene]:

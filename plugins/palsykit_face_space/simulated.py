@@ -99,7 +99,7 @@ class Simulated:
         source: the data set of the photographs.
         renders: photographs of each, itself included.
         seed: of the random actions.
-        synkinetic: share of the palsies of grade II to V that are synkinetic.
+        synkinetic: share of the palsies of grade II to IV that are synkinetic.
 
     Raises:
         NothingUsable: if no photograph can be used.
@@ -126,7 +126,7 @@ class Simulated:
             raise NothingUsable(f"simulated: no photograph of the source can be used ({reasons})", self.rejected)
         self._person = lru_cache(maxsize=64)(self._read)
         self._originals = {record.key: record for record in usable}
-        habits = Habits([name for name in VARIATIONS if name == "strength"], synkinetic, visits=None)
+        habits = Habits([name for name in VARIATIONS if name in ("movement", "strength")], synkinetic, visits=None)
         self._shots = [
             _Shot(record, number, scene)
             for record in usable

@@ -13,6 +13,7 @@ from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
 from palsykit.metrics import target_labels
 from palsykit_metrics.asymmetry_index import Asymmetry
+from palsykit_metrics.palsy import shows_its_side
 from palsykit_metrics.reading import describe_network, points
 
 Values = NDArray[np.float64]
@@ -53,8 +54,8 @@ class AsymmetryAgreement:
             ),
             "asymmetry_side": card(
                 "Affected side by asymmetry",
-                f"share of pictures with a palsy of grade {least_severity:g} or more in which {index} has the sign of "
-                "the affected side",
+                f"share of pictures with a palsy of grade {least_severity:g} or more (at rest V, or synkinetic) in "
+                f"which {index} has the sign of the affected side",
                 "0 to 1",
             ),
             "asymmetry_error": card(
@@ -77,7 +78,8 @@ class AsymmetryAgreement:
         wanted = np.array(self._indices_of_target(batch))
         grade = np.array([_signed_grade(face) for face in labels])
         expression = [_NUMBERS.get(face.expression or "", math.nan) for face in labels]
-        right = np.where(np.abs(grade) + 1 >= self.least_severity, np.sign(measured) == np.sign(grade), math.nan)
+        counts = (np.abs(grade) + 1 >= self.least_severity) & np.array([shows_its_side(face) for face in labels])
+        right = np.where(counts, np.sign(measured) == np.sign(grade), math.nan)
         columns = {
             "asymmetry_spearman": np.stack([wanted, measured], 1),
             "asymmetry_grade_spearman": np.stack([grade, expression], 1),

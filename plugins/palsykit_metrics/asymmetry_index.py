@@ -39,30 +39,33 @@ class Weights:
 
 UNKNOWN_EXPRESSION = Weights()
 WEIGHTS: dict[str, Weights] = {
-    "rest": Weights(),
-    "brow_raise": Weights(brow=2, commissure=0),
-    "eye_closure_gentle": Weights(fissure=2, commissure=0),
-    "eye_closure_tight": Weights(fissure=3, commissure=0, brow=0),
-    "smile_gentle": Weights(commissure=2, fissure=0),
-    "smile_full": Weights(commissure=2, fissure=0),
-    "lip_pucker": Weights(mouth=2, fissure=0),
-    "lower_lip_depression": Weights(mouth=3, commissure=0, fissure=0),
+    "rest": Weights(fissure=-1),
+    "brow_raise": Weights(brow=3, fissure=0, commissure=0),
+    "eye_closure_gentle": Weights(brow=0, fissure=3, commissure=0),
+    "eye_closure_tight": Weights(brow=-1, fissure=2, commissure=0),
+    "smile_gentle": Weights(brow=0, fissure=0, commissure=3),
+    "smile_full": Weights(brow=0, fissure=0, commissure=3),
+    "lip_pucker": Weights(brow=0, fissure=0, mouth=3),
+    "lower_lip_depression": Weights(fissure=0, commissure=0, mouth=3),
 }
 """Chosen by us, not fitted. Without an expression each length counts once. If the expression is known, the parts that
-it should move count more, because there the lost movement adds to the sign at rest. Misleading parts do not count:
-those that synkinesis moves the other way (an eye that narrows with the mouth, a corner that rises with the eye or the
-brow), and those that effort lowers on the healthy side as palsy does on the other (the brows of tightly shut eyes, the
-corners of a mouth that shows the lower teeth). The weights of an expression sum to 4.
+it should move count most: up to grade IV nothing else shows a flaccid palsy, because a face at rest is symmetric (House
+and Brackmann 1985). Misleading parts do not count: those that synkinesis moves the other way (an eye that narrows with
+the mouth, a corner that rises with the eye or the brow), and those that effort lowers on the healthy side as palsy does
+on the other (the corners of a mouth that shows the lower teeth). At rest the narrower eye counts as the affected one,
+because it is all that a synkinetic palsy shows, and the other signs of a flaccid one outweigh it. Effort also lowers
+the brows of tightly shut eyes, up to grade III their only difference: the higher brow counts as the affected one. The
+magnitudes of an expression's weights sum to 4.
 """
 
-_NARROWER = Weights(fissure=-2, commissure=0)
+_NARROWER = Weights(brow=0, fissure=-4, commissure=0, mouth=0)
 SYNKINETIC_WEIGHTS: dict[str, Weights] = {
     "rest": _NARROWER,
-    "brow_raise": Weights(brow=2, fissure=-1, commissure=0),
-    "eye_closure_gentle": Weights(fissure=2, commissure=-1, mouth=0),
-    "eye_closure_tight": Weights(fissure=3, commissure=-1, brow=0, mouth=0),
-    "smile_gentle": Weights(fissure=-1),
-    "smile_full": Weights(fissure=-1),
+    "brow_raise": Weights(brow=3, fissure=-1, commissure=0, mouth=0),
+    "eye_closure_gentle": Weights(brow=0, fissure=2, commissure=-2, mouth=0),
+    "eye_closure_tight": Weights(brow=-2, fissure=1, commissure=-1, mouth=0),
+    "smile_gentle": Weights(brow=0, fissure=-3, mouth=0),
+    "smile_full": Weights(brow=0, fissure=-3, mouth=0),
     "lip_pucker": _NARROWER,
     "lower_lip_depression": _NARROWER,
 }

@@ -6,10 +6,18 @@ import torch
 from torch import Tensor
 
 from palsykit.faces.classes import UNKNOWN, severity_fraction, side_class
-from palsykit.faces.vocabulary import Side
+from palsykit.faces.vocabulary import FaceLabels, Group, Side
 from palsykit.interfaces import FaceBatch, Images, MetricCard, Network
 from palsykit.metrics import target_labels
 from palsykit_metrics.reading import describe_network, logits
+
+
+def shows_its_side(labels: FaceLabels) -> bool:
+    """Whether a palsy of one side can be seen: at rest a face is symmetric up to grade IV, unless it is synkinetic.
+
+    So House and Brackmann (1985); an unknown kind of palsy counts as flaccid, an unknown expression as a movement.
+    """
+    return labels.expression != "rest" or (labels.severity or 0.0) >= 5 or labels.group is Group.SYNKINETIC
 
 
 class AffectedSide:
@@ -17,7 +25,7 @@ class AffectedSide:
 
     Args:
         network: has a head "side".
-        least_severity: lowest House-Brackmann grade that counts; a slight palsy (II) may be hard to see at rest.
+        least_severity: lowest House-Brackmann grade that counts; a slight palsy (II) may be hard to see.
     """
 
     def __init__(self, *, network: Network | str = "expression", least_severity: float = 3.0):
@@ -25,7 +33,7 @@ class AffectedSide:
         self.card = MetricCard(
             name="Affected side",
             definition="share of pictures with a palsy in which the judge names the requested affected side, "
-            f"from House-Brackmann grade {least_severity:g} up",
+            f"from House-Brackmann grade {least_severity:g} up; at rest from V, or synkinetic",
             unit="0 to 1",
             better="higher",
             source=f"head 'side' of {describe_network(network)}",
@@ -33,13 +41,14 @@ class AffectedSide:
         )
 
     def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
-        """{"side_accuracy": [B]}, 1 or 0; NaN without a palsy, below the grade, or if side or grade is unknown."""
+        """{"side_accuracy": [B]}, 1 or 0; NaN without a palsy that shows, below the grade, or if one is unknown."""
         scores = logits(self.network, images.generated, "side")
         best = scores.argmax(dim=-1).tolist()
         hits = []
         for labels, seen in zip(target_labels(batch), best, strict=True):
             want = side_class(labels, scores.shape[-1])
             counts = labels.side is not Side.NONE and (labels.severity or 0.0) >= self.least_severity
+            counts = counts and shows_its_side(labels)
             hits.append(float(want == seen) if counts and want != UNKNOWN else math.nan)
         return {"side_accuracy": torch.tensor(hits)}
 

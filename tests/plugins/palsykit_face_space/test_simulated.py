@@ -117,8 +117,8 @@ def test_the_requested_side_droops(photographs: Photographs, side: Side, fallen:
     picture, points = SimulatedPoser().pose(
         photographs.image(record), record.landmarks, FaceLabels(expression="rest", side=side, severity=6.0)
     )
-    assert points[fallen, 1] - record.landmarks[fallen, 1] > 1.5
-    assert abs(points[still, 1] - record.landmarks[still, 1]) < 0.3
+    assert points[fallen, 1] - record.landmarks[fallen, 1] > 1.2
+    assert abs(points[still, 1] - record.landmarks[still, 1]) < 0.1
     at_rest, _ = SimulatedPoser().pose(photographs.image(record), record.landmarks, FaceLabels())
     change = np.abs(picture.astype(int) - at_rest).sum(-1)[:32]  # brows and eyes; the mouth is pulled as a whole
     halves = change[:, 32:].sum(), change[:, :32].sum()
@@ -138,7 +138,7 @@ def test_pictures_of_other_sizes_keep_theirs(photographs: Photographs) -> None:
     points = photographs.records[0].landmarks * 3
     posed, moved = SimulatedPoser().pose(picture, points, FaceLabels(expression="smile_full"))
     assert posed.shape == (192, 192, 3)
-    assert np.abs(moved - points).max() > 6
+    assert np.abs(moved - points).max() > 5
 
 
 def test_what_cannot_be_posed_is_refused(photographs: Photographs) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from palsykit.faces.classes import EXPRESSION_CLASSES, SIDE_CLASSES
 from palsykit.faces.landmarks import FLIP
-from palsykit.faces.vocabulary import FaceLabels, Side
+from palsykit.faces.vocabulary import FaceLabels, Group, Side
 from palsykit.faces.webmorph import to_ibug68
 from palsykit.interfaces import FaceBatch, FaceView, Images, Metric, NetworkOutput
 from palsykit.measure.statistics import Statistic, gather, statistics
@@ -118,12 +118,20 @@ def test_without_a_target_the_drivers_expression_counts() -> None:
 def test_the_side_counts_from_grade_three_up() -> None:
     asked = [(Side.LEFT, 3.0), (Side.RIGHT, 6.0), (Side.LEFT, 2.0), (Side.NONE, 1.0), (None, 5.0), (Side.LEFT, 4.0)]
     seen = [Side.LEFT, Side.LEFT, Side.RIGHT, Side.NONE, Side.LEFT, Side.NONE]
-    labels = [FaceLabels("s", "rest", side, grade) for side, grade in asked]
+    labels = [FaceLabels("s", "smile_full", side, grade) for side, grade in asked]
     images = Images(telling(["rest"] * 6, seen))
     found = AffectedSide(network=JUDGE).read(batch_of(labels, None), images)["side_accuracy"]
     np.testing.assert_array_equal(found.numpy(), [1, 0, np.nan, np.nan, np.nan, 0])
     found = AffectedSide(network=JUDGE, least_severity=2).read(batch_of(labels, None), images)["side_accuracy"]
     assert found[2] == 0
+
+
+def test_at_rest_the_side_counts_where_it_shows() -> None:
+    asked = [(4.0, Group.FLACCID), (4.0, None), (4.0, Group.SYNKINETIC), (5.0, Group.FLACCID)]
+    labels = [FaceLabels("s", "rest", Side.LEFT, grade, group) for grade, group in asked]
+    images = Images(telling(["rest"] * 4, [Side.LEFT] * 4))
+    found = AffectedSide(network=JUDGE).read(batch_of(labels, None), images)["side_accuracy"]
+    np.testing.assert_array_equal(found.numpy(), [np.nan, np.nan, 1, 1])
 
 
 def test_severity_is_compared_in_grades() -> None:
@@ -167,12 +175,12 @@ def test_asymmetry_that_is_there_is_found() -> None:
     points, labels = faces_with_palsy()
     figures = measured(AsymmetryAgreement(network=POINTS), batch_of(labels, holding(points), points), holding(points))
     found = of(figures, *range(len(labels)))
-    assert found["asymmetry_spearman"] == pytest.approx(1)
-    assert found["asymmetry_grade_spearman"] > 0.95
+    assert found["asymmetry_spearman"] > 0.998, "symmetric faces, at rest up to IV, differ by rounding only"
+    assert found["asymmetry_grade_spearman"] > 0.9
     assert found["asymmetry_side"] == 1
     assert found["asymmetry_error"] == pytest.approx(0, abs=1e-3)
-    assert figures["asymmetry_side"].count == 3 * 4
-    assert [figure.count for figure in figures.values()] == [21, 21, 12, 21]
+    assert figures["asymmetry_side"].count == 3 * 4 - 2, "two faces at rest with grade IV are symmetric"
+    assert [figure.count for figure in figures.values()] == [21, 21, 10, 21]
 
 
 def test_asymmetry_on_the_other_side_is_worse_than_none() -> None:
