@@ -5,9 +5,10 @@ face_space.safetensors, its attribution and its card. Only the ``train`` people 
 validation or test people.
 
 The face space is an active appearance model (Cootes et al., PAMI 2001) in palsykit's face frame (faces/alignment.py) at
-128 px: mean and principal components of the shape (189 template points) and of the shape-free appearance (RGB, and the
-signed distance to the person's outline, so that a background can be added). Mirrored samples double the data and make
-the model symmetric. Unlike the paper's, shape and appearance stay two separate spaces.
+256 px: mean and principal components of the shape (189 template points, px of the frame at 128 px) and of the
+shape-free appearance (RGB, and the signed distance to the person's outline, so that a background can be added).
+Mirrored samples double the data and make the model symmetric. Unlike the paper's, shape and appearance stay two
+separate spaces. Of the appearance, brightness is stored at 256 px, colour and outline at 128 px, each in 8 bits.
 """
 
 import csv
@@ -25,11 +26,11 @@ from palsykit.faces.alignment import five_points, to_frame
 from palsykit.faces.webmorph import FLIP, read_template, to_ibug68
 from palsykit.files.hashes import sha256
 from palsykit_face_space.matte import extend, person, signed_distance
-from palsykit_face_space.model import CONTROLS, OUTLINE_PX, OUTLINE_SCALE
+from palsykit_face_space.model import CONTROLS, DETAIL, OUTLINE_PX, OUTLINE_SCALE
 from palsykit_face_space.warp import SIZE, border, read, splines, upsample
 
 SHAPES, APPEARANCES = 30, 60
-OVERSAMPLE = 3
+OVERSAMPLE = 2
 _IMPUTATIONS, _IMPUTATION_RANK, _SEEN_BY = 15, 8, 4
 SPLIT = Path(__file__).parents[1] / "splits/london.csv"
 ATTRIBUTION = """\
@@ -69,32 +70,54 @@ def read_photograph(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64
 
 def shape_free(planes: NDArray[np.float32], source: NDArray[np.float64], mean: NDArray[np.float64],
                to_photo: NDArray[np.float64]) -> NDArray[np.float32]:  # fmt: skip
-    """Warp the photograph [4, H, W] so that its points are those of the mean shape; returns [4, SIZE, SIZE]."""
+    """Warp the photograph [4, H, W] so that its points are those of the mean shape: [4, DETAIL, DETAIL]."""
     fixed = border().double()
     here = torch.cat([torch.as_tensor(mean[CONTROLS]), fixed])[None]
     there = torch.cat([torch.as_tensor(source[CONTROLS]), torch.as_tensor(_transformed(fixed.numpy(), to_photo))])
-    field = upsample(splines(here.float(), there[None], [list(range(here.shape[1]))], SIZE)[0], SIZE * OVERSAMPLE)
+    field = upsample(splines(here.float(), there[None], [list(range(here.shape[1]))], SIZE)[0], DETAIL * OVERSAMPLE)
     warped = read(torch.as_tensor(planes)[None], field, planes.shape[-1])
     return np.asarray(torch.nn.functional.avg_pool2d(warped, OVERSAMPLE)[0])
+
+
+def _main_axes(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Singular values [N] and right singular vectors [N, D] of a few long rows [N, D], the largest first.
+
+    By the products of the rows with each other: much faster than a decomposition of the rows. Centred rows have a last
+    singular value of 0, whose vector means nothing.
+    """
+    squares, u = np.linalg.eigh(rows @ rows.T)
+    s = np.sqrt(squares[::-1].clip(0))
+    return s, (u[:, ::-1].T @ rows) / np.maximum(s, 1e-9 * s[0])[:, None]
 
 
 def principal(rows: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Mean [D], components [count, D] times their standard deviations, and the share of variance that they explain."""
     mean = rows.mean(0)
-    _, s, v = np.linalg.svd(rows - mean, full_matrices=False)
+    s, v = _main_axes(rows - mean)
     signs = np.sign(v[np.arange(len(v)), np.abs(v).argmax(1)])[:, None]  # fix a component's sign, which is arbitrary
     basis = s[:count, None] / np.sqrt(len(rows) - 1) * v[:count] * signs[:count]
     return mean, basis, float((s[:count] ** 2).sum() / (s**2).sum())
 
 
+def reduced(looks: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Brightness [N, 1, H, W], and at half the size colour and outline [N, 3, H/2, W/2], of appearances [N, 4, H, W].
+
+    Colour is red and blue minus brightness, the mean of the three; ``coloured`` of the model is the inverse.
+    """
+    brightness = looks[:, :3].mean(1, keepdims=True)
+    rest = np.concatenate([looks[:, [0, 2]] - brightness, looks[:, 3:]], 1)
+    half = rest.reshape(*rest.shape[:2], rest.shape[2] // 2, 2, rest.shape[3] // 2, 2).mean((3, 5))
+    return brightness, np.ascontiguousarray(half)  # safetensors writes other layouts wrongly
+
+
 def quantised(basis: NDArray[np.float64]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Quantise components to int8, with one scale per component."""
-    scale = np.abs(basis).max(axis=tuple(range(1, basis.ndim)), keepdims=True) / 127
-    return np.round(basis / scale).astype(np.int8), scale.ravel().astype(np.float32)
+    """Quantise planes of components [N, C, H, W] to int8, with one scale [N, C] per plane."""
+    scale = np.abs(basis).max((2, 3), keepdims=True) / 127
+    return np.round(basis / scale).astype(np.int8), scale[..., 0, 0].astype(np.float32)
 
 
 def imputed(looks: NDArray[np.float64], rank: int = _IMPUTATION_RANK) -> NDArray[np.float64]:
-    """Replace colours outside the outline of appearances [N, 4, SIZE, SIZE] by a low-rank estimate from those inside.
+    """Replace colours outside the outline of appearances [N, 4, H, W] by a low-rank estimate from those inside.
 
     Hair that a person does not have still needs a colour, or blends of long and short hair turn grey. Missing values
     are estimated by iterated PCA (Kiers, Psychometrika 1997), which starts from the mean of the people with a colour at
@@ -107,8 +130,8 @@ def imputed(looks: NDArray[np.float64], rank: int = _IMPUTATION_RANK) -> NDArray
     guess = np.where(hidden & known, seen, colours)
     for _ in range(_IMPUTATIONS):
         mean = guess.mean(0)
-        u, s, v = np.linalg.svd(guess - mean, full_matrices=False)
-        low = mean + (u[:, :rank] * s[:rank]) @ v[:rank]
+        _, v = _main_axes(guess - mean)
+        low = mean + (guess - mean) @ v[:rank].T @ v[:rank]
         guess = np.where(hidden & known, low, colours)
     return np.concatenate([guess.clip(0, 1).reshape(looks[:, :3].shape), looks[:, 3:]], 1)
 
@@ -128,14 +151,15 @@ def build(photographs: Iterable[Path]) -> tuple[dict[str, NDArray[np.generic]], 
         rows.append(shape_free(planes, points, mean, to_photo))
     looks = imputed(np.array([*rows, *[row[..., ::-1] for row in rows]], dtype=np.float64))
     mean_look, look_basis, look_share = principal(looks.reshape(len(looks), -1), APPEARANCES)
-    basis, scale = quantised(look_basis.reshape(APPEARANCES, 4, SIZE, SIZE))
     arrays: dict[str, NDArray[np.generic]] = {
         "shape_mean": mean.astype(np.float32),
         "shape_basis": shape_basis.reshape(SHAPES, -1, 2).astype(np.float32),
-        "appearance_mean": mean_look.reshape(4, SIZE, SIZE).astype(np.float16),
-        "appearance_basis": basis,
-        "appearance_scale": scale,
     }
+    means = reduced(mean_look.reshape(1, 4, DETAIL, DETAIL))
+    bases = reduced(look_basis.reshape(APPEARANCES, 4, DETAIL, DETAIL))
+    for name, middle, basis in zip(("brightness", "colour"), means, bases, strict=True):
+        arrays[f"{name}_mean"] = middle[0].astype(np.float16)
+        arrays[f"{name}_basis"], arrays[f"{name}_scale"] = quantised(basis)
     return arrays, shape_share, look_share
 
 

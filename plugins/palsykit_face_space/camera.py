@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from palsykit.faces.webmorph import to_ibug68
-from palsykit_face_space.warp import SIZE, pixel_centres, read
+from palsykit_face_space.warp import SIZE
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,19 @@ def photographed(picture: Tensor, cameras: Sequence[Camera], image_size: int) ->
     at = (torch.arange(steps) + 0.5) / steps * 2 - 1
     gain = torch.tensor([c.gain for c in cameras])[..., None, None]
     right, down = torch.tensor([c.gradient for c in cameras])[..., None, None].unbind(1)
-    framed = picture * gain * (1 + right * at[None, None] + down * at[None, :, None])[:, None]
+    framed = picture * (1 + right * at[None, None] + down * at[None, :, None])[:, None]
+    framed *= gain
     # Framing.
     if any(c.roll or c.zoom != 1 or any(c.shift) for c in cameras):
         inverse = torch.tensor(np.array([np.linalg.inv(_linear(c)) for c in cameras]), dtype=torch.float32)
-        shift = torch.tensor([c.shift for c in cameras]) * SIZE
-        where = (pixel_centres(steps)[None] - SIZE / 2 - shift[:, None]) @ inverse.transpose(1, 2) + SIZE / 2
-        framed = read(framed, where.transpose(1, 2).reshape(-1, 2, steps, steps), SIZE)
+        shift = torch.tensor([c.shift for c in cameras])[..., None] * 2
+        move = torch.cat([inverse, -inverse @ shift], 2)  # from the picture to the frame, both from -1 to 1
+        where = F.affine_grid(move, [len(cameras), 3, steps, steps], align_corners=False)
+        framed = F.grid_sample(framed, where, mode="bilinear", padding_mode="border", align_corners=False)
     if image_size != steps:
         framed = F.interpolate(framed, size=image_size, mode="bicubic", antialias=True)
     # Sensor.
-    pixels = framed.clamp(0, 1).permute(0, 2, 3, 1).numpy()
+    pixels = framed.clamp_(0, 1).permute(0, 2, 3, 1).contiguous().numpy()
     return np.stack([_read_out(image, camera) for image, camera in zip(pixels, cameras, strict=True)])
 
 

@@ -6,18 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from palsykit.files.hashes import sha256
-from palsykit_face_space.layers import sealed
+from palsykit_face_space.eyes import sealed
+from palsykit_face_space.warp import SIZE
 
 ASSET = Path(__file__).parent / "assets/face_space.safetensors"
 
 UNUSED = frozenset([*range(18), *range(145, 158), 183, 184])
 """Template points that do not move the texture: irises (inside lids that close), hair and neck (too loose)."""
 CONTROLS = [i for i in range(189) if i not in UNUSED]
+
+DETAIL = 256
+"""Side of the appearance, px."""
 
 OUTLINE_PX, OUTLINE_SCALE = 12.0, 0.5
 """The outline's signed distance in px is clipped and scaled to weigh about as much as a colour in the appearance."""
@@ -36,12 +41,18 @@ _CHEEK_PX = 2
 
 @dataclass(frozen=True)
 class FaceModel:
-    """Mean and components (each times its standard deviation) of shape [189, 2] px and appearance [4, 128, 128]."""
+    """Mean and components (each times its standard deviation) of shape [189, 2] px and appearance.
+
+    The appearance is brightness [1, 256, 256], and at half the size red and blue, both minus brightness, and outline
+    [3, 128, 128].
+    """
 
     shape_mean: Tensor
     shape_basis: Tensor
-    appearance_mean: Tensor
-    appearance_basis: Tensor
+    brightness_mean: Tensor
+    brightness_basis: Tensor
+    colour_mean: Tensor
+    colour_basis: Tensor
     sha256: str
 
 
@@ -68,13 +79,13 @@ class Person:
 
 def person(shape: Tensor, texture: Tensor, texture_shape: Tensor, outline: Tensor) -> Person:
     """A person with everything that the renderer derives from the texture; arguments as of ``Person``."""
-    shut = sealed(texture[None], texture_shape)[0]
+    shut = sealed(texture, texture_shape)
     return Person(shape, texture, texture_shape, outline, shut, _sclera(texture, texture_shape))
 
 
 def _sclera(texture: Tensor, shape: Tensor) -> Tensor:
     """Colours beside the iris: half-way to each corner of the eye, the lighter of the two, because lashes shade one."""
-    scale = texture.shape[-1] / 128
+    scale = texture.shape[-1] / SIZE
     colours = []
     for ring, corners in ((shape[2:10], shape[[18, 22]]), (shape[10:18], shape[[23, 27]])):
         sides = torch.stack([ring[ring[:, 0].argmin()], ring[ring[:, 0].argmax()]])
@@ -93,8 +104,10 @@ def load_model(path: Path = ASSET) -> FaceModel:
     """
     try:
         data = load_file(path)
-        basis = data["appearance_basis"].float() * data["appearance_scale"][:, None, None, None]
-        arrays = data["shape_mean"], data["shape_basis"], data["appearance_mean"].float(), basis
+        arrays = [data["shape_mean"], data["shape_basis"]]
+        for name in ("brightness", "colour"):
+            arrays.append(data[f"{name}_mean"].float())
+            arrays.append(data[f"{name}_basis"].float() * data[f"{name}_scale"][..., None, None])
     except (OSError, SafetensorError, KeyError) as error:
         raise ValueError(
             f"{path}: not a face space ({error}); tools/build_face_space.py of the repository builds it"
@@ -102,12 +115,36 @@ def load_model(path: Path = ASSET) -> FaceModel:
     return FaceModel(*arrays, sha256=sha256(path))
 
 
-def _cheeks(model: FaceModel, appearance: Tensor) -> Tensor:
-    """Mean brightness of the cheeks' skin of appearances [..., 4, 128, 128]: [...]."""
-    spots = model.shape_mean[_CHEEKS].long().tolist()
-    reach = _CHEEK_PX
-    patches = [appearance[..., :3, y - reach : y + reach + 1, x - reach : x + reach + 1] for x, y in spots]
-    return torch.stack([patch.mean((-3, -2, -1)) for patch in patches]).mean(0)
+def coloured(brightness: Tensor, colour: Tensor) -> Tensor:
+    """RGB and outline [..., 4, H, W] of brightness [..., 1, H, W] and of colour and outline [..., 3, H/2, W/2]."""
+    size = brightness.shape[-2:]
+    flat = colour.reshape(-1, 3, *colour.shape[-2:])
+    rest = F.interpolate(flat, size=size, mode="bicubic", align_corners=False).reshape(*colour.shape[:-2], *size)
+    red, blue, outline = rest.split(1, -3)
+    return torch.cat([brightness + red, brightness - red - blue, brightness + blue, outline], -3)
+
+
+def _cheeks(model: FaceModel, brightness: Tensor) -> Tensor:
+    """Mean brightness of the cheeks' skin, of planes [..., 1, 256, 256]: [...]."""
+    scale = DETAIL // SIZE
+    spots = (model.shape_mean[_CHEEKS].long() * scale).tolist()
+    reach = _CHEEK_PX * scale
+    patches = [brightness[..., 0, y - reach : y + reach + 1, x - reach : x + reach + 1] for x, y in spots]
+    return torch.stack([patch.mean((-2, -1)) for patch in patches]).mean(0)
+
+
+def mixed(model: FaceModel, shape: Tensor, look: Tensor) -> Person:
+    """The person at coefficients ``shape`` and ``look`` of the components, in standard deviations."""
+    appearance = coloured(
+        model.brightness_mean + torch.tensordot(look, model.brightness_basis, 1),
+        model.colour_mean + torch.tensordot(look, model.colour_basis, 1),
+    )
+    return person(
+        shape=model.shape_mean + torch.tensordot(shape, model.shape_basis, 1),
+        texture=appearance[:3].clamp(0, 1),
+        texture_shape=model.shape_mean,
+        outline=appearance[3] / OUTLINE_SCALE * OUTLINE_PX,
+    )
 
 
 def draw(model: FaceModel, rng: np.random.Generator, skin: bool = True) -> Person:
@@ -116,18 +153,12 @@ def draw(model: FaceModel, rng: np.random.Generator, skin: bool = True) -> Perso
     With ``skin`` the brightness of the skin is drawn uniformly over ``SKIN``, and the appearance is moved there by the
     shortest way, so that lips, hair and shading change with it as they do among the photographed people.
     """
-    looks = len(model.appearance_basis)
+    looks = len(model.brightness_basis)
     codes = np.clip(rng.normal(size=looks + len(model.shape_basis)), -LIMIT, LIMIT) * SPREAD
     tone = rng.uniform(*SKIN)
     look, shape = torch.tensor(codes, dtype=torch.float32).tensor_split([looks])
     if skin:
-        slope = _cheeks(model, model.appearance_basis)
-        here = _cheeks(model, model.appearance_mean) + look @ slope
+        slope = _cheeks(model, model.brightness_basis)
+        here = _cheeks(model, model.brightness_mean) + look @ slope
         look = look + (tone - here) * slope / (slope @ slope)
-    appearance = model.appearance_mean + torch.tensordot(look, model.appearance_basis, 1)
-    return person(
-        shape=model.shape_mean + torch.tensordot(shape, model.shape_basis, 1),
-        texture=appearance[:3].clamp(0, 1),
-        texture_shape=model.shape_mean,
-        outline=appearance[3] / OUTLINE_SCALE * OUTLINE_PX,
-    )
+    return mixed(model, shape, look)

@@ -5,34 +5,30 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from palsykit_face_space.camera import Camera, photographed
-from palsykit_face_space.layers import (
-    LOWER_INNER,
-    TEETH,
-    UPPER_INNER,
-    draw_eyes,
-    draw_mouth,
-    fold_shading,
-    height,
-    roll_eyes,
-    wrinkle_shading,
-)
+from palsykit_face_space.contours import LOWER_INNER, UPPER_INNER, axes, height
+from palsykit_face_space.creases import fold_shading, fold_windows, wrinkle_shading, wrinkle_windows
+from palsykit_face_space.eyes import draw_eyes, eyes_to_draw, roll_eyes
+from palsykit_face_space.eyes import windows as eye_windows
 from palsykit_face_space.model import CONTROLS, Person
+from palsykit_face_space.mouth import TEETH, draw_mouth, open_mouths
+from palsykit_face_space.mouth import windows as mouth_windows
 from palsykit_face_space.palsy import Action, Pose, displace_all
 from palsykit_face_space.warp import ON_BORDER, SIZE, border, read, splines, upsample
 
-FIELD_STEPS, COARSE_STEPS = 64, 48
-"""Cells of the grid on which splines are computed; small pictures need fewer (error: about 0.2 of their px)."""
+FIELD_STEPS, COARSE_STEPS = 48, 40
+"""Cells of the grid on which splines are computed; small pictures need fewer (error: 99.9 % below 0.2 of their px)."""
 
 _UPPER_LIP, _LOWER_LIP = {*range(88, 93), *range(94, 99)}, {*range(99, 109)}
 _RING = [*range(len(CONTROLS), len(CONTROLS) + ON_BORDER)]
 # Two splines, one above and one below the mouth, so that opening lips do not stretch the skin between them.
 _ABOVE = [k for k, i in enumerate(CONTROLS) if i not in _LOWER_LIP] + _RING
 _BELOW = [k for k, i in enumerate(CONTROLS) if i not in _UPPER_LIP] + _RING
-_BROWS = [71, 72, 73, 74, 75], [78, 79, 80, 81, 82]
+_SEAM = 0.4, 4.0  # half-width of the transition between the two splines, and where it ends, px
 
 
 @dataclass(frozen=True)
@@ -53,37 +49,83 @@ def _fields(there: Tensor, points: Tensor, grid: int, steps: int) -> Tensor:
     """Texture coordinates of each of ``steps`` x ``steps`` pixels of the upright frame: [B, 2, steps, steps]."""
     fixed = border().expand(len(points), -1, -1)
     here, there = (torch.cat([which[:, CONTROLS], fixed], 1) for which in (points, there))
-    above, below = (upsample(field, steps) for field in splines(here, there, (_ABOVE, _BELOW), grid))
-    line = (height(points[:, UPPER_INNER], steps) + height(points[:, LOWER_INNER], steps)) / 2
-    y = ((torch.arange(steps) + 0.5) * (SIZE / steps))[None, :, None]
-    return torch.lerp(above, below, torch.sigmoid((y - line) / 0.4)[:, None])
+    above, below = splines(here, there, (_ABOVE, _BELOW), grid)
+    # The transition, in the rows about the mouths; above and below them one spline is enough.
+    x, y = axes(steps)
+    line = (height(points[:, UPPER_INNER], x) + height(points[:, LOWER_INNER], x)) / 2
+    first, last = (
+        min(max(round(edge * steps / SIZE), 0), steps)
+        for edge in (float(line.min()) - _SEAM[1], float(line.max()) + _SEAM[1])
+    )
+    field = torch.empty(len(points), 2, steps, steps)
+    field[:, :, :last] = upsample(above, steps, slice(0, last))
+    field[:, :, last:] = upsample(below, steps, slice(last, None))
+    weight = torch.sigmoid((y[:, first:last] - line) / _SEAM[0])[:, None]
+    field[:, :, first:last].lerp_(upsample(below, steps, slice(first, last)), weight)
+    return field
 
 
 def _tensors(pose: Pose) -> dict[str, Tensor]:
     return {field.name: torch.tensor(getattr(pose, field.name), dtype=torch.float32) for field in fields(Pose)}
 
 
+def _read(planes: Sequence[Tensor], field: Tensor) -> Tensor:
+    """Planes [C, h, w] of each face, read at ``field`` [B, 2, H, W]; averaged first if they are much larger."""
+    stack = torch.stack(list(planes))
+    factor = stack.shape[-1] // field.shape[-1]
+    return read(F.avg_pool2d(stack, factor) if factor > 1 else stack, field, SIZE)
+
+
+def _draw_eyes(picture: Tensor, people: Sequence[Person], field: Tensor, p: dict[str, Tensor]) -> None:
+    """Draw the eyes that close or roll up into ``picture`` [B, 3, S, S]."""
+    eyes = eyes_to_draw(p["closure"], p["gaze_up"])
+    if not eyes:
+        return
+    window = eye_windows(eyes, p["open_points"], picture.shape[-1])
+    where = window.cut(field)
+    shut = read(torch.stack([people[face].shut for face, _ in eyes]), where, SIZE)
+    sclera = torch.stack([person.sclera for person in people])
+    balls = roll_eyes(window.cut(picture), eyes, window, p["open_points"], p["gaze_up"], sclera)
+    window.paste(picture, draw_eyes(shut, balls, eyes, window, p["points"], p["closure"]))
+
+
+def _draw_creases(picture: Tensor, points: Tensor, fold: Tensor, wrinkle: Tensor) -> None:
+    """Shade folds and wrinkles into ``picture`` [B, 3, S, S]."""
+    if folded := [(face, side) for face, side in torch.nonzero(fold).tolist()]:
+        window = fold_windows(folded, points, picture.shape[-1])
+        window.multiply(picture, fold_shading(folded, window, points, fold))
+    if faces := torch.nonzero(wrinkle.amax(1) > 0)[:, 0].tolist():
+        window = wrinkle_windows(faces, points, picture.shape[-1])
+        window.multiply(picture, wrinkle_shading(points[faces], wrinkle[faces], window))
+
+
+def _draw_mouths(picture: Tensor, people: Sequence[Person], points: Tensor, scenes: Sequence[Scene]) -> None:
+    """Draw the insides of open mouths into ``picture`` [B, 3, S, S]."""
+    faces = open_mouths(points)
+    if not faces:
+        return
+    window = mouth_windows(faces, points, picture.shape[-1])
+    teeth = torch.tensor([TEETH.get(scenes[face].action.expression, (0.0, 0.0)) for face in faces])
+    sclera = torch.stack([people[face].sclera for face in faces])
+    window.paste(picture, draw_mouth(window.cut(picture), window, points[faces], teeth, sclera))
+
+
 @torch.no_grad()
 def render(people: Sequence[Person], scenes: Sequence[Scene], image_size: int) -> NDArray[np.uint8]:
     """Render one picture per person and scene: [B, image_size, image_size, 3] RGB."""
-    # Warp the textures: shut eyes, open eyes and outline.
+    # Warp the textures and their outlines.
     steps = max(SIZE, image_size)
     p = _tensors(poses(people, scenes))
-    points, skin_points = p["points"], p["open_points"]
     there = torch.stack([person.texture_shape for person in people])
-    grid = COARSE_STEPS if image_size <= SIZE // 2 else FIELD_STEPS
-    planes = torch.stack([torch.cat([who.shut, who.texture, who.outline[None]]) for who in people])
-    warped = read(planes, _fields(there, skin_points, grid, steps), SIZE)
-    # Draw the layers: eyes, folds, wrinkles and mouth.
-    sclera = torch.stack([person.sclera for person in people])
-    eyes = roll_eyes(warped[:, 3:6], skin_points, p["gaze_up"], sclera)
-    picture = draw_eyes(warped[:, :3], eyes, points, p["closure"])
-    picture = picture * fold_shading(skin_points, p["fold"], steps)
-    picture = picture * wrinkle_shading(skin_points, p["wrinkle"], _BROWS, steps)
-    teeth = torch.tensor([TEETH.get(scene.action.expression, (0.0, 0.0)) for scene in scenes])
-    picture = draw_mouth(picture, points, teeth, sclera)
+    field = _fields(there, p["open_points"], COARSE_STEPS if image_size <= SIZE // 2 else FIELD_STEPS, steps)
+    warped = _read([torch.cat([who.texture, who.outline[None]]) for who in people], field)
+    picture = warped[:, :3]
+    # Draw the layers.
+    _draw_eyes(picture, people, field, p)
+    _draw_creases(picture, p["open_points"], p["fold"], p["wrinkle"])
+    _draw_mouths(picture, people, p["points"], scenes)
     # Background and camera.
     grey = torch.tensor([s.camera.background for s in scenes])[..., None, None, None]
     background = grey[:, 0] + grey[:, 1] * (torch.arange(steps) / steps)[None, None, :, None]
-    picture = torch.lerp(background.expand_as(picture), picture, (warped[:, 6:] + 0.5).clamp(0, 1))
+    picture = torch.lerp(background, picture, (warped[:, 3:] + 0.5).clamp_(0, 1))
     return photographed(picture, [scene.camera for scene in scenes], image_size)

@@ -7,6 +7,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
+
+from palsykit_face_space.model import coloured
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "plugins" / "palsykit_face_space"
@@ -42,7 +45,28 @@ def test_selection_takes_train_rows_only(tool: ModuleType, tmp_path: Path) -> No
 def test_quantisation_keeps_components_to_half_a_step(tool: ModuleType) -> None:
     basis = np.random.default_rng(0).normal(size=(3, 4, 8, 8)) * np.array([1, 0.1, 10])[:, None, None, None]
     whole, scale = tool.quantised(basis)
-    assert np.all(np.abs(whole * scale[:, None, None, None] - basis) <= 0.501 * scale[:, None, None, None])
+    step = scale[..., None, None]
+    assert step.shape == (3, 4, 1, 1)
+    assert np.all(np.abs(whole * step - basis) <= 0.501 * step)
+
+
+def test_components_are_those_of_a_decomposition(tool: ModuleType) -> None:
+    rows = np.random.default_rng(0).normal(size=(8, 40)) * np.linspace(1, 3, 40)
+    mean, basis, share = tool.principal(rows, 3)
+    _, s, v = np.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    assert np.allclose(mean, rows.mean(0))
+    assert np.allclose(np.abs(basis), np.abs(s[:3, None] / np.sqrt(7) * v[:3]))
+    assert share == pytest.approx((s[:3] ** 2).sum() / (s**2).sum())
+
+
+def test_appearances_are_stored_with_less_colour_and_come_back(tool: ModuleType) -> None:
+    smooth = np.linspace(0, 1, 64)
+    looks = np.stack([np.add.outer(smooth * a, smooth * b) / 2 for a, b in ((1, 0.2), (0.5, 0.7), (0.1, 1), (0.3, 0))])
+    brightness, colour = tool.reduced(looks[None])
+    assert (brightness.shape, colour.shape) == ((1, 1, 64, 64), (1, 3, 32, 32))
+    assert colour.flags.c_contiguous
+    again = coloured(torch.tensor(brightness), torch.tensor(colour))[0].numpy()
+    assert np.abs(again - looks).max() < 0.02
 
 
 def test_imputation_leaves_what_is_seen_and_guesses_the_rest_from_it(tool: ModuleType) -> None:

@@ -140,11 +140,11 @@ def test_light_background_and_framing_are_a_sittings(visits: int | None, lights:
 
 def test_skin_covers_the_range_of_the_people_evenly() -> None:
     model = load_model()
-    cheeks = model.shape_mean[[164, 165, 166, 167, 168, 169]].long()
+    cheeks = (model.shape_mean[[164, 165, 166, 167, 168, 169]].long() * 2).tolist()
 
     def tone(person: int, skin: bool) -> float:
         texture = draw(model, np.random.default_rng([0, person]), skin).texture
-        return float(np.mean([texture[:, y - 2 : y + 3, x - 2 : x + 3].mean() for x, y in cheeks.tolist()]))
+        return float(np.mean([texture[:, y - 4 : y + 6, x - 4 : x + 6].mean() for x, y in cheeks]))
 
     tones = np.array([tone(person, True) for person in range(60)])
     assert tones.min() == pytest.approx(SKIN[0], abs=0.06)

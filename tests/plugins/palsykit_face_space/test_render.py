@@ -7,11 +7,13 @@ import torch
 from palsykit.faces.vocabulary import EXPRESSIONS, Group, Side
 from palsykit.faces.webmorph import FLIP
 from palsykit_face_space.camera import Camera
-from palsykit_face_space.layers import height, sealed
-from palsykit_face_space.model import CONTROLS, FaceModel, Person, load_model, person
+from palsykit_face_space.contours import axes, height
+from palsykit_face_space.eyes import sealed
+from palsykit_face_space.model import CONTROLS, DETAIL, FaceModel, Person, load_model, mixed, person
 from palsykit_face_space.palsy import Action
 from palsykit_face_space.render import Scene, render
 from palsykit_face_space.warp import ON_BORDER, SIZE, border, pixel_centres, splines, upsample
+from palsykit_face_space.windows import about
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +23,7 @@ def model() -> FaceModel:
 
 @pytest.fixture(scope="module")
 def average(model: FaceModel) -> Person:
-    look = model.appearance_mean
-    return person(model.shape_mean, look[:3].clamp(0, 1), model.shape_mean, look[3] * 24)
+    return mixed(model, torch.zeros(len(model.shape_basis)), torch.zeros(len(model.brightness_basis)))
 
 
 def scene(expression: str, side: Side = Side.NONE, severity: float = 1.0, group: Group | None = None) -> Scene:
@@ -58,16 +59,37 @@ def test_a_spline_leads_its_points_to_their_counterparts(model: FaceModel) -> No
 
 
 def test_height_follows_a_contour() -> None:
-    line = height(torch.tensor([[[10.0, 5.0], [20.0, 15.0], [30.0, 5.0]]]), SIZE)[0, 0]
+    line = height(torch.tensor([[[10.0, 5.0], [20.0, 15.0], [30.0, 5.0]]]), axes(SIZE)[0])[0, 0]
     assert [float(line[x]) for x in (0, 14, 24, 60)] == pytest.approx([5, 9.5, 10.5, 5])
 
 
+def test_rows_of_a_field_are_those_of_the_whole() -> None:
+    field = torch.rand(2, 2, 20, 20, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(upsample(field, 50, slice(7, 30)), upsample(field, 50)[:, :, 7:30], atol=1e-6)
+
+
+def test_windows_hold_their_points_and_write_where_they_read() -> None:
+    points = torch.tensor([[[10.0, 20.0], [30.0, 24.0]], [[126.0, 2.0], [127.5, 60.0]]])
+    window = about(points, [1, 0], 2.0, 2 * SIZE)
+    assert (window.width, window.height) == (48, 124), "the larger of both in each direction"
+    assert torch.all((window.x[:, 0, 0] <= points[..., 0].amin(1)) & (window.x[:, 0, -1] >= points[..., 0].amax(1)))
+    assert torch.all((window.y[:, 0, 0] <= points[..., 1].amin(1)) & (window.y[:, -1, 0] >= points[..., 1].amax(1)))
+    pictures = torch.rand(2, 3, 2 * SIZE, 2 * SIZE, generator=torch.Generator().manual_seed(2))
+    before = pictures.clone()
+    window.paste(pictures, window.cut(pictures) + 1)
+    change = pictures - before
+    x, y = (int(axis) for axis in (window.x[0, 0, 3] * 2, window.y[0, 5, 0] * 2))
+    assert torch.all(change[1, :, y, x] > 0.5), "the first window belongs to the second face"
+    assert float(change.sum()) == pytest.approx(2 * 3 * 48 * 124, rel=1e-3)
+
+
 def test_sealing_changes_the_eyes_only(model: FaceModel, average: Person) -> None:
-    change = (sealed(average.texture[None], model.shape_mean) - average.texture)[0].abs().amax(0)
-    pupil = model.shape_mean[0].long()
+    change = (sealed(average.texture, model.shape_mean) - average.texture).abs().amax(0)
+    scale = DETAIL // SIZE
+    pupil = model.shape_mean[0].long() * scale
     assert float(change[pupil[1], pupil[0]]) > 0.1
-    assert float(change[70:].max()) == 0
-    assert float(change[:, 60:68].max()) == 0
+    assert float(change[70 * scale :].max()) == 0
+    assert float(change[:, 60 * scale : 68 * scale].max()) == 0
 
 
 def test_shut_eyes_hide_the_pupil_and_a_totally_palsied_one_does_not(model: FaceModel, average: Person) -> None:
@@ -92,11 +114,9 @@ def test_a_full_smile_shows_teeth(model: FaceModel, average: Person) -> None:
 @pytest.mark.parametrize("expression", list(EXPRESSIONS))
 def test_a_mirrored_person_has_a_mirrored_picture(model: FaceModel, expression: str) -> None:
     rng = np.random.default_rng(3)
-    shape = model.shape_mean + 0.5 * torch.tensordot(torch.tensor(rng.normal(size=30)).float(), model.shape_basis, 1)
-    look = model.appearance_mean + 0.5 * torch.tensordot(
-        torch.tensor(rng.normal(size=60)).float(), model.appearance_basis, 1
-    )
-    here_is = person(shape, look[:3].clamp(0, 1), model.shape_mean, look[3] * 24)
+    codes = [torch.tensor(rng.normal(size=count) * 0.5).float() for count in (30, 60)]
+    here_is = mixed(model, *codes)
+    shape = here_is.shape
     flipped = torch.stack([SIZE - shape[list(FLIP), 0], shape[list(FLIP), 1]], -1)
     mean = torch.stack([SIZE - model.shape_mean[list(FLIP), 0], model.shape_mean[list(FLIP), 1]], -1)
     twin = person(flipped, here_is.texture.flip(-1), mean, here_is.outline.flip(-1))
