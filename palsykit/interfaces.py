@@ -86,12 +86,14 @@ class NetworkOutput:
         embedding: [B, D], not normalised.
         points: [B, 68, 2] px.
         logits: {"expression" | "side" | "severity" | ...: [B, K]}, from the network's supervised heads.
+        further: [B, 8, 2] px, pupils and nasolabial folds (palsykit.faces.landmarks.FURTHER).
     """
 
     map: Tensor
     embedding: Tensor | None = None
     points: Tensor | None = None
     logits: dict[str, Tensor] = field(default_factory=dict)
+    further: Tensor | None = None
 
 
 class Network(Protocol):
@@ -100,6 +102,9 @@ class Network(Protocol):
     A factory's parameter annotated ``Network`` (or ``Network | str``) takes the name of an entry of ``networks`` in the
     recipe. The factory receives the shared instance, wrapped so that it is not a submodule of the part: the run saves,
     moves and freezes its weights once.
+
+    A recipe says with ``image_size`` which size a network reads; otherwise it is the recipe's. The factory gets this
+    size, and the module gets pictures of it. Core resizes the pictures that parts hand in, and scales the points back.
 
     A network that is not differentiable in the image (for example an ONNX graph) has the optional attribute
     ``differentiable = False``. Conditions and metrics can use it; a loss that needs its gradient refuses it when built.

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from palsykit.diffusion.features import FeatureCache, Features
@@ -45,17 +47,21 @@ def once(function: Callable[..., T], *arguments: Any) -> T:
 class SharedNetwork:
     """A network as parts receive it: callable like the module, but not an ``nn.Module``, so no part owns its weights.
 
+    Pictures of another size are resized to the network's own, differentiably, and the points that it finds are scaled
+    back: conditions, maps, losses and metrics know only px of the picture that they hand in.
+
     A frozen network caches its outputs per picture: a photograph that two conditions and a metric read is encoded once.
     Pictures with a gradient and calls under autocast are not cached.
 
     Attributes:
         name: the key in the recipe's ``networks``.
         module: the network itself; the run moves, freezes, fits and saves it.
+        own_size: side in px of the pictures that the module gets; None: pictures stay as they are.
     """
 
-    def __init__(self, name: str, module: nn.Module):
+    def __init__(self, name: str, module: nn.Module, own_size: int | None = None):
         subsample_first(module)
-        self.name, self.module = name, module
+        self.name, self.module, self.own_size = name, module, own_size
         self._cache: FeatureCache | None = None
         self._fingerprint: str | None = None
 
@@ -64,11 +70,21 @@ class SharedNetwork:
 
     def _read(self, image: Tensor) -> NetworkOutput:
         if self._cache is None or not _can_cache(image) or self._is_trainable():
+            return self._output(image)
+        features = self._cache.features(image, lambda pictures: _flat(self._output(pictures)))
+        logits = {key.removeprefix("logits."): value for key, value in features.items() if key.startswith("logits.")}
+        found = {name: features.get(name) for name in ("embedding", "points", "further")}
+        return NetworkOutput(features["map"], logits=logits, **found)
+
+    def _output(self, image: Tensor) -> NetworkOutput:
+        """The module's output for pictures of any size, its points in px of them."""
+        side = image.shape[-1]
+        if self.own_size is None or side == self.own_size:
             output: NetworkOutput = self.module(image)
             return output
-        features = self._cache.features(image, lambda pictures: _flat(self.module(pictures)))
-        logits = {key.removeprefix("logits."): value for key, value in features.items() if key.startswith("logits.")}
-        return NetworkOutput(features["map"], features.get("embedding"), features.get("points"), logits)
+        output = self.module(once(resized, image, self.own_size))
+        points, further = (None if p is None else p * (side / self.own_size) for p in (output.points, output.further))
+        return replace(output, points=points, further=further)
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__") or attribute == "module":
@@ -99,6 +115,14 @@ class SharedNetwork:
         return any(parameter.requires_grad for parameter in self.module.parameters())
 
 
+def resized(image: Tensor, side: int) -> Tensor:
+    """Square pictures [B, 3, H, H] at another size [B, 3, side, side]: averaged down, interpolated up.
+
+    Linear and differentiable. A pixel is a mean of pixels, so it stays in their range; bicubic weights would leave it.
+    """
+    return F.interpolate(image, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+
+
 def _can_cache(image: Tensor) -> bool:
     """Whether the output for a picture can be cached: full precision and no graph."""
     wants_graph = torch.is_grad_enabled() and image.requires_grad
@@ -106,6 +130,6 @@ def _can_cache(image: Tensor) -> bool:
 
 
 def _flat(output: NetworkOutput) -> Features:
-    named = {"map": output.map, "embedding": output.embedding, "points": output.points}
+    named = {name: getattr(output, name) for name in ("map", "embedding", "points", "further")}
     logits = {f"logits.{name}": value for name, value in output.logits.items()}
     return {name: value for name, value in (named | logits).items() if value is not None}

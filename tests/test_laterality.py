@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[1]
 
 ALLOWED = {
     ("palsykit/faces/flip.py", "self.picture[:, ::-1]"): "the one place, with landmarks and labels",
-    ("palsykit/faces/flip.py", "flip_points(landmarks, self.picture.shape[1])"): "the one place",
+    ("palsykit/faces/flip.py", "flip_points(landmarks, width)"): "the one place",
+    ("palsykit/faces/flip.py", "flip_points(further, width, FURTHER_FLIP)"): "the one place",
     ("tools/build_face_space.py", "row[..., ::-1]"): "healthy faces, with their own template's table",
     ("plugins/palsykit_identity/ir.py", "image.flip(1)"): "channels, RGB to BGR",
     ("plugins/palsykit_landmark/mobilefacenet.py", "image.flip(1)"): "channels, RGB to BGR",

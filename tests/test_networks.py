@@ -1,10 +1,11 @@
 """A frozen network encodes a picture once for all callers; a network in training is never cached."""
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from palsykit.interfaces import NetworkOutput
-from palsykit.networks import SharedNetwork, computed_once, once
+from palsykit.networks import SharedNetwork, computed_once, once, resized
 
 
 class Counting(nn.Module):
@@ -108,3 +109,63 @@ def test_what_is_computed_once_is_shared_with_its_graph_and_forgotten_afterwards
         assert once(torch.add, images, images) is once(torch.add, images, images)
         assert shared(images.clone()).map is not shared(images).map
     assert shared(images).map is not shared(images).map
+
+
+class Corner(nn.Module):
+    """Says the size of the pictures that it gets, and points at their lower right corner."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[int] = []
+
+    def forward(self, image: Tensor) -> NetworkOutput:
+        self.seen.append(image.shape[-1])
+        side = float(image.shape[-1])
+        corner = torch.full((len(image), 68, 2), side)
+        return NetworkOutput(image.mean(1, keepdim=True), points=corner, further=corner[:, :8] / 2)
+
+
+@pytest.mark.parametrize("side", [16, 32, 50])
+def test_a_network_sees_its_own_size_and_its_points_are_px_of_the_picture_handed_in(side: int) -> None:
+    shared = SharedNetwork("corner", Corner(), 32)
+    shared.freeze()
+    image = torch.rand(2, 3, side, side) * 2 - 1
+    for _ in range(2):  # computed, then from the cache
+        output = shared(image)
+        assert shared.seen == [32]
+        assert torch.allclose(output.points, torch.tensor(float(side)))
+        assert torch.allclose(output.further, torch.tensor(side / 2))
+
+
+def test_the_same_picture_at_two_sizes_does_not_share_a_cached_output() -> None:
+    shared = SharedNetwork("corner", Corner(), 32)
+    shared.freeze()
+    assert float(shared(torch.zeros(1, 3, 16, 16)).points.max()) == 16
+    assert float(shared(torch.zeros(1, 3, 64, 64)).points.max()) == 64
+
+
+def test_a_picture_of_the_networks_size_is_handed_on_unchanged() -> None:
+    image = torch.randn(2, 3, 8, 8)
+    assert torch.equal(SharedNetwork("one", Counting(), 8)(image).map, image)
+
+
+@pytest.mark.parametrize("side", [4, 16])
+def test_resized_pictures_stay_in_range_in_place_and_differentiable(side: int) -> None:
+    ramp = torch.linspace(-1, 1, 8).expand(1, 3, 8, 8).clone().requires_grad_()
+    small = resized(ramp, side)
+    assert small.shape == (1, 3, side, side)
+    assert small.min() >= -1
+    assert small.max() <= 1
+    assert torch.allclose(small.mean(), ramp.mean(), atol=1e-6), "neither half gets wider"
+    small.sum().backward()
+    assert (ramp.grad > 0).all(), "every pixel counts: a picture is averaged, not sampled"
+
+
+def test_networks_of_one_size_share_the_resized_picture() -> None:
+    one, other = (SharedNetwork(name, Counting(), 4) for name in ("one", "other"))
+    image = torch.randn(1, 3, 8, 8, requires_grad=True)
+    with computed_once():
+        one(image)
+        other(image)
+        assert once(resized, image, 4) is once(resized, image, 4)
+    assert one.pictures == other.pictures == 1

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from palsykit.faces.landmarks import flip_points
+from palsykit.faces.landmarks import FURTHER_FLIP, flip_points
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group
 
@@ -62,16 +62,18 @@ class Face:
         picture: [H, W, 3] RGB.
         landmarks: [68, 2] px (iBUG 68) of the picture, or None.
         labels: what is known.
+        further: [8, 2] px, pupils and nasolabial folds, or None.
     """
 
     picture: NDArray[np.uint8]
     landmarks: NDArray[np.float32] | None
     labels: FaceLabels
+    further: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, dataset: FaceDataset, record: FaceRecord) -> "Face":
         """A record with its picture."""
-        return cls(dataset.image(record), record.landmarks, record.labels)
+        return cls(dataset.image(record), record.landmarks, record.labels, record.further)
 
     def mirrored(self) -> "Face":
         """The mirrored face: columns reversed, landmarks swapped by the iBUG table, sides swapped in the labels.
@@ -82,7 +84,9 @@ class Face:
             FlipRefused: the labels cannot follow; says why.
         """
         labels = mirror_labels(self.labels)
-        landmarks = self.landmarks
+        landmarks, further, width = self.landmarks, self.further, self.picture.shape[1]
         if landmarks is not None:
-            landmarks = flip_points(landmarks, self.picture.shape[1]).astype(np.float32)
-        return Face(np.ascontiguousarray(self.picture[:, ::-1]), landmarks, labels)
+            landmarks = flip_points(landmarks, width).astype(np.float32)
+        if further is not None:
+            further = flip_points(further, width, FURTHER_FLIP).astype(np.float32)
+        return Face(np.ascontiguousarray(self.picture[:, ::-1]), landmarks, labels, further)

@@ -1,5 +1,7 @@
 """The iBUG 68-point convention (Sagonas et al., ICCV-W 2013), 0-based, and what a horizontal flip does to it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,9 +29,23 @@ FLIP: tuple[int, ...] = (
 """Index i of the flipped photograph is index FLIP[i] of the original."""
 
 
-def flip_points(points: NDArray[np.floating], width: float) -> NDArray[np.floating]:
-    """Landmarks [..., 68, 2] in px of the photograph mirrored about its vertical midline (``width`` px wide)."""
-    flipped = points[..., list(FLIP), :].copy()
+FURTHER = 8
+"""Number of the points that palsykit knows besides iBUG's: two pupils, then three points of each nasolabial fold.
+
+Pupils are the centres of the irises. A fold's points go from the wing of the nose to the corner of the mouth. The
+subject's right comes first, as in the webmorph template (palsykit.faces.webmorph).
+"""
+PUPILS, RIGHT_FOLD, LEFT_FOLD = range(2), range(2, 5), range(5, 8)
+FURTHER_FLIP: tuple[int, ...] = (1, 0, 5, 6, 7, 2, 3, 4)
+"""Like ``FLIP``, for the further points."""
+
+
+def flip_points(points: NDArray[np.floating], width: float, order: Sequence[int] = FLIP) -> NDArray[np.floating]:
+    """Landmarks [..., 68, 2] in px of the photograph mirrored about its vertical midline (``width`` px wide).
+
+    With ``order=FURTHER_FLIP``: further points [..., 8, 2].
+    """
+    flipped = points[..., list(order), :].copy()
     flipped[..., 0] = width - flipped[..., 0]
     return flipped
 

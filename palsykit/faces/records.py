@@ -19,6 +19,8 @@ class FaceRecord:
         labels: what is known; ``labels.subject`` is required, because splits are by subject.
         landmarks: [68, 2] float32 px (iBUG 68) of the picture at the data set's image size, or None.
         landmarks_source: "given" or "predicted"; None without landmarks.
+        further: [8, 2] float32 px, pupils and nasolabial folds (palsykit.faces.landmarks.FURTHER), NaN for an unknown
+            point; or None. Data sets that do not know them need not name them.
         split: "train", "validation" or "test" if the data set prescribes it; None leaves it to core.
     """
 
@@ -27,6 +29,7 @@ class FaceRecord:
     landmarks: NDArray[np.float32] | None = None
     landmarks_source: str | None = None
     split: str | None = None
+    further: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from palsykit.faces.flip import Face
+from palsykit.faces.landmarks import FURTHER
 from palsykit.faces.pairing import Pair
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.vocabulary import FaceLabels
@@ -26,22 +27,26 @@ class FaceView:
         image: [B, 3, H, W] in [-1, 1].
         landmarks: [B, 68, 2] px, NaN where unknown.
         labels: B labels.
+        further: [B, 8, 2] px, pupils and nasolabial folds, NaN where unknown; None if unknown in every row.
     """
 
     image: Tensor
     landmarks: Tensor
     labels: tuple[FaceLabels, ...]
+    further: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def to(self, device: torch.device | str) -> "FaceView":
         """The same view with its tensors on ``device``."""
-        return FaceView(self.image.to(device), self.landmarks.to(device), self.labels)
+        further = None if self.further is None else self.further.to(device)
+        return FaceView(self.image.to(device), self.landmarks.to(device), self.labels, further)
 
     def rows(self, start: int, stop: int) -> "FaceView":
         """Rows ``start`` to ``stop`` (exclusive)."""
-        return FaceView(self.image[start:stop], self.landmarks[start:stop], self.labels[start:stop])
+        further = None if self.further is None else self.further[start:stop]
+        return FaceView(self.image[start:stop], self.landmarks[start:stop], self.labels[start:stop], further)
 
     @staticmethod
     def of_images(image: Tensor) -> "FaceView":
@@ -106,10 +111,16 @@ def view(dataset: FaceDataset, records: Sequence[FaceRecord], mirror: Sequence[b
     flags = [False] * len(records) if mirror is None else mirror
     faces = [Face.of(dataset, record) for record in records]
     faces = [face.mirrored() if flag else face for face, flag in zip(faces, flags, strict=True)]
-    unknown = np.full((68, 2), np.nan, np.float32)
-    points = np.stack([unknown if f.landmarks is None else f.landmarks.astype(np.float32) for f in faces])
+    points = _stacked([face.landmarks for face in faces], 68)
+    further = None if all(f.further is None for f in faces) else _stacked([face.further for face in faces], FURTHER)
     pictures = np.stack([face.picture for face in faces])
-    return FaceView(to_tensor(pictures), torch.from_numpy(points), tuple(face.labels for face in faces))
+    return FaceView(to_tensor(pictures), points, tuple(face.labels for face in faces), further)
+
+
+def _stacked(points: Sequence[NDArray[np.float32] | None], count: int) -> Tensor:
+    """[B, count, 2], NaN where None."""
+    unknown = np.full((count, 2), np.nan, np.float32)
+    return torch.from_numpy(np.stack([unknown if p is None else p.astype(np.float32) for p in points]))
 
 
 def batch(dataset: FaceDataset, pairs: Sequence[Pair], mirror: Sequence[bool] | None = None) -> FaceBatch:

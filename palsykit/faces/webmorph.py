@@ -27,6 +27,10 @@ _TIP = 0.25  # the apex of the nose, from the tip's upper points (54, 60) toward
 _INNER_CORNER = 0.35  # from the outer mouth corner towards the first inner lip points
 
 
+FURTHER = (0, 1, 158, 159, 160, 161, 162, 163)
+"""Template points of palsykit's further points (palsykit.faces.landmarks): pupils, right and left nasolabial fold."""
+
+
 def _mirrored_pairs() -> dict[int, int]:
     """Template point -> its counterpart on the other side, from runs of points that mirror each other."""
     runs = [

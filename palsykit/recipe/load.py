@@ -100,6 +100,10 @@ def _hash(resolved: dict[str, Any]) -> str:
     hashed |= {section: list(resolved[section].items()) for section in ORDERED}
     if not resolved["train"]["start_without"]:  # if empty, leave it out: runs older than this key keep their hash
         hashed["train"] = {key: value for key, value in resolved["train"].items() if key != "start_without"}
+    hashed["networks"] = {
+        name: {key: value for key, value in block.items() if key != "image_size" or value is not None}
+        for name, block in resolved["networks"].items()
+    }  # the recipe's size is left out for the same reason
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

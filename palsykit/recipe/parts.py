@@ -12,7 +12,7 @@ from palsykit.hookspecs import INTERFACES
 from palsykit.recipe.annotations import SECTIONS, is_block, takes_null
 from palsykit.recipe.problems import Complaint, KeyPath, Problem, complaints, describe, dotted, nearest, refused
 from palsykit.recipe.read import Tree
-from palsykit.recipe.schema import PartBlock
+from palsykit.recipe.schema import NetworkBlock
 from palsykit.recipe.signature import Key, Missing, fields_of, keys_of, model_of
 from palsykit.recipe.values import WrittenMapping, WrittenPath, WrittenText, bare, placed, plain
 from palsykit.registry import SINGULAR, Entry, one, registry
@@ -37,7 +37,7 @@ class Reader:
     tree: Tree
     networks: set[str] = field(default_factory=set)
     unchecked: Collection[str] = ()
-    inline: dict[str, PartBlock] = field(default_factory=dict)
+    inline: dict[str, NetworkBlock] = field(default_factory=dict)
     keys: dict[KeyPath, Mapping[str, Key]] = field(default_factory=dict)
     outer: str = ""
     problems: list[Problem] = field(default_factory=list)
@@ -130,7 +130,7 @@ class Reader:
     def _inline(self, written: WrittenMapping) -> str:
         """Add an inline network to ``networks``, so that the run moves, freezes and saves it like the others."""
         name = "_".join(str(part) for part in written.path)
-        block = replace(self, outer="").part("networks", written, PartBlock)
+        block = replace(self, outer="").part("networks", written, NetworkBlock)
         if name in self.networks and self.inline.get(name) != block:
             raise ValueError(f"no entry {name} in networks: the inline network takes this name")
         self.networks.add(name)

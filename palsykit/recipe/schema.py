@@ -23,6 +23,12 @@ class PartBlock(BaseModel):
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
+class NetworkBlock(PartBlock):
+    """A network. It reads pictures of ``image_size`` px, to which core resizes every other; null: the recipe's size."""
+
+    image_size: Annotated[int, Field(ge=16)] | None = None
+
+
 class ConditionBlock(PartBlock):
     """An encoder and how core uses it.
 
@@ -94,7 +100,10 @@ class Training(Optimisation):
 
 
 class FitBlock(Optimisation):
-    """Fit one network before the main training, unless it has weights. ``data`` defaults to the recipe's."""
+    """Fit one network before the main training, unless it has weights.
+
+    ``data`` defaults to the recipe's; either is read at the network's own size.
+    """
 
     network: str
     trainer: PartBlock
@@ -132,7 +141,7 @@ class Settings(Block):
     seed: Annotated[int, Field(ge=0)] = 0
     image_size: Annotated[int, Field(ge=16)] = 64
     data: PartBlock
-    networks: dict[str, PartBlock] = Field(default_factory=dict)
+    networks: dict[str, NetworkBlock] = Field(default_factory=dict)
     fits: list[FitBlock] = Field(default_factory=list)
     conditions: dict[str, ConditionBlock] = Field(default_factory=dict)
     maps: dict[str, MapBlock] = Field(default_factory=dict)

@@ -87,8 +87,9 @@ class Parts:
         self.predicts_landmarks = False
         self._data: dict[str, Data] = {}
         for name, block in self.settings.networks.items():
-            module = cast(nn.Module, self.build("networks", block, self.settings.image_size)).to(self.device)
-            self.networks[name] = SharedNetwork(name, module)
+            side = block.image_size or self.settings.image_size
+            module = cast(nn.Module, self.build("networks", block, side)).to(self.device)
+            self.networks[name] = SharedNetwork(name, module, side)
             self.networks[name].freeze()
 
     def build(self, interface: str, block: PartBlock, *positional: Any) -> Any:
@@ -104,15 +105,16 @@ class Parts:
         networks = self.settings.networks
         return [block for block in self.settings.fits if networks[block.network].parameters.get("weights") is None]
 
-    def data(self, block: PartBlock | None = None) -> Data:
-        """The recipe's data, or the data of another block; equal blocks share one instance.
+    def data(self, block: PartBlock | None = None, image_size: int | None = None) -> Data:
+        """The recipe's data, or the data of another block or size; equal blocks of one size share one instance.
 
         Data is read on the first call only, so a trained model can be opened without its photographs.
         """
-        own, block = block is None, block or self.settings.data
-        key = json.dumps({"use": block.use, **block.parameters}, sort_keys=True, default=str)
+        own, block = block is None and image_size is None, block or self.settings.data
+        size = image_size or self.settings.image_size
+        key = json.dumps([size, {"use": block.use, **block.parameters}], sort_keys=True, default=str)
         if key not in self._data:
-            dataset = self.build("datasets", block, self.settings.image_size, cache_folder())
+            dataset = self.build("datasets", block, size, cache_folder())
             self._data[key] = Data(dataset, self.settings.seed)
         data = self._data[key]
         if own and self.predicts_landmarks and not data.predicted:
@@ -120,6 +122,10 @@ class Parts:
                 data.predict_landmarks(network)
             data.predicted = True
         return data
+
+    def fit_data(self, block: FitBlock) -> Data:
+        """The data on which a network is fitted, at the network's own size; no landmarks are predicted."""
+        return self.data(block.data or self.settings.data, self.networks[block.network].own_size)
 
     @cached_property
     def chosen_pairs(self) -> list[Pair]:
@@ -143,7 +149,7 @@ class Parts:
                 "in the split 'train'; data.json and rejected.csv in the run folder list what was read and rejected"
             )
         subjects = tuple(sorted({str(record.labels.subject) for record in records}))
-        trainer = self.build("trainers", block, TrainingData(self.settings.image_size, records, subjects))
+        trainer = self.build("trainers", block, TrainingData(data.dataset.image_size, records, subjects))
         return cast(Trainer, trainer.to(self.device) if isinstance(trainer, nn.Module) else trainer)
 
     def points_network(self) -> SharedNetwork | None:

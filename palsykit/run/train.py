@@ -26,7 +26,7 @@ def check_all_flips(parts: Parts) -> None:
     """
     for block in parts.fits:
         if block.flip > 0:
-            check_flips(f"fit-{block.network}", block.flip, parts.data(block.data).splits["train"])
+            check_flips(f"fit-{block.network}", block.flip, parts.fit_data(block).splits["train"])
     if parts.settings.trainer is not None and parts.settings.train.flip > 0:
         check_flips("train", parts.settings.train.flip, parts.data().splits["train"])
 
@@ -88,7 +88,7 @@ def trained_model(run: RunFolder, parts: Parts) -> nn.Module | None:
 
 
 def _fit_one(run: RunFolder, parts: Parts, block: FitBlock) -> None:
-    name, network, data = f"fit-{block.network}", parts.networks[block.network], parts.data(block.data)
+    name, network, data = f"fit-{block.network}", parts.networks[block.network], parts.fit_data(block)
     seed = derive(name, parts.settings.seed)
     fit_network(
         network,

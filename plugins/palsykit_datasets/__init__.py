@@ -9,6 +9,7 @@ def palsykit_register_datasets(register: Register) -> None:
     register("aflfp", "palsykit_datasets.aflfp:aflfp")
     register("folder", "palsykit_datasets.folder:folder")
     register("imagefolder", "palsykit_datasets.imagefolder:imagefolder")
+    register("joined", "palsykit_datasets.joined:joined")
     register("meei", "palsykit_datasets.meei:meei")
     register("webmorph", "palsykit_datasets.webmorph:webmorph")
 

@@ -20,3 +20,11 @@ MEAN_FACE: tuple[tuple[float, float], ...] = (
 # fmt: on
 """iBUG 68 landmarks as fractions of the image side: the face space's mean shape (60 neutral faces of the Face Research
 Lab London Set, DeBruine and Jones, doi 10.6084/m9.figshare.5047666, mirrored and averaged), rounded to 0.001."""
+
+# fmt: off
+MEAN_FURTHER: tuple[tuple[float, float], ...] = (
+    (0.366, 0.386), (0.634, 0.386),
+    (0.396, 0.573), (0.369, 0.608), (0.352, 0.653), (0.604, 0.573), (0.631, 0.608), (0.648, 0.653),
+)
+# fmt: on
+"""The same face's further points (palsykit.faces.landmarks.FURTHER): pupils and nasolabial folds."""

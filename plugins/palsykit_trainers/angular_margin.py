@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from palsykit.interfaces import FaceBatch, FaceView, TrainingData
-from palsykit_trainers.augmentation import augmented, truth
+from palsykit_trainers.augmentation import Augment, augmented, truth
 
 
 def margin_cosines(cosines: Tensor, classes: Tensor, margin: float, kind: Literal["cosface", "arcface"]) -> Tensor:
@@ -38,7 +38,8 @@ class AngularMarginTrainer(nn.Module):
         margin: in radians for arcface, in cosine for cosface.
         scale: factor of the cosines before the softmax.
         kind: which margin: arcface or cosface.
-        augment: change brightness, contrast and position of every picture; never flip it.
+        augment: change brightness, contrast and position of every picture; "camera" also framing, colour, sharpness,
+            noise and JPEG loss. It never flips.
     """
 
     weight: nn.Parameter | None
@@ -50,7 +51,7 @@ class AngularMarginTrainer(nn.Module):
         margin: float = 0.3,
         scale: float = 32.0,
         kind: Literal["cosface", "arcface"] = "arcface",
-        augment: bool = True,
+        augment: Augment = True,
     ):
         super().__init__()
         if len(data.subjects) < 2:
@@ -83,7 +84,7 @@ class AngularMarginTrainer(nn.Module):
 
     def losses(self, model: nn.Module, batch: FaceBatch, generator: torch.Generator, phase: str) -> dict[str, Tensor]:
         """{"identity": cross-entropy over subjects}."""
-        view = augmented(truth(batch), generator) if self.augment else truth(batch)
+        view = augmented(truth(batch), generator, self.augment)
         embedding = model(view.image).embedding
         assert self.weight is not None  # groups() runs before the first loss
         with torch.autocast(embedding.device.type, enabled=False):  # bf16's three digits are too few for a margin

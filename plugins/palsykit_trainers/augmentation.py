@@ -1,13 +1,19 @@
-"""Light augmentation of faces that keeps their labels true: brightness, contrast and position change, but no flip.
+"""Augmentation of faces that keeps their labels true: light, position and, if asked, the camera change; no flip.
 
 A flip swaps left and right in the labels. Core does it: the key ``flip`` of a training (palsykit.training.batches), off
 by default.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, FaceView
+from palsykit_trainers.camera import photographed
+
+Augment = bool | Literal["camera"]
+"""A trainer's key ``augment``: not at all, brightness and contrast and shift, or the whole camera."""
 
 BRIGHTNESS = 0.2
 """Largest value added to or subtracted from a picture in [-1, 1]."""
@@ -22,18 +28,24 @@ def truth(batch: FaceBatch) -> FaceView:
     return batch.driver if batch.target is None else batch.target
 
 
-def augmented(view: FaceView, generator: torch.Generator) -> FaceView:
-    """Change brightness and contrast of each row at random, and shift it together with its landmarks.
+def augmented(view: FaceView, generator: torch.Generator, augment: Augment = True) -> FaceView:
+    """Change brightness and contrast of each row at random, and shift it together with its points.
 
-    Pixels that come in from outside repeat the border. ``generator`` is on the CPU.
+    Pixels that come in from outside repeat the border. ``generator`` is on the CPU. With "camera", see
+    ``palsykit_trainers.camera``; with False nothing changes.
     """
+    if augment is False:
+        return view
+    if augment == "camera":
+        return photographed(view, generator)
     count, _, height, width = view.image.shape
     most = round(SHIFT * min(height, width))
     brightness, contrast = (torch.rand(2, count, 1, 1, 1, generator=generator) * 2 - 1).to(view.image.device)
     shift = torch.randint(-most, most + 1, (count, 2), generator=generator).to(view.image.device)
     mean = view.image.mean((1, 2, 3), keepdim=True)
     lit = (view.image - mean) * (1 + CONTRAST * contrast) + mean + BRIGHTNESS * brightness
-    return FaceView(_moved(lit.clamp(-1, 1), shift), view.landmarks + shift[:, None], view.labels)
+    further = None if view.further is None else view.further + shift[:, None]
+    return FaceView(_moved(lit.clamp(-1, 1), shift), view.landmarks + shift[:, None], view.labels, further)
 
 
 def _moved(image: Tensor, shift: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from palsykit.faces.classes import (
 )
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.interfaces import FaceBatch, TrainingData
-from palsykit_trainers.augmentation import augmented, truth
+from palsykit_trainers.augmentation import Augment, augmented, truth
 
 OUTPUTS = {
     "expression": (len(EXPRESSION_CLASSES),),
@@ -33,7 +33,8 @@ class ExpressionTrainer:
         data: training records; some must have one of the eight expressions as label.
         side_weight: weight of the side's cross-entropy.
         severity_weight: weight of the severity's smooth L1; severity is from 0 (House-Brackmann I) to 1 (VI).
-        augment: change brightness, contrast and position of every picture; never flip it.
+        augment: change brightness, contrast and position of every picture; "camera" also framing, colour, sharpness,
+            noise and JPEG loss. It never flips.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class ExpressionTrainer:
         *,
         side_weight: float = 1.0,
         severity_weight: float = 1.0,
-        augment: bool = True,
+        augment: Augment = True,
     ):
         if all(expression_class(record.labels) == UNKNOWN for record in data.records):
             raise ValueError(
@@ -58,7 +59,7 @@ class ExpressionTrainer:
 
     def losses(self, model: nn.Module, batch: FaceBatch, generator: torch.Generator, phase: str) -> dict[str, Tensor]:
         """One term per head, with the head's name; 0 if no row of the batch has that label."""
-        view = augmented(truth(batch), generator) if self.augment else truth(batch)
+        view = augmented(truth(batch), generator, self.augment)
         logits = {name: value.float() for name, value in model(view.image).logits.items()}
         _check_heads(logits, model)
         return {name: self.weights[name] * _loss(name, value, view.labels) for name, value in logits.items()}

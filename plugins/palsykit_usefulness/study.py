@@ -8,7 +8,7 @@ training.
 
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from palsykit.data.imagefolder import IMAGEFOLDER, TABLES
 from palsykit.errors import PalsykitError
+from palsykit.faces.joined import Joined
 from palsykit.faces.pairing import pair
 from palsykit.faces.records import FaceDataset
 from palsykit.faces.views import batch
@@ -34,7 +35,7 @@ from palsykit.run.runner import be_deterministic
 from palsykit.run.train import fit_network
 from palsykit.training.batches import PairedFaces
 from palsykit.training.loop import Job
-from palsykit_usefulness.sets import Joined, balance, draw_people, refuse_known
+from palsykit_usefulness.sets import balance, draw_people, refuse_known
 
 REAL, SYNTHETIC, BOTH = "real", "synthetic", "real + synthetic"
 CLASSIFIER = "classifier"
@@ -120,10 +121,11 @@ class Bench:
         parts = Parts(recipe_of(0))
         self.about = parts.settings.about
         self.block = _fit_of(parts)
-        self.real = parts.data()
+        size = parts.networks[CLASSIFIER].own_size
+        self.real = parts.data(parts.settings.data, size)
         block = PartBlock(use=IMAGEFOLDER, parameters={"root": str(synthetic.resolve())})
         try:
-            self.synthetic = parts.data(block).dataset
+            self.synthetic = parts.data(block, size).dataset
         except ValueError as error:
             raise PalsykitError(f"{synthetic}: {error}") from error
         self._synthetic = _digest(synthetic)
@@ -141,7 +143,9 @@ class Bench:
             sets["real"] = (self.real.dataset, draw_people(self.real.splits["train"], one.people, one.seed))
         if one.system != REAL:
             sets["synthetic"] = (self.synthetic, self.synthetic.records)
-        return Joined(sets)
+        return Joined(
+            {name: (dataset, [replace(r, split="train") for r in rs]) for name, (dataset, rs) in sets.items()}
+        )
 
     def trained(self, one: Training) -> Parts:
         """The recipe's parts with a trained classifier; weights of an earlier run are reused."""

@@ -38,6 +38,25 @@ def test_shapes_are_as_promised(image_size, side):
     assert output.embedding is None
 
 
+def test_wide_cells_and_further_points():
+    net = tiny(64, cell=4, further=True).eval()
+    output = net(torch.zeros(2, 3, 64, 64))
+    assert output.map.shape == (2, *net.map_shape) == (2, 24, 2, 2)
+    assert output.points.shape == (2, 68, 2)
+    right, left = output.further[0, :2].tolist()
+    assert abs(right[0] - 0.366 * 64) < 0.05 * 64  # the pupils start at the average face's
+    assert abs(left[0] - 0.634 * 64) < 0.05 * 64
+    assert tiny(64).eval()(torch.zeros(1, 3, 64, 64)).further is None
+
+
+def test_further_points_are_learnt():
+    net = tiny(64, cell=4, further=True).train()
+    net(torch.randn(4, 3, 64, 64)).further.square().mean().backward()
+    assert net.head.offset.grad[68:].abs().sum() > 0
+    assert net.head.heatmaps.weight.grad[68:].abs().sum() > 0
+    assert net.head.offset.grad[:68].abs().sum() == 0
+
+
 @pytest.mark.parametrize("image_size", [32, 64])
 def test_points_are_px_and_start_at_the_average_face(image_size):
     points = tiny(image_size).train()(torch.randn(8, 3, image_size, image_size)).points
@@ -141,7 +160,11 @@ def test_shipped_in_half_precision_it_stays_under_a_megabyte_and_a_half():
 
 @pytest.mark.parametrize(
     ("image_size", "settings", "message"),
-    [(40, {}, "image_size 40: .*multiple of 16"), (32, {"width": 0.01}, r"width 0\.01 leaves the first level no")],
+    [
+        (40, {}, "image_size 40: .*multiple of 16"),
+        (48, {"cell": 4}, "4 px cells.*multiple of 32"),
+        (32, {"width": 0.01}, r"width 0\.01 leaves the first level no"),
+    ],
 )
 def test_what_cannot_be_built_is_refused(image_size, settings, message):
     with pytest.raises(ValueError, match=message):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from palsykit.faces.records import FaceRecord
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.interfaces import FaceBatch, FaceView, NetworkOutput, TrainingData
-from palsykit_trainers.landmarks import LandmarksTrainer, wing
+from palsykit_trainers.landmarks import LandmarksTrainer, side_loss, wing
 
 
 class Fixed(nn.Module):
@@ -158,3 +158,42 @@ def test_without_a_weight_there_is_no_lids_term():
     truth = torch.rand(1, 68, 2) * 64
     trainer = LandmarksTrainer(data(), augment=False)
     assert set(trainer.losses(Fixed(truth[0]), batch(truth, 64), torch.Generator(), "network")) == {"points"}
+
+
+def test_an_error_of_one_half_costs_more_with_sides_and_an_error_of_both_halves_does_not():
+    true = torch.rand(1, 68, 2)
+    one, both = true.clone(), true.clone()
+    one[:, 48, 1] += 0.1  # the right corner is too low
+    both[:, [48, 54], 1] += 0.1
+    both[:, 48, 0] += 0.05  # and both are too far out
+    both[:, 54, 0] -= 0.05
+    assert float(side_loss(both, true)) == pytest.approx(0, abs=1e-6)
+    assert float(side_loss(one, true)) == pytest.approx(0.1 / (2 * 21), rel=1e-3)  # 21 pairs, two coordinates
+    unknown = true.clone()
+    unknown[:, 54] = torch.nan
+    assert float(side_loss(one, unknown)) == pytest.approx(0, abs=1e-6)
+
+
+def test_further_points_count_where_network_and_data_have_them():
+    true = torch.full((1, 68, 2), 4.0)
+
+    class Found(nn.Module):
+        def forward(self, image):
+            return NetworkOutput(image, points=true.clone(), further=torch.full((1, 8, 2), 6.0))
+
+    further = torch.full((1, 8, 2), 4.0)
+    further[:, 1:] = torch.nan
+    view = FaceView(torch.zeros(1, 3, 8, 8), true, (FaceLabels("a"),), further)
+    trainer = LandmarksTrainer(data(), loss="l1", augment=False, further=2.0)
+    batch = FaceBatch(view, view, view)
+    terms = trainer.losses(Found(), batch, torch.Generator(), "network")
+    assert float(terms["points"]) == pytest.approx(2 * 2 * 0.25 / (2 * 68 + 2 * 2))
+    view.further = None
+    assert float(trainer.losses(Found(), batch, torch.Generator(), "network")["points"]) == 0
+
+
+@pytest.mark.parametrize(("key", "point"), [("brows", 20), ("corners", 54), ("eyes", 40)])
+def test_a_region_counts_as_often_as_its_weight(key, point):
+    trainer = LandmarksTrainer(data(), **{key: 3.0})
+    assert float(trainer.weight[point]) == 3
+    assert float(trainer.weight[30]) == 1

@@ -13,6 +13,7 @@ from PIL import Image
 
 from palsykit.cli import main
 from palsykit.errors import PalsykitError
+from palsykit.faces.joined import Joined
 from palsykit.faces.records import FaceRecord
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
 from palsykit.interfaces import MetricCard
@@ -20,7 +21,7 @@ from palsykit.measure.statistics import mean_of
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.registry import Entry, registry
 from palsykit_usefulness.command import numbers
-from palsykit_usefulness.sets import Joined, balance, draw_people
+from palsykit_usefulness.sets import balance, draw_people
 from palsykit_usefulness.study import BOTH, REAL, SYNTHETIC, Bench, study, trainings
 from palsykit_usefulness.writing import panels, tables, write
 
