@@ -96,7 +96,7 @@ TABLE = (
     ),
     Interface(
         "posers", "Posers, which change a picture to a named expression and palsy", ("Poser",), section="poser",
-        home="palsykit.faces.interfaces",
+        also=("FinePoser",), home="palsykit.faces.interfaces",
     ),
     Interface(
         "networks", "Named networks, shared by parts", (), ("image_size",), "networks", also=("Network",),

@@ -8,8 +8,9 @@ import typer
 
 from palsykit.cli.arguments import existing_picture, existing_run
 from palsykit.errors import PalsykitError
+from palsykit.faces.dials import Dials
 from palsykit.progress import say
-from palsykit.synthesis.request import Request
+from palsykit.synthesis.request import Request, read_dials
 from palsykit.synthesis.shipped import DEFAULT, shipped_model, shipped_models
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
@@ -62,6 +63,48 @@ Severity = Annotated[
         "--severity", metavar="GRADE", help="House-Brackmann grade, 1 to 6. Several (1..6 or 1,3,6) give a row."
     ),
 ]
+Strength = Annotated[
+    float, typer.Option("--strength", help="With --expression: strength of the movement on a healthy side, 0 to 1.")
+]
+Brow = Annotated[
+    str | None,
+    typer.Option(
+        "--brow", metavar="SHARE|MM",
+        help="Finer than the grade: share of the healthy brow's movement (0.2), or how much higher the affected brow "
+        "is (-3mm: lower).",
+    ),
+]  # fmt: skip
+Eye = Annotated[
+    str | None,
+    typer.Option(
+        "--eye", metavar="SHARE|MM",
+        help="Share that the affected eye closes (0.0), or how much wider open it is than the healthy one (3mm).",
+    ),
+]  # fmt: skip
+Mouth = Annotated[
+    str | None,
+    typer.Option(
+        "--mouth", metavar="SHARE|MM",
+        help="Share of the healthy mouth's movement, or how much higher the affected corner is (-4mm: lower).",
+    ),
+]  # fmt: skip
+Tone = Annotated[
+    str | None,
+    typer.Option("--tone", metavar="SHARE", help="Tone at rest, 1 (normal) to 0; or brow=1,eye=0.5,mouth=0.2."),
+]
+Synkinesis = Annotated[
+    str | None,
+    typer.Option("--synkinesis", metavar="SHARE", help="Synkinesis, 0 to 1 (severe); or eye=0.8,mouth=0.2."),
+]
+FaceNumber = Annotated[
+    int | None, typer.Option("--face", metavar="N", help="Which of several faces, 1 for the largest; default: 1.")
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force", help="Overwrite an existing file; accept a face that is small, turned, cut off or covered."
+    ),
+]
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -80,19 +123,19 @@ def command(
     expression: Expression = None,
     side: AffectedSide = None,
     severity: Severity = None,
-    strength: Annotated[
-        float, typer.Option("--strength", help="With --expression: strength of the movement on a healthy side, 0 to 1.")
-    ] = 1.0,
+    strength: Strength = 1.0,
+    brow: Brow = None,
+    eye: Eye = None,
+    mouth: Mouth = None,
+    tone: Tone = None,
+    synkinesis: Synkinesis = None,
     poser: Annotated[
         str | None, typer.Option("--poser", metavar="NAME", help="Poser that makes the driver; default: the recipe's.")
     ] = None,
     detector: Annotated[
         str | None, typer.Option("--detector", metavar="NAME", help="Detector that finds the face; default: built in.")
     ] = None,
-    face: Annotated[
-        int | None,
-        typer.Option("--face", metavar="N", help="Which of several faces, 1 for the largest; default: 1."),
-    ] = None,
+    face: FaceNumber = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the noise; the same seed gives the same picture.")] = 0,
     output: Output = None,
     crop: Annotated[bool, typer.Option("--crop", help="Write the face frame, not the whole photograph.")] = False,
@@ -103,12 +146,7 @@ def command(
     guidance: Annotated[
         float | None, typer.Option("--guidance", help="Classifier-free guidance, 1 for none; default: the recipe's.")
     ] = None,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force", help="Overwrite an existing file; accept a face that is small, turned, cut off or covered."
-        ),
-    ] = False,
+    force: Force = False,
 ) -> None:
     """Synthesise a person's face: any photograph in, the same photograph with another expression or a palsy out.
 
@@ -117,9 +155,11 @@ def command(
     # Check all arguments before torch is imported.
     _check_model(run)
     people = identity if identity.is_dir() else existing_picture("--identity", identity)
-    request = _request(driver, rest, expression, side, severity, strength)
+    dials = read_dials(brow=brow, eye=eye, mouth=mouth, tone=tone, synkinesis=synkinesis)
+    request = _request(driver, rest, expression, side, severity, strength, dials)
     options = Options(crop or size is not None, size, mark, seed, guidance, face, force)
-    words = (expression, side, severity) if driver is None else (driver.stem,)
+    finer = (f"{name}{value}" for name, value in dials.facts().items())
+    words = (expression, side, severity, *finer) if driver is None else (driver.stem,)
     target = output or _default_output(identity, words, seed)
     many = _check_output(people, output, target, driver, force)
 
@@ -211,6 +251,7 @@ def _request(
     side: str | None,
     severity: str | None,
     strength: float,
+    dials: Dials,
 ) -> Request:
     """Check which faces were requested, before torch's own seconds."""
     from palsykit.faces.parsing import expressions_of, grades_of
@@ -221,11 +262,11 @@ def _request(
         labels = [
             label
             for name in expressions_of(str(expression))
-            for label in Request.of(None, rest, name, side, grades, strength).labels
+            for label in Request.of(None, rest, name, side, grades, strength, dials).labels
         ]
-        request = Request(tuple(labels), strength)
+        request = Request(tuple(labels), strength, dials)
     else:
-        request = Request.of(driver, rest, expression, side, grades, strength)
+        request = Request.of(driver, rest, expression, side, grades, strength, dials)
     for name, picture in (("--driver", driver), ("--rest", rest)):
         if picture is not None:
             existing_picture(name, picture)

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from palsykit.faces.dials import Dials
 from palsykit.faces.vocabulary import FaceLabels
 
 
@@ -89,5 +90,32 @@ class Poser(Protocol):
 
         Raises:
             ValueError: for a severity that contradicts the side, or an unknown expression.
+        """
+        ...
+
+
+class FinePoser(Poser, Protocol):
+    """A poser with the finer dials of a palsy, which override the grade's. Core tells it by the parameter ``dials``."""
+
+    def pose(
+        self,
+        photograph: NDArray[np.uint8],
+        landmarks: NDArray[np.floating],
+        labels: FaceLabels,
+        strength: float = 1.0,
+        dials: Dials | None = None,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """The picture [H, H, 3] and its landmarks [68, 2] px; see ``Poser``.
+
+        Args:
+            photograph: as there.
+            landmarks: as there.
+            labels: as there.
+            strength: as there.
+            dials: of the affected side; without any, everything is as the grade says.
+
+        Raises:
+            ValueError: as there; and for dials without an affected side, a length without a healthy side, or a length
+                that the face has no room for.
         """
         ...

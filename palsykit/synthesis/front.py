@@ -29,7 +29,7 @@ from palsykit.run.runner import NOT_FOR_SYNTHESIS, reopened
 from palsykit.run.train import trained_model
 from palsykit.synthesis.photograph import Synthesis, edits
 from palsykit.synthesis.posing import pose_faces, with_landmarks
-from palsykit.synthesis.request import Request
+from palsykit.synthesis.request import Request, read_dials
 from palsykit.synthesis.shipped import DEFAULT, shipped_model
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
@@ -87,6 +87,11 @@ class Model:
         side: str | None = None,
         severity: float | None = None,
         strength: float = 1.0,
+        brow: float | str | None = None,
+        eye: float | str | None = None,
+        mouth: float | str | None = None,
+        tone: float | str | None = None,
+        synkinesis: float | str | None = None,
         seed: int = 0,
         guidance: float | None = None,
         crop: bool = False,
@@ -97,15 +102,18 @@ class Model:
         """This person with that expression: the driver's, or one by name.
 
         Args:
-            identity: the person's photograph, as a path, a PIL image or uint8 [H, W, 3]. For an expression by name,
-                the person at rest and without a palsy.
+            identity: the person, as a path, a PIL image or uint8 [H, W, 3]; for a name: at rest, without a palsy.
             driver: a photograph with the expression; likewise. Either this or ``expression``.
-            rest: the driver's person at rest and without a palsy; likewise. If the recipe's conditions read it, only
-                movement is transferred, and not the driver's proportions.
-            expression: a name of the vocabulary, or an alias; the driver is then the identity picture, posed.
+            rest: the driver's person at rest, no palsy; if conditions read it, movement alone is transferred.
+            expression: a name of the vocabulary; the driver is then the identity picture, posed.
             side: the affected side, the subject's; needs ``severity``.
             severity: House-Brackmann grade, 1 (normal) to 6 (total), whole or between; needs ``side``.
             strength: of the movement on a healthy side, 0 to 1; of an expression by name.
+            brow: finer than the grade: share of the healthy movement, 0 to 1, or "-3mm": lower than the healthy brow.
+            eye: share that the closing eye covers, or "3mm": wider open than the healthy one.
+            mouth: share of the movement, or "-4mm": the corner is lower than the healthy one.
+            tone: at rest, 1 (normal) to 0 (none); by region as "brow=1,eye=0.5,mouth=0.2".
+            synkinesis: 0 (none) to 1 (severe); by region as "eye=0.8,mouth=0.2".
             seed: of the noise; the same seed gives the same picture.
             guidance: classifier-free guidance strength; None takes the recipe's.
             crop: give the face frame in place of the whole photograph.
@@ -122,7 +130,8 @@ class Model:
                 guidance that the model cannot give.
         """
         severities = () if severity is None else (severity,)
-        request = Request.of(driver, rest, expression, side, severities, strength)
+        dials = read_dials(brow=brow, eye=eye, mouth=mouth, tone=tone, synkinesis=synkinesis)
+        request = Request.of(driver, rest, expression, side, severities, strength, dials)
         person = self.read("identity", identity, face, force)
         drivers = None if driver is None else self.read("driver", driver, force=force)
         still = None if rest is None else self.read("rest", rest, force=force)
@@ -198,6 +207,7 @@ class Model:
         named: list[dict[str, Any]] = [
             {"expression": label.expression, "side": label.side and str(label.side), "severity": label.severity}
             | {"strength": request.strength}
+            | ({"dials": request.dials.facts()} if request.dials else {})
             for label in request.labels
         ]
         return [
@@ -207,7 +217,7 @@ class Model:
 
     def _pose(self, people: FaceView, request: Request) -> FaceView:
         strengths = [request.strength] * len(request.labels)
-        return pose_faces(self.poser, with_landmarks(self.parts, people), request.labels, strengths)
+        return pose_faces(self.poser, with_landmarks(self.parts, people), request.labels, strengths, request.dials)
 
     def synthesise(self, faces: FaceBatch, seeds: Sequence[int], guidance: float | None = None) -> NDArray[np.uint8]:
         """Pictures [B, H, W, 3] of B identities with their drivers; row i depends on row i and seeds[i] alone.

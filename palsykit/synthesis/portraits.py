@@ -94,6 +94,7 @@ def synthesise_portraits(
     """
     labels = {name_of(label): label for label in request.labels}
     settings = {"faces": list(labels), "strength": request.strength, "seed": seed, "guidance": guidance}
+    settings |= {"dials": request.dials.facts()} if request.dials else {}
     settings |= {"crop": output.crop, "size": output.size, "visible": output.visible, "suffix": output.suffix}
     _claim(folder, {"model": model.facts, **settings})
     names = _names(portraits)

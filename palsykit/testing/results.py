@@ -3,14 +3,17 @@
 import tempfile
 from collections.abc import Mapping
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from palsykit.data.faults import faults_of
+from palsykit.faces.dials import Dial, Dials, Length
 from palsykit.faces.interfaces import Detection
 from palsykit.faces.records import Rejected
 from palsykit.faces.views import to_pictures
@@ -165,7 +168,9 @@ def trained_harness(subject: Subject) -> Harness:
 def poser_checks(subject: Subject) -> list[Check]:
     """The poser gives a picture and its landmarks, or raises ValueError."""
     poser = subject.build()
-    return [("poses a photograph", lambda: poses(poser, max(subject.image_size, 64)))]
+    size = max(subject.image_size, 64)
+    checks: list[Check] = [("poses a photograph", lambda: poses(poser, size))]
+    return [*checks, ("its finer dials", lambda: dialed(poser, size))] if has_dials(poser) else checks
 
 
 def poses(poser: Any, size: int) -> None:
@@ -186,6 +191,38 @@ def poses(poser: Any, size: int) -> None:
     except ValueError:
         return
     raise Unmet("ValueError for grade 5 and no side", "a picture", "check side and severity before drawing")
+
+
+def has_dials(poser: Any) -> bool:
+    """Whether a poser is a FinePoser."""
+    return "dials" in signature(poser.pose).parameters
+
+
+def dialed(poser: Any, size: int) -> None:
+    """No dial changes nothing, a share and a length of the mouth do what they say, and a side is needed."""
+    photograph, points = to_pictures(faces(1, size, "photograph").image)[0], landmarks(size, 0.0, 0)
+    right, left = (points[eye].mean(0) for eye in (slice(36, 42), slice(42, 48)))
+    mm = float(np.linalg.norm(left - right)) / 61  # the eyes' middles, if the pupils are 63 mm apart
+
+    request = FaceLabels("s", "smile_full", Side.LEFT, 4.0)
+
+    def marks(mouth: Dial | None = None) -> NDArray[np.float64]:
+        found = poser.pose(photograph, points, request, 1.0, dials=Dials(mouth=mouth))[1]
+        return np.asarray(found, np.float64) / mm
+
+    plain, still, lower = marks(), marks(0.0), marks(Length(-4.0))
+    usual = np.allclose(plain, poser.pose(photograph, points, request)[1] / mm)
+    require(usual, "the grade's face if no dial is set", "another", "let dials override the grade's values only")
+    stays = float(np.linalg.norm(still[54] - points[54] / mm))
+    require(stays < 1.0, "mouth 0: the affected corner does not smile", f"{stays:.1f} mm", "scale the movement by it")
+    below = float(lower[54, 1] - lower[48, 1])
+    expected = "mouth -4mm: the affected corner is 4 mm lower than the other"
+    require(abs(below - 4) < 1.0, expected, f"{below:.1f} mm", "read palsykit.faces.dials.Dials")
+    try:
+        poser.pose(photograph, points, FaceLabels("s", "smile_full", Side.NONE, 1.0), 1.0, dials=Dials(mouth=0.5))
+    except ValueError:
+        return
+    raise Unmet("ValueError for a dial and no side", "a picture", "check dials before drawing")
 
 
 def detector_checks(subject: Subject) -> list[Check]:

@@ -131,8 +131,9 @@ class Faces:
 def move_upper_face(face: Faces, side: int, h: Half) -> None:
     """Move brow, lid crease, lids and cheek of one half."""
     m = h.move
-    brow = h.brow * m["brow_up"] - h.limp_brow * BROW_DROP
-    move_brow(face, side, np.maximum(brow, -_ROOM_FOR_BROW * face.room_for_brow(face.rest, side)))
+    lowest = -_ROOM_FOR_BROW * face.room_for_brow(face.rest, side)
+    still = np.maximum(-h.limp_brow * BROW_DROP, lowest)
+    move_brow(face, side, np.maximum(still + h.brow * m["brow_up"], lowest))
     face.move(_BROW_INNER[side], side, out=-h.brow * m["brow_in"])
     lift = 0.06 * np.maximum(h.brow * m["brow_up"], 0.0) + h.limp_eye * LID_RETRACTION
     lower = h.eye * m["lower_lid_up"] - h.limp_eye * LID_SAG

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from palsykit.faces.dials import Dials
 from palsykit.faces.records import FaceDataset, FaceRecord, NothingUsable, Rejected
 from palsykit.faces.vocabulary import FaceLabels, Group, Side, canonical_expression
 from palsykit.faces.webmorph import to_ibug68
@@ -49,13 +50,20 @@ class SimulatedPoser:
     """
 
     def pose(
-        self, photograph: NDArray[np.uint8], landmarks: NDArray[np.floating], labels: FaceLabels, strength: float = 1.0
+        self,
+        photograph: NDArray[np.uint8],
+        landmarks: NDArray[np.floating],
+        labels: FaceLabels,
+        strength: float = 1.0,
+        dials: Dials | None = None,
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """The picture [H, H, 3] and its landmarks [68, 2] px; see ``palsykit.faces.interfaces.Poser``.
+        """The picture [H, H, 3] and its landmarks [68, 2] px; see ``palsykit.faces.interfaces.FinePoser``.
+
+        Movements are the mean person's.
 
         Raises:
-            ValueError: the expression is unknown, the severity contradicts the side, or the photograph is not square or
-                has no landmarks.
+            ValueError: the expression is unknown, severity or dials contradict the side, the face has no room for a
+                dial's length, or the photograph is not square or has no landmarks.
         """
         if photograph.ndim != 3 or photograph.shape[0] != photograph.shape[1]:
             raise ValueError(f"found a photograph of shape {photograph.shape}, expected a square one in the face frame")
@@ -67,6 +75,7 @@ class SimulatedPoser:
             labels.severity or 1.0,
             strength,
             labels.group,
+            dials or Dials(),
         )
         who, scene = photographed_person(photograph, landmarks), Scene(action)
         picture = render([who], [scene], photograph.shape[0])[0]

@@ -40,8 +40,8 @@ def requested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str,
 
     def synthesise_person(person: str, request: Any, driver: Any, rest: Any, seed: int, guidance: Any) -> list[Made]:
         labels = [(label.expression, str(label.side), label.severity) for label in request.labels]
-        calls.append({"of": person, "labels": labels, "strength": request.strength, "driver": driver, "rest": rest,
-                      "seed": seed, "guidance": guidance})  # fmt: skip
+        calls.append({"of": person, "labels": labels, "strength": request.strength, "dials": request.dials.facts(),
+                      "driver": driver, "rest": rest, "seed": seed, "guidance": guidance})  # fmt: skip
         return [Made(seed) for _ in range(max(1, len(labels)))]
 
     def load(folder: str, poser: str | None = None, detector: str | None = None) -> SimpleNamespace:
@@ -75,7 +75,7 @@ def test_a_picture_is_written_and_notes_are_printed(palsykit: Run, requested: li
     done = palsykit("generate", "runs/small", *FACES, "--seed", 7, "--guidance", 2.5)
     assert (done.code, done.out) == (0, "anna-bert-7.png\n")
     assert "anna.png: the border cuts off a part of the jaw" in done.err
-    expected = {"of": "anna.png", "labels": [], "strength": 1.0, "driver": "bert.jpg", "rest": None}
+    expected = {"of": "anna.png", "labels": [], "strength": 1.0, "dials": {}, "driver": "bert.jpg", "rest": None}
     assert made_of(requested) == [{**expected, "seed": 7, "guidance": 2.5}]
     assert requested[-1] == {"saved": "anna-bert-7.png", "crop": False, "size": None, "visible": False}
 
@@ -128,6 +128,18 @@ def test_several_severities_make_a_row(palsykit: Run, requested: list[dict[str, 
     assert Image.open("anna-smile_full-right-1-3-2.png").size == (12, 4)
 
 
+def test_finer_dials_are_passed_on_and_are_in_the_name(palsykit: Run, requested: list[dict[str, Any]]) -> None:
+    asked = (*NAMED, "--side", "left", "--severity", 4, "--brow", 0.2, "--eye", "0.0", "--mouth", "-4mm")
+    done = palsykit("generate", "runs/small", *asked, "--synkinesis", "eye=0.5", "--tone", 0.5)
+    assert (done.code, made_of(requested)[0]["labels"]) == (0, [("smile_full", "left", 4.0)])
+    assert made_of(requested)[0]["dials"] == {"brow": 0.2, "eye": 0.0, "mouth": "-4mm", "tone_brow": 0.5,
+                                              "tone_eye": 0.5, "tone_mouth": 0.5, "synkinesis_eye": 0.5}  # fmt: skip
+    assert done.out.startswith("anna-smile_full-left-4-brow0.2-eye0.0-mouth-4mm-tone_brow0.5-")
+    arguments = ("--identity", "anna.png", "--expressions", "all", "--side", "left", "--severity", 5, "--mouth", 0)
+    assert palsykit("generate", *arguments).out == "anna-all-left-5-mouth0.0-0.png\n"
+    assert made_of(requested)[1]["dials"] == {"mouth": 0.0}
+
+
 def test_all_expressions_make_a_sheet(palsykit: Run, requested: list[dict[str, Any]]) -> None:
     arguments = ("--identity", "anna.png", "--expressions", "all", "--side", "left", "--severity", 5)
     assert palsykit("generate", *arguments).out == "anna-all-left-5-0.png\n"
@@ -162,6 +174,9 @@ def test_a_folder_needs_an_output_folder_and_a_name(palsykit: Run, requested: li
         ((*NAMED, "--severity", "4"), "severity 4 without a side: say which side is affected, --side left or right"),
         ((*NAMED, "--side", "left"), "side left without a severity: say how much, --severity 1 to 6"),
         ((*NAMED, "--side", "none", "--severity", "1..6"), "severity 2 with side none: no side is affected"),
+        ((*NAMED, "--mouth", "-4mm"), "dials (mouth) refine a grade above 1: say which, --side left or right"),
+        ((*NAMED, "--side", "left", "--severity", "3", "--eye", "2"), "eye 2: expected a share, 0 to 1, or a length"),
+        ((*FACES, "--brow", "0.5"), "dials with a driver"),
         ((*NAMED, "--side", "left", "--severity", "7"), "severity 7: expected a House-Brackmann grade"),
         (("--identity", "anna.png", "--expression", "grin"), "unknown expression 'grin'; expected one of rest"),
     ],

@@ -11,6 +11,7 @@ from PIL import Image
 
 import palsykit as package
 from palsykit.errors import PalsykitError
+from palsykit.faces.dials import Dials, Length
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
 from palsykit.recipe import Recipe
 from palsykit.registry import Entry, registry
@@ -125,6 +126,37 @@ def test_the_dial_is_a_row_of_the_single_pictures(model: package.Model, who: Pat
 def test_what_is_refused(model: package.Model, who: Path, asked: dict[str, Any], message: str) -> None:
     with pytest.raises(PalsykitError, match=message):
         model.generate(identity=who, **asked)
+
+
+class FineShift(Shift):
+    """A poser with finer dials."""
+
+    def pose(
+        self, photograph: Any, landmarks: Any, labels: FaceLabels, strength: float = 1.0, dials: Any = None
+    ) -> Any:
+        CALLS.append((dials,))
+        return super().pose(photograph, landmarks, labels, strength)
+
+
+def test_dials_reach_a_poser_that_has_them(
+    finished: RunFolder, posers: Callable[..., None], who: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posers()
+    entry = Entry("posers", "fine", "fake", "fake", "1", FineShift)
+    monkeypatch.setitem(registry().entries, ("posers", "fine"), entry)
+    asked = {"identity": who, "expression": "rest", "side": "left", "severity": 4}
+    package.load(finished.path).generate(**asked, brow=0.2, mouth="-4mm", synkinesis="eye=0.5")
+    assert CALLS[0] == (Dials(brow=0.2, mouth=Length(-4.0), synkinesis_eye=0.5),)
+    package.load(finished.path).generate(**asked)
+    assert CALLS[2] == (None,)
+
+
+def test_dials_are_refused_by_a_poser_that_has_none(model: package.Model, who: Path) -> None:
+    with pytest.raises(PalsykitError, match=r"dials \(mouth\): the poser Shift has none, .*no parameter dials; leave"):
+        model.generate(identity=who, expression="rest", side="left", severity=4, mouth=0.5)
+    with pytest.raises(PalsykitError, match="mouth 4: expected a share, 0 to 1, or a length"):
+        model.generate(identity=who, expression="rest", side="left", severity=4, mouth=4)
+    assert not CALLS
 
 
 def test_one_installed_poser_is_taken_and_of_several_one_is_named(

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from palsykit.errors import PalsykitError
+from palsykit.faces.dials import Dials, Length
 from palsykit.faces.vocabulary import Side
-from palsykit.synthesis.request import Request
+from palsykit.synthesis.request import Request, read_dials
 
 
 def test_a_driver_has_no_labels_and_a_name_one_for_each_severity() -> None:
@@ -35,6 +36,38 @@ def test_a_driver_has_no_labels_and_a_name_one_for_each_severity() -> None:
 def test_what_is_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(PalsykitError, match=message):
         Request.of(**given)
+
+
+def test_dials_refine_a_grade_of_one_side() -> None:
+    dials = read_dials(brow=0.2, mouth="-4mm")
+    assert dials == Dials(brow=0.2, mouth=Length(-4.0))
+    asked = {"expression": "rest", "side": "left", "dials": dials}
+    assert Request.of(severities=(4,), **asked).dials == dials
+    assert Request.of(expression="rest", side="left", severities=(4,)).dials == Dials()
+    both = Request.of(expression="rest", side="bilateral", severities=(4,), dials=Dials(brow=0.2))
+    assert both.dials == Dials(brow=0.2)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"expression": "rest"}, r"dials \(brow, mouth\) refine a grade above 1: say which, --side"),
+        ({"expression": "rest", "side": "left", "severities": (1, 4)}, "refine a grade above 1"),
+        ({"driver": "x"}, "dials with a driver, whose photograph shows them"),
+        (
+            {"expression": "rest", "side": "bilateral", "severities": (4,)},
+            "mouth -4mm: a length is against the healthy",
+        ),
+    ],
+)
+def test_dials_without_what_they_refine_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(PalsykitError, match=message):
+        Request.of(dials=Dials(brow=0.2, mouth=Length(-4.0)), **given)
+
+
+def test_dials_that_cannot_be_read_are_refused_for_the_user() -> None:
+    with pytest.raises(PalsykitError, match="mouth -4cm: expected a share"):
+        read_dials(mouth="-4cm")
 
 
 def test_it_needs_no_torch() -> None:
