@@ -98,10 +98,10 @@ def draw_face(picture: Image.Image, result: Measured, lengths: dict[str, Any], l
         letters: size of the numbers, for a face that is shown smaller.
     """
     side = FACE_PX * FINE
-    view = _view(result.face.landmarks)
-    shown = Image.fromarray(warp(picture, view, FACE_PX)).resize((side, side), Image.Resampling.BICUBIC)
-    points = (result.face.landmarks @ view[:, :2].T + view[:, 2]) * FINE
-    mm = result.face.px_per_mm * float(np.sqrt(abs(np.linalg.det(view[:, :2])))) * FINE
+    view = _view(result.face.landmarks) * FINE
+    shown = Image.fromarray(warp(picture, view, side))
+    points = result.face.landmarks @ view[:, :2].T + view[:, 2]
+    mm = result.face.px_per_mm * float(np.sqrt(abs(np.linalg.det(view[:, :2]))))
     pen, axes = _Pen(shown, letters), _Axes.of(points)
     _axes(pen, axes, points)
     for point in points[17:]:
@@ -114,7 +114,7 @@ def draw_face(picture: Image.Image, result: Measured, lengths: dict[str, Any], l
             _excursion(pen, axes, points, half, lengths, result.face, mm)
     _philtrum(pen, axes, points, lengths)
     _names(pen, side, mm)
-    return shown.resize((FACE_PX, FACE_PX), Image.Resampling.LANCZOS)
+    return shown.reduce(FINE)
 
 
 def _view(landmarks: Points) -> Points:

@@ -86,4 +86,4 @@ def _save(picture: Image.Image, path: Path, mark: dict[str, Any] | None) -> None
     if mark is not None:
         write_marked(picture, path, mark)
     else:
-        write_with(path, lambda partial: picture.save(partial, format="PNG"))
+        write_with(path, lambda partial: picture.save(partial, format="PNG", compress_level=1))
