@@ -3,7 +3,7 @@
 A model's picture is small, and it differs from the person's crop in two ways: places have moved, and something was
 added (teeth, folds, shut lids). Both scale. With v the photograph whose own pixels moved, g the model's guess and p its
 picture (g and p small, enlarged smoothly), the result is p + w (v - g): v - g is the photograph's fine detail, and w
-falls from 1 to 0 where the model changed much. Outside the mask no pixel changes.
+falls from 1 to 0 where the model changed or moved much. Outside the mask no pixel changes.
 
 Coordinates: a pixel's centre is at (x + 0.5, y + 0.5) px. The face frame (palsykit.faces.alignment) has the side 1.
 """
@@ -30,10 +30,13 @@ FOREHEAD = 0.12
 """How far above the brows the face reaches, in frame sides."""
 OVAL = (0.18, 0.1, 0.82, 0.96)
 """Left, top, right and bottom of a face without landmarks, in frame sides."""
-CHANGED = 0.12
-"""Change by the model, of pixels in [-1, 1], at which 1/e of the photograph's fine detail stays.
+CHANGED = 0.09
+"""Change by the model, of pixels in [-1, 1], at which 1/e of the photograph's fine detail stays."""
+MOVED = 0.02
+"""Move in frame sides at which 1/e of it stays: where much moves, no one knows to the pixel where it goes.
 
-benchmarks/native_size.py compares: with 0.2 the result is sharper than the truth, with 0.1 more blurred."""
+Both were chosen on the validation people of benchmarks/native_size.py: with more the result is sharper, but fine detail
+in a wrong place is further from the truth than none; with less it is more blurred and no nearer (docs/lab-notes.md)."""
 SPREAD = 0.7
 """Standard deviation in px of the model's picture with which a change spreads to its neighbours."""
 STRIP = 1 << 20
@@ -81,7 +84,8 @@ def edit_of(picture: Tensor, mask: Tensor, guess: Tensor, source: Tensor, target
     picture, guess = picture.float().cpu(), guess.float().cpu()
     # Where the model added something, such as teeth, the photograph's fine detail is that of something else.
     change = torch.from_numpy(gaussian_filter((picture - guess).abs().amax(0).numpy(), SPREAD))
-    return Edit(picture, mask, guess, moves, torch.exp(-((change / CHANGED) ** 2))[None])
+    far = F.interpolate(moves.float().norm(dim=-1)[None, None], change.shape, mode="area")[0]
+    return Edit(picture, mask, guess, moves, torch.exp(-((change[None] / CHANGED) ** 2) - (far / MOVED) ** 2))
 
 
 def face_mask(points: NDArray[np.floating], size: int = GRID) -> Tensor:

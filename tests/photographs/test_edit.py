@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,6 +78,7 @@ def test_moves_are_those_of_the_warp_at_any_size(scale: int) -> None:
     photograph = smooth(side, side)
     source, target = moved()
     edit = edit_of(torch.zeros(3, 16, 16), torch.ones(256, 256), torch.zeros(3, 16, 16), source, target)
+    edit = replace(edit, detail=torch.ones(1, 16, 16))  # all of the photograph's own pixels
     result = apply(edit, photograph, np.array([[1 / side, 0, 0], [0, 1 / side, 0]]))
     image = torch.from_numpy(photograph).permute(2, 0, 1)[None].float() / 127.5 - 1
     expected = warp(image, source[None] * side, target[None] * side)[0]
@@ -127,6 +129,19 @@ def test_fine_detail_stays_where_the_model_changed_little() -> None:
     assert np.abs(result[:, :96] - photograph[:, :96]).max() <= 2
     assert abs(result[:, 160:].mean() - 1.6 * 127.5) < 2
     assert result[:, 160:].std() < 2
+
+
+def test_less_fine_detail_stays_where_much_moves() -> None:
+    source = torch.from_numpy(face())
+    grey = torch.zeros(3, 16, 16)
+    small, large = (
+        edit_of(grey, torch.ones(256, 256), grey, source, source + torch.tensor([0.0, far])).detail
+        for far in (0.002, 0.04)
+    )
+    assert small is not None
+    assert large is not None
+    assert small.min() > 0.98
+    assert large[0, 8, 8] < 0.05
 
 
 @pytest.fixture
