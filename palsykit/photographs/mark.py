@@ -38,7 +38,7 @@ GENERATED, COMPOSITE = "trainedAlgorithmicMedia", "compositeWithTrainedAlgorithm
 """IPTC's words for a picture that a model made, and for a photograph with a part that a model made."""
 
 SAVED_AS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
-    ".png": ("PNG", {"compress_level": 3}, ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
+    ".png": ("PNG", {"compress_level": 1}, ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}, ("L", "RGB", "CMYK")),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}, ("L", "RGB", "CMYK")),
     ".webp": ("WEBP", {"lossless": True}, ("RGB", "RGBA")),
