@@ -78,15 +78,10 @@ def reader(parts: Parts, name: str | None = None, judges: Path | None = None) ->
         judges: a recipe that has the network, instead of the run's.
 
     Raises:
-        PalsykitError: there is no such network, it has no weights, or it reads pictures of another size.
+        PalsykitError: there is no such network, or it has no weights.
     """
     # Check the recipe of judges.
     owner = parts if judges is None else Parts(load_recipe(judges))
-    if owner.settings.image_size != parts.settings.image_size:
-        raise PalsykitError(
-            f"--judges {judges}: its networks see {owner.settings.image_size} px, the run's pictures have "
-            f"{parts.settings.image_size}; name a recipe of their size"
-        )
     if judges is not None and any(block.network == (name or JUDGE) for block in owner.fits):
         raise PalsykitError(f"--judges {judges}: its network {name or JUDGE!r} has no weights; add its key weights")
     # Choose the network.

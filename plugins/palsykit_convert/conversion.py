@@ -29,7 +29,7 @@ class Converted:
 
     Attributes:
         network: the recipe's block that loads it, without ``weights``.
-        image_size: the ``image_size`` that the recipe must have, px; None for any.
+        image_size: the network's own size in px; None for any.
         tensors: number of tensors.
         dropped: keys of the checkpoint that the layout leaves out.
         card: the Markdown file next to the weights.
@@ -45,9 +45,9 @@ class Converted:
 
     def recipe(self, weights: str) -> str:
         """The lines of a recipe that load the file ``weights``; the path is used as given."""
-        block = {"use": self.network.use, **self.network.parameters, "weights": weights}
         size = {} if self.image_size is None else {"image_size": self.image_size}
-        return dump({**size, "networks": {"NAME": block}})
+        block = {"use": self.network.use, **size, **self.network.parameters, "weights": weights}
+        return dump({"networks": {"NAME": block}})
 
 
 def layouts() -> dict[str, tuple[str, Layout]]:

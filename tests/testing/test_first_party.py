@@ -12,8 +12,10 @@ from PIL import Image
 from palsykit.registry import Entry, registry
 from palsykit.testing import examine
 
+FACES = {"use": "face_space", "identities": 1, "validation": 1, "test": 1, "renders": 2}
 SMALL = {
     ("datasets", "face_space"): {"identities": 1, "validation": 1, "test": 1, "renders": 2},
+    ("datasets", "joined"): {"parts": {"one": FACES, "other": {**FACES, "seed": 1}}},
     ("networks", "ir"): {"depth": 18, "width": 0.125, "embedding": 16},
     ("networks", "mobilefacenet"): {"width": 0.25},
     ("denoisers", "unet"): {"channels": [8, 16], "attention_at": [16], "head_channels": 8},

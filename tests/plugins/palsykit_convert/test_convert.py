@@ -235,9 +235,10 @@ def test_the_command_prints_the_lines_that_a_recipe_needs(tmp_path: Path, palsyk
     assert code == 0
     assert "Left out: head.kernel, head.t, head.batch_mean, head.batch_std." in out
     assert "Licence: the code is MIT" in out
-    block = yaml.safe_load(out[out.index("image_size:") :])
+    block = yaml.safe_load(out[out.index("networks:") :])
     keys = block["networks"]["NAME"]
-    net = build_part("networks", PartBlock(use=keys.pop("use"), parameters=keys), block["image_size"])
+    size = keys.pop("image_size")
+    net = build_part("networks", PartBlock(use=keys.pop("use"), parameters=keys), size)
     assert torch.equal(net.output_layer[3].weight, face_network().output_layer[3].weight)
     code, _, err = palsykit("convert", "weights", source, target, "--layout", "adaface")
     assert code == 2
