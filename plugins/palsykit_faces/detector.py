@@ -20,6 +20,8 @@ from palsykit_faces.points import detection
 
 _UPRIGHT = 0.85
 """Score of the short-range detector from which a face is certainly not upside down (those have at most 0.77)."""
+_LARGE = 0.25
+"""Side of the box of a certain face, in longer sides of the photograph, from which no smaller faces are looked for."""
 _TURNS = (0.0, math.pi / 2, math.pi, -math.pi / 2)
 _PADDED, _FAR = 1.8, 3.0
 """Sides of squares around the photograph, for faces that fill it: 40 % and 100 % of the photograph on each side."""
@@ -33,14 +35,18 @@ _OVERLAP = 0.2
 _SMALLEST_TILE = 160
 """Side in px of the smallest upright tiles; smaller ones would only be enlarged."""
 
+_WAY = 2
+"""Increase it when the same photograph would give other faces or points; part of the version."""
+
 Attempt = list[tuple[BlazeFace, list[Square]]]
 
 
 class MediaPipe:
     """Find and frame faces with Google's MediaPipe models, which are shipped: no download, nothing to configure.
 
-    Both BlazeFace detectors (Bazarevsky et al., arXiv:1907.05047) read the photograph as it is. If they find nothing:
-    with a margin, turned by 90, 180 and 270 degrees, and in tiles. The face mesh (Kartynnik et al., arXiv:1907.06724)
+    BlazeFace's short-range detector (Bazarevsky et al., arXiv:1907.05047) reads the photograph as it is, and unless it
+    is certain of a large face, the full-range one does. If they find nothing, both read it with a margin, turned by 90,
+    180 and 270 degrees, and in tiles. The face mesh (Kartynnik et al., arXiv:1907.06724)
     reads each face twice, the second time in its own frame, and the iris model (Ablavatski et al., arXiv:2006.11341)
     both eyes. A face that is not certainly upright is looked at in four directions, and the best one counts.
 
@@ -64,7 +70,7 @@ class MediaPipe:
     ):
         models = shipped_models()
         self.presence = presence
-        self.version = f"{version()}-{threshold}-{presence}"
+        self.version = f"{version()}-{_WAY}-{threshold}-{presence}"
         self._short = BlazeFace("short_range", models["short_range"], threshold)
         self._full = BlazeFace("full_range", models["full_range"], threshold)
         self._mesh, self._iris = models["mesh"], models["iris"]
@@ -73,7 +79,8 @@ class MediaPipe:
         """Every face in a photograph [H, W, 3] RGB, the most confident first; empty if there is none.
 
         The photograph may be turned: ``pose.roll`` of each face says by how much. Faces much smaller than others in
-        the same photograph may be missed, because tiles are read only where the whole photograph shows no face.
+        the same photograph may be missed: tiles are read only where the whole photograph shows no face, and the
+        full-range detector does not look behind a certain face whose box is a quarter of the photograph or larger.
 
         Raises:
             ValueError: the photograph is not uint8 [H, W, 3].
@@ -82,17 +89,25 @@ class MediaPipe:
             raise ValueError(f"photograph: found {photograph.dtype} {list(photograph.shape)}, expected uint8 [H, W, 3]")
         picture = Picture(photograph)
         with _one_thread():
-            for attempt in self._attempts(picture):
-                candidates = [found for detector, squares in attempt for found in detector.find(picture, squares)]
+            for candidates in self._candidates(picture):
                 if faces := self._confirm(picture, _distinct(candidates)):
                     records = [detection(score, mesh, *read_eyes(self._iris, picture, mesh)) for score, mesh in faces]
                     return sorted(records, key=lambda face: -face.score)
         return []
 
-    def _attempts(self, picture: Picture) -> Iterator[Attempt]:
-        """What to read, until faces are found: the most usual first."""
+    def _candidates(self, picture: Picture) -> Iterator[list[Candidate]]:
+        """What may be faces, attempt by attempt, until some are."""
         whole = picture.whole()
-        yield [(self._short, [whole]), (self._full, [whole])]
+        near = self._short.find(picture, [whole])
+        if any(found.score >= _UPRIGHT and found.square.side >= _LARGE * whole.side for found in near):
+            yield near
+        yield near + self._full.find(picture, [whole])
+        for attempt in self._attempts(picture):
+            yield [found for detector, squares in attempt for found in detector.find(picture, squares)]
+
+    def _attempts(self, picture: Picture) -> Iterator[Attempt]:
+        """What to read if the photograph as it is shows no face: the most usual first."""
+        whole = picture.whole()
         yield [(self._short, [whole.larger(_PADDED)]), (self._full, [whole.larger(_PADDED)])]
         turned = [picture.whole(turn) for turn in _TURNS[1:]]
         yield [(self._short, turned), (self._full, turned)]

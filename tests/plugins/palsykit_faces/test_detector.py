@@ -127,6 +127,19 @@ def test_two_faces_in_order(detector: MediaPipe, faces: list[Face]) -> None:
     assert_there(second, small[1] + (600, 200))
 
 
+def test_behind_a_large_face_no_small_ones_are_looked_for(
+    detector: MediaPipe, faces: list[Face], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    find = detector._full.find
+    monkeypatch.setattr(detector._full, "find", lambda *given: asked.append(1) or find(*given))
+    large, small = enlarged(faces[0], 400), enlarged(faces[0], 100)
+    assert len(detector.detect(on_canvas(500, 500, (large, 50, 50)))) == 1
+    assert asked == []
+    assert len(detector.detect(on_canvas(900, 900, (small, 300, 400)))) == 1
+    assert asked == [1]
+
+
 def test_a_tight_crop(detector: MediaPipe, faces: list[Face]) -> None:
     picture, five = enlarged(faces[0], 512)
     (face,) = detector.detect(picture)
