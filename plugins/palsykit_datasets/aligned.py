@@ -128,13 +128,14 @@ class AlignedPhotographs:
         if photograph.count > 1:
             self.rejected.append(reject(entry.path, note_on_others(photograph.count)))
         seen[photograph.content], self._aligned[entry.key] = entry, aligned
-        moved = None if landmarks is None or matrix is None else landmarks @ matrix[:, :2].T + matrix[:, 2]
+        moved = _moved(landmarks, matrix)
         return FaceRecord(
             key=entry.key,
             labels=entry.labels,
-            landmarks=None if moved is None else moved.astype(np.float32),
+            landmarks=moved,
             landmarks_source=None if moved is None else source,
             split=entry.split,
+            further=None if points is None else _moved(points.further, matrix),
         )
 
     def _points(self, entry: Entry, photograph: "_Photograph") -> tuple[Points | None, str]:
@@ -195,6 +196,11 @@ class AlignedPhotographs:
         how = self._frame if five is None else five.tolist()
         facts = f"aligned {VERSION} {self.image_size} {self._smallest:g} {how} {content}"
         return hashlib.sha256(facts.encode()).hexdigest()[:40]
+
+
+def _moved(points: NDArray[np.float64] | None, matrix: NDArray[np.float64] | None) -> NDArray[np.float32] | None:
+    """Points [N, 2] px of the photograph, moved to the aligned picture."""
+    return None if points is None or matrix is None else (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
 def _bytes(entry: Entry) -> bytes:

@@ -32,12 +32,14 @@ class Points:
         landmarks: [68, 2] (iBUG 68), or None.
         source: "given", or "predicted" if a network found them.
         whole: the picture is a crop in the face frame, to be used as it is.
+        further: [8, 2], pupils and nasolabial folds (palsykit.faces.landmarks.FURTHER), or None.
     """
 
     five: NDArray[np.float64]
     landmarks: NDArray[np.float64] | None = None
     source: str = "given"
     whole: bool = False
+    further: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ are. Five points are image-left eye, image-right eye, nose tip, image-left and i
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from palsykit.data.tables import read_text
 from palsykit.faces.landmarks import COUNT
 from palsykit.faces.vocabulary import FaceLabels
-from palsykit.faces.webmorph import read_template, to_ibug68
+from palsykit.faces.webmorph import FURTHER, read_template, to_ibug68
 from palsykit_datasets.cells import COLUMNS, Points, Said, checked, read_cells, read_pairs
 from palsykit_datasets.expressions import Words
 
@@ -51,7 +52,8 @@ def read_points(path: Path) -> Points:
     """
     suffix = path.suffix.lower()
     if suffix == ".tem":
-        return checked(str(path), to_ibug68(read_template(path)))
+        template = read_template(path)
+        return replace(checked(str(path), to_ibug68(template)), further=template[list(FURTHER)])
     lines = read_text(path).splitlines()
     return _read_pts(path, lines) if suffix == ".pts" else _read_csv(path, lines)
 

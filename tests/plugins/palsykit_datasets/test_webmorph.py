@@ -209,3 +209,17 @@ def test_the_london_set_is_read_whole(tmp_path):
 def test_it_keeps_the_contract_of_data_sets(tree):
     results = check("dataset", "webmorph", image_size=32, root=str(tree))
     assert [str(result) for result in results if result.state != "passed"] == []
+
+
+def test_a_template_gives_pupils_and_folds_and_the_second_reading_gives_the_same(tree):
+    for _ in range(2):  # from the photograph, then from the cache
+        faces = dataset(tree)
+        rest, smile = record(faces, "neutral/001_03.png"), record(faces, "smiling/001_08.png")
+        template = template_points((5.0, -8.0))
+        known = np.vstack([to_ibug68(template), template[[0, 1, 158, 159, 160, 161, 162, 163]]])
+        found = np.vstack([rest.landmarks, rest.further])
+        # One similarity moves both kinds of points.
+        plain = np.c_[known, np.ones(len(known))]
+        matrix = np.linalg.lstsq(plain[:68], found[:68], rcond=None)[0]
+        assert np.abs(plain[68:] @ matrix - found[68:]).max() < 1e-3
+        assert smile.further is None
