@@ -15,7 +15,7 @@ from palsykit.faces.landmarks import COMMISSURES, LEFT_BROW, RIGHT_BROW
 from palsykit.faces.vocabulary import Side
 from palsykit.report.tables import markdown
 from palsykit_measure.intervals import KINDS
-from palsykit_measure.lengths import Face, measure_face
+from palsykit_measure.lengths import Face, has_direction, measure_face
 
 Values = NDArray[np.float64]
 
@@ -175,7 +175,8 @@ def neutral(samples: Sequence[Sample], points: Points) -> dict[str, float]:
 def error_table(samples: Sequence[Sample], points: Points) -> dict[str, Any]:
     """For each length of palsykit measure: the bounds of 95 % of the errors (found less true), mm.
 
-    Movements are against the same person's photograph at rest, with the palsy.
+    Movements are against the same person's photograph at rest, with the palsy. Each face counts with its mirror image,
+    so that no interval favours a side.
     """
     rest = rest_of(samples)
     errors: dict[str, dict[str, list[float]]] = {}
@@ -190,7 +191,9 @@ def error_table(samples: Sequence[Sample], points: Points) -> dict[str, Any]:
         true, found = map(measure_face, both)
         for name, parts in found.items():
             for part, value in parts.items():
-                errors.setdefault(name, {}).setdefault(KINDS[part], []).append(value - true[name][part])
+                error = value - true[name][part]
+                both_ways = [error, -error] if has_direction(name, part) else [error]
+                errors.setdefault(name, {}).setdefault(KINDS[part], []).extend(both_ways)
     tails = (1 - SHARE) / 2
     bounds = {
         name: {kind: [round(float(np.quantile(of, q)), 2) for q in (tails, 1 - tails)] for kind, of in kinds.items()}

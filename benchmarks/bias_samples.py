@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from palsykit.errors import PalsykitError
 from palsykit.faces.flip import Face
-from palsykit.faces.measures import PUPILS_MM, eye_line
+from palsykit.faces.measures import px_per_mm
 from palsykit.faces.records import FaceDataset
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.recipe import load_recipe
@@ -47,8 +47,8 @@ class Sample:
 
     @cached_property
     def px_per_mm(self) -> float:
-        """By the true middles of the eyes."""
-        return float(eye_line(self.truth)) / PUPILS_MM
+        """If the pupils are 63 mm apart, by the true corners of the eyes."""
+        return float(px_per_mm(self.truth))
 
     @property
     def mirrored(self) -> Pixels:

@@ -8,9 +8,9 @@
 Two sets of faces with known palsies: rendered people of the face space that no network was trained on (another seed),
 and the sixteen test people of the London set, on whose neutral photographs palsies are simulated
 (recipes/examination-real.yaml; left out if the photographs are not there). Each person is healthy at rest, then shows
-the eight expressions with a palsy of grade III to VI. A mm is 1/63 of the distance between the true middles of the
-eyes, so errors do not hold those of a photograph's scale. Lengths are those of palsykit measure; affected is the
-palsied side.
+the eight expressions with a palsy of grade III to VI. A mm is such that the pupils are 63 mm apart, by the true
+corners of the eyes, so errors do not hold those of a photograph's scale. Lengths are those of palsykit measure;
+affected is the palsied side.
 
 A network alone reads the picture, which lies in the face frame, once. "palsykit measure" is the whole of that command:
 the picture with a border, lopsided so that picture and mirror image differ, is framed by the finder and read twice.
@@ -61,11 +61,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     Raises:
         PalsykitError: a network or detector cannot be built.
     """
-    sets = {"rendered": rendered_samples(options.size, options.people, options.seed)}
-    if (real := real_samples(options.size, options.people)) is None:
-        say("the London set is not beside the repository: real people are left out")
-    else:
-        sets["real"] = real
+    sets = {}
+    if "rendered" in options.sets:
+        sets["rendered"] = rendered_samples(options.size, options.people, options.seed)
+    if "real" in options.sets:
+        if (real := real_samples(options.size, options.people)) is None:
+            say("the London set is not beside the repository: real people are left out")
+        else:
+            sets["real"] = real
     named = options.network or [DEFAULT]
     finders = [measure_finder(named[0]), *map(network_finder, named), *map(detector_finder, options.detector)]
     result: dict[str, Any] = {"benchmark": "landmark_bias", "image_size": options.size, "sets": {}}
@@ -80,6 +83,18 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
+def command_of(arguments: Sequence[str]) -> str:
+    """The command that gives these figures again, without the places of its files."""
+    kept: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word in ("--json", "--errors", "--page"):
+            next(words, None)
+        elif not word.startswith(("--json=", "--errors=", "--page=")):
+            kept.append(word)
+    return shlex.join(["python", "benchmarks/landmark_bias.py", *kept])
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print tables and a JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -89,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add(
         "--detector", action="append", default=["mediapipe"], help="name of a detector with 68 points, beside mediapipe"
     )
+    add("--sets", nargs="+", default=["rendered", "real"], choices=["rendered", "real"], help="faces to measure on")
     add("--people", type=int, default=16, help="people of each set, at most")
     add("--size", type=int, default=256, help="side of the pictures in px")
     add("--seed", type=int, default=FRESH_SEED, help="of the rendered people")
@@ -98,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.people < 1:
         raise PalsykitError(f"--people {options.people}: expected 1 or more")
-    command = shlex.join(["python", "benchmarks/landmark_bias.py", *(sys.argv[1:] if arguments is None else arguments)])
+    command = command_of(sys.argv[1:] if arguments is None else arguments)
     found = {**measure(options), "command": command, "aims": AIMS}
     print(text_of(found, markdown=False))
     if options.json:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MARKER = "measure.json"
 """Says what a folder of results was made with."""
 SCALES = ("iris", "pupils")
+MOST_PEOPLE = 4
+"""Of more people, means are printed in place of tables of the eight."""
 
 
 Photographs = Annotated[
@@ -182,14 +184,16 @@ def _claim(folder: Path, settings: dict[str, Any]) -> None:
 
 
 def _print(found: dict[str, Any], rejected: "list[Rejected]", folder: Path, as_json: bool) -> None:
-    from palsykit_measure.tables import by_person, of_eight, of_photograph
+    from palsykit_measure.tables import by_person, of_eight, of_people, of_photograph
 
     if as_json:
         print(json.dumps(found, ensure_ascii=False, allow_nan=False))
     elif len(found["photographs"]) <= 2:
         print("\n\n".join(of_photograph(one) for one in found["photographs"]))
+    elif len(people := by_person(found["photographs"])) > MOST_PEOPLE:
+        print(of_people(found["photographs"]))
     else:
-        print("\n\n".join(of_eight(subject, shown) for subject, shown in by_person(found["photographs"]).items()))
+        print("\n\n".join(of_eight(subject, shown) for subject, shown in people.items()))
     for one in found["photographs"]:
         for note in one["notes"]:
             say(f"{one['file']}: {note}")

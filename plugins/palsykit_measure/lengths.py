@@ -37,6 +37,7 @@ class Length:
         of: mm of a face: both halves, or one number.
         needs_rest: it is a movement, measured against the photograph at rest.
         positive: it cannot be below 0.
+        signed: one number with a direction: positive to, or longer on, the subject's left.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Length:
     of: Callable[[Face], Halves | Any]
     needs_rest: bool = False
     positive: bool = False
+    signed: bool = False
 
     def applies(self, face: Face) -> bool:
         """Whether this face has the measure."""
@@ -53,6 +55,11 @@ class Length:
         if self.name in ("palpebral_fissure", "lid_gap"):
             return (self.name == "lid_gap") == (face.expression in CLOSURE)
         return True
+
+
+def has_direction(name: str, part: str) -> bool:
+    """Whether a part of a measure turns its sign round in the mirror."""
+    return part == "difference" or BY_NAME[name].signed
 
 
 def _still(measure: Callable[..., Any]) -> Callable[[Face], Any]:
@@ -111,10 +118,10 @@ LENGTHS = (
            _still(measures.canthus_to_commissure)),
     Length("facial_asymmetry_index", "facial asymmetry index",
            "FAI (Malm et al. 2018): left less right distance from inner canthus to corner of the mouth, signed",
-           _still(measures.facial_asymmetry_index)),
+           _still(measures.facial_asymmetry_index), signed=True),
     Length("philtrum_deviation", "philtrum, to the left",
            f"middle of the upper lip's border from {_MIDLINE}, positive to the subject's left",
-           _still(measures.philtrum_deviation)),
+           _still(measures.philtrum_deviation), signed=True),
     Length("lower_lip_depth", "lower lip below eyes", f"lower border of the lower lip's half below {_LINE}",
            _still(measures.lower_lip_depth)),
     Length("lower_lip_depression", "lower lip, down from rest", "depth of the lower lip less that at rest",

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from palsykit.faces.vocabulary import EXPRESSIONS
 from palsykit.report import words
-from palsykit_measure.lengths import BY_NAME
+from palsykit_measure.lengths import BY_NAME, has_direction
 from palsykit_measure.overlay import FACE_PX, font
 from palsykit_measure.results import SAYS_NOT, SCALES
 from palsykit_measure.tables import PARTS, with_bounds
@@ -17,7 +17,6 @@ PANEL, MARGIN, ROW = 880, 28, 45
 NAME_PX = 270
 COLUMN = (PANEL - MARGIN - NAME_PX) // 3
 SHEET_PX = 480
-SIGNED = ("facial_asymmetry_index", "philtrum_deviation")
 
 
 def page(face: Image.Image, one: dict[str, Any], sentences: Sequence[str]) -> Image.Image:
@@ -44,8 +43,8 @@ def page(face: Image.Image, one: dict[str, Any], sentences: Sequence[str]) -> Im
         pen.line((left, top, FACE_PX + PANEL - MARGIN, top), fill=RULE)
         pen.text((left, top + height / 2), BY_NAME[name].words, fill=INK, font=font(19), anchor="lm")
         for number, part in enumerate(("whole",) if "whole" in parts else PARTS[:3]):
-            signed = part == "difference" or name in SIGNED
-            _cell(pen, (left + NAME_PX + number * COLUMN, top + height / 2), parts.get(part), signed)
+            at = (left + NAME_PX + number * COLUMN, top + height / 2)
+            _cell(pen, at, parts.get(part), has_direction(name, part))
         top += height
     _foot(pen, left, top + 14, [scale_sentence(one), *one["notes"], *sentences])
     return canvas

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from palsykit.faces import measures
 from palsykit.faces.flip import Face
 from palsykit.faces.interfaces import Detection, Detector
-from palsykit.faces.measures import PUPILS_MM, eye_line
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.photographs.find import FramedFace, eye_distance, frame_face
 from palsykit.photographs.read import Photograph
@@ -114,9 +114,9 @@ def _flip(points: Points, width: int) -> Points:
 
 
 def _px_per_mm(seen: list[Detection | None], landmarks: Points) -> dict[str, float]:
-    """Means over the detections that say it; without any, the middles of the eyes stand for the pupils."""
+    """Means over the detections that say it; without any, the corners of the eyes say where the pupils are."""
     detections = [detection for detection in seen if detection is not None]
     irises = [d.px_per_mm_iris for d in detections if d.px_per_mm_iris is not None]
     pupils = [d.px_per_mm_pupils for d in detections if d.px_per_mm_pupils is not None]
-    by_pupils = float(np.mean(pupils)) if pupils else float(eye_line(landmarks)) / PUPILS_MM
+    by_pupils = float(np.mean(pupils)) if pupils else float(measures.px_per_mm(landmarks))
     return {"pupils": by_pupils} | ({"iris": float(np.mean(irises))} if irises else {})

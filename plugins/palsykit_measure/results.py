@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from palsykit import __version__
 from palsykit.errors import PalsykitError
-from palsykit.faces.measures import IRIS_MM, PUPILS_MM, eye_line
+from palsykit.faces.measures import EYE_LINE_MM, IRIS_MM, PUPILS_MM, eye_line
 from palsykit.faces.records import Rejected
 from palsykit_measure.intervals import ErrorTable
 from palsykit_measure.lengths import BY_NAME, CLOSURE, Face, measure_face
@@ -115,8 +115,8 @@ def _with_doubts(result: Measured) -> Measured:
 
 
 def pupils_mm(result: Measured) -> float:
-    """mm between the middles of the eyes by the photograph's scale."""
-    return float(eye_line(result.face.landmarks) / result.face.px_per_mm)
+    """mm between the pupils by the photograph's scale, from the corners of the eyes."""
+    return float(eye_line(result.face.landmarks) / result.face.px_per_mm) * PUPILS_MM / EYE_LINE_MM
 
 
 def with_intervals(result: Measured, errors: ErrorTable) -> dict[str, dict[str, dict[str, float]]]:

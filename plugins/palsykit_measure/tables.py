@@ -5,11 +5,13 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from palsykit.cli.table import table
 from palsykit.data.rejections import printable
 from palsykit.faces.vocabulary import EXPRESSIONS
 from palsykit.report import words
-from palsykit_measure.lengths import BY_NAME, LENGTHS
+from palsykit_measure.lengths import BY_NAME, LENGTHS, has_direction
 
 PARTS = ("right", "left", "difference", "whole")
 NOTE = "research; no grade of a patient, no diagnosis"
@@ -82,9 +84,9 @@ def of_photograph(one: dict[str, Any]) -> str:
     """All lengths of one photograph."""
     rows = []
     for name, parts in one["measures"].items():
-        cells = [with_bounds(parts.get(part), part == "difference") for part in PARTS[:3]]
-        if "whole" in parts:
-            cells = [with_bounds(parts["whole"], name in ("facial_asymmetry_index", "philtrum_deviation")), "", ""]
+        shown = ("whole",) if "whole" in parts else PARTS[:3]
+        cells = [with_bounds(parts.get(part), has_direction(name, part)) for part in shown]
+        cells += [""] * (3 - len(cells))
         rows.append((BY_NAME[name].words, *cells))
     who = ", ".join(part for part in (one["subject"], words.expression(one["expression"])) if part)
     head = ("mm", "subject's right", "subject's left", "left - right")
@@ -105,6 +107,47 @@ def with_bounds(found: dict[str, float] | None, signed: bool = False) -> str:
 def _zero(value: float) -> float:
     """The value as it is shown, without "-0.0"."""
     return round(value, 1) + 0.0
+
+
+def of_people(photographs: Sequence[dict[str, Any]]) -> str:
+    """Means over people, an expression and a length a line: of each side, of both with their range, of the difference.
+
+    Every person counts once with each expression, by the first photograph of it.
+    """
+    people = by_person(photographs)
+    rows: list[tuple[str, ...]] = []
+    for expression in EXPRESSIONS:
+        shown = [shots[expression] for shots in people.values() if expression in shots]
+        for name in (length.name for length in LENGTHS):
+            cells = _over_people([one["measures"][name] for one in shown if name in one["measures"]])
+            if cells:
+                rows.append((words.expression(expression), BY_NAME[name].words, *cells))
+    head = (
+        "expression",
+        "mm",
+        "n",
+        "right",
+        "left",
+        "both or whole: mean, sd",
+        "5 % to 95 %",
+        "left - right: mean, sd",
+    )
+    return f"{len(people)} people\n{table(head, rows)}"
+
+
+def _over_people(found: Sequence[dict[str, dict[str, float]]]) -> tuple[str, ...]:
+    """The cells of one line; empty without anybody."""
+    if not found:
+        return ()
+    values = {part: np.array([one[part]["value"] for one in found if part in one]) for part in PARTS}
+    both = values["whole"] if len(values["whole"]) else np.concatenate([values["right"], values["left"]])
+    if not len(both):
+        return ()
+    sides = [f"{values[side].mean():.1f}" if len(values[side]) else "" for side in ("right", "left")]
+    apart = values["difference"]
+    low, high = np.quantile(both, (0.05, 0.95))
+    difference = f"{_zero(apart.mean()):+.1f}, {apart.std():.1f}" if len(apart) else ""
+    return str(len(found)), *sides, f"{both.mean():.1f}, {both.std():.1f}", f"{low:.1f} to {high:.1f}", difference
 
 
 def of_eight(subject: str, shown: dict[str, dict[str, Any]]) -> str:

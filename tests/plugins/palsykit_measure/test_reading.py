@@ -11,7 +11,7 @@ from palsykit.errors import PalsykitError
 from palsykit.faces import measures
 from palsykit.faces.flip import Face
 from palsykit.faces.landmarks import flip_points
-from palsykit.faces.measures import PUPILS_MM, eye_line
+from palsykit.faces.measures import px_per_mm
 from palsykit.faces.records import FaceRecord
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.photographs.find import UnusableFace
@@ -67,10 +67,10 @@ def test_points_lie_in_the_photograph(reader: Reader, records: list[FaceRecord],
     truth = records[0].landmarks
     assert truth is not None
     expected = truth * 4 + (60, 50)
-    error = np.hypot(*(found.landmarks - expected).T)[17:] * PUPILS_MM / eye_line(expected)
+    error = np.hypot(*(found.landmarks - expected).T)[17:] / px_per_mm(expected)
     assert np.median(error) < 2, "mm"
-    assert found.px_per_mm["pupils"] == pytest.approx(eye_line(expected) / PUPILS_MM, rel=0.06)
-    assert found.px_per_mm["iris"] == pytest.approx(eye_line(expected) / PUPILS_MM, rel=0.2)
+    assert found.px_per_mm["pupils"] == pytest.approx(px_per_mm(expected), rel=0.06)
+    assert found.px_per_mm["iris"] == pytest.approx(px_per_mm(expected), rel=0.2)
 
 
 def test_the_chosen_face_is_read_in_the_mirror_too(reader: Reader, records: list[FaceRecord], photograph: Show) -> None:

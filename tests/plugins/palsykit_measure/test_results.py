@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from palsykit.errors import PalsykitError
-from palsykit.faces.measures import PUPILS_MM, eye_line
+from palsykit.faces.measures import eye_line
 from palsykit.faces.records import FaceRecord
 from palsykit_measure.intervals import FILE, ErrorTable, load_errors
 from palsykit_measure.lengths import BY_NAME, Face, measure_face
 from palsykit_measure.readings import Kept
 from palsykit_measure.results import document, measured, pupils_mm
+from palsykit_measure.tables import of_people
 
 Make = Callable[..., Kept]
 TABLE = {
@@ -35,7 +36,7 @@ def landmarks(records: list[FaceRecord], expression: str) -> np.ndarray:
 def test_a_rendered_face_with_known_points_gives_the_known_mm(records: list[FaceRecord], kept_of: Make) -> None:
     """By arithmetic on the renderer's points; the face is upright, so depth is the difference of y."""
     points = landmarks(records, "rest")
-    mm = float(eye_line(points)) / PUPILS_MM
+    mm = float(eye_line(points)) / 61
     (result,) = measured([kept_of(points, px_per_mm={"pupils": mm})])
     found = measure_face(result.face)
     eyes = (points[[36, 45]] + points[[39, 42]]) / 2
@@ -138,3 +139,18 @@ def test_the_document_is_plain_json_and_says_what_it_does_not_say(records: list[
     brow = one["measures"]["brow_height"]["right"]
     assert brow["low"] == pytest.approx(brow["value"] - 3, abs=1e-3)
     assert set(one["measures"]["corner_depth"]["right"]) == {"value"}
+
+
+def test_means_are_over_people() -> None:
+    def one(subject: str, right: float, left: float, expression: str = "rest") -> dict[str, object]:
+        parts = {"right": {"value": right}, "left": {"value": left}, "difference": {"value": left - right}}
+        measures = {"brow_height": parts, "mouth_width": {"whole": {"value": right + left}}}
+        return {"subject": subject, "expression": expression, "measures": measures, "file": "a.png"}
+
+    rows = [one("a", 20, 22), one("a", 90, 90), one("b", 22, 26), one("b", 1, 1, "whistle")]
+    brow, mouth = of_people(rows).splitlines()[3:]
+    assert brow.split("  ", 1)[0] == mouth.split("  ", 1)[0] == "rest"
+    assert [cell.strip() for cell in brow.split("  ") if cell.strip()][1:] == [
+        "brow height", "2", "21.0", "24.0", "22.5, 2.2", "20.3 to 25.4", "+3.0, 1.0",
+    ]  # fmt: skip
+    assert "45.0, 3.0" in mouth
