@@ -44,8 +44,8 @@ class ErrorTable:
         facts = self.facts
         return (
             f"Intervals: in {100 * facts['share']:g} % of {facts['pictures']} test pictures of {facts['people']} "
-            "people, healthy and with simulated palsies (grades III to VI), the true length lay in such an interval. They "
-            "hold the network's errors there, not those of scale, head turn or this camera."
+            "people, healthy and with simulated palsies (grades III to VI), the true length lay in such an interval. "
+            "They hold the network's errors there, not those of scale, head turn or this camera."
         )
 
     def interval(self, name: str, part: str, value: float) -> tuple[float, float] | None:
