@@ -39,10 +39,15 @@ _FOLD = [158, 159, 160], [161, 162, 163]
 _JOWL = [126, 127], [132, 131]
 _MOUTH = [*range(87, 109)]
 _UPPER_LIP, _LOWER_LIP = [*range(88, 93), *range(94, 99)], [*range(99, 109)]
-_LOWER_CHIN = {177: 0.92, 176: 0.85, 178: 0.85, 174: 0.75, 175: 0.5, 129: 0.3, 128: 0.2, 130: 0.2}
+_NOSE_WING = [62, 63, 64, 65], [67, 68, 69, 70]
+_LOWER_CHIN = {177: 0.92, 176: 0.85, 178: 0.85, 174: 0.75, 175: 0.6, 129: 0.45, 128: 0.35, 130: 0.35}
 _PULLED = {170: 0.6, 171: 0.9, 172: 0.6, 173: 0.9, 174: 0.5, 175: 0.35, 176: 0.6, 177: 0.8, 178: 0.6,
            55: 0.35, 179: 0.3, 180: 0.3, 181: 0.3, 182: 0.3, 54: 0.15, 60: 0.15}  # fmt: skip
 
+# A smile bows the lips: their middle parts do not follow the corners, least in a mouth that opens. The exponents follow
+# the London pairs' lips point by point (tools/measure_smiles.py).
+_BOWED, _BOWED_OPEN = 2.8, 0.6
+_THINNED = 0.25  # share of an upper lip's rise that its upper edge does not make
 _LIDS_MEET = 0.08  # above the lower lid's resting line, share of the fissure
 _ROOM_FOR_BROW = 0.4  # share of the distance from the brow to the lid; a low brow has less room
 _LEAST_ROOM_FOR_BROW = 0.25  # of that distance; with less the warp folds
@@ -157,15 +162,19 @@ def move_lids(face: Faces, side: int, upper: Values, lower: Values) -> None:
 def move_mouth(face: Faces, side: int, h: Half) -> None:
     """Move corner and lips of one half, and the fold and the chin next to them."""
     m = h.move
-    corner_up = h.mouth * m["corner_up"] - h.limp_mouth * CORNER_DROP + h.stray_mouth * CORNER_WITH_EYE[0]
-    corner_out = h.mouth * m["corner_out"] + h.stray_mouth * CORNER_WITH_EYE[1]
-    move_corner(face, side, corner_up, corner_out, h.mouth * m["purse"])
+    bowed = _BOWED + _BOWED_OPEN * h.mouth * m["lower_lip_down"]
+    move_corner(face, side, h.mouth * m["corner_up"], h.mouth * m["corner_out"], _BOWED, bowed)
+    up = h.stray_mouth * CORNER_WITH_EYE[0] - h.limp_mouth * CORNER_DROP
+    move_corner(face, side, up, h.stray_mouth * CORNER_WITH_EYE[1])
+    face.move(_MOUTH, side, out=-(h.mouth * m["purse"])[:, None] * np.clip(face.lateral(_MOUTH, side), 0, None))
+    face.move(_NOSE_WING[side], side, up=h.mouth * m["nose"], out=h.mouth * m["nose"])
     # The lips.
-    for lip, outer, opening, protruded in (
-        (_UPPER_LIP, range(88, 93), m["upper_lip_up"], m["protrude"]),
-        (_LOWER_LIP, range(104, 109), -m["lower_lip_down"], -m["protrude"]),
+    for lip, outer, opening, protruded, thinned in (
+        (_UPPER_LIP, range(88, 93), m["upper_lip_up"], m["protrude"], _THINNED),
+        (_LOWER_LIP, range(104, 109), -m["lower_lip_down"], -m["protrude"], 0.0),
     ):
         taper = 1 - np.clip(np.abs(face.lateral(lip, side)), 0, 1) ** 3
+        taper *= [1 - thinned * (i in outer) for i in lip]
         face.move(lip, side, up=(h.mouth * opening)[:, None] * face.share(lip, side) * taper)
         rim = [i for i in lip if i in outer]
         face.move(rim, side, up=(h.mouth * protruded)[:, None] * face.share(rim, side))
@@ -175,10 +184,16 @@ def move_mouth(face: Faces, side: int, h: Half) -> None:
     face.move(_JOWL[side], side, up=-0.35 * h.limp_mouth * CHEEK_DROP)
 
 
-def move_corner(face: Faces, side: int, up: Values, out: Values, purse: Values) -> None:
-    """Move the corner of the mouth, all points between it and the midline in proportion, and the fold beside it."""
-    reach = np.clip(face.lateral(_MOUTH, side), 0, None)
-    face.move(_MOUTH, side, up=up[:, None] * reach**1.25, out=(out - purse)[:, None] * reach)
+def move_corner(
+    face: Faces, side: int, up: Values, out: Values, upper: Values | float = 1.25, lower: Values | float = 1.25
+) -> None:
+    """Move the corner of the mouth, the points between it and the midline the less the nearer they are to this, and the
+    fold beside it; ``upper`` and ``lower`` are the exponents with which that decreases in the two lips.
+    """
+    exponents = ((_UPPER_LIP, upper), (_LOWER_LIP, lower), ([CORNERS[side]], 1.0))
+    for lip, exponent in exponents:
+        reach = np.clip(face.lateral(lip, side), 0, None)
+        face.move(lip, side, up=up[:, None] * reach ** np.reshape(exponent, (-1, 1)), out=out[:, None] * reach)
     steps = np.array([[0.25, 0.5, 0.75], [0.3, 0.7, 1.2]])
     face.move(_FOLD[side], side, up=up[:, None] * steps[0], out=out[:, None] * steps[1])
 
@@ -220,4 +235,4 @@ def set_brow(face: Faces, side: int, higher: Values) -> None:
 def set_corner(face: Faces, side: int, higher: Values) -> None:
     """Bring the corner of the mouth ``higher`` [B] mm above the other one; NaN leaves it."""
     step = np.nan_to_num(higher + face.below(CORNERS[side], CORNERS[1 - side]))
-    move_corner(face, side, step, np.zeros_like(step), np.zeros_like(step))
+    move_corner(face, side, step, np.zeros_like(step))

@@ -2,10 +2,10 @@
 
 Millimetres are at 63 mm between the pupils. Sources, and the pairs' figures, are in docs/lab-notes.md:
 
-- The corner of a full smile moves by 10 mm, up and out at 44 degrees: full function of House and Brackmann's measure
+- The corner of a full smile moves by 10 mm, up and out at 40 degrees: full function of House and Brackmann's measure
   (1985). Smiles that people of the London set show when asked, with open mouths: 8.1 mm, standard deviation 2.8, lips
-  8.7 mm apart, the upper lip 4 mm up, the lower lip 4.6 mm down, the eye 0.6 mm narrower. They are this table's at
-  strength 0.85, the middle of what the data sets draw. With lips closed: 4.0 mm (2.3), the gentle smile.
+  8.7 mm apart, the upper lip 4.1 mm up, the lower lip 4.6 mm down, the eye 0.9 mm narrower. They are this table's at
+  strength 0.85, the middle of what the data sets draw. With lips closed: 4.2 mm (2.3), the gentle smile.
 - Spontaneous smiles go up at 47 degrees and widen the mouth by 27 % (Tarantili et al. 2005); the pairs go up at 38.
 - A raised brow: 10 mm, full function of the same measure.
 - Pucker, lower lip and tightly shut eyes were not measured; they are our judgement.
@@ -27,6 +27,7 @@ class Movement:
 
     Attributes:
         close: share of the palpebral fissure.
+        nose: of the wing of the nose, out and up alike.
         purse: of the corner towards the midline; other points of the mouth move in proportion.
         protrude: by which the red of each lip becomes higher.
         fold: depth that the nasolabial fold gains, 0 to 1.
@@ -42,6 +43,7 @@ class Movement:
     cheek_up: float = 0.0
     corner_up: float = 0.0
     corner_out: float = 0.0
+    nose: float = 0.0
     upper_lip_up: float = 0.0
     lower_lip_down: float = 0.0
     purse: float = 0.0
@@ -60,10 +62,11 @@ MOVEMENTS: dict[str, Movement] = {
         close=1.0, lower_lid_up=2.0, brow_up=-5.0, brow_in=2.0, cheek_up=3.5, corner_up=2.0, corner_out=1.2, fold=0.5
     ),
     "smile_gentle": Movement(
-        corner_up=3.3, corner_out=3.2, cheek_up=1.6, lower_lid_up=0.3, close=0.02, upper_lip_up=0.2, fold=0.55, pull=1.2
+        corner_up=3.2, corner_out=3.1, nose=0.4, cheek_up=1.6, lower_lid_up=0.3, close=0.02, upper_lip_up=0.2,
+        fold=0.55, pull=1.2,
     ),
     "smile_full": Movement(
-        corner_up=6.9, corner_out=7.2, cheek_up=3.8, lower_lid_up=0.6, close=0.05, upper_lip_up=4.6,
+        corner_up=6.5, corner_out=7.6, nose=1.7, cheek_up=3.8, lower_lid_up=0.6, close=0.05, upper_lip_up=4.7,
         lower_lip_down=5.4, fold=1.0, pull=2.5,
     ),
     "lip_pucker": Movement(purse=7.0, protrude=2.2, fold=-0.25, drag=4.0),
@@ -129,6 +132,7 @@ def healthy(expression: str, manner: Manner, side: int) -> Movement:
         brow_in=brow * m.brow_in,
         wrinkle=min(1.0, brow * m.wrinkle),
         cheek_up=smile * m.cheek_up,
+        nose=smile * m.nose,
         corner_up=smile * (m.corner_up * math.cos(turn) + m.corner_out * math.sin(turn)),
         corner_out=smile * (m.corner_out * math.cos(turn) - m.corner_up * math.sin(turn)),
         upper_lip_up=lips * m.upper_lip_up,
