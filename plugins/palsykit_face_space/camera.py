@@ -47,10 +47,15 @@ def _linear(camera: Camera) -> NDArray[np.float64]:
     return camera.zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
 
 
+def placed(points: NDArray[np.float64], camera: Camera, image_size: int) -> NDArray[np.float32]:
+    """Points [N, 2] px of the upright frame, in px of the picture."""
+    centred = (points - SIZE / 2) @ _linear(camera).T + np.array(camera.shift) * SIZE + SIZE / 2
+    return np.asarray(centred * (image_size / SIZE), dtype=np.float32)
+
+
 def landmarks(points: NDArray[np.float64], camera: Camera, image_size: int) -> NDArray[np.float32]:
     """iBUG 68 [68, 2] px of the picture, from template points [189, 2] px of the upright frame."""
-    centred = (to_ibug68(points) - SIZE / 2) @ _linear(camera).T + np.array(camera.shift) * SIZE + SIZE / 2
-    return np.asarray(centred * (image_size / SIZE), dtype=np.float32)
+    return placed(to_ibug68(points), camera, image_size)
 
 
 def photographed(picture: Tensor, cameras: Sequence[Camera], image_size: int) -> NDArray[np.uint8]:

@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 
 from palsykit.faces.records import FaceRecord, Rejected
 from palsykit.faces.vocabulary import FaceLabels, Group, Side, canonical_expression
-from palsykit.faces.webmorph import FURTHER
-from palsykit_face_space.camera import Camera, _linear, landmarks
+from palsykit_face_space.camera import Camera, landmarks, placed
 from palsykit_face_space.model import ASSET, Person, draw, load_model
-from palsykit_face_space.palsy import Action
+from palsykit_face_space.palsy import Action, further_points
 from palsykit_face_space.plan import FIRST, VARIATIONS, Habits, Shot, Variation, plan
 from palsykit_face_space.render import Scene, poses, render
 from palsykit_face_space.rendered import Rendered, batches
-from palsykit_face_space.warp import SIZE
 
 RENDERER = 9
 """Increase it when the same parameters would give other pictures; part of the cache's name."""
@@ -134,8 +132,8 @@ class FaceSpace:
         return draw(self._model, np.random.default_rng([self.seed, number]), self._skin)
 
     def _recorded(self, shots: Sequence[Shot]) -> Iterator[FaceRecord]:
-        points = poses([self._person(shot.person) for shot in shots], [shot.scene for shot in shots]).points
-        for shot, template in zip(shots, points, strict=True):
+        pose = poses([self._person(shot.person) for shot in shots], [shot.scene for shot in shots])
+        for shot, template, further in zip(shots, pose.points, further_points(pose), strict=True):
             action = shot.scene.action
             subject = f"fs{self.seed}-{shot.person:06d}"
             yield FaceRecord(
@@ -144,12 +142,8 @@ class FaceSpace:
                 landmarks=landmarks(template, shot.scene.camera, self.image_size),
                 landmarks_source="given",
                 split=shot.split,
-                further=self._further(template, shot.scene.camera),
+                further=placed(further, shot.scene.camera, self.image_size),
             )
-
-    def _further(self, template: NDArray[np.float64], camera: Camera) -> NDArray[np.float32]:
-        placed = (template[list(FURTHER)] - SIZE / 2) @ _linear(camera).T + np.array(camera.shift) * SIZE + SIZE / 2
-        return np.asarray(placed * (self.image_size / SIZE), dtype=np.float32)
 
     def _rendered(self, shots: Sequence[Shot]) -> NDArray[np.uint8]:
         people = [self._person(shot.person) for shot in shots]

@@ -22,6 +22,7 @@ import numpy as np
 
 from palsykit.faces.dials import REGIONS, Dials, Length
 from palsykit.faces.vocabulary import EXPRESSIONS, Group, Side
+from palsykit.faces.webmorph import FURTHER
 from palsykit_face_space.displacement import (
     EYE_WITH_MOUTH,
     FOLD_GAINED,
@@ -44,6 +45,7 @@ from palsykit_face_space.movements import MEAN, MOVEMENTS, Manner, Movement, hea
 from palsykit_face_space.severity import Impairment, impairments
 
 _SHUT_FROM = 0.7  # strength from which a healthy eye closes completely
+_PUPIL_HIDDEN = 0.5  # share of the fissure from which the upper lid covers the pupil
 _SAGS = 0.75  # of an opening that is wider than the lids at rest: the lower lid's part
 _FULL_SMILE_MM = float(np.hypot(MOVEMENTS["smile_full"].corner_up, MOVEMENTS["smile_full"].corner_out))
 _NAMES = tuple(f.name for f in fields(Movement))
@@ -238,3 +240,14 @@ def _set_lids(face: Faces, side: int, closure: Values, wider: Values) -> Values:
     more = np.nan_to_num(np.maximum(0.0, asked - own))
     move_lids(face, side, (1 - _SAGS) * more, -_SAGS * more)
     return np.where(np.isnan(asked), closure[:, side], 1 - np.minimum(1.0, asked / np.maximum(own, 1e-9)))
+
+
+def further_points(pose: Pose) -> Points:
+    """Pupils and points of the nasolabial folds [B, 8, 2], in the unit of the pose.
+
+    A pupil is NaN where it cannot be seen as it lies: its eye rolls up, or is more than half shut.
+    """
+    points = pose.points[:, list(FURTHER)].copy()
+    hidden = (pose.gaze_up > 0) | (pose.closure > _PUPIL_HIDDEN)
+    points[:, :2][hidden] = np.nan
+    return points

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from palsykit.faces.dials import Dials
 from palsykit.faces.records import FaceDataset, FaceRecord, NothingUsable, Rejected
 from palsykit.faces.vocabulary import FaceLabels, Group, Side, canonical_expression
-from palsykit.faces.webmorph import to_ibug68
+from palsykit.faces.webmorph import FURTHER, to_ibug68
 from palsykit.seeds import derive
 from palsykit_face_space.dataset import RENDERER
 from palsykit_face_space.model import OUTLINE_PX, Person, person
-from palsykit_face_space.palsy import Action
+from palsykit_face_space.palsy import Action, further_points
 from palsykit_face_space.plan import VARIATIONS, Habits, scenes
 from palsykit_face_space.render import Scene, poses, render
 from palsykit_face_space.rendered import Rendered, batches
@@ -40,6 +40,16 @@ def _moved(landmarks: NDArray[np.floating], before: Person, after: NDArray[np.fl
     """Landmarks [68, 2] px moved as the template's are, so that at rest they do not change."""
     step = to_ibug68(after) - to_ibug68(before.shape.numpy().astype(np.float64))
     return np.asarray(landmarks + step * (size / SIZE), dtype=np.float32)
+
+
+def _moved_further(
+    known: NDArray[np.floating] | None, before: Person, after: NDArray[np.float64], size: int
+) -> NDArray[np.float32] | None:
+    """The further points [8, 2] px likewise; None if the photograph's are unknown."""
+    if known is None:
+        return None
+    step = after - before.shape.numpy().astype(np.float64)[list(FURTHER)]
+    return np.asarray(known + step * (size / SIZE), dtype=np.float32)
 
 
 class SimulatedPoser:
@@ -191,8 +201,8 @@ class Simulated:
 
     def _recorded(self, shots: Sequence[_Shot]) -> Iterator[FaceRecord]:
         people = [self._person(shot.record.key) for shot in shots]
-        points = poses(people, [shot.scene for shot in shots]).points
-        for shot, who, after in zip(shots, people, points, strict=True):
+        pose = poses(people, [shot.scene for shot in shots])
+        for shot, who, after, beside in zip(shots, people, pose.points, further_points(pose), strict=True):
             record, action = shot.record, shot.scene.action
             known = np.asarray(record.landmarks)
             yield FaceRecord(
@@ -201,6 +211,9 @@ class Simulated:
                 landmarks=known if shot.number == 0 else _moved(known, who, after, self.image_size),
                 landmarks_source=record.landmarks_source,
                 split=record.split,
+                further=record.further
+                if shot.number == 0
+                else _moved_further(record.further, who, beside, self.image_size),
             )
 
     def _rendered(self, shots: Sequence[_Shot]) -> NDArray[np.uint8]:
