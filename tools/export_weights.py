@@ -73,7 +73,7 @@ def _card(run: Path, file: Path, facts: dict[str, Any], training: dict[str, Any]
         f"- recipe hash: {facts['recipe_hash']}",
         f"- steps: {training['steps']} of batch {training['batch_size']}, learning rate {training['lr']:g}, "
         f"EMA {training['ema']:g}, started from {_start(training)}",
-        f"- data: {json.dumps(recipe['data'])}; {json.dumps(data['counts']['split'])}",
+        f"- data: {_described(training, recipe, data)}",
         f"- seconds: {json.dumps({stage: done['seconds'] for stage, done in facts['stages'].items()})}",
         *([f"- metrics on held-out identities: {json.dumps(figures)}"] if figures else []),
         f"- size: {file.stat().st_size:,} bytes, fp16; SHA-256 {sha256(file)}",
@@ -83,6 +83,20 @@ def _card(run: Path, file: Path, facts: dict[str, Any], training: dict[str, Any]
         "",
     ]
     return "\n".join(lines)
+
+
+def _described(training: dict[str, Any], recipe: dict[str, Any], data: dict[str, Any]) -> str:
+    """The photographs that it was trained on: those of the fit, if it names its own, else the recipe's and their counts."""
+    if training.get("data") is None:
+        return f"{json.dumps(recipe['data'])}; {json.dumps(data['counts']['split'])}"
+    return json.dumps(_without_folders(training["data"]))
+
+
+def _without_folders(value: Any) -> Any:
+    """A block of a recipe, in which a path is only its last name: folders are those of one machine."""
+    if isinstance(value, dict):
+        return {key: _without_folders(item) for key, item in value.items()}
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
 def _recipe_name(recipe: dict[str, Any], run: Path) -> str:

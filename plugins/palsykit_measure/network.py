@@ -19,8 +19,8 @@ from palsykit.recipe.build import build_part
 from palsykit.run.folder import RunFolder
 from palsykit.run.runner import NOT_FOR_SYNTHESIS
 
-DEFAULT = "palsykit:recipes/cfcpalsy.yaml:judge_points"
-"""RECIPE:NAME of the network that measures if none is named: the one that ships and errs least (docs/results.md)."""
+DEFAULT = "palsykit:recipes/networks-256.yaml:points_256=palsykit_weights:points_256.safetensors"
+"""RECIPE:NAME=WEIGHTS of the network that measures if none is named: the one that ships and errs least (docs/results.md)."""
 
 BATCH = 16
 
@@ -60,7 +60,7 @@ def load_network(spec: str = DEFAULT) -> PointsNetwork:
 
     Args:
         spec: a recipe's file (also ``palsykit:recipes/FILE``) or a run's folder, the network's name in it, and, if not
-            the recipe's own weights are to be used, a safetensors file.
+            the recipe's own weights are to be used, a safetensors file (also ``PACKAGE:FILE``).
 
     Raises:
         PalsykitError: there is no such recipe or network, it has no weights, or it finds no points.
@@ -75,7 +75,9 @@ def load_network(spec: str = DEFAULT) -> PointsNetwork:
         run = RunFolder(path)
         fitted = run.networks / f"{name}.safetensors"
         path, weights = run.recipe, weights or (str(fitted) if fitted.is_file() else "")
-    changes = [f"networks.{name}.weights={Path(weights).absolute()}"] if weights else []
+    if weights and not PACKAGED.fullmatch(weights):
+        weights = str(Path(weights).absolute())
+    changes = [f"networks.{name}.weights={weights}"] if weights else []
     recipe = load_recipe(path, changes, unchecked=NOT_FOR_SYNTHESIS)
     networks = recipe.settings.networks
     if name not in networks:
