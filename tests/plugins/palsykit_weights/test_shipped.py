@@ -45,15 +45,17 @@ def test_every_number_is_finite(file: Path) -> None:
     assert metadata["recipe_hash"] in file.with_suffix(".md").read_text()
 
 
-def test_recipes_name_no_other_files() -> None:
-    named = {
-        match
-        for path in (ROOT / "recipes").glob("*.yaml")
-        for match in re.findall(r"palsykit_weights:([\w.-]+)", path.read_text())
-    }
+def test_each_file_is_used_and_no_other_is_named() -> None:
+    users = [*(ROOT / "recipes").glob("*.yaml"), *(ROOT / "plugins").glob("*/*.py")]
+    named = {match for path in users for match in re.findall(r"palsykit_weights:([\w.-]+)", path.read_text())}
     networks = ("recognition", "expression", "points")
     judges = {f"judge_{name}.safetensors" for name in networks}
-    assert named == {*(f"{name}.safetensors" for name in networks), *judges, "base.safetensors"}
+    assert named == {
+        *(f"{name}.safetensors" for name in networks),
+        *judges,
+        "base.safetensors",
+        "points_256.safetensors",
+    }
     assert {file.name for file in FILES} <= named
 
 
