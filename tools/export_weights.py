@@ -86,7 +86,7 @@ def _card(run: Path, file: Path, facts: dict[str, Any], training: dict[str, Any]
 
 
 def _described(training: dict[str, Any], recipe: dict[str, Any], data: dict[str, Any]) -> str:
-    """The photographs that it was trained on: those of the fit, if it names its own, else the recipe's and their counts."""
+    """The photographs that it was trained on: the fit's own, else the recipe's and their counts."""
     if training.get("data") is None:
         return f"{json.dumps(recipe['data'])}; {json.dumps(data['counts']['split'])}"
     return json.dumps(_without_folders(training["data"]))

@@ -20,7 +20,7 @@ from palsykit.run.folder import RunFolder
 from palsykit.run.runner import NOT_FOR_SYNTHESIS
 
 DEFAULT = "palsykit:recipes/networks-256.yaml:points_256=palsykit_weights:points_256.safetensors"
-"""RECIPE:NAME=WEIGHTS of the network that measures if none is named: the one that ships and errs least (docs/results.md)."""
+"""RECIPE:NAME=WEIGHTS of the network that measures if none is named: of those that ship, it errs least."""
 
 BATCH = 16
 

@@ -47,7 +47,9 @@ def test_every_number_is_finite(file: Path) -> None:
 
 def test_each_file_is_used_and_no_other_is_named() -> None:
     users = [*(ROOT / "recipes").glob("*.yaml"), *(ROOT / "plugins").glob("*/*.py")]
-    named = {match for path in users for match in re.findall(r"palsykit_weights:([\w.-]+)", path.read_text())}
+    named = {
+        match for path in users for match in re.findall(r"palsykit_weights:([\w-]+[.]safetensors)", path.read_text())
+    }
     networks = ("recognition", "expression", "points")
     judges = {f"judge_{name}.safetensors" for name in networks}
     assert named == {
