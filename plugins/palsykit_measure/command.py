@@ -16,8 +16,8 @@ from palsykit.progress import say
 
 if TYPE_CHECKING:
     from palsykit.faces.records import Rejected
-    from palsykit_measure.people import Said
-    from palsykit_measure.results import Measured
+    from palsykit_measure.people import Shot
+    from palsykit_measure.results import Result
 
 MARKER = "measure.json"
 """Says what a folder of results was made with."""
@@ -89,10 +89,10 @@ def command(
     """
     if scale is not None and scale not in SCALES:
         raise PalsykitError(f"--scale {scale}: expected {' or '.join(SCALES)}")
-    said, at_rest, refused = _photographs(photographs, rest, expression, output)
+    shots, at_rest, refused = _photographs(photographs, rest, expression, output)
     folder = output or Path(f"{photographs.absolute().name if photographs.is_dir() else photographs.stem}-measures")
 
-    found, results, rejected = _measure(said, at_rest, refused, folder, scale, network, detector, face, force)
+    found, results, rejected = _measure(shots, at_rest, refused, folder, scale, network, detector, face, force)
 
     from palsykit_measure.writing import write
 
@@ -102,33 +102,33 @@ def command(
 
 def _photographs(
     given: Path, rest: Path | None, expression: str | None, output: Path | None
-) -> "tuple[list[Said], Said | None, list[Rejected]]":
-    """The photographs with what is said of them, the one at rest, and the files that are none."""
+) -> "tuple[list[Shot], Shot | None, list[Rejected]]":
+    """The photographs with what they show, the one at rest, and the files that are none."""
     from palsykit.faces.parsing import expressions_of
-    from palsykit_measure.people import Said, said_of
+    from palsykit_measure.people import Shot, shots_of
 
     words = expressions_of(expression) if expression is not None else []
     if len(words) > 1 or (words and given.is_dir()):
         raise PalsykitError(
             f"--expression {expression}: expected one, for one PHOTO; in a folder, names or a table say it"
         )
-    at_rest = None if rest is None else Said(existing_picture("--rest", rest), "", "rest", "option")
+    at_rest = None if rest is None else Shot(existing_picture("--rest", rest), "", "rest", "option")
     if not given.is_dir():
-        said = said_of([existing_picture("measure", given)], None)
+        shots = shots_of([existing_picture("measure", given)], None)
         if words:
-            said = [Said(given, "", words[0], "option")]
-        return said, at_rest, []
+            shots = [Shot(given, "", words[0], "option")]
+        return shots, at_rest, []
     from palsykit.data.imagefolder import TABLES
     from palsykit.synthesis.portraits import portraits_in
 
     pictures, refused = portraits_in(given)
     own = {*TABLES, *([output.name] if output is not None and output.absolute().parent == given.absolute() else [])}
-    return said_of(pictures, given), at_rest, [one for one in refused if one.path not in own]
+    return shots_of(pictures, given), at_rest, [one for one in refused if one.path not in own]
 
 
 def _measure(
-    said: "list[Said]",
-    at_rest: "Said | None",
+    shots: "list[Shot]",
+    at_rest: "Shot | None",
     rejected: "list[Rejected]",
     folder: Path,
     scale: str | None,
@@ -136,7 +136,7 @@ def _measure(
     detector: str | None,
     face: int | None,
     force: bool,
-) -> "tuple[dict[str, Any], list[Measured], list[Rejected]]":
+) -> "tuple[dict[str, Any], list[Result], list[Rejected]]":
     """Read what is not read yet, and measure all."""
     from palsykit.photographs.find import detector_of
     from palsykit_measure import results
@@ -148,10 +148,10 @@ def _measure(
     reader = Reader(load_network(network or DEFAULT), detector_of(detector))
     settings = {"landmarks": reader.network.facts, "detector": reader.detector.version}
     _claim(folder, {**settings, "face": face, "force": force})
-    everyone = said if at_rest is None or any(_same(one.path, at_rest.path) for one in said) else [at_rest, *said]
-    kept, unusable = read_all(everyone, folder, lambda: reader, face, force)
+    everyone = shots if at_rest is None or any(_same(one.path, at_rest.path) for one in shots) else [at_rest, *shots]
+    entries, unusable = read_all(everyone, folder, lambda: reader, face, force)
     rejected = [*rejected, *unusable]
-    if not kept:
+    if not entries:
         from palsykit.data.rejections import write_rejected
 
         write_rejected(folder, rejected)
@@ -159,13 +159,13 @@ def _measure(
         raise PalsykitError(f"no photograph can be measured ({reasons}); {folder / 'rejected.csv'} lists all")
     still = None
     if at_rest is not None:
-        still = next((one for one in kept if _same(one.said.path, at_rest.path)), None)
+        still = next((one for one in entries if _same(one.shot.path, at_rest.path)), None)
         if still is None:
             reason = next(one.reason for one in unusable if one.path == at_rest.path.name)
             raise PalsykitError(f"--rest {at_rest.path}: {reason}")
-    measured = results.measured(kept, scale, still)  # type: ignore[arg-type]  # checked in command
+    found = results.measure(entries, scale, still)  # type: ignore[arg-type]  # checked in command
     errors = load_errors(reader.network.facts["weights"])
-    return results.document(measured, rejected, errors, settings), measured, rejected
+    return results.document(found, rejected, errors, settings), found, rejected
 
 
 def _same(a: Path, b: Path) -> bool:

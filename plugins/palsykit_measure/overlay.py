@@ -15,7 +15,7 @@ from palsykit.faces.landmarks import COMMISSURES, INNER_CORNERS, LEFT_BROW, OUTE
 from palsykit.faces.measures import eye_middles, in_face_axes
 from palsykit.photographs.frame import warp
 from palsykit_measure.lengths import Face
-from palsykit_measure.results import Measured
+from palsykit_measure.results import Result
 
 FACE_PX = 1000
 """Side of the drawn face in px."""
@@ -88,7 +88,7 @@ def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size)
 
 
-def draw_face(picture: Image.Image, result: Measured, lengths: dict[str, Any], letters: float = 1.0) -> Image.Image:
+def draw_face(picture: Image.Image, result: Result, lengths: dict[str, Any], letters: float = 1.0) -> Image.Image:
     """The face, upright, with its points, lines and lengths in mm; ``FACE_PX`` square.
 
     Args:

@@ -30,7 +30,8 @@ def page(face: Image.Image, one: dict[str, Any], sentences: Sequence[str]) -> Im
     canvas = Image.new("RGB", (FACE_PX + PANEL, FACE_PX), "white")
     canvas.paste(face, (0, 0))
     pen, left = ImageDraw.Draw(canvas), FACE_PX + MARGIN
-    title = ", ".join(part for part in (one["subject"], words.expression(one["expression"])) if part)
+    shown = words.expression(one["expression"]) if one["expression"] != "unknown" else "expression unknown"
+    title = ", ".join(part for part in (one["subject"], shown) if part)
     pen.text((left, 22), shortened(title, 30, PANEL - 2 * MARGIN), fill=INK, font=font(30, True))
     pen.text((left, 62), shortened(one["file"], 20, PANEL - 2 * MARGIN), fill=MUTED, font=font(20))
     top = 104

@@ -1,4 +1,4 @@
-"""Who is in which photograph, and with which expression: said by a table, else by the file's name, else unknown."""
+"""Who is in which photograph, and with which expression: from a table, else by the file's name, else unknown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ COLUMNS = ("subject", "expression")
 
 
 @dataclass(frozen=True)
-class Said:
+class Shot:
     """What is known of a photograph before it is read.
 
     Attributes:
@@ -30,7 +30,7 @@ class Said:
     source: str | None = None
 
 
-def said_of(pictures: Sequence[Path], folder: Path | None) -> list[Said]:
+def shots_of(pictures: Sequence[Path], folder: Path | None) -> list[Shot]:
     """What table and names say of the pictures.
 
     Args:
@@ -41,16 +41,16 @@ def said_of(pictures: Sequence[Path], folder: Path | None) -> list[Said]:
         PalsykitError: the table is malformed.
     """
     rows = {} if folder is None else _table(folder)
-    said = []
+    shots = []
     for path in pictures:
         row = rows.get(path.name, {})
         word = row.get("expression")
         if word is not None:
-            said.append(Said(path, row.get("subject") or "", _canonical(word), "table"))
+            shots.append(Shot(path, row.get("subject") or "", _canonical(word), "table"))
         else:
             named = expression_said_by(path.stem)
-            said.append(Said(path, row.get("subject") or "", named, "file name" if named else None))
-    return said
+            shots.append(Shot(path, row.get("subject") or "", named, "file name" if named else None))
+    return shots
 
 
 def _table(folder: Path) -> dict[str, dict[str, str | None]]:

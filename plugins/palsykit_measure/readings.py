@@ -1,4 +1,4 @@
-"""Readings of many photographs, kept in the output folder, so that a stopped or repeated measurement resumes."""
+"""Readings of many photographs, stored in the output folder, so that a stopped or repeated measurement resumes."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,19 +13,19 @@ from palsykit.files.atomic import write_text
 from palsykit.photographs.mark import read_mark
 from palsykit.photographs.read import Photograph, read_photograph
 from palsykit.progress import track
-from palsykit_measure.people import Said
+from palsykit_measure.people import Shot
 from palsykit_measure.reading import Points, Reader
 
 FOLDER = "readings"
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
-    """One photograph's reading, as it is kept.
+class Entry:
+    """One photograph's reading, as it is stored.
 
     Attributes:
         name: unique in the folder.
-        said: who and what it shows.
+        shot: who and what it shows.
         sha256: of the file.
         landmarks: [68, 2] px of the photograph.
         to_frame: [2, 3], px of the photograph -> sides of the face frame.
@@ -36,7 +36,7 @@ class Kept:
     """
 
     name: str
-    said: Said
+    shot: Shot
     sha256: str
     landmarks: Points
     to_frame: Points
@@ -47,16 +47,16 @@ class Kept:
 
 
 def read_all(
-    photographs: Sequence[Said],
+    photographs: Sequence[Shot],
     folder: Path,
     reader: Callable[[], Reader],
     face: int | None = None,
     force: bool = False,
-) -> tuple[list[Kept], list[Rejected]]:
+) -> tuple[list[Entry], list[Rejected]]:
     """Read every photograph that is not read yet.
 
     Args:
-        photographs: files, and what is said of them.
+        photographs: files, and what they show.
         folder: of the results.
         reader: gives the reader; called only if there is something to read.
         face: number of the face in each photograph, 1 for the largest.
@@ -65,16 +65,16 @@ def read_all(
     Returns:
         The readings in the order given, and the photographs that cannot be used, with reasons.
     """
-    kept, rejected = [], []
-    names = unique_names([said.path for said in photographs])
+    entries, rejected = [], []
+    names = unique_names([shot.path for shot in photographs])
     with track("measure", len(photographs), "photographs") as work:
-        for said, name in zip(photographs, names, strict=True):
+        for shot, name in zip(photographs, names, strict=True):
             try:
-                kept.append(_read(said, name, folder, reader, face, force))
+                entries.append(_read(shot, name, folder, reader, face, force))
             except ValueError as error:
-                rejected.append(Rejected(said.path.name, str(error).removeprefix(f"{said.path}: ")))
+                rejected.append(Rejected(shot.path.name, str(error).removeprefix(f"{shot.path}: ")))
             work.advance()
-    return kept, rejected
+    return entries, rejected
 
 
 def unique_names(paths: Sequence[Path]) -> list[str]:
@@ -88,16 +88,16 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
     ]
 
 
-def _read(said: Said, name: str, folder: Path, reader: Callable[[], Reader], face: int | None, force: bool) -> Kept:
-    photograph = read_photograph(said.path)
+def _read(shot: Shot, name: str, folder: Path, reader: Callable[[], Reader], face: int | None, force: bool) -> Entry:
+    photograph = read_photograph(shot.path)
     file = folder / FOLDER / f"{name}.json"
     facts = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     if facts.get("sha256") != photograph.sha256:
-        facts = _facts(photograph, said.path, reader(), face, force)
+        facts = _facts(photograph, shot.path, reader(), face, force)
         write_text(file, json.dumps(facts, indent=1) + "\n")
-    return Kept(
+    return Entry(
         name,
-        said,
+        shot,
         facts["sha256"],
         np.array(facts["landmarks"]),
         np.array(facts["to_frame"]),

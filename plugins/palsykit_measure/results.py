@@ -10,7 +10,7 @@ from palsykit.faces.measures import EYE_LINE_MM, IRIS_MM, PUPILS_MM, eye_line
 from palsykit.faces.records import Rejected
 from palsykit_measure.intervals import ErrorTable
 from palsykit_measure.lengths import BY_NAME, CLOSURE, Face, measure_face
-from palsykit_measure.readings import Kept
+from palsykit_measure.readings import Entry
 
 By = Literal["iris", "pupils"]
 SAYS_NOT = (
@@ -41,25 +41,25 @@ class Scale:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class Result:
     """One photograph with its lengths.
 
     Attributes:
-        kept: its reading.
+        entry: its reading.
         scale: px per mm.
         face: what was measured.
         rest: the name of the photograph at rest, None if there is none or it is this one.
         notes: what a user should know, one sentence each.
     """
 
-    kept: Kept
+    entry: Entry
     scale: Scale
     face: Face
     rest: str | None
     notes: tuple[str, ...]
 
 
-def measured(photographs: Sequence[Kept], by: By | None = None, rest: Kept | None = None) -> list[Measured]:
+def measure(photographs: Sequence[Entry], by: By | None = None, rest: Entry | None = None) -> list[Result]:
     """Each photograph with its scale, against its person's photograph at rest.
 
     If there is a photograph at rest, its scale holds for all of the person: in each photograph the line of the eyes is
@@ -73,35 +73,35 @@ def measured(photographs: Sequence[Kept], by: By | None = None, rest: Kept | Non
     Raises:
         PalsykitError: a scale by the iris is wanted, and the finder gives none.
     """
-    still: dict[str, Kept] = {}
-    for kept in photographs:
-        if kept.said.expression == "rest":
-            still.setdefault(kept.said.subject, kept)
+    still: dict[str, Entry] = {}
+    for entry in photographs:
+        if entry.shot.expression == "rest":
+            still.setdefault(entry.shot.subject, entry)
     results = []
-    for kept in photographs:
-        at_rest = rest or still.get(kept.said.subject)
-        own = at_rest is None or at_rest.sha256 == kept.sha256
-        scale = _scale(kept if at_rest is None else at_rest, by)
-        notes = list(kept.notes)
+    for entry in photographs:
+        at_rest = rest or still.get(entry.shot.subject)
+        own = at_rest is None or at_rest.sha256 == entry.sha256
+        scale = _scale(entry if at_rest is None else at_rest, by)
+        notes = list(entry.notes)
         if own or at_rest is None:
-            face = Face(kept.landmarks, scale.px_per_mm, kept.said.expression)
+            face = Face(entry.landmarks, scale.px_per_mm, entry.shot.expression)
         else:
             before = Face(at_rest.landmarks, scale.px_per_mm, "rest")
-            carried = scale.px_per_mm * float(eye_line(kept.landmarks) / eye_line(at_rest.landmarks))
+            carried = scale.px_per_mm * float(eye_line(entry.landmarks) / eye_line(at_rest.landmarks))
             scale = Scale(scale.by, carried, scale.of)
-            face = Face(kept.landmarks, carried, kept.said.expression, before)
-        results.append(Measured(kept, scale, face, None if own or at_rest is None else at_rest.name, tuple(notes)))
+            face = Face(entry.landmarks, carried, entry.shot.expression, before)
+        results.append(Result(entry, scale, face, None if own or at_rest is None else at_rest.name, tuple(notes)))
     return [_with_doubts(result) for result in results]
 
 
-def _scale(kept: Kept, by: By | None) -> Scale:
-    chosen: By = by or ("iris" if "iris" in kept.px_per_mm else "pupils")
-    if chosen not in kept.px_per_mm:
-        raise PalsykitError(f"{kept.said.path}: --scale iris: the finder gives no iris here; use --scale pupils")
-    return Scale(chosen, kept.px_per_mm[chosen], kept.name)
+def _scale(entry: Entry, by: By | None) -> Scale:
+    chosen: By = by or ("iris" if "iris" in entry.px_per_mm else "pupils")
+    if chosen not in entry.px_per_mm:
+        raise PalsykitError(f"{entry.shot.path}: --scale iris: the finder gives no iris here; use --scale pupils")
+    return Scale(chosen, entry.px_per_mm[chosen], entry.name)
 
 
-def _with_doubts(result: Measured) -> Measured:
+def _with_doubts(result: Result) -> Result:
     """The result with notes on a scale that is doubtful."""
     notes, apart = list(result.notes), pupils_mm(result)
     if result.scale.by == "iris" and not PLAUSIBLE[0] <= apart <= PLAUSIBLE[1]:
@@ -109,17 +109,17 @@ def _with_doubts(result: Measured) -> Measured:
             f"the pupils would be {apart:.0f} mm apart by the iris, expected {PLAUSIBLE[0]:g} to {PLAUSIBLE[1]:g} in "
             "adults; compare --scale pupils"
         )
-    if result.scale.by == "iris" and result.scale.of == result.kept.name and result.face.expression in CLOSURE:
+    if result.scale.by == "iris" and result.scale.of == result.entry.name and result.face.expression in CLOSURE:
         notes.append("the eyes are to be shut, and the scale is by their irises; give the photograph at rest")
-    return Measured(result.kept, result.scale, result.face, result.rest, tuple(notes))
+    return Result(result.entry, result.scale, result.face, result.rest, tuple(notes))
 
 
-def pupils_mm(result: Measured) -> float:
+def pupils_mm(result: Result) -> float:
     """mm between the pupils by the photograph's scale, from the corners of the eyes."""
     return float(eye_line(result.face.landmarks) / result.face.px_per_mm) * PUPILS_MM / EYE_LINE_MM
 
 
-def with_intervals(result: Measured, errors: ErrorTable) -> dict[str, dict[str, dict[str, float]]]:
+def with_intervals(result: Result, errors: ErrorTable) -> dict[str, dict[str, dict[str, float]]]:
     """{measure: {part: {"value": mm, "low": mm, "high": mm}}}; without bounds if none are known."""
     lengths: dict[str, dict[str, dict[str, float]]] = {}
     for name, parts in measure_face(result.face).items():
@@ -131,17 +131,17 @@ def with_intervals(result: Measured, errors: ErrorTable) -> dict[str, dict[str, 
     return lengths
 
 
-def entry(result: Measured, errors: ErrorTable) -> dict[str, Any]:
+def entry(result: Result, errors: ErrorTable) -> dict[str, Any]:
     """One photograph of the document."""
-    kept, scale = result.kept, result.scale
+    entry, scale = result.entry, result.scale
     return {
-        "file": kept.said.path.name,
-        "name": kept.name,
-        "sha256": kept.sha256,
-        "synthetic": kept.mark is not None,
-        "subject": kept.said.subject or None,
-        "expression": kept.said.expression or "unknown",
-        "expression_from": kept.said.source,
+        "file": entry.shot.path.name,
+        "name": entry.name,
+        "sha256": entry.sha256,
+        "synthetic": entry.mark is not None,
+        "subject": entry.shot.subject or None,
+        "expression": entry.shot.expression or "unknown",
+        "expression_from": entry.shot.source,
         "rest": result.rest,
         "scale": {
             "by": scale.by,
@@ -149,15 +149,15 @@ def entry(result: Measured, errors: ErrorTable) -> dict[str, Any]:
             "photograph": scale.of,
             "pupils_mm": round(pupils_mm(result), 2),
         },
-        "head": kept.pose,
+        "head": entry.pose,
         "notes": list(result.notes),
         "measures": with_intervals(result, errors),
-        "landmarks": kept.landmarks.round(3).tolist(),
+        "landmarks": entry.landmarks.round(3).tolist(),
     }
 
 
 def document(
-    results: Sequence[Measured], rejected: Sequence[Rejected], errors: ErrorTable, settings: dict[str, Any]
+    results: Sequence[Result], rejected: Sequence[Rejected], errors: ErrorTable, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """All results as one JSON object; lengths are in mm, sides are the subject's, difference is left less right."""
     entries = [entry(result, errors) for result in results]

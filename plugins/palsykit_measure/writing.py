@@ -14,7 +14,7 @@ from palsykit.photographs.mark import write_marked
 from palsykit.photographs.read import read_photograph
 from palsykit_measure.overlay import draw_face
 from palsykit_measure.pages import page, scale_sentence, sheet
-from palsykit_measure.results import SAYS_NOT, Measured
+from palsykit_measure.results import SAYS_NOT, Result
 from palsykit_measure.tables import by_person, csv_of, eight_csv
 
 DOCUMENT, CSV, EIGHT = "measures.json", "measures.csv", "eight.csv"
@@ -23,7 +23,7 @@ SHEET_LETTERS = 1.45
 """Numbers on a sheet are larger, because its faces are smaller."""
 
 
-def write(folder: Path, found: dict[str, Any], results: Sequence[Measured], rejected: Sequence[Rejected]) -> None:
+def write(folder: Path, found: dict[str, Any], results: Sequence[Result], rejected: Sequence[Rejected]) -> None:
     """Everything about the photographs; an overlay whose lengths are the same as before is not drawn again."""
     drawn_before = _entries(folder / DOCUMENT)
     entries = found["photographs"]
@@ -31,8 +31,8 @@ def write(folder: Path, found: dict[str, Any], results: Sequence[Measured], reje
     sentences = (found["intervals"], SAYS_NOT)
     for one, result, redraw in zip(entries, results, again, strict=True):
         if redraw:
-            face = draw_face(read_photograph(result.kept.said.path).picture, result, one["measures"])
-            _save(page(face, one, sentences), _overlay(folder, one), result.kept.mark)
+            face = draw_face(read_photograph(result.entry.shot.path).picture, result, one["measures"])
+            _save(page(face, one, sentences), _overlay(folder, one), result.entry.mark)
     _sheets(folder, found, results, {one["name"] for one, redraw in zip(entries, again, strict=True) if redraw})
     write_text(folder / CSV, csv_of(entries))
     write_text(folder / EIGHT, eight_csv(entries))
@@ -57,9 +57,9 @@ def _changed(folder: Path, one: dict[str, Any], before: Any, intervals: str) -> 
     return not _overlay(folder, one).is_file() or before != (json.loads(json.dumps(one)), intervals)
 
 
-def _sheets(folder: Path, found: dict[str, Any], results: Sequence[Measured], again: set[str]) -> None:
+def _sheets(folder: Path, found: dict[str, Any], results: Sequence[Result], again: set[str]) -> None:
     """A sheet for every person with two or more of the eight."""
-    by_name = {result.kept.name: result for result in results}
+    by_name = {result.entry.name: result for result in results}
     for subject, shown in by_person(found["photographs"]).items():
         file = folder / SHEETS / f"{_file_name(subject)}.png"
         if len(shown) < 2 or (file.is_file() and not again & {one["name"] for one in shown.values()}):
@@ -68,9 +68,9 @@ def _sheets(folder: Path, found: dict[str, Any], results: Sequence[Measured], ag
         for expression, one in shown.items():
             result = by_name[one["name"]]
             faces[expression] = draw_face(
-                read_photograph(result.kept.said.path).picture, result, one["measures"], SHEET_LETTERS
+                read_photograph(result.entry.shot.path).picture, result, one["measures"], SHEET_LETTERS
             )
-            mark = mark or result.kept.mark
+            mark = mark or result.entry.mark
         _save(sheet(subject, faces, scale_sentence(next(iter(shown.values())))), file, mark)
 
 

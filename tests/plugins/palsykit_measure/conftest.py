@@ -12,9 +12,9 @@ from palsykit.faces.records import FaceRecord
 from palsykit.photographs.find import detector_of
 from palsykit_face_space.dataset import FaceSpace
 from palsykit_measure.network import PointsNetwork, load_network
-from palsykit_measure.people import Said
+from palsykit_measure.people import Shot
 from palsykit_measure.reading import Reader
-from palsykit_measure.readings import Kept
+from palsykit_measure.readings import Entry
 
 SIDE, SHOWN = 128, 512
 
@@ -83,15 +83,15 @@ def says() -> Callable[[np.ndarray], Any]:
 
 
 @pytest.fixture
-def kept_of() -> Callable[..., Kept]:
+def entry_of() -> Callable[..., Entry]:
     """A reading with these landmarks [68, 2] px, in a picture that is a crop in the face frame."""
 
-    def make(landmarks: np.ndarray, name: str = "a", expression: str | None = None, **changes: Any) -> Kept:
+    def make(landmarks: np.ndarray, name: str = "a", expression: str | None = None, **changes: Any) -> Entry:
         frame = np.array([[1 / SIDE, 0, 0], [0, 1 / SIDE, 0]])
         facts: dict[str, Any] = {"px_per_mm": {"pupils": 0.5, "iris": 0.6}, "pose": None, "mark": None, "notes": ()}
-        said = Said(
+        shot = Shot(
             Path(f"{name}.png"), changes.pop("subject", ""), expression, None if expression is None else "table"
         )
-        return Kept(name, said, f"hash of {name}", landmarks.astype(np.float64), frame, **(facts | changes))
+        return Entry(name, shot, f"hash of {name}", landmarks.astype(np.float64), frame, **(facts | changes))
 
     return make

@@ -22,7 +22,7 @@ Run = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def measured(eight: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def example(eight: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The eight, a picture without a face and a letter, measured. Do not change it; make a copy."""
     base = tmp_path_factory.mktemp("measured")
     photographs = base / "photographs"
@@ -43,8 +43,8 @@ def test_contract() -> None:
     check("command", "measure")
 
 
-def test_a_folder_becomes_the_standard_eight(measured: Path) -> None:
-    found = json.loads((measured / "out/measures.json").read_text())
+def test_a_folder_becomes_the_standard_eight(example: Path) -> None:
+    found = json.loads((example / "out/measures.json").read_text())
     shown = {one["expression"]: one for one in found["photographs"]}
     assert set(shown) == set(EXPRESSIONS)
     assert shown["rest"]["rest"] is None
@@ -53,24 +53,24 @@ def test_a_folder_becomes_the_standard_eight(measured: Path) -> None:
     assert all(("lid_gap" in one["measures"]) == name.startswith("eye_closure") for name, one in shown.items())
     assert all(one["expression_from"] == "file name" for one in shown.values())
     assert [one["path"] for one in found["rejected"]] == ["letter.txt", "wall.png"]
-    with (measured / "out/eight.csv").open(newline="") as file:
+    with (example / "out/eight.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["expression"] for row in rows] == list(EXPRESSIONS)
     smile = next(row for row in rows if row["expression"] == "smile_full")
     value = shown["smile_full"]["measures"]["corner_excursion"]["left"]["value"]
     assert float(smile["corner_excursion_left"]) == pytest.approx(value, abs=0.006)
-    with Image.open(measured / "out/sheets/eight.png") as sheet:
+    with Image.open(example / "out/sheets/eight.png") as sheet:
         assert sheet.width == 4 * 480
 
 
-def test_what_cannot_be_used_is_listed(measured: Path) -> None:
-    rows = list(csv.reader(io.StringIO((measured / "out/rejected.csv").read_text())))
+def test_what_cannot_be_used_is_listed(example: Path) -> None:
+    rows = list(csv.reader(io.StringIO((example / "out/rejected.csv").read_text())))
     assert [row[0] for row in rows] == ["path", "letter.txt", "wall.png"]
     assert "found no face in 300 x 300 px; expected" in rows[2][1]
 
 
-def test_the_document_has_its_form(measured: Path) -> None:
-    found = json.loads((measured / "out/measures.json").read_text())
+def test_the_document_has_its_form(example: Path) -> None:
+    found = json.loads((example / "out/measures.json").read_text())
     kinds = {
         "palsykit": str, "says_not": str, "landmarks": dict, "detector": str, "unit": str, "scales": dict,
         "intervals": str, "meanings": dict, "photographs": list, "rejected": list,
@@ -92,9 +92,9 @@ def test_the_document_has_its_form(measured: Path) -> None:
                 assert all(isinstance(number, float) for number in value.values())
 
 
-def test_the_table_has_a_line_per_photograph_and_measure(measured: Path) -> None:
-    found = json.loads((measured / "out/measures.json").read_text())
-    with (measured / "out/measures.csv").open(newline="") as file:
+def test_the_table_has_a_line_per_photograph_and_measure(example: Path) -> None:
+    found = json.loads((example / "out/measures.json").read_text())
+    with (example / "out/measures.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     expected = [(one["file"], name) for one in found["photographs"] for name in one["measures"]]
     assert [(row["file"], row["measure"]) for row in rows] == expected
@@ -108,9 +108,9 @@ def test_the_table_has_a_line_per_photograph_and_measure(measured: Path) -> None
 
 
 def test_a_second_run_reads_nothing_again(
-    measured: Path, tmp_path: Path, palsykit: Run, monkeypatch: pytest.MonkeyPatch
+    example: Path, tmp_path: Path, palsykit: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(measured, tmp_path / "copy")
+    shutil.copytree(example, tmp_path / "copy")
     out = tmp_path / "copy/out"
     (out / "overlays/p01 rest.png").unlink()
     before = {path: path.stat().st_mtime_ns for path in (out / "overlays").iterdir()}

@@ -12,11 +12,11 @@ from palsykit.faces.measures import eye_line
 from palsykit.faces.records import FaceRecord
 from palsykit_measure.intervals import FILE, ErrorTable, load_errors
 from palsykit_measure.lengths import BY_NAME, Face, measure_face
-from palsykit_measure.readings import Kept
-from palsykit_measure.results import document, measured, pupils_mm
+from palsykit_measure.readings import Entry
+from palsykit_measure.results import document, measure, pupils_mm
 from palsykit_measure.tables import of_people
 
-Make = Callable[..., Kept]
+Make = Callable[..., Entry]
 TABLE = {
     "weights": "abc", "pictures": 10, "people": 2, "share": 0.95,
     "measures": {
@@ -33,11 +33,11 @@ def landmarks(records: list[FaceRecord], expression: str) -> np.ndarray:
     return found.astype(np.float64)
 
 
-def test_a_rendered_face_with_known_points_gives_the_known_mm(records: list[FaceRecord], kept_of: Make) -> None:
+def test_a_rendered_face_with_known_points_gives_the_known_mm(records: list[FaceRecord], entry_of: Make) -> None:
     """By arithmetic on the renderer's points; the face is upright, so depth is the difference of y."""
     points = landmarks(records, "rest")
     mm = float(eye_line(points)) / 61
-    (result,) = measured([kept_of(points, px_per_mm={"pupils": mm})])
+    (result,) = measure([entry_of(points, px_per_mm={"pupils": mm})])
     found = measure_face(result.face)
     eyes = (points[[36, 45]] + points[[39, 42]]) / 2
     line = eyes[1] - eyes[0]
@@ -54,14 +54,14 @@ def test_a_rendered_face_with_known_points_gives_the_known_mm(records: list[Face
     assert "corner_excursion" not in found, "there is no photograph at rest"
 
 
-def test_excursions_are_against_the_same_persons_rest(records: list[FaceRecord], kept_of: Make) -> None:
+def test_excursions_are_against_the_same_persons_rest(records: list[FaceRecord], entry_of: Make) -> None:
     rest, smile = landmarks(records, "rest"), landmarks(records, "smile_full")
     people = [
-        kept_of(smile, "smile", "smile_full", subject="a"),
-        kept_of(rest, "rest", "rest", subject="a"),
-        kept_of(smile + 3, "other", "smile_full", subject="b"),
+        entry_of(smile, "smile", "smile_full", subject="a"),
+        entry_of(rest, "rest", "rest", subject="a"),
+        entry_of(smile + 3, "other", "smile_full", subject="b"),
     ]
-    moving, still, other = measured(people)
+    moving, still, other = measure(people)
     assert (moving.rest, still.rest, other.rest) == ("rest", None, None)
     found = measure_face(moving.face)
     expected = Face(smile, moving.scale.px_per_mm, "smile_full", Face(rest, still.scale.px_per_mm))
@@ -70,27 +70,27 @@ def test_excursions_are_against_the_same_persons_rest(records: list[FaceRecord],
         up, out, way = (found[name][side] for name in ("corner_up", "corner_out", "corner_excursion"))
         assert np.hypot(up, out) == pytest.approx(way)
     assert "corner_excursion" not in measure_face(other.face)
-    given = measured(people, rest=people[1])
+    given = measure(people, rest=people[1])
     assert [result.rest for result in given] == ["rest", None, "rest"], "--rest is everyone's"
 
 
-def test_the_scale_at_rest_holds_for_all_of_a_person(records: list[FaceRecord], kept_of: Make) -> None:
+def test_the_scale_at_rest_holds_for_all_of_a_person(records: list[FaceRecord], entry_of: Make) -> None:
     rest, shut = landmarks(records, "rest"), landmarks(records, "eye_closure_tight")
     people = [
-        kept_of(rest, "rest", "rest", px_per_mm={"iris": 0.55, "pupils": 0.5}),
-        kept_of(2 * shut, "shut", "eye_closure_tight", px_per_mm={"iris": 7.0, "pupils": 1.1}),
+        entry_of(rest, "rest", "rest", px_per_mm={"iris": 0.55, "pupils": 0.5}),
+        entry_of(2 * shut, "shut", "eye_closure_tight", px_per_mm={"iris": 7.0, "pupils": 1.1}),
     ]
-    still, closed = measured(people)
+    still, closed = measure(people)
     assert (still.scale.px_per_mm, closed.scale.of) == (0.55, "rest")
     assert pupils_mm(closed) == pytest.approx(pupils_mm(still)), "not by irises that are hidden"
-    by_pupils = measured(people, "pupils")
+    by_pupils = measure(people, "pupils")
     assert [result.scale.by for result in by_pupils] == ["pupils", "pupils"]
     assert by_pupils[0].scale.px_per_mm == 0.5
-    (alone,) = measured(people[1:])
+    (alone,) = measure(people[1:])
     assert any("eyes are to be shut" in note for note in alone.notes)
     assert any("mm apart by the iris" in note for note in alone.notes)
     with pytest.raises(PalsykitError, match=r"a\.png: --scale iris: the finder gives no iris"):
-        measured([kept_of(rest, px_per_mm={"pupils": 0.5})], "iris")
+        measure([entry_of(rest, px_per_mm={"pupils": 0.5})], "iris")
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_the_shipped_errors_are_of_known_measures(tmp_path: Path) -> None:
         load_errors("abc", tmp_path / "bad.json")
 
 
-def test_the_document_is_plain_json_and_says_what_it_does_not_say(records: list[FaceRecord], kept_of: Make) -> None:
-    results = measured([kept_of(landmarks(records, "rest"), "rest", "rest")])
+def test_the_document_is_plain_json_and_says_what_it_does_not_say(records: list[FaceRecord], entry_of: Make) -> None:
+    results = measure([entry_of(landmarks(records, "rest"), "rest", "rest")])
     found = json.loads(json.dumps(document(results, [], ErrorTable(TABLE, "abc"), {"detector": "x"}), allow_nan=False))
     assert "no grade" in found["says_not"]
     assert "diagnosis" in found["says_not"]
