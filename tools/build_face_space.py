@@ -1,22 +1,24 @@
 """Compute the face space from photographs: ``python tools/build_face_space.py PHOTOGRAPHS OUT``.
 
-PHOTOGRAPHS is the folder of the London set (the script reads its folder ``neutral``); OUT is the folder for
-face_space.safetensors, its attribution and its card. Only the ``train`` people of splits/london.csv are used, never
-validation or test people.
+PHOTOGRAPHS is the folder of the London set (the script reads its folders ``neutral`` and ``smiling``); OUT is the
+folder for face_space.safetensors, its attribution and its card. Only the ``train`` people of splits/london.csv are
+used, never validation or test people.
 
 The face space is an active appearance model (Cootes et al., PAMI 2001) in palsykit's face frame (faces/alignment.py) at
 256 px: mean and principal components of the shape (189 template points, px of the frame at 128 px) and of the
 shape-free appearance (RGB, and the signed distance to the person's outline, so that a background can be added).
 Mirrored samples double the data and make the model symmetric. Unlike the paper's, shape and appearance stay two
-separate spaces. Of the appearance, brightness is stored at 256 px, colour and outline at 128 px, each in 8 bits.
+separate spaces. Of the appearance, brightness is stored at 256 px, colour and outline at 128 px, each in 8 bits. What a
+smile adds (smiles.py) is kept as means over the same people.
 """
 
 import csv
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import smiles
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -25,6 +27,8 @@ from safetensors.numpy import save_file
 from palsykit.faces.alignment import five_points, to_frame
 from palsykit.faces.webmorph import FLIP, read_template, to_ibug68
 from palsykit.files.hashes import sha256
+from palsykit.recipe.build import build_part
+from palsykit.recipe.schema import PartBlock
 from palsykit_face_space.matte import extend, person, signed_distance
 from palsykit_face_space.model import CONTROLS, DETAIL, OUTLINE_PX, OUTLINE_SCALE
 from palsykit_face_space.warp import SIZE, border, read, splines, upsample
@@ -32,6 +36,7 @@ from palsykit_face_space.warp import SIZE, border, read, splines, upsample
 SHAPES, APPEARANCES = 30, 60
 OVERSAMPLE = 2
 _IMPUTATIONS, _IMPUTATION_RANK, _SEEN_BY = 15, 8, 4
+Look = NDArray[np.float32]
 SPLIT = Path(__file__).parents[1] / "splits/london.csv"
 ATTRIBUTION = """\
 The face space (face_space.safetensors) is a statistical model of 60 of the 82 people of the
@@ -53,6 +58,11 @@ def train_people(split: Path) -> list[str]:
 
 def _transformed(points: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def _to_photo(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The map [2, 3] from px of the frame to px of the photograph with template ``points`` [189, 2]."""
+    return smiles.inverse(to_frame(five_points(to_ibug68(points)), SIZE))
 
 
 def read_photograph(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
@@ -107,7 +117,7 @@ def reduced(looks: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     brightness = looks[:, :3].mean(1, keepdims=True)
     rest = np.concatenate([looks[:, [0, 2]] - brightness, looks[:, 3:]], 1)
     half = rest.reshape(*rest.shape[:2], rest.shape[2] // 2, 2, rest.shape[3] // 2, 2).mean((3, 5))
-    return brightness, np.ascontiguousarray(half)  # safetensors writes other layouts wrongly
+    return brightness, half
 
 
 def quantised(basis: NDArray[np.float64]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -136,8 +146,41 @@ def imputed(looks: NDArray[np.float64], rank: int = _IMPUTATION_RANK) -> NDArray
     return np.concatenate([guess.clip(0, 1).reshape(looks[:, :3].shape), looks[:, 3:]], 1)
 
 
-def build(photographs: Iterable[Path]) -> tuple[dict[str, NDArray[np.generic]], float, float]:
-    """Compute the asset's arrays, and the shares of variance that shape and appearance components explain."""
+def smile_arrays(photographs: Sequence[Path], neutral: Sequence[Look], mean: NDArray[np.float64],
+                 smiling: Path) -> tuple[dict[str, NDArray[np.generic]], int]:  # fmt: skip
+    """What a smile adds: ``smile_shade`` and ``teeth``; and the number of people who show their teeth.
+
+    Args:
+        photographs: the neutral ones.
+        neutral: their shape-free appearances.
+        mean: the mean shape.
+        smiling: the folder of the smiling photographs.
+    """
+    detector = build_part("detectors", PartBlock(use="mediapipe", parameters={}))
+    pairs, looks = [], []
+    for path in photographs:
+        template = read_template(path.with_suffix(".tem"))
+        pair = smiles.read_pair(detector, template, path, smiling / path.name.replace("_03", "_08"))
+        to_photo = _to_photo(template)
+        to_photo = np.column_stack([pair.back[:, :2] @ to_photo[:, :2], smiles.moved_by(to_photo[:, 2], pair.back)])
+        planes = np.ascontiguousarray(pair.photograph.transpose(2, 0, 1), dtype=np.float32)
+        looks.append(shape_free(planes, pair.smiling, mean, to_photo))
+        pairs.append(pair)
+    shade = smiles.shade(np.array(neutral), np.array(looks), np.array([pair.excursion() for pair in pairs]))
+    teeth, count = smiles.teeth(pairs)
+    half = shade.reshape(SIZE, DETAIL // SIZE, SIZE, DETAIL // SIZE).mean((1, 3)) * smiles.skin(mean, SIZE)
+    folds = smiles.near_folds(mean, SIZE)
+    arrays = {"smile_shade": np.stack([half * folds, half * (1 - folds)]), "teeth": teeth}
+    return {name: array.astype(np.float16) for name, array in arrays.items()}, count
+
+
+def build(photographs: Sequence[Path], smiling: Path) -> tuple[dict[str, NDArray[np.generic]], float, float, int]:
+    """Compute the asset's arrays.
+
+    Returns:
+        the arrays, the shares of variance that shape and appearance components explain, and the number of people whose
+        teeth are known.
+    """
     read_all = [read_photograph(path) for path in photographs]
     shapes = np.array([shape for _, _, shape in read_all])
     mirrored = shapes[:, list(FLIP)] * [-1, 1] + [SIZE, 0]
@@ -146,7 +189,7 @@ def build(photographs: Iterable[Path]) -> tuple[dict[str, NDArray[np.generic]], 
     mean = mean_shape.reshape(-1, 2)
     rows = []
     for planes, points, shape in read_all:
-        to_photo = np.linalg.inv(np.vstack([to_frame(five_points(to_ibug68(points)), SIZE), [0, 0, 1]]))[:2]
+        to_photo = _to_photo(points)
         assert np.allclose(_transformed(shape, to_photo), points)
         rows.append(shape_free(planes, points, mean, to_photo))
     looks = imputed(np.array([*rows, *[row[..., ::-1] for row in rows]], dtype=np.float64))
@@ -160,20 +203,22 @@ def build(photographs: Iterable[Path]) -> tuple[dict[str, NDArray[np.generic]], 
     for name, middle, basis in zip(("brightness", "colour"), means, bases, strict=True):
         arrays[f"{name}_mean"] = middle[0].astype(np.float16)
         arrays[f"{name}_basis"], arrays[f"{name}_scale"] = quantised(basis)
-    return arrays, shape_share, look_share
+    added, toothed = smile_arrays(photographs, rows, mean, smiling)
+    return arrays | added, shape_share, look_share, toothed
 
 
 def main(photographs: str, out: str) -> None:
     """Write the asset, attribution.txt and asset.md to ``out``."""
     people = train_people(SPLIT)
     paths = [Path(photographs, "neutral", f"{person}_03.jpg") for person in people]
-    if missing := [str(path) for path in paths if not path.exists()]:
+    smiling = Path(photographs, "smiling")
+    if missing := [str(p) for p in [*paths, *(smiling / f"{person}_08.jpg" for person in people)] if not p.exists()]:
         raise SystemExit(f"{len(missing)} photographs are missing, the first is {missing[0]}; expected the London set")
-    arrays, shape_share, look_share = build(paths)
+    arrays, shape_share, look_share, toothed = build(paths, smiling)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     asset = folder / "face_space.safetensors"
-    save_file(arrays, asset)
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, asset)  # others it writes wrongly
     (folder / "attribution.txt").write_text(ATTRIBUTION, encoding="utf-8")
     digest = sha256(asset)
     (folder / "asset.md").write_text(
@@ -181,6 +226,7 @@ def main(photographs: str, out: str) -> None:
 
 An active appearance model of {len(people)} people (`train` in splits/london.csv), mirrored: {SHAPES} shape
 components explain {shape_share:.1%} of the variance, {APPEARANCES} appearance components {look_share:.1%}.
+The shading of a smile is a mean over their {len(people)} smiling photographs, the teeth over {toothed} of them.
 
 - made by: `python tools/build_face_space.py PHOTOGRAPHS OUT`
 - bytes: {asset.stat().st_size}

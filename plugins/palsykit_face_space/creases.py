@@ -1,34 +1,51 @@
-"""Shade the nasolabial folds and the lines of a raised forehead; lengths are px of the 128 px frame."""
+"""Shade folds, cheeks and the lines of a raised forehead; lengths are px of the 128 px frame."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from palsykit_face_space.contours import axes, softened
+from palsykit_face_space.warp import SIZE
 from palsykit_face_space.windows import Windows, about
 
 FOLDS = [158, 159, 160], [161, 162, 163]
 BROWS = [71, 72, 73, 74, 75], [78, 79, 80, 81, 82]
 _HAIRLINE = [138, 139, 140]
+_FOLD = 0.2  # the smile, in distances between the pupils, whose folds are as deep as ``Pose.fold`` 1
+_LONGEST = 0.2  # smile that shades most, in distances between the pupils
+_CREASE = 0.25  # deepest crease that is taken out, logarithm of brightness
 
 
-def fold_windows(folded: list[tuple[int, int]], points: Tensor, steps: int) -> Windows:
-    """A window about the fold of each (face, side)."""
-    lines = torch.stack([points[face, FOLDS[side]] for face, side in folded])
-    return about(lines, [face for face, _ in folded], 6.0, steps)
+def flattening(texture: Tensor, shape: Tensor) -> Tensor:
+    """Logarithm [SIZE, SIZE] of the brightness that takes the nasolabial folds out of a texture [3, S, S].
+
+    The texture's own creases about its fold points, ``shape`` [189, 2]: its smooth brightness over the less smooth.
+    """
+    small = F.interpolate(texture[None].mean(1, keepdim=True), size=SIZE, mode="area").clamp_min(0.03).log()
+    crease = softened(softened(small, 3), 3) - softened(small, 1)
+    x, y = axes(SIZE)
+    near = torch.stack([_distance(shape[None, line], x, y)[0] for line in FOLDS]).amin(0)
+    return crease[0, 0].clamp(-_CREASE, _CREASE) * torch.exp(-((near / 3.5) ** 2))
 
 
-def fold_shading(folded: list[tuple[int, int]], window: Windows, points: Tensor, fold: Tensor) -> Tensor:
-    """Brightness factor [N, 1, H, W] of nasolabial folds: darker if deeper than at rest, lighter if flattened."""
-    line = torch.stack([points[face, FOLDS[side]] for face, side in folded])
-    depth = torch.stack([fold[one] for one in folded])[:, None, None]
-    distance = _distance(line, window)
-    factor = 1 - 0.20 * depth.clamp(0, 1) * torch.exp(-((distance / 1.7) ** 2))
-    factor = factor + 0.10 * (-depth).clamp(0, 1) * torch.exp(-((distance / 3.0) ** 2))
-    return factor[:, None]
+def shading(creases: Tensor, midline: Tensor, fold: Tensor, smile: Tensor) -> Tensor:
+    """Brightness factor [N, 1, SIZE, SIZE] of folds, cheeks and lower lids on textures.
+
+    Args:
+        creases: [N, 3, SIZE, SIZE], logarithms for a smile at the folds, elsewhere, and of ``flattening``.
+        midline: [N] where left and right halves meet, px.
+        fold: [N, 2] of right and left, as in ``Pose``.
+        smile: [N, 2] movement of the corners, in distances between the pupils.
+    """
+    x, _ = axes(SIZE)
+    left = torch.sigmoid((x - midline[:, None, None]) / 1.5)[:, None]
+    amounts = torch.stack([_FOLD * fold.clamp_min(0), smile.clamp(0, _LONGEST), (-fold).clamp_min(0)], 1)
+    right_share, left_share = amounts[..., None, None].unbind(2)
+    return (creases * torch.lerp(right_share, left_share, left)).sum(1, keepdim=True).exp()
 
 
-def _distance(line: Tensor, window: Windows) -> Tensor:
-    """Distance [N, H, W] px from the pixels of windows to polylines [N, K, 2]."""
-    x, y = window.x, window.y
+def _distance(line: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Distance [N, H, W] px from x, y to polylines [N, K, 2]."""
     nearest = torch.full((), torch.inf)
     for a, b in zip(line.unbind(1)[:-1], line.unbind(1)[1:], strict=True):
         (ax, ay), (along_x, along_y) = (v[..., None, None].unbind(1) for v in (a, b - a))

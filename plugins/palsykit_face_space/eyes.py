@@ -11,7 +11,8 @@ from palsykit_face_space.windows import Windows, about
 
 IRISES = [*range(2, 10)], [*range(10, 18)]
 _LASHES = 2.0  # around the lid margins that must not appear in the skin of a shut eye
-_ROLLED = 1.15  # largest upward roll of an eye, in iris radii
+_MOIST = 1.10, 1.03, 1.0  # of the white below the iris, against the colour beside it
+_ROLLED = 1.45  # largest upward roll of an eye, in iris radii: a strip of the iris stays below the lid
 
 Eye = tuple[int, int]
 """A face's number, and 0 for its right or 1 for its left eye."""
@@ -59,10 +60,11 @@ def sealed(texture: Tensor, shape: Tensor) -> Tensor:
 
 
 def draw_eyes(skin: Tensor, open_eyes: Tensor, eyes: Sequence[Eye], window: Windows, points: Tensor,
-              closure: Tensor) -> Tensor:  # fmt: skip
+              rest: Tensor, closure: Tensor) -> Tensor:  # fmt: skip
     """Draw the eyeballs where the lids are open, and lashes along closing upper lids.
 
-    skin, open_eyes [N, 3, H, W] in the windows of N eyes; points [B, 189, 2] with the lids in place; closure [B, 2].
+    skin, open_eyes [N, 3, H, W] in the windows of N eyes; points [B, 189, 2] with the lids in place, and with them open
+    (``rest``); closure [B, 2].
     """
     x, y = window.x, window.y
     shut = torch.stack([closure[eye] for eye in eyes])[:, None, None]
@@ -71,8 +73,18 @@ def draw_eyes(skin: Tensor, open_eyes: Tensor, eyes: Sequence[Eye], window: Wind
     rim = _LASHES * (1 - shut).clamp(0, 1)  # lashes and lid margin belong to the open eye's picture
     hole = (y - top + rim + 0.5).clamp(0, 1) * (bottom + rim - y + 0.5).clamp(0, 1)
     hole = hole * between(upper, x, rim) * ((bottom - top + 2 * rim) / 1.5 - 0.3).clamp(0, 1)
-    lash = torch.exp(-(((y - top) / 0.9) ** 2)) * between(upper, x) * shut.clamp(0, 1)
-    return torch.lerp(skin, open_eyes, hole[:, None]) * (1 - 0.62 * lash[:, None])
+    # The shut lid bulges over the eye; its lashes hang below its edge, in tufts.
+    span, on_lid = (
+        (bottom - _of(eyes, UPPER_LIDS, rest)[:, 1:4, 1].amin(1)[:, None, None]).clamp_min(1),
+        between(upper, x),
+    )
+    bulge = 1 + 0.07 * shut * on_lid * (1 - ((bottom - y - 0.5 * span) / (0.5 * span)) ** 2).clamp(0, 1)
+    tufts = 0.35 * shut**4 * torch.sin(2.6 * (x - upper[:, 2, :1, None])).abs()
+    hang = torch.where(y > top, 0.55 + tufts, 0.5)
+    lash = torch.exp(-(((y - top) / hang) ** 2)) * on_lid * shut.clamp(0, 1)
+    shadow = 0.4 * (shut > 0) * torch.exp(-(y - top).clamp_min(0) / 1.3)  # of the lowered lid on the eye
+    eye = open_eyes * (1 - shadow)[:, None]
+    return torch.lerp(skin * bulge[:, None], eye, hole[:, None]) * (1 - 0.6 * lash[:, None])
 
 
 def roll_eyes(open_eyes: Tensor, eyes: Sequence[Eye], window: Windows, points: Tensor, gaze_up: Tensor,
@@ -87,19 +99,20 @@ def roll_eyes(open_eyes: Tensor, eyes: Sequence[Eye], window: Windows, points: T
     centre = iris.mean(1)
     radius = (iris - centre[:, None]).norm(dim=-1).mean(1)[:, None, None]
     top, bottom = (height(_of(eyes, lid, points), x) for lid in (UPPER_LIDS, LOWER_LIDS))
-    fissure = (y - top).clamp(0, 1) * (bottom - y + 0.8).clamp(0, 1)
-    # Cover the iris' old place with white, and draw it at the new one.
+    fissure = (y - top + 0.3).clamp(0, 1) * (bottom - y + 0.5).clamp(0, 1)
     up_by = torch.stack([gaze_up[eye] for eye in eyes])[:, None, None]
-    rolls = (up_by > 0).float()
     lift = up_by * _ROLLED * radius
     across, up = x - centre[:, 0, None, None], y - centre[:, 1, None, None]
-    was = (radius + 1.2 - (across**2 + up**2).sqrt()).clamp(0, 1) * rolls
-    now = (radius + 0.5 - (across**2 + (up + lift) ** 2).sqrt()).clamp(0, 1) * rolls
-    below = _moved_up(open_eyes, lift[:, 0, 0] * (window.steps / SIZE))
-    white = torch.stack([sclera[eye] for eye in eyes])[:, :, None, None]
-    white = white * (0.82 + 0.18 * (up / radius).clamp(-1, 1))[:, None]
+    # White covers the old iris, with soft ends; it is a ball that the upper lid shades.
+    was = ((radius + 2.5 - across.abs()) / 2.0).clamp(0, 1) * (up_by > 0)
+    shade = 0.58 + 0.42 * ((y - top) / (0.5 * (bottom - top)).clamp_min(1)).clamp(0, 1)
+    shade = shade * (1 - 0.1 * (across / (1.6 * radius)) ** 2) * (0.85 + 0.15 * ((bottom - y) / 1.5).clamp(0, 1))
+    white = (torch.stack([sclera[eye] for eye in eyes]) * torch.tensor(_MOIST))[:, :, None, None] * shade[:, None]
     rolled = torch.lerp(open_eyes, white, (was * fissure)[:, None])
-    return torch.lerp(rolled, below, (now * fissure)[:, None])
+    # The iris at its new place, below the lid.
+    now = (radius + 0.3 - (across**2 + (up + lift) ** 2).sqrt() + 0.5).clamp(0, 1) * (up_by > 0)
+    iris_there = _moved_up(open_eyes, lift[:, 0, 0] * (window.steps / SIZE)) * shade[:, None]
+    return torch.lerp(rolled, iris_there, (now * fissure)[:, None])
 
 
 def _moved_up(parts: Tensor, by: Tensor) -> Tensor:

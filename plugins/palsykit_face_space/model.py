@@ -12,8 +12,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from palsykit.files.hashes import sha256
+from palsykit_face_space.creases import flattening
 from palsykit_face_space.eyes import sealed
-from palsykit_face_space.warp import SIZE
+from palsykit_face_space.warp import SIZE, read, splines, upsample
 
 ASSET = Path(__file__).parent / "assets/face_space.safetensors"
 
@@ -37,6 +38,7 @@ Random draws cluster in the middle: of 300, one in twenty is below 0.36, but one
 """
 _CHEEKS = [164, 165, 166, 167, 168, 169]
 _CHEEK_PX = 2
+_SHADE_STEPS = 32  # cells of the grid on which the shading of a smile is carried to another face
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class FaceModel:
     """Mean and components (each times its standard deviation) of shape [189, 2] px and appearance.
 
     The appearance is brightness [1, 256, 256], and at half the size red and blue, both minus brightness, and outline
-    [3, 128, 128].
+    [3, 128, 128]. A smile adds ``smile_shade`` [2, 128, 128] (at the nasolabial folds, and elsewhere) to the logarithm
+    of brightness for each distance between the pupils that the corners of the mouth move; ``teeth`` is in ``mouth``.
     """
 
     shape_mean: Tensor
@@ -53,6 +56,8 @@ class FaceModel:
     brightness_basis: Tensor
     colour_mean: Tensor
     colour_basis: Tensor
+    smile_shade: Tensor
+    teeth: Tensor
     sha256: str
 
 
@@ -67,6 +72,7 @@ class Person:
         outline: [H, W] signed distance to the outline on the texture, px, positive inside.
         shut: the texture with both eyes covered by lid skin.
         sclera: [2, 3], colour of the (right, left) eye beside its iris.
+        creases: [3, 128, 128] as of ``creases.shading``, on the texture.
     """
 
     shape: Tensor
@@ -75,12 +81,26 @@ class Person:
     outline: Tensor
     shut: Tensor
     sclera: Tensor
+    creases: Tensor
 
 
 def person(shape: Tensor, texture: Tensor, texture_shape: Tensor, outline: Tensor) -> Person:
     """A person with everything that the renderer derives from the texture; arguments as of ``Person``."""
-    shut = sealed(texture, texture_shape)
-    return Person(shape, texture, texture_shape, outline, shut, _sclera(texture, texture_shape))
+    model = load_model()
+    shade = model.smile_shade
+    if texture_shape is not model.shape_mean:
+        here, there = (points[None, CONTROLS].float() for points in (texture_shape, model.shape_mean))
+        field = splines(here, there, [list(range(len(CONTROLS)))], _SHADE_STEPS)[0]
+        shade = read(shade[None], upsample(field, SIZE), SIZE)[0]
+    return Person(
+        shape=shape,
+        texture=texture,
+        texture_shape=texture_shape,
+        outline=outline,
+        shut=sealed(texture, texture_shape),
+        sclera=_sclera(texture, texture_shape),
+        creases=torch.cat([shade, flattening(texture, texture_shape)[None]]),
+    )
 
 
 def _sclera(texture: Tensor, shape: Tensor) -> Tensor:
@@ -108,6 +128,7 @@ def load_model(path: Path = ASSET) -> FaceModel:
         for name in ("brightness", "colour"):
             arrays.append(data[f"{name}_mean"].float())
             arrays.append(data[f"{name}_basis"].float() * data[f"{name}_scale"][..., None, None])
+        arrays += [data["smile_shade"].float(), data["teeth"].float()]
     except (OSError, SafetensorError, KeyError) as error:
         raise ValueError(
             f"{path}: not a face space ({error}); tools/build_face_space.py of the repository builds it"

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from palsykit_face_space.camera import Camera, photographed
 from palsykit_face_space.contours import LOWER_INNER, UPPER_INNER, axes, height
-from palsykit_face_space.creases import fold_shading, fold_windows, wrinkle_shading, wrinkle_windows
+from palsykit_face_space.creases import shading, wrinkle_shading, wrinkle_windows
 from palsykit_face_space.eyes import draw_eyes, eyes_to_draw, roll_eyes
 from palsykit_face_space.eyes import windows as eye_windows
-from palsykit_face_space.model import CONTROLS, Person
-from palsykit_face_space.mouth import TEETH, draw_mouth, open_mouths
+from palsykit_face_space.model import CONTROLS, Person, load_model
+from palsykit_face_space.mouth import BITE_AT, BITES, draw_mouth, open_mouths
 from palsykit_face_space.mouth import windows as mouth_windows
 from palsykit_face_space.palsy import Action, Pose, displace_all
 from palsykit_face_space.warp import ON_BORDER, SIZE, border, read, splines, upsample
@@ -28,6 +28,8 @@ _RING = [*range(len(CONTROLS), len(CONTROLS) + ON_BORDER)]
 # Two splines, one above and one below the mouth, so that opening lips do not stretch the skin between them.
 _ABOVE = [k for k, i in enumerate(CONTROLS) if i not in _LOWER_LIP] + _RING
 _BELOW = [k for k, i in enumerate(CONTROLS) if i not in _UPPER_LIP] + _RING
+_FAINT = 0.005  # smile in distances between the pupils that shades nothing
+_MIDLINE = [50, 56, 55, 90, 129]
 _SEAM = 0.4, 4.0  # half-width of the transition between the two splines, and where it ends, px
 
 
@@ -76,38 +78,58 @@ def _read(planes: Sequence[Tensor], field: Tensor) -> Tensor:
     return read(F.avg_pool2d(stack, factor) if factor > 1 else stack, field, SIZE)
 
 
-def _draw_eyes(picture: Tensor, people: Sequence[Person], field: Tensor, p: dict[str, Tensor]) -> None:
+def _shaded(texture: Tensor, shade: Tensor | None) -> Tensor:
+    return texture if shade is None else texture * shade
+
+
+def _draw_eyes(picture: Tensor, people: Sequence[Person], shades: dict[int, Tensor], field: Tensor,
+               p: dict[str, Tensor]) -> None:  # fmt: skip
     """Draw the eyes that close or roll up into ``picture`` [B, 3, S, S]."""
     eyes = eyes_to_draw(p["closure"], p["gaze_up"])
     if not eyes:
         return
     window = eye_windows(eyes, p["open_points"], picture.shape[-1])
     where = window.cut(field)
-    shut = read(torch.stack([people[face].shut for face, _ in eyes]), where, SIZE)
+    shut = read(torch.stack([_shaded(people[face].shut, shades.get(face)) for face, _ in eyes]), where, SIZE)
     sclera = torch.stack([person.sclera for person in people])
     balls = roll_eyes(window.cut(picture), eyes, window, p["open_points"], p["gaze_up"], sclera)
-    window.paste(picture, draw_eyes(shut, balls, eyes, window, p["points"], p["closure"]))
+    window.paste(picture, draw_eyes(shut, balls, eyes, window, p["points"], p["open_points"], p["closure"]))
 
 
-def _draw_creases(picture: Tensor, points: Tensor, fold: Tensor, wrinkle: Tensor) -> None:
-    """Shade folds and wrinkles into ``picture`` [B, 3, S, S]."""
-    if folded := [(face, side) for face, side in torch.nonzero(fold).tolist()]:
-        window = fold_windows(folded, points, picture.shape[-1])
-        window.multiply(picture, fold_shading(folded, window, points, fold))
+def _shades(people: Sequence[Person], p: dict[str, Tensor], rest: Tensor) -> dict[int, Tensor]:
+    """Face -> brightness factor [1, H, W] of its smile and folds on its texture."""
+    moved = (p["open_points"] - rest)[:, [87, 93]] / (rest[:, 1] - rest[:, 0]).norm(dim=-1)[:, None, None]
+    smile = (moved * torch.tensor([[-1.0, -1.0], [1.0, -1.0]])).clamp_min(0).norm(dim=-1)  # up and out
+    faces = torch.nonzero((p["fold"] != 0).any(1) | (smile > _FAINT).any(1))[:, 0].tolist()
+    if not faces:
+        return {}
+    creases = torch.stack([people[face].creases for face in faces])
+    midline = torch.stack([people[face].texture_shape[_MIDLINE, 0].mean() for face in faces])
+    factors = shading(creases, midline, p["fold"][faces], smile[faces])
+    return {
+        face: F.interpolate(factor[None], size=people[face].texture.shape[-2:], mode="bilinear")[0]
+        for face, factor in zip(faces, factors, strict=True)
+    }
+
+
+def _draw_wrinkles(picture: Tensor, points: Tensor, wrinkle: Tensor) -> None:
+    """Shade the lines of raised foreheads into ``picture`` [B, 3, S, S]."""
     if faces := torch.nonzero(wrinkle.amax(1) > 0)[:, 0].tolist():
         window = wrinkle_windows(faces, points, picture.shape[-1])
         window.multiply(picture, wrinkle_shading(points[faces], wrinkle[faces], window))
 
 
-def _draw_mouths(picture: Tensor, people: Sequence[Person], points: Tensor, scenes: Sequence[Scene]) -> None:
+def _draw_mouths(picture: Tensor, people: Sequence[Person], points: Tensor, rest: Tensor,
+                 scenes: Sequence[Scene]) -> None:  # fmt: skip
     """Draw the insides of open mouths into ``picture`` [B, 3, S, S]."""
-    faces = open_mouths(points)
+    faces = open_mouths(points, rest)
     if not faces:
         return
     window = mouth_windows(faces, points, picture.shape[-1])
-    teeth = torch.tensor([TEETH.get(scenes[face].action.expression, (0.0, 0.0)) for face in faces])
+    bites = torch.tensor([BITES.get(scenes[face].action.expression, BITE_AT) for face in faces])
     sclera = torch.stack([people[face].sclera for face in faces])
-    window.paste(picture, draw_mouth(window.cut(picture), window, points[faces], teeth, sclera))
+    teeth = load_model().teeth
+    window.paste(picture, draw_mouth(window.cut(picture), window, points[faces], rest[faces], bites, sclera, teeth))
 
 
 @torch.no_grad()
@@ -118,12 +140,15 @@ def render(people: Sequence[Person], scenes: Sequence[Scene], image_size: int) -
     p = _tensors(poses(people, scenes))
     there = torch.stack([person.texture_shape for person in people])
     field = _fields(there, p["open_points"], COARSE_STEPS if image_size <= SIZE // 2 else FIELD_STEPS, steps)
-    warped = _read([torch.cat([who.texture, who.outline[None]]) for who in people], field)
+    rest = torch.stack([person.shape for person in people])
+    shades = _shades(people, p, rest)
+    planes = [torch.cat([_shaded(who.texture, shades.get(n)), who.outline[None]]) for n, who in enumerate(people)]
+    warped = _read(planes, field)
     picture = warped[:, :3]
     # Draw the layers.
-    _draw_eyes(picture, people, field, p)
-    _draw_creases(picture, p["open_points"], p["fold"], p["wrinkle"])
-    _draw_mouths(picture, people, p["points"], scenes)
+    _draw_eyes(picture, people, shades, field, p)
+    _draw_wrinkles(picture, p["open_points"], p["wrinkle"])
+    _draw_mouths(picture, people, p["points"], rest, scenes)
     # Background and camera.
     grey = torch.tensor([s.camera.background for s in scenes])[..., None, None, None]
     background = grey[:, 0] + grey[:, 1] * (torch.arange(steps) / steps)[None, None, :, None]

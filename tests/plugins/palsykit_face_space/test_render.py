@@ -8,8 +8,10 @@ from palsykit.faces.vocabulary import EXPRESSIONS, Group, Side
 from palsykit.faces.webmorph import FLIP
 from palsykit_face_space.camera import Camera
 from palsykit_face_space.contours import axes, height
+from palsykit_face_space.creases import flattening
 from palsykit_face_space.eyes import sealed
 from palsykit_face_space.model import CONTROLS, DETAIL, FaceModel, Person, load_model, mixed, person
+from palsykit_face_space.mouth import open_mouths
 from palsykit_face_space.palsy import Action
 from palsykit_face_space.render import Scene, render
 from palsykit_face_space.warp import ON_BORDER, SIZE, border, pixel_centres, splines, upsample
@@ -101,7 +103,8 @@ def test_shut_eyes_hide_the_pupil_and_a_totally_palsied_one_does_not(model: Face
     assert right[1] > right[0] + 25
     assert right[2] > right[0] + 25
     assert left[1] > left[0] + 25
-    assert left[2] < left[1] - 15
+    lid, eye = (p[ly - 1 : ly + 1, lx - 1 : lx + 2].astype(float).mean((0, 1)) for p in pictures[1:])
+    assert eye[0] - eye[2] < lid[0] - lid[2] - 8, "the white of an eye has less red than a lid"
 
 
 def test_a_full_smile_shows_teeth(model: FaceModel, average: Person) -> None:
@@ -165,3 +168,32 @@ def test_a_large_picture_shows_the_same_as_a_small_one(average: Person) -> None:
     (small,), (large,) = (render([average], [scene("smile_full", Side.LEFT, 3.0)], size) for size in (128, 256))
     reduced = large.reshape(128, 2, 128, 2, 3).astype(float).mean((1, 3))
     assert np.abs(reduced - small).mean() < 1.5
+
+
+def test_a_smile_deepens_the_folds_of_its_side_only(model: FaceModel, average: Person) -> None:
+    plain, smile = render([average] * 2, [scene("rest"), scene("smile_gentle", Side.LEFT, 6.0)], SIZE)
+    factors = []
+    for line in ((158, 159), (161, 162)):
+        x, y = model.shape_mean[list(line)].mean(0).long().tolist()
+        ring = np.s_[y - 3 : y + 4, x - 4 : x + 5]
+        factors.append(grey(smile)[ring].min() / grey(plain)[ring].min())
+    assert factors[0] < 0.97, "the subject's right side smiles"
+    assert factors[1] > factors[0] + 0.03
+
+
+def test_a_flattened_fold_is_taken_out_of_the_texture(model: FaceModel, average: Person) -> None:
+    x, y = model.shape_mean[159].long().tolist()
+    texture = torch.full((3, DETAIL, DETAIL), 0.6)
+    texture[:, 2 * y - 12 : 2 * y + 13, 2 * x - 2 : 2 * x + 3] = 0.5
+    change = flattening(texture, model.shape_mean).exp()
+    assert float(change[y, x]) > 1.05
+    assert float((change[:50] - 1).abs().max()) < 1e-3
+
+
+def test_a_mouth_that_is_open_at_rest_keeps_what_one_sees(average: Person) -> None:
+    rest = average.shape[None].clone()
+    rest[:, 99:104, 1] += 3
+    assert open_mouths(rest, rest) == []
+    wider = rest.clone()
+    wider[:, 99:104, 1] += 3
+    assert open_mouths(wider, rest) == [0]
