@@ -17,7 +17,7 @@ from palsykit_face_space.plan import FIRST, VARIATIONS, Habits, Shot, Variation,
 from palsykit_face_space.render import Scene, poses, render
 from palsykit_face_space.rendered import Rendered, batches
 
-RENDERER = 9
+RENDERER = 10
 """Increase it when the same parameters would give other pictures; part of the cache's name."""
 
 
