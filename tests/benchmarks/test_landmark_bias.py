@@ -124,8 +124,9 @@ def test_it_runs(
     assert found == json.loads(files["figures.json"].read_text())
     assert list(found["sets"]) == ["rendered"]
     finders = found["sets"]["rendered"]["finders"]
-    assert list(finders) == ["palsykit measure, judge_points", "judge_points alone", "detector mediapipe"]
-    corner = finders["palsykit measure, judge_points"]["points"]["corner"]["median"]
+    network = "points_256 of palsykit_weights:points_256.safetensors"
+    assert list(finders) == [f"palsykit measure, {network}", f"{network} alone", "detector mediapipe"]
+    corner = finders[f"palsykit measure, {network}"]["points"]["corner"]["median"]
     assert f"{corner:.2f}" in "\n".join(lines)
     assert corner < finders["detector mediapipe"]["points"]["corner"]["median"]
     errors = json.loads(files["errors.json"].read_text())

@@ -217,7 +217,7 @@ def test_it_learns_a_handful_of_renders_beyond_a_copy_where_faces_move(
     assert isinstance(average, Generator)
     faces = batch(data, pairs)
     learnt, copied = (moving(faces, x) for x in (average.generate(faces, [0] * len(faces)), faces.identity.image))
-    assert learnt > copied + 2, f"{learnt:.1f} dB beside {copied:.1f} dB of a copy"
+    assert learnt > copied + 1, f"{learnt:.1f} dB beside {copied:.1f} dB of a copy"
 
 
 def moving(faces: FaceBatch, made: torch.Tensor) -> float:

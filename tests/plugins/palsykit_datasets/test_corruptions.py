@@ -15,7 +15,8 @@ def test_a_thousand_damaged_files(monkeypatch):
     script = module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, script)  # its dataclasses look themselves up there
     spec.loader.exec_module(script)
-    assert set(script.LAYOUTS) == {name for name in registry().names("datasets") if _is_ours(name)}
+    layouts = {name for name in registry().names("datasets") if _is_ours(name)} - {"joined"}  # which reads no files
+    assert set(script.LAYOUTS) == layouts
     counts, faults = script.run(1000, seed=0)
     assert faults == []
     total = sum(counts.values(), Counter())
