@@ -1,11 +1,14 @@
 """Compare simulated smiles with real ones of the same people, whom the simulator does not know.
 
     python benchmarks/smiles.py PHOTOGRAPHS                     # the folder of the London set
+    python benchmarks/smiles.py PHOTOGRAPHS --own               # move each face as its own smile does
     python benchmarks/smiles.py PHOTOGRAPHS --sheet smiles.jpg  # neutral, real smile, simulated smile, side by side
 
 The people are those of splits validation and test of splits/london.csv. Each neutral photograph gets the simulated
 smile that is nearest to the person's own: with the lips apart or not, and with a strength that moves the corners of the
 mouth as far, both as MediaPipe's mesh sees them. So the figures compare what a smile looks like, not how large it is.
+With ``--own`` the points move as the mesh does between the two photographs, whatever the simulator's movements are, and
+the figures compare shading and teeth only.
 The distance between real and simulated smiles is the squared MMD with KID's kernel (Binkowski et al., arXiv:1801.01401)
 with the pairs of a picture with itself, so that it is 0 for equal sets: by features of the face mesh, which others
 trained on real faces, and of the shipped judges, which know rendered faces. The distance from the real smiles to the
@@ -16,6 +19,7 @@ import argparse
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,6 +29,7 @@ import torch.nn.functional as F
 from fitted import parts_of
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.interpolate import RBFInterpolator
 from torch import Tensor
 
 from palsykit.cli.table import table
@@ -34,6 +39,10 @@ from palsykit.faces.landmarks import eye_centres
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import PartBlock
+from palsykit_face_space.palsy import Action, Pose
+from palsykit_face_space.render import Scene, render
+from palsykit_face_space.simulated import photographed_person
+from palsykit_face_space.warp import SIZE
 
 ROOT = Path(__file__).parents[1]
 SPLIT = ROOT / "splits/london.csv"
@@ -42,6 +51,14 @@ CORNERS, LIPS = [48, 54], (62, 66)
 PARTED = 0.03
 """Growth of the gap between the lips, in distances between the pupils, from which a smile is an open one."""
 WEAKEST = 0.1
+_STILL = [33, 133, 362, 263, 168, 6, 197]
+_UPPER_LIP = [185, 40, 39, 37, 0, 267, 269, 270, 409, 191, 80, 81, 82, 13, 312, 311, 310, 415, 184, 74, 73, 72, 11,
+              302, 303, 304, 408, 183, 42, 41, 38, 12, 268, 271, 272, 407]  # fmt: skip
+_LOWER_LIP = [146, 91, 181, 84, 17, 314, 405, 321, 375, 95, 88, 178, 87, 14, 317, 402, 318, 324, 90, 180, 85, 16, 315,
+              404, 320, 307, 77, 96, 89, 179, 86, 15, 316, 403, 319, 325]  # fmt: skip
+"""The mesh's points that move least in a smile, and those of the lips without the corners."""
+_LOWER_POINTS = [*range(99, 109)]
+_DEEP = 0.2  # movement of the corners, in distances between the pupils, with a fold as deep as ``Pose.fold`` 1
 _FORM, _FINE = 65, 39
 """The mesh's values below these numbers: its last map of 6 x 6 cells (an "add"), and of 24 x 24 cells (a "prelu")."""
 
@@ -98,6 +115,37 @@ def simulate(
     move = np.linalg.norm((smile - rest)[CORNERS], axis=1).mean()
     strength = float(np.clip(move / reach, WEAKEST, 1.0))
     return Smile(subject, neutral, real, poser.pose(neutral, landmarks, labels, strength)[0], expression, strength)
+
+
+def own(detector: Detector, subject: str, neutral: Picture, landmarks: NDArray[np.float32], real: Picture) -> Smile:
+    """The neutral photograph, moved as the mesh moves to the real smile, and shaded by the simulator."""
+    before, after = (_mesh(detector, picture) for picture in (neutral, real))
+    steps = after - before
+    steps = steps - steps[_STILL].mean(0)
+    edge = np.linspace(-0.1, 1.1, 7) * neutral.shape[0]
+    ring = np.array([(x, y) for x in edge for y in edge if x in edge[[0, -1]] or y in edge[[0, -1]]])
+    who = photographed_person(neutral, landmarks)
+    rest, scale = who.shape.numpy().astype(np.float64), neutral.shape[0] / SIZE
+    moved = []
+    for other in (_LOWER_LIP, _UPPER_LIP):  # each lip without the other, which would pull it shut
+        kept = [i for i in range(len(before)) if i not in other]
+        spline = RBFInterpolator(
+            np.concatenate([before[kept], ring]), np.concatenate([steps[kept], 0 * ring]), smoothing=5.0
+        )
+        moved.append(rest + spline(rest * scale) / scale)
+    points = np.where(np.isin(np.arange(len(rest)), _LOWER_POINTS)[:, None], moved[1], moved[0])
+    reach = np.linalg.norm((points - rest)[[87, 93]], axis=1) / np.linalg.norm(rest[1] - rest[0])
+    none = np.zeros((1, 2))
+    pose = Pose(points[None], points[None], none, np.minimum(reach / _DEEP, 1)[None], none, none)
+    picture = render([who], [Scene(Action("smile_full"))], neutral.shape[0], pose)[0]
+    return Smile(subject, neutral, real, picture, "smile_full", float(reach.mean()))
+
+
+def _mesh(detector: Detector, picture: Picture) -> NDArray[np.float64]:
+    faces = detector.detect(picture)
+    if not faces or faces[0].mesh is None:
+        raise PalsykitError("the detector sees no face in one of the photographs")
+    return faces[0].mesh[:468, :2].astype(np.float64)
 
 
 def _tensor(pictures: Sequence[Picture], size: int) -> Tensor:
@@ -172,19 +220,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table and a JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("photographs", type=Path, help="folder of the London set")
+    parser.add_argument("--own", action="store_true", help="move each face as its own smile does")
     parser.add_argument("--size", type=int, default=256, help="side of the pictures in px")
     parser.add_argument("--sheet", type=Path, help="write the pictures side by side; they show real people")
     options = parser.parse_args(arguments)
     poser: Poser = build_part("posers", PartBlock(use="simulated", parameters={}))
     detector: Detector = build_part("detectors", PartBlock(use="mediapipe", parameters={}))
     with TemporaryDirectory() as cache:
-        smiles = [simulate(poser, detector, *pair) for pair in pairs(options.photographs, options.size, Path(cache))]
+        people = pairs(options.photographs, options.size, Path(cache))
+    make = partial(own, detector) if options.own else partial(simulate, poser, detector)
+    smiles = [make(*person) for person in people]
     if options.sheet is not None:
         sheet(smiles, options.sheet)
     rows = distances(smiles)
     parted = sum(smile.expression == "smile_full" for smile in smiles)
     strength = float(np.mean([smile.strength for smile in smiles]))
-    print(f"{len(smiles)} people, {parted} with parted lips; mean strength {strength:.2f}; distance from real smiles")
+    what = "movement in distances between the pupils" if options.own else f"strength, {parted} with parted lips"
+    print(f"distance from the real smiles of {len(smiles)} people; {strength:.2f} mean {what}")
     lines = [(name, f"{row['simulated']:.3f}", f"{row['neutral']:.3f}") for name, row in rows.items()]
     print(table(("features of", "to simulated smiles", "to neutral photographs"), lines))
     print(json.dumps({"benchmark": "smiles", "people": len(smiles), "parted": parted, "strength": strength,

@@ -133,11 +133,13 @@ def _draw_mouths(picture: Tensor, people: Sequence[Person], points: Tensor, rest
 
 
 @torch.no_grad()
-def render(people: Sequence[Person], scenes: Sequence[Scene], image_size: int) -> NDArray[np.uint8]:
-    """Render one picture per person and scene: [B, image_size, image_size, 3] RGB."""
+def render(
+    people: Sequence[Person], scenes: Sequence[Scene], image_size: int, pose: Pose | None = None
+) -> NDArray[np.uint8]:
+    """Render one picture per person and scene: [B, image_size, image_size, 3] RGB; ``pose`` replaces the scenes'."""
     # Warp the textures and their outlines.
     steps = max(SIZE, image_size)
-    p = _tensors(poses(people, scenes))
+    p = _tensors(poses(people, scenes) if pose is None else pose)
     there = torch.stack([person.texture_shape for person in people])
     field = _fields(there, p["open_points"], COARSE_STEPS if image_size <= SIZE // 2 else FIELD_STEPS, steps)
     rest = torch.stack([person.shape for person in people])
