@@ -13,6 +13,8 @@ ALLOWED = {
     ("palsykit/faces/flip.py", "flip_points(landmarks, width)"): "the one place",
     ("palsykit/faces/flip.py", "flip_points(further, width, FURTHER_FLIP)"): "the one place",
     ("tools/build_face_space.py", "row[..., ::-1]"): "healthy faces, with their own template's table",
+    ("tools/smiles.py", "slope[:, ::-1]"): "a mean of healthy faces that is made symmetric",
+    ("tools/smiles.py", "a[:, :, ::-1]"): "teeth of healthy faces, mirrored to make their mean symmetric",
     ("plugins/palsykit_identity/ir.py", "image.flip(1)"): "channels, RGB to BGR",
     ("plugins/palsykit_landmark/mobilefacenet.py", "image.flip(1)"): "channels, RGB to BGR",
     ("plugins/palsykit_insightface/detector.py", "photograph[..., ::-1]"): "channels of [H, W, 3], RGB to BGR",

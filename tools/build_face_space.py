@@ -96,8 +96,9 @@ def _main_axes(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
     singular value of 0, whose vector means nothing.
     """
     squares, u = np.linalg.eigh(rows @ rows.T)
-    s = np.sqrt(squares[::-1].clip(0))
-    return s, (u[:, ::-1].T @ rows) / np.maximum(s, 1e-9 * s[0])[:, None]
+    order = np.argsort(-squares)
+    s = np.sqrt(squares[order].clip(0))
+    return s, (u[:, order].T @ rows) / np.maximum(s, 1e-9 * s[0])[:, None]
 
 
 def principal(rows: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
