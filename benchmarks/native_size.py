@@ -211,7 +211,7 @@ def report(rows: Rows, size: int) -> str:
         count = len({row["person"] for row in rows["edit"] if row["split"] == split})
         for name in SYSTEMS:
             chosen = [row for row in rows[name] if row["split"] == split]
-            cells.append([f"{split}, {count} people: {name}", *(f"{_mean(chosen, key):.4g}" for key in figures)])
+            cells.append([f"{split}, {count} people: {name}", *(_shown(_mean(chosen, key)) for key in figures)])
     return markdown([f"frames of {size} px", *figures], cells) + "\n\n" + "\n".join(f"- {line}" for line in ahead(rows))
 
 
@@ -275,6 +275,11 @@ def compare(model: Model, judges: Judges, person: Person, number: int, rows: Row
         if label.expression in SHOWN:
             shown.append((words.expression(label.expression), tuple(pictures[system] for system in SYSTEMS)))
     return Panel(words.palsy(labels[0].side, labels[0].severity), picture, SYSTEMS, tuple(shown))
+
+
+def _shown(value: float) -> str:
+    """Four digits; a dash where there is no figure, as the truth's distance to itself in dB."""
+    return "-" if np.isnan(value) else f"{value:.4g}"
 
 
 def _mean(rows: Sequence[dict[str, Any]], key: str) -> float:
