@@ -28,7 +28,7 @@ class Finder:
 
     Attributes:
         name: in tables.
-        find: [S, S, 3] in the face frame -> [68, 2] px; NaN if there is no face.
+        find: [S, S, 3] in the face frame -> [68, 2] px; NaN if no face is found.
         facts: what it is, for files.
     """
 

@@ -278,7 +278,7 @@ def compare(model: Model, judges: Judges, person: Person, number: int, rows: Row
 
 
 def _shown(value: float) -> str:
-    """Four digits; a dash where there is no figure, as the truth's distance to itself in dB."""
+    """Four digits; a dash for NaN, as the truth's distance to itself in dB."""
     return "-" if np.isnan(value) else f"{value:.4g}"
 
 

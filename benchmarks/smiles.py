@@ -1,4 +1,4 @@
-"""Compare simulated smiles with real ones of the same people, whom the simulator does not know.
+"""Compare simulated smiles with real ones of the same people, from whose photographs it was not made.
 
     python benchmarks/smiles.py PHOTOGRAPHS                     # the folder of the London set
     python benchmarks/smiles.py PHOTOGRAPHS --own               # move each face as its own smile does

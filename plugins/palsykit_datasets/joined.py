@@ -18,7 +18,7 @@ def joined(image_size: int, cache: Path, *, parts: dict[str, FaceDataset]) -> Jo
         parts: name -> data set.
 
     Raises:
-        ValueError: there is no part, or some parts have splits and others leave them to core.
+        ValueError: the list of parts is empty, or some parts have splits and others leave them to core.
     """
     if not parts:
         raise ValueError("joined: parts is empty; expected {NAME: {use: DATA SET, ...}, ...}")

@@ -14,8 +14,8 @@ from palsykit_measure.readings import Entry
 
 By = Literal["iris", "pupils"]
 SAYS_NOT = (
-    "Lengths between points that a network found in photographs, for research. They are no grade of a patient and no "
-    "diagnosis."
+    "Lengths between points that a network found in photographs, for research. They do not grade a patient and are not "
+    "a diagnosis."
 )
 SCALES = {
     "iris": f"an iris is {IRIS_MM:g} mm wide (the mean of adults)",

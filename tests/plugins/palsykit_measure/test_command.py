@@ -148,7 +148,7 @@ def test_one_photograph_against_rest(eight: Path, tmp_path: Path, palsykit: Run)
     assert done.code == 0, done.err
     assert "IMG_1.png (smile full)" in done.out
     assert "corner excursion" in done.out
-    assert "no grade of a patient and no diagnosis" in done.out
+    assert "They do not grade a patient and are not a diagnosis" in done.out
     found = json.loads((tmp_path / "out/measures.json").read_text())
     assert [one["synthetic"] for one in found["photographs"]] == [True, False]
     assert [one["expression_from"] for one in found["photographs"]] == ["option", "option"]
