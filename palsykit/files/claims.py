@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from palsykit.errors import PalsykitError
+from palsykit.files.atomic import write_text
 
 ABSENT = "(absent)"
 
@@ -67,6 +68,18 @@ class Claim:
         """Refuse settings ``now`` if they differ from those ``before``; the error lists the differences."""
         if before != now:
             self.refuse(difference(before if isinstance(before, Mapping) else {}, now))
+
+    def take(self, settings: Mapping[str, Any]) -> None:
+        """Write ``settings`` as the marker of a new folder; refuse a folder that was made with others.
+
+        Raises:
+            PalsykitError: the folder holds something else, or was made with other settings.
+        """
+        text = json.dumps(settings, indent=1)
+        if self.begun():
+            self.compare(self.read(), json.loads(text))
+        else:
+            write_text(self.folder / self.marker, text + "\n")
 
     def refuse(self, lines: Sequence[str]) -> NoReturn:
         """Raise a PalsykitError that lists the differences."""

@@ -129,11 +129,7 @@ def name_of(label: FaceLabels) -> str:
 
 
 def _claim(folder: Path, settings: dict[str, Any]) -> None:
-    claim = Claim(folder, MARKER, "folder of syntheses", "name another: --output DIR", key="model")
-    if claim.begun():
-        claim.compare(claim.read(), json.loads(json.dumps(settings)))
-    else:
-        write_text(folder / MARKER, json.dumps(settings, indent=1) + "\n")
+    Claim(folder, MARKER, "folder of syntheses", "name another: --output DIR", key="model").take(settings)
 
 
 def _names(portraits: Sequence[Path]) -> dict[Path, str]:

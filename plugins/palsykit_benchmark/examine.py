@@ -117,11 +117,7 @@ def synthesise(exam: Examination, synthesiser: Synthesiser, folder: Path, maker:
     size = exam.judges.settings.generate.batch_size
     seeds = [row_seed(seed, pair) for pair in exam.pairs]
     origin = {"maker": maker, "rows": [_row(pair) for pair in exam.pairs], "seeds": seeds}
-    claim = Claim(folder, MARKER, "benchmark's pictures", "name another folder")
-    if claim.begun():
-        claim.compare(claim.read(), origin)
-    else:
-        write_text(folder / MARKER, json.dumps(origin) + "\n")
+    Claim(folder, MARKER, "benchmark's pictures", "name another folder").take(origin)
 
     # The first pass, which is timed, and then the others.
     def run_pass(name: str, faces: FaceBatch, rows: list[int]) -> Tensor:

@@ -173,14 +173,9 @@ def _same(a: Path, b: Path) -> bool:
 
 
 def _claim(folder: Path, settings: dict[str, Any]) -> None:
-    from palsykit.files.atomic import write_text
     from palsykit.files.claims import Claim
 
-    claim = Claim(folder, MARKER, "folder of measures", "name another: --output DIR", key="landmarks")
-    if claim.begun():
-        claim.compare(claim.read(), json.loads(json.dumps(settings)))
-    else:
-        write_text(folder / MARKER, json.dumps(settings, indent=1) + "\n")
+    Claim(folder, MARKER, "folder of measures", "name another: --output DIR", key="landmarks").take(settings)
 
 
 def _print(found: dict[str, Any], rejected: "list[Rejected]", folder: Path, as_json: bool) -> None:

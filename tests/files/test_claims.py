@@ -64,3 +64,14 @@ def test_a_damaged_marker_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "made.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(PalsykitError, match=r"made.json: cannot be read .*remove it to start again"):
         claimed(tmp_path).read()
+
+
+def test_a_folder_is_taken_once_and_again_with_the_same_settings_only(tmp_path: Path) -> None:
+    claim = claimed(tmp_path / "out")
+    claim.take({"seed": 1, "people": ("anna", "ben")})
+    marker = (tmp_path / "out" / "made.json").read_bytes()
+    claim.take({"seed": 1, "people": ["anna", "ben"]})
+    assert (tmp_path / "out" / "made.json").read_bytes() == marker
+    with pytest.raises(PalsykitError, match="made with other settings") as refused:
+        claim.take({"seed": 2, "people": ["anna", "ben"]})
+    assert "seed: 1 -> 2" in str(refused.value)

@@ -132,7 +132,7 @@ def test_the_shipped_errors_are_of_known_measures(tmp_path: Path) -> None:
 def test_the_document_is_plain_json_and_says_what_it_does_not_say(records: list[FaceRecord], entry_of: Make) -> None:
     results = measure([entry_of(landmarks(records, "rest"), "rest", "rest")])
     found = json.loads(json.dumps(document(results, [], ErrorTable(TABLE, "abc"), {"detector": "x"}), allow_nan=False))
-    assert "no grade" in found["says_not"]
+    assert "do not grade a patient" in found["says_not"]
     assert "diagnosis" in found["says_not"]
     (one,) = found["photographs"]
     assert set(found["meanings"]) == set(one["measures"])
