@@ -9,12 +9,12 @@ not shrink differences). The lengths of the simulator's movements (plugins/palsy
 second table. Millimetres are at 63 mm between the pupils.
 """
 
-import csv
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from build_face_space import SPLIT, train_people
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -25,7 +25,6 @@ from palsykit_face_space.model import load_model
 from palsykit_face_space.palsy import Action, displace_all
 from palsykit_faces.detector import MediaPipe
 
-SPLIT = Path(__file__).parents[1] / "splits/london.csv"
 OPEN_MM = 4.0
 """The mouth counts as open if the lips are this much farther apart than in the neutral photograph."""
 
@@ -79,16 +78,10 @@ def movement(neutral: Values, smiling: Values) -> dict[str, float]:
     }
 
 
-def train_people(split: Path = SPLIT) -> list[str]:
-    """Their numbers; people of the other splits are never read."""
-    with split.open(newline="") as file:
-        return [row["subject"] for row in csv.DictReader(file) if row["split"] == "train"]
-
-
 def pairs(london: Path) -> Iterator[tuple[Values, Values, Values]]:
     """(template, neutral, smiling) of each train person, in mm."""
     detector = MediaPipe()
-    for subject in train_people():
+    for subject in train_people(SPLIT):
         neutral = london / "neutral" / f"{subject}_03.jpg"
         template = read_template(neutral.with_suffix(".tem"))
         faces = [in_mm(to_ibug68(template), template[:2])]

@@ -17,7 +17,7 @@ def tool(script: Callable[[str], ModuleType]) -> ModuleType:
 
 
 def test_only_train_people_are_read(tool: ModuleType) -> None:
-    assert len(tool.train_people()) == 60
+    assert len(tool.train_people(tool.SPLIT)) == 60
 
 
 def test_a_simulated_smile_is_measured_as_it_was_made_whatever_size_and_roll(tool: ModuleType) -> None:
