@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from palsykit.diffusion.features import FeatureCache, Features
+from palsykit.diffusion.features import FeatureCache, Features, row_keys
 from palsykit.files.weights import state_digest
 from palsykit.interfaces import NetworkOutput
 from palsykit.training.strided import subsample_first
@@ -71,7 +71,8 @@ class SharedNetwork:
     def _read(self, image: Tensor) -> NetworkOutput:
         if self._cache is None or not _can_cache(image) or self._is_trainable():
             return self._output(image)
-        features = self._cache.features(image, lambda pictures: _flat(self._output(pictures)))
+        keys = once(row_keys, image)  # several networks read one picture, and a hash of 256 px takes a millisecond
+        features = self._cache.features(image, lambda pictures: _flat(self._output(pictures)), keys)
         logits = {key.removeprefix("logits."): value for key, value in features.items() if key.startswith("logits.")}
         found = {name: features.get(name) for name in ("embedding", "points", "further")}
         return NetworkOutput(features["map"], logits=logits, **found)

@@ -32,14 +32,18 @@ class FeatureCache:
         self.limit, self.held, self.misses = limit, 0, 0
         self._rows: OrderedDict[bytes, Features] = OrderedDict()
 
-    def features(self, images: Tensor, extract: Callable[[Tensor], Features]) -> Features:
+    def features(
+        self, images: Tensor, extract: Callable[[Tensor], Features], keys: list[bytes] | None = None
+    ) -> Features:
         """The output of ``extract`` for pictures [B, 3, H, W]: [B, ...] each, on their device, in full precision.
+
+        ``keys`` are those of ``row_keys``, if the caller has them already.
 
         If any row is new, the whole batch is extracted, because matrix products of another size round differently. A
         resumed run starts with an empty cache, so otherwise it would extract rows in other batches than a run that
         was not stopped.
         """
-        keys = row_keys(images)
+        keys = row_keys(images) if keys is None else keys
         missing = [i for i, key in enumerate(keys) if key not in self._rows]
         fresh: dict[int, Features] = {}
         if missing:

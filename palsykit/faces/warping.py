@@ -56,12 +56,21 @@ def warp(image: Tensor, source: Tensor, target: Tensor, smoothing: float = SMOOT
     if source.shape != expected or target.shape != expected:
         raise ValueError(f"found landmarks of shapes {[*source.shape]} and {[*target.shape]}, expected {[*expected]}")
     height, width = image.shape[-2:]
-    with torch.autocast(image.device.type, enabled=False):
-        sides = torch.tensor([width, height], device=image.device, dtype=torch.float64)
+    return read_at(image, coarse_places(source, target, height, width, smoothing))
+
+
+def coarse_places(source: Tensor, target: Tensor, height: int, width: int, smoothing: float = SMOOTHING) -> Tensor:
+    """``places`` for landmarks in px of a picture of ``height`` x ``width`` px, on at most CELLS x CELLS cells."""
+    with torch.autocast(source.device.type, enabled=False):
+        sides = torch.tensor([width, height], device=source.device, dtype=torch.float64)
         cells = min(height, CELLS), min(width, CELLS)
-        grid = (
-            2 * enlarged(places(source.double() / sides, target.double() / sides, *cells, smoothing), height, width) - 1
-        )
+        return places(source.double() / sides, target.double() / sides, *cells, smoothing)
+
+
+def read_at(image: Tensor, field: Tensor) -> Tensor:
+    """Pictures [B, 3, H, W] read at the places [B, h, w, 2], in image sides; the edge is repeated."""
+    with torch.autocast(image.device.type, enabled=False):
+        grid = 2 * enlarged(field, *image.shape[-2:]) - 1
         return F.grid_sample(
             image.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
         ).to(image.dtype)  # fmt: skip

@@ -1,9 +1,11 @@
 """Maps with the size of the picture: an unchanged photograph, landmarks drawn as lines, a warped photograph."""
 
+import torch
 from torch import Tensor
 
+from palsykit.diffusion.features import FeatureCache
 from palsykit.diffusion.points import driver_points, find_points
-from palsykit.faces.warping import warp
+from palsykit.faces.warping import coarse_places, read_at, warp
 from palsykit.interfaces import FaceView, Network, ViewName
 from palsykit_maps.outlines import PARTS, outlines
 
@@ -70,6 +72,7 @@ class Warped:
 
     The movement is then already in the map; the denoiser adds what a warp cannot show, such as teeth, shut lids and
     folds (as in Siarohin et al., First Order Motion Model, arXiv:2003.00196: warp by sparse points, then generate).
+    The splines of landmarks that were seen before are cached; they take most of the time.
 
     Args:
         image_size: side of the images in px; not used.
@@ -91,12 +94,18 @@ class Warped:
         rest: ViewName | None = None,
         network: Network | str = "points",
     ):
-        self.network = network
+        self.network, self._splines = network, FeatureCache()
         self.views = (to, picture) if rest is None else (to, picture, rest)
 
     def __call__(self, driver: FaceView, picture: FaceView, rest: FaceView | None = None) -> Tensor:
         """[B, 3, H, W] in [-1, 1]."""
-        return warp(picture.image, *self.moves(driver, picture, rest))
+        source, target = self.moves(driver, picture, rest)
+        if torch.is_grad_enabled() and (source.requires_grad or target.requires_grad):
+            return warp(picture.image, source, target)
+        sides = picture.image.shape[-2:]
+        ends = torch.stack([source, target], 1)
+        fields = self._splines.features(ends, lambda both: {"places": coarse_places(both[:, 0], both[:, 1], *sides)})
+        return read_at(picture.image, fields["places"])
 
     def moves(self, driver: FaceView, picture: FaceView, rest: FaceView | None = None) -> tuple[Tensor, Tensor]:
         """Where the picture's landmarks are and where they go, each [B, 68, 2] px."""

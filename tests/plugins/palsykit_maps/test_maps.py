@@ -1,5 +1,6 @@
 """Maps: landmarks as lines, in their place, part by part, and movable; a photograph, as it is and bent."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from torch import nn
 
 from palsykit.diffusion.points import driver_points
 from palsykit.errors import PalsykitError
+from palsykit.faces import warping
 from palsykit.faces.warping import retarget, warp
 from palsykit.interfaces import FaceView, NetworkOutput
 from palsykit.networks import SharedNetwork
@@ -67,6 +69,22 @@ def test_a_picture_is_bent_to_the_drivers_points() -> None:
         assert torch.equal(made(DRIVER, IDENTITY, rest), warp(IDENTITY.image, own, target))
     assert not torch.allclose(made(DRIVER, IDENTITY, REST), made(DRIVER, IDENTITY, None), atol=1e-5)
     torch.testing.assert_close(made(REST, IDENTITY, REST), IDENTITY.image, atol=1e-3, rtol=0)
+
+
+def test_splines_of_known_landmarks_are_cached_and_stay_differentiable(monkeypatch: pytest.MonkeyPatch) -> None:
+    solved: list[int] = []
+    places = warping.places
+    monkeypatch.setattr(warping, "places", lambda *keys: (solved.append(len(keys[0])), places(*keys))[1])
+    made = built("warped")
+    first, again = made(DRIVER, IDENTITY), made(DRIVER, IDENTITY)
+    assert torch.equal(first, again)
+    assert solved == [2]
+    moving = replace(DRIVER, image=DRIVER.image.clone().requires_grad_())
+    bent = made(moving, IDENTITY)
+    assert torch.equal(bent, first)
+    bent.square().sum().backward()
+    assert moving.image.grad is not None
+    assert moving.image.grad.abs().max() > 0
 
 
 def test_a_network_without_points_is_refused() -> None:
@@ -129,6 +147,7 @@ def test_points_can_be_moved_by_what_is_drawn_and_may_lie_outside_or_coincide():
     assert points.grad.isfinite().all()
     assert (points.grad.abs().sum(-1) > 0).all()
     assert outlines(FACE + 500, 48).max() == 0
+    assert outlines(torch.full_like(FACE, torch.nan), 48).isnan().any(), "what is not a number stays so"
     together = torch.full((1, 68, 2), 7.0, requires_grad=True)
     drawn = outlines(together, 48)
     drawn.sum().backward()
