@@ -27,3 +27,4 @@ def palsykit_register_metrics(register: Register) -> None:
     register("expression_cosine", "palsykit_metrics.deviation:ExpressionCosine")
     register("facial_asymmetry", "palsykit_metrics.clinical:FacialAsymmetry")
     register("commissure_excursion", "palsykit_metrics.clinical:CommissureExcursion")
+    register("lengths", "palsykit_metrics.clinical:Lengths")

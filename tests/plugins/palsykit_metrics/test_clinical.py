@@ -6,12 +6,13 @@ import torch
 from torch import nn
 
 from palsykit.faces.landmarks import FLIP
+from palsykit.faces.measures import FISSURE_AT_MIDDLE, px_per_mm
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.interfaces import FaceBatch, FaceView, Images, NetworkOutput
 from palsykit.networks import SharedNetwork
 from palsykit.registry import registry
 from palsykit.testing.stand_ins import landmarks
-from palsykit_metrics.clinical import CommissureExcursion, FacialAsymmetry
+from palsykit_metrics.clinical import CommissureExcursion, FacialAsymmetry, Lengths
 from palsykit_metrics.deviation import ExpressionCosine
 
 SIDE = 64
@@ -104,6 +105,52 @@ def test_excursion_is_from_rest_and_from_nothing_else():
     assert np.isnan(list(found.values())).all()
     found = rows(CommissureExcursion(network=POINTS), face, face, face, identity=None)
     assert found["commissure_excursion_error"] == 0, "unknown is taken at its word: the data set has one photograph"
+
+
+def lengths(asked, found, identity="rest"):
+    """The figures of several pairs of faces, [68, 2] px each."""
+    face, _ = symmetric()
+    view = FaceView.of_images(holding(np.stack(asked)))
+    labels = (FaceLabels("s", identity),) * len(asked)
+    own = FaceView(holding([face] * len(asked)), torch.full((len(asked), 68, 2), torch.nan), labels)
+    metric = Lengths(network=POINTS)
+    return metric.figures(metric.read(FaceBatch(own, view, view), Images(holding(np.stack(found)))))
+
+
+def test_lengths_are_asked_against_measured_in_mm():
+    face, _ = symmetric()
+    mm = float(px_per_mm(face))
+    far, near = ([moved(LEFT_CORNER, [0, -size * mm]) for size in sizes] for sizes in ((2.0, 8.0), (1.0, 4.0)))
+    found = lengths(far, near)
+    assert found["corner_slope"] == pytest.approx(0.5, abs=1e-3)
+    assert found["corner_error"] == pytest.approx((1 + 4) / 4, abs=1e-3), "in the mean over both sides"
+    assert found["lid_error"] == pytest.approx(0, abs=1e-3)
+    exact = lengths(far, far)
+    assert exact["corner_slope"] == pytest.approx(1)
+    assert exact["corner_error"] == pytest.approx(0, abs=1e-6)
+    # A lid gap of 4 mm less on one side, at the middle of the lids; both brows 3 mm up.
+    shut = moved([37, 38], [0, 4 * mm / FISSURE_AT_MIDDLE])
+    raised = moved([*range(17, 27)], [0, -3 * mm])
+    assert lengths([face], [shut])["lid_error"] == pytest.approx(2, abs=0.01)
+    assert lengths([raised], [face])["brow_error"] == pytest.approx(3, abs=0.01)
+
+
+def test_lengths_from_rest_need_an_identity_photograph_at_rest():
+    face, _ = symmetric()
+    found = lengths([face], [face], identity="smile_full")
+    assert np.isnan([found["corner_error"], found["brow_error"], found["corner_slope"]]).all()
+    assert found["lid_error"] == pytest.approx(0, abs=1e-6)
+    assert np.isnan(lengths([face], [face])["corner_slope"]), "no two asked lengths differ"
+
+
+def test_every_figure_of_lengths_has_a_card():
+    face, _ = symmetric()
+    metric = Lengths(network=POINTS)
+    assert {"corner_error", *metric.cards} == set(lengths([face], [face]))
+    assert "asked" in metric.card.definition
+    assert metric.cards["lid_slope"].unit == "mm per mm, 1 is right"
+    view = FaceView.of_images(holding([face]))
+    assert all(np.isnan(v) for v in metric.figures(metric.read(FaceBatch(view, view), Images(view.image))).values())
 
 
 def test_expression_cosine_is_numpys():
