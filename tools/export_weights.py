@@ -1,8 +1,8 @@
-"""Export a finished run's weights to plugins/palsykit_weights: ``python tools/export_weights.py RUN``.
+"""Export a finished run's weights to plugins/palsykit_weights: ``python tools/export_weights.py RUN [MODEL]``.
 
 For every network that the run fitted, the script writes NAME.safetensors (fp16, exponential moving average) and a card,
-NAME.md; for the main model, if the run trained one, base.safetensors and base.md. The 11 significant bits of fp16 are
-enough for the running statistics of batch norms; the 8 bits of bfloat16 are not.
+NAME.md; for the main model, if the run trained one, MODEL.safetensors and MODEL.md, where MODEL is base by default. The
+11 significant bits of fp16 are enough for the running statistics of batch norms; the 8 bits of bfloat16 are not.
 """
 
 import json
@@ -22,7 +22,7 @@ SHIPPED = ROOT / "plugins" / "palsykit_weights"
 LICENCE = "MIT, with the attribution below for the photographs that the faces were computed from (CC BY 4.0)"
 
 
-def export(run: Path, folder: Path = SHIPPED) -> list[Path]:
+def export(run: Path, folder: Path = SHIPPED, model: str = "base") -> list[Path]:
     """Export all networks and the main model of a run. Returns the files written.
 
     Raises:
@@ -38,7 +38,7 @@ def export(run: Path, folder: Path = SHIPPED) -> list[Path]:
         state, _ = weights.load(run / "model" / "conditioning.safetensors")
         unet, _ = weights.load(run / "model" / "unet" / "diffusion_pytorch_model.safetensors")
         state |= {f"denoiser.unet.{key}": value for key, value in unet.items()}
-        written.append(_write(run, folder, "base", state, recipe["train"]))
+        written.append(_write(run, folder, model, state, recipe["train"]))
     if not written:
         raise FileNotFoundError(
             f"{run}/model: no weights; expected a finished run of recipes/networks.yaml or base.yaml"
@@ -64,7 +64,8 @@ def _card(run: Path, file: Path, facts: dict[str, Any], training: dict[str, Any]
     recipe = yaml.safe_load((run / "recipe.yaml").read_text())
     data = json.loads((run / "data.json").read_text())
     metrics = run / "metrics.json"
-    figures = json.loads(metrics.read_text())["metrics"] if metrics.exists() and file.stem == "base" else {}
+    synthesises = "network" not in training  # a fit names its network
+    figures = json.loads(metrics.read_text())["metrics"] if metrics.exists() and synthesises else {}
     lines = [
         f"# {file.stem}",
         "",
@@ -113,7 +114,7 @@ def _commit() -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python tools/export_weights.py RUN")
-    for path in export(Path(sys.argv[1])):
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: python tools/export_weights.py RUN [MODEL]")
+    for path in export(Path(sys.argv[1]), model=(sys.argv[2:] or ["base"])[0]):
         print(path)

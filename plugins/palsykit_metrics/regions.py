@@ -1,4 +1,4 @@
-"""PSNR and SSIM of the regions in which a face moves: eyes, brows and mouth."""
+"""PSNR, SSIM and sharpness of the regions in which a face moves: eyes, brows and mouth."""
 
 import math
 from typing import Literal, get_args
@@ -19,8 +19,12 @@ REGIONS: dict[Region, tuple[list[int], ...]] = {
 }
 
 
+FINE = 0.25
+"""Cycles per px above which detail is fine: a quarter of the sampling rate."""
+
+
 class MovingRegions:
-    """PSNR and SSIM inside boxes around eyes, brows and mouth, where identity picture and truth differ most.
+    """PSNR, SSIM and sharpness inside boxes around eyes, brows and mouth, where identity picture and truth differ most.
 
     A box contains the region's landmarks in the target and in the identity picture, with a ``margin`` around them, so
     it covers the mouth where it is and where it was. The boxes do not depend on the generated picture.
@@ -52,20 +56,37 @@ class MovingRegions:
                 better="higher",
                 source="Wang et al. 2004, as SSIM of the whole face, but over windows centred in the boxes",
                 note=note,
-            )
+            ),
+            "moving_sharpness": MetricCard(
+                name="Sharpness where the face moves",
+                definition="root mean square of the generated picture's grey values above a quarter of the sampling "
+                f"rate, relative to the target picture's, {where}",
+                unit="1 is as sharp as the target",
+                better="higher",
+                source="palsykit; frequencies by the Fourier transform of the whole picture",
+                note=f"noise counts as detail, in both pictures; {note}",
+            ),
         }
 
     def read(self, batch: FaceBatch, images: Images) -> dict[str, Tensor]:
-        """{"moving_psnr": [B], "moving_ssim": [B]}; NaN without a target or landmarks; PSNR also for equal pictures."""
+        """{"moving_psnr": [B], "moving_ssim": [B], "moving_sharpness": [B]}.
+
+        NaN without a target or landmarks; PSNR also for equal pictures.
+        """
         if batch.target is None:
-            return {name: torch.full((len(batch),), torch.nan) for name in ("moving_psnr", "moving_ssim")}
+            return {name: torch.full((len(batch),), torch.nan) for name in ("moving_psnr", *self.cards)}
         inside = self.inside(batch.target.landmarks, batch.identity.landmarks, batch.target.image.shape[-1])
         generated, target = to_8_bit(images.generated), to_8_bit(batch.target.image)
         error = _mean((generated - target).square().mean(dim=1), inside)
         psnr = -10 * error.log10()
         whole = (slice(None), slice(BORDER, -BORDER), slice(BORDER, -BORDER))
         ssim = _mean(similarity(generated, target).mean(dim=1)[whole], inside[whole])
-        return {"moving_psnr": torch.where(psnr.isinf(), torch.nan, psnr), "moving_ssim": ssim}
+        fine, true = (_mean(_fine(picture).square(), inside).sqrt() for picture in (generated, target))
+        return {
+            "moving_psnr": torch.where(psnr.isinf(), torch.nan, psnr),
+            "moving_ssim": ssim,
+            "moving_sharpness": torch.where(true > 0, fine / true, torch.nan),
+        }
 
     def inside(self, target: Tensor, identity: Tensor, side: int) -> Tensor:
         """Landmarks [B, 68, 2] px of two pictures -> whether each pixel lies in a box: bool [B, side, side]."""
@@ -79,6 +100,13 @@ class MovingRegions:
             across, down = ((centres >= low[:, [i]]) & (centres <= high[:, [i]]) for i in (0, 1))
             mask |= down[:, :, None] & across[:, None, :]
         return mask
+
+
+def _fine(pictures: Tensor) -> Tensor:
+    """The grey values of pictures [B, 3, H, W] above ``FINE`` cycles per px in either direction: [B, H, W]."""
+    spectrum = torch.fft.fft2(pictures.mean(1))
+    down, across = (torch.fft.fftfreq(side, device=pictures.device).abs() for side in pictures.shape[-2:])
+    return torch.fft.ifft2(spectrum * (torch.maximum(down[:, None], across) > FINE)).real
 
 
 def _mean(values: Tensor, inside: Tensor) -> Tensor:

@@ -104,6 +104,13 @@ def test_cards_name_file_run_and_sources(exported: Exported) -> None:
     assert "psnr" not in points, "the model's figures are not the network's"
 
 
+def test_a_model_of_another_size_has_another_name(exported: Exported, script: Script, tmp_path: Path) -> None:
+    written = script(TOOL).export(exported.run.path, tmp_path, "base_32")
+    assert written[-1].name == "base_32.safetensors"
+    assert (tmp_path / "base_32.md").read_text().startswith("# base_32\n")
+    assert "metrics on held-out identities" in (tmp_path / "base_32.md").read_text()
+
+
 def test_a_run_starts_from_the_exported_files(
     exported: Exported, going_on: Callable[..., Recipe], tmp_path: Path
 ) -> None:

@@ -247,6 +247,23 @@ def test_only_what_is_inside_counts() -> None:
     assert worse["moving_ssim"] < 0 < found["moving_ssim"]
 
 
+def test_sharpness_is_the_share_of_fine_detail_that_is_there() -> None:
+    points = a_face(64)
+    coarse, fine = (torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    coarse = torch.nn.functional.interpolate(coarse[..., ::16, ::16], (64, 64), mode="bicubic") * 0.2
+    fine = fine - torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(fine, 8), (64, 64), mode="bicubic")
+    batch = batch_of([FaceLabels("s")], coarse + 0.1 * fine, points.numpy())
+    for share in (0.0, 0.5, 1.0, 2.0):
+        found = MovingRegions().read(batch, Images(coarse + 0.1 * share * fine))["moving_sharpness"].item()
+        assert found == pytest.approx(share, abs=0.05)
+    # What is outside the boxes does not count.
+    inside = MovingRegions().inside(points, points, 64)[:, None]
+    outside = torch.where(inside, coarse + 0.1 * fine, coarse)
+    assert MovingRegions().read(batch, Images(outside))["moving_sharpness"].item() == pytest.approx(1, abs=0.1)
+    flat = batch_of([FaceLabels("s")], torch.zeros(1, 3, 64, 64), points.numpy())
+    assert MovingRegions().read(flat, Images(coarse))["moving_sharpness"].isnan().all(), "the target has no detail"
+
+
 def test_a_box_around_everything_is_the_whole_picture() -> None:
     target = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
     generated = (target + 0.2).clamp(-1, 1)
