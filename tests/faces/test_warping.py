@@ -6,7 +6,18 @@ import torch
 import torch.nn.functional as F
 
 from palsykit.faces.alignment import similarity
-from palsykit.faces.warping import BORDER, CELLS, RIGID, enlarged, places, retarget, warp
+from palsykit.faces.warping import (
+    BORDER,
+    CELLS,
+    LEAST_OPEN,
+    LIDS,
+    RIGID,
+    enlarged,
+    open_lids,
+    places,
+    retarget,
+    warp,
+)
 from palsykit.testing.stand_ins import landmarks
 
 SIZE = 64
@@ -66,6 +77,7 @@ def test_the_spline_agrees_with_scipy(smoothing):
     from scipy.interpolate import RBFInterpolator
 
     own, target = face(0.01, 1), face(0.01, 2)
+    target = open_lids(own[None].double(), target[None].double())[0]
     here, there = (np.concatenate([points.numpy() / SIZE, BORDER]) for points in (target, own))
     spline = RBFInterpolator(here, there, kernel="thin_plate_spline", degree=1, smoothing=smoothing)
     points = np.stack(np.meshgrid(np.arange(8, 56, 4) + 0.5, np.arange(8, 56, 4) + 0.5), -1).reshape(-1, 2)
@@ -78,6 +90,7 @@ def test_the_spline_agrees_with_scikit_image():
     from skimage.transform import ThinPlateSplineTransform
 
     own, target = face(0.01, 1), face(0.01, 2)
+    target = open_lids(own[None].double(), target[None].double())[0]
     here, there = (np.concatenate([points.numpy() / SIZE, BORDER]) for points in (target, own))
     transform = ThinPlateSplineTransform.from_estimate(here, there)
     points = np.stack(np.meshgrid(np.arange(8, 56, 4) + 0.5, np.arange(8, 56, 4) + 0.5), -1).reshape(-1, 2)
@@ -112,6 +125,38 @@ def test_landmarks_that_coincide_do_no_harm():
     assert found.isfinite().all()
     assert found.abs().max() <= 1
     assert shut.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("crossed", [0.0, 0.5, 2.0])
+def test_an_eye_that_shuts_is_drawn_narrower_and_not_turned_over(crossed):
+    """The lids' points meet, or a network's cross; without ``open_lids`` the spline drew the eye many times as high."""
+    own, target = face(), face()
+    for upper, lower in LIDS:
+        target[upper] = target[lower] + torch.tensor([0.0, crossed])
+    field = places(own[None] / SIZE, target[None] / SIZE, SIZE, SIZE)[0] * SIZE
+    upper, lower = LIDS[0]
+    x = round(float(own[upper, 0]))
+    column = field[:, x, 1].numpy()
+    eye = (column > float(own[upper, 1])) & (column < float(own[lower, 1]))
+    was = float(own[lower, 1] - own[upper, 1])
+    assert 0 < eye.sum() <= was, "what was between the lids is not higher than it was"
+    assert (np.diff(column) > 0).all(), "nothing is turned over"
+
+
+def test_an_eye_that_stays_open_is_not_changed():
+    own, target = face()[None], smiling()[None]
+    assert torch.equal(open_lids(own, target), target)
+    narrowed = own.clone()
+    for upper, lower in LIDS:
+        narrowed[:, upper] = 0.7 * own[:, upper] + 0.3 * own[:, lower]
+    torch.testing.assert_close(open_lids(own, narrowed), narrowed)
+    shut = own.clone()
+    for upper, lower in LIDS:
+        shut[:, upper] = own[:, lower]
+    opened = open_lids(own, shut)
+    for upper, lower in LIDS:
+        torch.testing.assert_close(opened[:, upper] - opened[:, lower], LEAST_OPEN * (own[:, upper] - own[:, lower]))
+        assert torch.equal(opened[:, lower], own[:, lower])
 
 
 def test_gradients_are_those_of_small_steps():
