@@ -1,11 +1,36 @@
-"""Convert a plugin's command for typer; used by the command line and by ``palsykit.testing``."""
+"""What commands share: a plugin's command converted for typer, and how a long command is stopped and resumed."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 
-from palsykit.errors import PalsykitError
+from palsykit.errors import PalsykitError, of_the_system
 from palsykit.registry import Entry
+from palsykit.stopping import stoppable
+
+
+@contextmanager
+def resumable(advice: str) -> Iterator[None]:
+    """Run a command that can be resumed: a signal stops it with exit code 128 + its number, and ``advice`` is printed.
+
+    SIGINT, SIGTERM and SIGHUP let a training finish its step and save (palsykit.stopping).
+
+    Raises:
+        PalsykitError: the file system refused something, for example because the disk is full.
+    """
+    try:
+        with stoppable():
+            yield
+    except OSError as error:
+        if (known := of_the_system(error, f"resume. {advice}")) is None:
+            raise
+        raise known from error
+    except KeyboardInterrupt as stop:
+        print(f"\nStopped. {advice}", file=sys.stderr)
+        raise typer.Exit(128 + getattr(stop, "number", 2)) from None
 
 
 def typer_command(entry: Entry) -> Any:

@@ -1,5 +1,6 @@
 """Errors that the user can correct."""
 
+import errno
 from collections.abc import Sequence
 
 
@@ -15,3 +16,30 @@ class PalsykitError(Exception):
         self.message = message
         self.problems = tuple(problems)
         super().__init__("\n".join([message, *(f"  {problem}" for problem in self.problems)]))
+
+
+_OF_THE_SYSTEM = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some of your quota",
+    errno.EROFS: "name a folder that can be written",
+    errno.EACCES: "name a folder that can be written",
+    errno.EPERM: "name a folder that can be written",
+    errno.EIO: "look at the disk, or name a folder on another one",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+"""Errors of the file system that are not a fault of the program -> what the user can do."""
+
+
+def of_the_system(error: OSError, then: str = "run the command again") -> PalsykitError | None:
+    """The message for an error of the file system: a full disk, a read-only folder, missing rights; else None.
+
+    Files are written atomically, so those that were written before are whole.
+
+    Args:
+        error: the error.
+        then: what the user does after the cure.
+    """
+    if (cure := _OF_THE_SYSTEM.get(error.errno or 0)) is None:
+        return None
+    where = f"{error.filename}: " if error.filename else ""
+    return PalsykitError(f"{where}{error.strerror}; {cure}, then {then}. What was written before is whole")

@@ -1,8 +1,9 @@
 """The command line: one module a subcommand; what is heavy is imported when a subcommand runs."""
 
 import sys
+from typing import NoReturn
 
-from palsykit.errors import PalsykitError
+from palsykit.errors import PalsykitError, of_the_system
 
 
 def main() -> None:
@@ -12,5 +13,13 @@ def main() -> None:
     try:
         app(prog_name="palsykit")
     except PalsykitError as error:
-        print(f"palsykit: {error}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(error)
+    except OSError as error:
+        if (known := of_the_system(error)) is None:
+            raise
+        _refuse(known)
+
+
+def _refuse(error: PalsykitError) -> NoReturn:
+    print(f"palsykit: {error}", file=sys.stderr)
+    sys.exit(2)

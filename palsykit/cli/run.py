@@ -1,13 +1,13 @@
 """``palsykit run``: run a recipe, from data to report."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from palsykit.cli.arguments import Overrides, RecipeFile
+from palsykit.commands import resumable
 from palsykit.errors import PalsykitError
 
 
@@ -22,13 +22,10 @@ def command(
     """Train, synthesise, measure and report. A stopped run is resumed from its last checkpoint."""
     if output is not None and output.exists() and not output.is_dir():
         raise PalsykitError(f"--output {output}: a file, expected a new folder or a run's folder to resume")
-    try:
+    words = ["palsykit", "run", str(recipe), *(word for value in overrides or [] for word in ("--set", value))]
+    words += [] if output is None else ["--output", str(output)]
+    with resumable(f"Resume the run from its last checkpoint with: {shlex.join(words)}"):
         _run(recipe, overrides or [], output, fresh)
-    except KeyboardInterrupt:
-        words = ["palsykit", "run", str(recipe), *(word for value in overrides or [] for word in ("--set", value))]
-        words += [] if output is None else ["--output", str(output)]
-        print(f"\nStopped. Resume the run from its last checkpoint with: {shlex.join(words)}", file=sys.stderr)
-        raise typer.Exit(130) from None
 
 
 def _run(path: Path, overrides: list[str], output: Path | None, fresh: bool) -> None:

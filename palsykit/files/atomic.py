@@ -1,15 +1,20 @@
 """Write files atomically: if the process stops, a file is complete or absent."""
 
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+PARTIAL = ".partial-"
+"""The name of what is being written begins with this; after a kill such a file or folder stays."""
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
     """Call ``write`` with a temporary file beside ``path``, then rename it to ``path``. Creates the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:32]}-", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PARTIAL}{path.stem[:32]}-", suffix=path.suffix)
     os.close(handle)
     partial = Path(name)
     try:
@@ -23,6 +28,20 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text."""
     write_with(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def is_partial(path: Path) -> bool:
+    """Whether a file or folder is one that was being written, by us or by safetensors."""
+    return path.name.startswith(PARTIAL) or re.fullmatch(r"\.tmp[A-Za-z0-9]{6}", path.name) is not None
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what killed writes left in a folder and below it. No other process may write there meanwhile."""
+    for path in [path for path in folder.rglob(".*") if is_partial(path)]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)  # it may have gone with its folder
 
 
 def flush(file: Path) -> None:

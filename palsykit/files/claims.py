@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from palsykit.errors import PalsykitError
-from palsykit.files.atomic import write_text
+from palsykit.files.atomic import is_partial, write_text
+from palsykit.files.locks import LOCK
 
 ABSENT = "(absent)"
 
@@ -33,7 +34,7 @@ class Claim:
     key: str = ""
 
     def begun(self) -> bool:
-        """Whether the folder has the marker; False if it is new or empty.
+        """Whether the folder has the marker; False if it is new or empty, or holds only what a killed start left.
 
         Raises:
             PalsykitError: the path is a file, or the folder holds something else.
@@ -42,7 +43,7 @@ class Claim:
             raise PalsykitError(f"{self.folder}: a file; expected a folder for the {self.what}; {self.another}")
         if (self.folder / self.marker).is_file() and (not self.key or self.key in self.read()):
             return True
-        if self.folder.is_dir() and any(self.folder.iterdir()):
+        if self.folder.is_dir() and any(not is_partial(path) and path.name != LOCK for path in self.folder.iterdir()):
             raise PalsykitError(
                 f"{self.folder}: not empty, and holds no {self.what} (no {self.marker} in it); "
                 f"expected a new or empty folder; {self.another}"

@@ -1,6 +1,8 @@
 """Weights on disk: safetensors files, written atomically. Loading checks that all keys and shapes match."""
 
 import hashlib
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,7 +35,21 @@ def save(
         .contiguous()
         for name, value in state.items()
     }
-    write_with(path, lambda unfinished: save_file(tensors, unfinished, dict(metadata or {})))
+    write_with(path, lambda unfinished: write_tensors(tensors, unfinished, metadata))
+
+
+def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write tensors to a file, not atomically.
+
+    Raises:
+        OSError: it cannot be written, for example because the disk is full; safetensors has an error of its own for it.
+    """
+    try:
+        save_file(tensors, path, dict(metadata or {}))
+    except SafetensorError as error:
+        if (code := re.search(r"os error (\d+)", str(error))) is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

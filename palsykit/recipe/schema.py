@@ -67,6 +67,7 @@ class Optimisation(Block):
     """Settings of the training loop, for the main model and for fits.
 
     Attributes:
+        skip_not_finite: how many steps may be left out because their loss or gradient is not finite; then it stops.
         flip: probability that a pair of photographs is mirrored, with landmarks and side; only if the data's labels
             allow it (palsykit.faces.flip).
     """
@@ -80,6 +81,7 @@ class Optimisation(Block):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
     accumulate: Annotated[int, Field(ge=1)] = 1
     clip: Annotated[float, Field(gt=0)] | None = 1.0
+    skip_not_finite: Annotated[int, Field(ge=0)] = 0
     flip: Annotated[float, Field(ge=0, le=1)] = 0.0
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     checkpoint_every: Annotated[int, Field(ge=1)] = 500

@@ -13,11 +13,13 @@ import yaml
 
 from palsykit import __version__
 from palsykit.errors import PalsykitError
-from palsykit.files.atomic import write_text
+from palsykit.files.atomic import remove_partials, write_text
 from palsykit.files.claims import Claim
+from palsykit.files.locks import LOCK, locked
 from palsykit.recipe import Recipe
 
 _START_AGAIN = "start again with --fresh (the old run is kept under another name)"
+_ANOTHER = "name another: --output DIR"
 STAGES = ("prepare", "fit", "train", "generate", "evaluate", "report")
 
 
@@ -138,43 +140,73 @@ class RunFolder:
         with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({"time": round(time.time(), 2), **line}) + "\n")
 
-    def logged(self) -> list[dict[str, Any]]:
-        """Read the log. If a resumed run repeated a step, its last line counts. Skips a line cut off by a crash."""
-        lines: dict[tuple[str, int], dict[str, Any]] = {}
+    def rewind_log(self, job: str, step: int) -> None:
+        """Remove the lines of ``job`` after ``step`` and a line that was cut, because they are written again.
+
+        So the log of a resumed run has the lines of one that was not stopped.
+        """
         path = self.path / "log.jsonl"
+        if path.exists():
+            lines = [line for line in self.logged() if line["job"] != job or line["step"] <= step]
+            write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
+
+    def logged(self) -> list[dict[str, Any]]:
+        """Read the log: the steps that were logged. Skips errors, and a line that was cut by a kill."""
+        path = self.path / "log.jsonl"
+        lines = []
         for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
             try:
-                line = json.loads(text)
+                lines.append(json.loads(text))
             except json.JSONDecodeError:
                 continue
-            lines[line["job"], line["step"]] = line
-        return list(lines.values())
+        return [line for line in lines if "loss" in line]
 
 
-def open_run(recipe: Recipe, path: Path, fresh: bool) -> RunFolder:
+def open_run(recipe: Recipe, path: Path) -> RunFolder:
     """Create the folder of a recipe's run, or open it to resume the run.
 
     Args:
         recipe: the recipe to run.
         path: the folder; created if it does not exist.
-        fresh: start again; an existing run is renamed and kept beside the new one.
 
     Raises:
         PalsykitError: the folder belongs to another recipe, or is neither empty nor a run.
     """
-    run = RunFolder(path)
-    claim = Claim(path, "state.json", "palsykit run", "name another: --output DIR", _START_AGAIN)
-    exists = claim.begun()  # checked with --fresh, too: only a run may be renamed
-    if exists and fresh:
-        _set_aside(path.absolute())
-    if exists and not fresh:
+    run, claim = RunFolder(path), _claim(path)
+    if claim.begun():
         if run.state()["recipe_hash"] != recipe.hash:
-            claim.refuse(recipe.difference(yaml.safe_load(run.recipe.read_text(encoding="utf-8"))))
+            before = yaml.safe_load(run.recipe.read_text(encoding="utf-8")) if run.recipe.exists() else {}
+            claim.refuse(recipe.difference(before))
     else:
+        # The state first: a folder without it is nobody's run, and would be refused after a kill.
+        run.write_state({"palsykit": __version__, "recipe_hash": recipe.hash, "stages": {}})
+    if not run.recipe.exists():
         write_text(run.recipe, recipe.yaml())
-        state = {"palsykit": __version__, "recipe_hash": recipe.hash, "stages": {}}
-        run.write_state(state)
     return run
+
+
+@contextmanager
+def held(path: Path, fresh: bool = False) -> Iterator[None]:
+    """Hold a run's folder for this process, and remove what a killed process was writing there.
+
+    Args:
+        path: the folder; created if it does not exist.
+        fresh: an existing run is renamed and kept beside the new one.
+
+    Raises:
+        PalsykitError: another process runs in the folder, or it is neither empty nor a run.
+    """
+    begun = _claim(path).begun()  # before anything is written: only a run may be renamed
+    if begun and fresh:
+        with locked(path, _ANOTHER):
+            _set_aside(path.absolute())
+    with locked(path, _ANOTHER):
+        remove_partials(path)
+        yield
+
+
+def _claim(path: Path) -> Claim:
+    return Claim(path, "state.json", "palsykit run", _ANOTHER, _START_AGAIN)
 
 
 def nothing_to_do(path: Path, recipe: Recipe) -> bool:
@@ -184,6 +216,7 @@ def nothing_to_do(path: Path, recipe: Recipe) -> bool:
 
 
 def _set_aside(path: Path) -> None:
+    (path / LOCK).unlink(missing_ok=True)
     number = 1
     while (aside := path.with_name(f"{path.name}.{number}")).exists():
         number += 1

@@ -1,10 +1,13 @@
 """Build a recipe's parts: data, networks and the model, one instance of each."""
 
+import atexit
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +23,7 @@ from palsykit.faces.splits import split_records
 from palsykit.faces.views import view
 from palsykit.interfaces import ConditioningSpec, Synthesiser, TokenSpec, Trainer, TrainingData
 from palsykit.networks import SharedNetwork
+from palsykit.progress import say
 from palsykit.recipe import Recipe
 from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import FitBlock, PartBlock, Settings
@@ -29,10 +33,27 @@ from palsykit.training.loop import accelerator
 
 
 def cache_folder() -> Path:
-    """The folder of the data sets' caches: $PALSYKIT_CACHE, else $XDG_CACHE_HOME/palsykit, else ~/.cache/palsykit."""
-    if named := os.environ.get("PALSYKIT_CACHE"):
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "palsykit"
+    """The folder of the data sets' caches: $PALSYKIT_CACHE, else $XDG_CACHE_HOME/palsykit, else ~/.cache/palsykit.
+
+    If it cannot be written, for example because the home directory is read-only, a temporary folder takes its place
+    until this process ends.
+    """
+    named = os.environ.get("PALSYKIT_CACHE")
+    folder = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "palsykit"
+    return _writable(folder)
+
+
+@cache
+def _writable(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        other = tempfile.mkdtemp(prefix="palsykit-cache-")
+        atexit.register(shutil.rmtree, other, ignore_errors=True)
+        say(f"{folder}: not writable ({error.strerror}); aligned and rendered pictures are not kept for the next run")
+        return Path(other)
 
 
 class Data:

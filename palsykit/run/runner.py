@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from palsykit.errors import PalsykitError
 from palsykit.files.provenance import provenance, record
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.run.evaluate import evaluate
-from palsykit.run.folder import RunFolder, open_run
+from palsykit.run.folder import RunFolder, held, open_run
 from palsykit.run.generate import generate
 from palsykit.run.parts import Parts, check_guidance
 from palsykit.run.prepare import prepare
@@ -48,13 +48,13 @@ def run_recipe(recipe: Recipe, output: Path, fresh: bool = False) -> RunSummary:
     Raises:
         PalsykitError: a problem that the user can correct.
     """
-    run = _opened(recipe, output, fresh)
-    if run.finished():
-        return RunSummary(run.report, already_done=True)
-    parts = _trained(run, recipe)
-    if run.writes:
-        _show(run, parts)
-    return RunSummary(run.report, already_done=False)
+    with _opened(recipe, output, fresh) as run:
+        if run.finished():
+            return RunSummary(run.report, already_done=True)
+        parts = _trained(run, recipe)
+        if run.writes:
+            _show(run, parts)
+        return RunSummary(run.report, already_done=False)
 
 
 def train_recipe(recipe: Recipe, output: Path) -> tuple[RunFolder, Parts]:
@@ -68,19 +68,23 @@ def train_recipe(recipe: Recipe, output: Path) -> tuple[RunFolder, Parts]:
     Raises:
         PalsykitError: a problem that the user can correct.
     """
-    run = _opened(recipe, output, fresh=False)
-    if "train" in run.state()["stages"]:
-        return run, reopened(run)
-    parts = _trained(run, recipe)
-    parts.forget()  # synthesis needs the memory and reads no training data
-    return run, parts
+    with _opened(recipe, output) as run:
+        if "train" in run.state()["stages"]:
+            return run, reopened(run)
+        parts = _trained(run, recipe)
+        parts.forget()  # synthesis needs the memory and reads no training data
+        return run, parts
 
 
-def _opened(recipe: Recipe, output: Path, fresh: bool) -> RunFolder:
+@contextmanager
+def _opened(recipe: Recipe, output: Path, fresh: bool = False) -> Iterator[RunFolder]:
+    """The run's folder, held by the main process of this run."""
     check_guidance(recipe.settings.generate.guidance, recipe.settings)
     main = accelerator().is_main_process
-    with accelerator().main_process_first():  # only the main process creates the folder
-        return replace(open_run(recipe, output, fresh and main), writes=main)
+    with held(output, fresh) if main else nullcontext():
+        with accelerator().main_process_first():  # only the main process creates the folder
+            run = replace(open_run(recipe, output), writes=main)
+        yield run
 
 
 def _trained(run: RunFolder, recipe: Recipe) -> Parts:
@@ -120,8 +124,9 @@ def evaluate_run(folder: Path) -> dict[str, float | None]:
     run = RunFolder(folder)
     be_deterministic()
     parts = reopened(run)
-    run.forget("evaluate", "report")
-    _show(run, parts)
+    with held(folder):
+        run.forget("evaluate", "report")
+        _show(run, parts)
     figures: dict[str, float | None] = json.loads(run.metrics.read_text(encoding="utf-8"))["metrics"]
     return figures
 

@@ -32,6 +32,8 @@ def logger(run: RunFolder, tracking: str | None) -> Log:
 
     def log(line: dict[str, Any]) -> None:
         run.log(line)
+        if "loss" not in line:
+            return
         for name, value in {"loss": line["loss"], "lr": line["lr"], **line["terms"]}.items():
             writer.add_scalar(f"{line['job']}/{name}", value, line["step"])
         writer.flush()

@@ -112,4 +112,10 @@ def _job(
     name: str, run: RunFolder, parts: Parts, model: Any, trainer: Any, data: Data, settings: Optimisation, seed: int
 ) -> Job:
     faces = PairedFaces(data.dataset, pair(data.splits["train"], seed))
-    return Job(name, model, trainer, faces, settings, seed, run.checkpoints(name), logger(run, parts.settings.tracking))
+    log = logger(run, parts.settings.tracking)
+
+    def rewind(step: int) -> None:
+        if run.writes:
+            run.rewind_log(name, step)
+
+    return Job(name, model, trainer, faces, settings, seed, run.checkpoints(name), log, rewind)

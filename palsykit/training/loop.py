@@ -1,5 +1,6 @@
 """The training loop. All trainers share it, so all of them get resuming, EMA, distribution and logging."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,12 +15,14 @@ from torch.utils.data import DataLoader
 
 from palsykit.errors import PalsykitError
 from palsykit.interfaces import FaceBatch, Trainer
-from palsykit.progress import track
+from palsykit.progress import say, track
 from palsykit.recipe.schema import Optimisation
 from palsykit.seeds import derive, generator
+from palsykit.stopping import Stopped, finishing, requested
 from palsykit.training import checkpoint
 from palsykit.training.batches import PairedFaces, StepSampler
 from palsykit.training.ema import averaged
+from palsykit.training.failures import last_lines, owner
 from palsykit.training.groups import checked_groups, optimisers, rate
 from palsykit.training.precision import autocast, autocast_dtype
 from palsykit.training.strided import subsample_first
@@ -38,6 +41,7 @@ class Job:
         seed: of the order of rows and of the trainer's random numbers.
         folder: for its checkpoints.
         log: called with one JSON-serialisable line.
+        rewind: called with the number of steps done; removes the lines of later steps from the log.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Job:
     seed: int
     folder: Path
     log: Callable[[dict[str, Any]], None]
+    rewind: Callable[[int], None] = lambda step: None
 
 
 class Losses(nn.Module):
@@ -73,36 +78,48 @@ def accelerator() -> Accelerator:
 def train(job: Job) -> nn.Module:
     """Train to the last step, from the last checkpoint if there is one.
 
+    All random numbers depend on the seed and the step: the trainer's own, and torch's global ones, which dropout draws.
+
     Returns:
         The exponential moving average of the model, in eval mode.
 
     Raises:
-        PalsykitError: the loss is not finite, a parameter group is wrong or a checkpoint is damaged.
+        PalsykitError: the loss, a gradient or a weight is not finite, the trainer fails, a parameter group is wrong, or
+            no checkpoint is as it was written.
+        Stopped: a signal came; the step is finished and saved.
     """
-    # Construct model, optimisers and EMA; resume if there is a checkpoint.
-    state = _State(job)
-    first = state.restore()
-    settings, steps = job.settings, job.settings.steps
-    batches = state.batches(first)
-    recent: list[dict[str, float]] = []
-    with track(job.name, steps, "steps", done=first) as progress:
-        for step in range(first, steps):
-            # Load the batches of one step and update the weights.
-            terms = state.step(step, [next(batches).to(state.device) for _ in range(settings.accumulate)])
-            recent.append(terms)
-            done = step + 1
-            # Log the mean losses since the last line.
-            if done % settings.log_every == 0 or done == steps:
-                means = {name: sum(terms[name] for terms in recent) / len(recent) for name in terms}
-                recent.clear()
-                if accelerator().is_main_process:
-                    line = {"loss": sum(means.values()), "terms": means}
-                    job.log({"job": job.name, "step": done, "lr": rate(step, settings), **line})
-            # Save a checkpoint; the last step needs none.
-            if done % settings.checkpoint_every == 0 and done < steps:
-                state.save(done)
-            progress.advance(1, f"loss {sum(terms.values()):.4f}")
-    return state.result()
+    with torch.random.fork_rng(), finishing():
+        # Construct model, optimisers and EMA; resume if there is a checkpoint.
+        state = _State(job)
+        first = state.restore()
+        job.rewind(first)
+        settings, steps = job.settings, job.settings.steps
+        batches = state.batches(first)
+        with track(job.name, steps, "steps", done=first) as progress:
+            for step in range(first, steps):
+                # Load the batches of one step and update the weights.
+                terms = state.step(step, [next(batches).to(state.device) for _ in range(settings.accumulate)])
+                done = step + 1
+                # Log the mean losses since the last line.
+                if done % settings.log_every == 0 or done == steps:
+                    state.log(done)
+                # Save a checkpoint; the last step needs none.
+                signal = _stop_signal()
+                if (done % settings.checkpoint_every == 0 and done < steps) or signal is not None:
+                    state.save(done)
+                if signal is not None:
+                    raise Stopped(signal)
+                progress.advance(1, f"loss {sum(terms.values()):.4f}")
+        return state.result()
+
+
+def _stop_signal() -> int | None:
+    """The signal that asks any process of this run to stop, so that all stop after the same step."""
+    number = requested()
+    if accelerator().num_processes == 1:
+        return number
+    numbers = accelerator().gather(torch.tensor([number or 0], device=accelerator().device))
+    return int(numbers.max()) or None
 
 
 class _State:
@@ -126,17 +143,26 @@ class _State:
         self.ema: AveragedModel = averaged(job.model, job.settings.ema)
         self.wrapped = accelerator().prepare(self.module)
         self.dtype = autocast_dtype(job.settings.precision, self.device)
+        self.recent: list[dict[str, float]] = []  # loss terms since the last line of the log
+        self.skipped = 0
 
     def batches(self, first_step: int) -> Iterator[FaceBatch]:
         """This process's batches, starting at ``first_step``."""
+        return iter(DataLoader(self.job.faces, sampler=self._sampler(first_step), batch_size=None))
+
+    def _sampler(self, first_step: int) -> StepSampler:
         job, world = self.job, accelerator().num_processes
         first = first_step * job.settings.accumulate * world + accelerator().process_index
         settings = job.settings
-        sampler = StepSampler(len(job.faces), settings.batch_size, job.seed, first, world, settings.flip)
-        return iter(DataLoader(job.faces, sampler=sampler, batch_size=None))
+        return StepSampler(len(job.faces), settings.batch_size, job.seed, first, world, settings.flip)
 
     def step(self, step: int, batches: list[FaceBatch]) -> dict[str, float]:
-        """Take one optimiser step per group. Returns the loss terms, averaged over the accumulated batches."""
+        """Take one optimiser step per group. Returns the loss terms, averaged over the accumulated batches.
+
+        Raises:
+            PalsykitError: a loss or a gradient is not finite, and no more steps may be skipped; no weight has changed.
+        """
+        torch.manual_seed(derive("global", self.job.seed, step, accelerator().process_index))
         totals: dict[str, float] = {}
         for phase, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
@@ -147,33 +173,82 @@ class _State:
                 last = number == len(batches) - 1
                 for term, value in self._backward(step, number, batch, phase, sync=last).items():
                     totals[term] = totals.get(term, 0.0) + value / len(batches)
-            # Update weights.
-            if self.job.settings.clip is not None:
-                accelerator().clip_grad_norm_(list(self.groups[phase].values()), self.job.settings.clip)
+            # Update weights, if all gradients are finite.
+            limit = math.inf if self.job.settings.clip is None else self.job.settings.clip
+            norm = accelerator().clip_grad_norm_(list(self.groups[phase].values()), limit)
+            if not (norm is None or math.isfinite(norm)) or not all(map(math.isfinite, totals.values())):
+                self._skip(step, phase, totals)
+                return {}
             optimiser.step()
         # Update EMA.
         self.ema.update_parameters(self.job.model)
+        self.recent.append(totals)
         return totals
+
+    def _skip(self, step: int, phase: str, terms: dict[str, float]) -> None:
+        """Leave out a step that is not finite; refuse if there were too many of them."""
+        bad = [name for name, p in self.groups[phase].items() if p.grad is not None and not p.grad.isfinite().all()]
+        what = f"losses {terms}"
+        if bad:
+            what += f", and the gradient is not finite in {', '.join(bad[:3])}"
+            what += f" and {len(bad) - 3} more of {len(self.groups[phase])} parameters" if len(bad) > 3 else ""
+        what += f"; photographs: {', '.join(self._photographs(step))}"
+        self.optimisers[phase].zero_grad(set_to_none=True)
+        self.skipped += 1
+        if self.skipped > self.job.settings.skip_not_finite:
+            raise PalsykitError(
+                f"{self.job.name}: step {step + 1} is not finite: {what}. It was not taken, and the checkpoints before "
+                f"it are in {self.job.folder}; lower lr, raise warmup, train with precision: fp32, or let some steps "
+                "be left out with skip_not_finite: NUMBER"
+            )
+        say(f"{self.job.name}: left out step {step + 1}, which is not finite: {what}")
+
+    def _photographs(self, step: int, most: int = 8) -> list[str]:
+        """The keys of the photographs of this process's step."""
+        sampler = self._sampler(step)
+        draws = [draw for _, batch in zip(range(self.job.settings.accumulate), sampler, strict=False) for draw in batch]
+        keys = [self.job.faces.pairs[draw.row].record.key for draw in draws]
+        return keys[:most] + ([f"and {len(keys) - most} more"] if len(keys) > most else [])
+
+    def log(self, done: int) -> None:
+        """Log the mean losses since the last line; only the main process does."""
+        if self.recent and accelerator().is_main_process:
+            means = {name: sum(terms[name] for terms in self.recent) / len(self.recent) for name in self.recent[0]}
+            line = {"loss": sum(means.values()), "terms": means}
+            self.job.log({"job": self.job.name, "step": done, "lr": rate(done - 1, self.job.settings), **line})
+        self.recent.clear()
 
     def _backward(self, step: int, number: int, batch: FaceBatch, phase: str, sync: bool) -> dict[str, float]:
         """Add the gradients of one batch; returns its loss terms."""
         draws = generator("step", self.job.seed, step, number, accelerator().process_index)
         with torch.enable_grad() if sync else accelerator().no_sync(self.wrapped):
-            with autocast(self.dtype, self.device):
-                terms: dict[str, Tensor] = self.wrapped(batch, draws, phase)
+            try:
+                with autocast(self.dtype, self.device):
+                    terms: dict[str, Tensor] = self.wrapped(batch, draws, phase)
+            except (PalsykitError, ValueError, torch.OutOfMemoryError):  # a ValueError is how a part refuses its input
+                raise
+            except Exception as error:  # a plugin's code may raise anything
+                raise self._failure(step, error) from error
             loss = torch.stack([term.float() for term in terms.values()]).sum()
-            values = {name: float(term.detach()) for name, term in terms.items()}
-            if not torch.isfinite(loss):
-                raise PalsykitError(_not_finite(self.job, step, values))
             accelerator().backward(loss / self.job.settings.accumulate)
-        return values
+        return {name: float(term.detach()) for name, term in terms.items()}
+
+    def _failure(self, step: int, error: Exception) -> PalsykitError:
+        """The message for an exception in model or trainer; the log gets the end of its traceback."""
+        self.job.log({"job": self.job.name, "step": step + 1, "error": last_lines(error)})
+        whose = owner(error)
+        return PalsykitError(
+            f"{self.job.name}: {whose or type(self.job.trainer).__name__} failed in step {step + 1}: "
+            f"{type(error).__name__}: {error}; the end of the traceback is in the run's log.jsonl, and the checkpoints "
+            f"before this step are in {self.job.folder}; " + ("update or report the plugin" if whose else "see the log")
+        )
 
     def restore(self) -> int:
         """Load the last checkpoint, if there is one. Returns the number of steps already done."""
-        checkpoints = checkpoint.existing(self.job.folder)
-        if not checkpoints:
+        with accelerator().main_process_first():  # only the main process renames what is damaged
+            last = checkpoint.newest(self.job.folder)
+        if last is None:
             return 0
-        last = checkpoints[-1]
         self.job.model.load_state_dict(checkpoint.load(last, "model"))
         self.ema.module.load_state_dict(checkpoint.load(last, "ema"))
         if isinstance(self.job.trainer, nn.Module):
@@ -181,11 +256,17 @@ class _State:
         checkpoint.restore_optimisers(checkpoint.load(last, "optimiser"), self.groups, self.optimisers)
         facts = checkpoint.facts(last)
         self.ema.n_averaged.fill_(facts["averaged"])
+        self.recent, self.skipped = facts["recent"], facts["skipped"]
         return int(facts["step"])
 
     def save(self, step: int) -> None:
-        """Write a checkpoint; only the main process writes."""
+        """Write a checkpoint; only the main process writes.
+
+        Raises:
+            PalsykitError: a weight is not finite, or the checkpoint cannot be written. Those before it stay.
+        """
         accelerator().wait_for_everyone()
+        self._check_weights(step)
         if accelerator().is_main_process:
             tensors = {
                 "model": checkpoint.module_state(self.job.model),
@@ -193,18 +274,26 @@ class _State:
                 "trainer": checkpoint.module_state(self.job.trainer),
                 "optimiser": checkpoint.optimiser_state(self.groups, self.optimisers),
             }
-            checkpoint.save(self.job.folder, step, tensors, {"averaged": int(self.ema.n_averaged)})
+            facts = {"averaged": int(self.ema.n_averaged), "recent": self.recent, "skipped": self.skipped}
+            checkpoint.save(self.job.folder, step, tensors, facts)
+
+    def _check_weights(self, step: int) -> None:
+        for what, module in (("weights", self.job.model), ("averaged weights", self.ema.module)):
+            if bad := checkpoint.not_finite(dict(module.state_dict())):
+                raise PalsykitError(
+                    f"{self.job.name}: after step {step} the {what} are not finite in {', '.join(bad[:3])} "
+                    f"({len(bad)} tensors); nothing was written, and the checkpoints before it are in "
+                    f"{self.job.folder}; remove them if they come from the same fault, lower lr or raise warmup"
+                )
 
     def result(self) -> nn.Module:
-        """The averaged model, or the model itself if there was no step."""
+        """The averaged model, or the model itself if there was no step.
+
+        Raises:
+            PalsykitError: a weight is not finite.
+        """
+        self._check_weights(self.job.settings.steps)
         module = self.ema.module
         if int(self.ema.n_averaged) == 0:
             module.load_state_dict(self.job.model.state_dict())
         return module.eval()
-
-
-def _not_finite(job: Job, step: int, values: dict[str, float]) -> str:
-    return (
-        f"{job.name}: the loss is not finite at step {step + 1}: {values}; the checkpoints before it are kept in "
-        f"{job.folder}; lower lr, raise warmup, or train with precision: fp32"
-    )

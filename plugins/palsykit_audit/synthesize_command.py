@@ -1,6 +1,5 @@
 """``palsykit synthesize``: labelled pictures in bulk from a trained run."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from palsykit.cli.arguments import RunFolderArgument, existing_run
+from palsykit.commands import resumable
 from palsykit.data.rejections import NAME as REJECTED
 from palsykit.errors import PalsykitError
 from palsykit_audit.audit_command import Judges, Network, TrainedOn, look_at
@@ -101,12 +101,9 @@ def command(
     from palsykit_audit.bulk import Order
 
     order = Order(tuple(labels), per_cell, seed, guidance, span, batch_size)
-    try:
+    with resumable("The same command resumes."):
         options = Options(network, judges, tuple(trained_on or ()), photographs=0)
         _synthesize(run, folder, whose, order, data or [], poser, resembling, options)
-    except KeyboardInterrupt:
-        print("\nStopped. The same command resumes.", file=sys.stderr)
-        raise typer.Exit(130) from None
 
 
 def _synthesize(

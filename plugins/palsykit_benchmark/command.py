@@ -1,13 +1,13 @@
 """``palsykit benchmark``: systems compared on the same people by the same judges."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from palsykit.cli.arguments import Overrides
+from palsykit.commands import resumable
 from palsykit.errors import PalsykitError
 
 if TYPE_CHECKING:
@@ -51,11 +51,8 @@ def command(
             f"--runs {runs}: not a folder, expected that of another benchmark, such as runs/benchmarks/NAME"
         )
     again = _command_line(recipe, overrides, systems, data, output, runs)
-    try:
+    with resumable(f"Finished work is saved; resume with: {again}"):
         written = _run(recipe, overrides or [], systems or [], data or [], output, runs, measure_only, page, again)
-    except KeyboardInterrupt:
-        print(f"\nStopped. Finished work is saved; resume with: {again}", file=sys.stderr)
-        raise typer.Exit(130) from None
     if _show(written):
         raise typer.Exit(1)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from palsykit.cli.arguments import Overrides
+from palsykit.commands import resumable
 from palsykit.errors import PalsykitError
 
 app = typer.Typer(
@@ -72,11 +73,8 @@ def prepare(
     from palsykit_datasets.plan import Plan
     from palsykit_datasets.writer import write_imagefolder
 
-    try:
+    with resumable(f"Resume with: {shlex.join(['palsykit', *sys.argv[1:]])}"):
         prepared = write_imagefolder(dest, Plan(part, size, seed), cache_folder())
-    except KeyboardInterrupt:
-        print(f"\nStopped. Resume with: {shlex.join(['palsykit', *sys.argv[1:]])}", file=sys.stderr)
-        raise typer.Exit(130) from None
     print(closing(dest, prepared))
 
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from palsykit.files.atomic import write_with
-from palsykit.progress import track
+from palsykit.progress import say, track
 
 BATCH = 16
 
@@ -61,7 +61,10 @@ class Rendered(Generic[Shot]):
                 rendered.append(pictures)
                 progress.advance(len(pictures))
         pictures = np.ascontiguousarray(np.concatenate(rendered))
-        write_with(self._file, lambda part: save_file({"pictures": pictures}, part))
+        try:
+            write_with(self._file, lambda part: save_file({"pictures": pictures}, part))
+        except (OSError, SafetensorError) as error:  # a full disk: the pictures are here, only the cache is not
+            say(f"{self._file.parent}: the pictures are not cached ({error}); they are rendered again next time")
         return pictures
 
     def _read(self) -> NDArray[np.uint8] | None:

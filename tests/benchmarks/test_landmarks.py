@@ -77,7 +77,7 @@ def test_data_without_such_photographs_is_refused(script: Script) -> None:
 
 def test_it_runs_on_a_run(script: Script, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     landmarks, folder = script("benchmarks/landmarks.py"), RunFolder(tmp_path / "run")
-    open_run(load_recipe(TINY), folder.path, fresh=False)
+    open_run(load_recipe(TINY), folder.path)
     parts = Parts(load_recipe(TINY))
     for network in ("recognition", "expression"):
         save_network(parts.networks[network], folder.networks)

@@ -1,5 +1,7 @@
 """``run``: which recipe goes into which folder, and what the user is told."""
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +57,36 @@ def test_a_stopped_run_says_how_to_go_on(palsykit: Run, recipe: Path, runs: list
         "Resume the run from its last checkpoint with: "
         "palsykit run small.yaml --set seed=99 --set 'data={use: faces}' --output 'my runs'\n"
     )
+
+
+@pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143), (1, 129)])
+def test_a_signal_gives_its_exit_code(palsykit: Run, recipe: Path, runs: list[Any], number: int, code: int) -> None:
+    sys.modules["palsykit.run"].run_recipe = lambda *_: os.kill(os.getpid(), number)
+    done = palsykit("run", recipe)
+    assert done.code == code
+    assert "Stopped. Resume the run from its last checkpoint with: palsykit run small.yaml" in done.err
+
+
+@pytest.mark.parametrize("code", ["ENOSPC", "EDQUOT", "EROFS", "EACCES"])
+def test_a_file_system_that_refuses_is_one_line(palsykit: Run, recipe: Path, runs: list[Any], code: str) -> None:
+    def refuses(*_: Any) -> None:
+        raise OSError(getattr(errno, code), os.strerror(getattr(errno, code)), "runs/small/state.json")
+
+    sys.modules["palsykit.run"].run_recipe = refuses
+    done = palsykit("run", recipe)
+    assert done.code == 2
+    (line,) = done.err.splitlines()
+    assert line.startswith(f"palsykit: runs/small/state.json: {os.strerror(getattr(errno, code))}; ")
+    assert line.endswith("palsykit run small.yaml. What was written before is whole")
+
+
+def test_another_error_of_the_system_stays_an_error(palsykit: Run, recipe: Path, runs: list[Any]) -> None:
+    def refuses(*_: Any) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    sys.modules["palsykit.run"].run_recipe = refuses
+    with pytest.raises(OSError, match="Bad file"):
+        palsykit("run", recipe)
 
 
 def test_output_must_be_a_folder(palsykit: Run, recipe: Path, runs: list[Any]) -> None:

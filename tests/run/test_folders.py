@@ -1,5 +1,6 @@
 """Whose folder it is: another recipe's, nobody's, a damaged one."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from palsykit.errors import PalsykitError
 from palsykit.recipe import Recipe
 from palsykit.run import run_recipe, runner
-from palsykit.run.folder import RunFolder, open_run
+from palsykit.run.folder import RunFolder, held, open_run
 
 TINY = Path(__file__).with_name("tiny.yaml")
 
@@ -48,11 +49,12 @@ def test_fresh_keeps_the_old_run_beside_the_new(
 ) -> None:
     old = weights_of(copy.path)
     (copy.path.parent / "mine.1").mkdir()
-    opened = open_run(tiny("seed=5"), copy.path, fresh=True)
+    with held(copy.path, fresh=True):
+        opened = open_run(tiny("seed=5"), copy.path)
     assert weights_of(copy.path.with_name("mine.2")) == old, "mine.1 was taken"
     assert sorted(path.name for path in opened.path.iterdir()) == ["recipe.yaml", "state.json"]
     assert opened.state()["stages"] == {}
-    assert open_run(tiny("seed=5"), copy.path, fresh=False).state() == opened.state(), "and can be gone on with"
+    assert open_run(tiny("seed=5"), copy.path).state() == opened.state(), "and can be gone on with"
 
 
 @pytest.mark.parametrize("fresh", [False, True])
@@ -72,15 +74,59 @@ def test_a_folder_that_is_no_run_is_left_alone(
     ]
 
 
+@pytest.mark.parametrize(
+    "left", [[".partial-state-ab12.json"], ["state.json"], ["state.json", ".partial-recipe-x.yaml"]]
+)
+def test_a_run_killed_at_its_start_resumes(tiny: Callable[..., Recipe], tmp_path: Path, left: list[str]) -> None:
+    whole = open_run(tiny(), tmp_path / "whole")
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    for name in left:
+        content = whole.path / name
+        (folder / name).write_text(content.read_text() if content.exists() else '{"palsy')
+    with held(folder):
+        opened = open_run(tiny(), folder)
+        assert opened.state() == whole.state()
+        assert opened.recipe.read_text() == whole.recipe.read_text()
+    assert sorted(path.name for path in folder.iterdir()) == ["recipe.yaml", "state.json"], "nothing half stays"
+
+
+def test_half_written_files_are_removed_at_the_next_start(copy: RunFolder) -> None:
+    for name in (".partial-report-1.html", "images/.partial-a-1.png", "model/networks/.tmpAb3dE6"):
+        (copy.path / name).write_bytes(b"half")
+    (copy.path / "checkpoints/train/.partial-000003").mkdir(parents=True)
+    (copy.path / "checkpoints/train/.partial-000003/model.safetensors").write_bytes(b"half")
+    (copy.path / ".notes").write_text("the user's own")
+    with held(copy.path):
+        pass
+    left = [path.relative_to(copy.path).as_posix() for path in copy.path.rglob(".*")]
+    assert left == [".notes"]
+    assert (copy.path / "report.html").exists()
+
+
+def test_a_second_run_into_a_folder_is_refused(copy: RunFolder, palsykit: Callable[..., Any]) -> None:
+    before = sorted(copy.path.parent.iterdir())
+    for fresh in ([], ["--fresh"]):
+        changes = ("--set", "train.lr=2e-3") if fresh else ()
+        copy.forget("report")
+        with held(copy.path):
+            done = palsykit("run", TINY, *changes, "--output", copy.path, *fresh)
+            evaluated = palsykit("evaluate", copy.path)
+        assert done.code == evaluated.code == 2
+        for found in (done, evaluated):
+            assert f"{copy.path}: in use by process {os.getpid()} on " in found.err
+    assert sorted(copy.path.parent.iterdir()) == before, "a live run's folder is not renamed"
+
+
 def test_an_empty_folder_serves(tiny: Callable[..., Recipe], tmp_path: Path) -> None:
-    assert open_run(tiny(), tmp_path, fresh=True).state()["stages"] == {}
+    assert open_run(tiny(), tmp_path).state()["stages"] == {}
 
 
 @pytest.mark.parametrize("fresh", [False, True])
 def test_a_file_is_refused(tiny: Callable[..., Recipe], tmp_path: Path, fresh: bool) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(PalsykitError, match="a file; expected a folder for the palsykit run"):
-        open_run(tiny(), tmp_path / "file", fresh)
+        run_recipe(tiny(), tmp_path / "file", fresh)
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -93,7 +139,8 @@ def test_a_damaged_state_says_what_to_do(
     assert done.code == 2
     assert f"{copy.path / 'state.json'}: cannot be read" in done.err
     assert "--fresh" in done.err
-    open_run(tiny(), copy.path, fresh=True)
+    with held(copy.path, fresh=True):
+        open_run(tiny(), copy.path)
     assert (copy.path.with_name("mine.1") / "state.json").read_text() == text, "the way out is one"
 
 

@@ -158,7 +158,7 @@ def test_the_command_line_makes_the_librarys_picture(
 
 
 def test_a_run_that_is_not_trained_cannot_be_loaded(tiny: Callable[..., Recipe], tmp_path: Path) -> None:
-    open_run(tiny(), tmp_path / "run", fresh=False)
+    open_run(tiny(), tmp_path / "run")
     for use in (package.load, evaluate_run):
         with pytest.raises(PalsykitError, match=r"its training is not finished; resume it: palsykit run "):
             use(tmp_path / "run")

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 from itertools import chain
 
 import pytest
@@ -9,6 +11,7 @@ from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.interfaces import TrainingData
 from palsykit.recipe.schema import Optimisation
+from palsykit.stopping import Stopped, stoppable
 from palsykit.training import checkpoint, loop
 from palsykit.training.batches import PairedFaces, StepSampler
 from palsykit.training.groups import checked_groups, optimisers, rate
@@ -74,6 +77,7 @@ def test_a_checkpoint_is_safetensors_and_json_and_older_ones_go(job):
     found = checkpoint.existing(made.folder)
     assert [path.name for path in found] == ["step-000004", "step-000006"]
     assert {path.suffix for path in found[-1].iterdir()} == {".safetensors", ".json"}
+    assert checkpoint.damage(found[-1]) is None
     assert json.loads((found[-1] / "state.json").read_text())["step"] == 6
 
 
@@ -85,12 +89,168 @@ def test_a_half_written_checkpoint_is_not_resumed_from(job):
     assert made.lines[-1]["step"] == 6
 
 
-def test_a_damaged_checkpoint_is_a_clear_error(job):
-    made = job(steps=3)
+def flip_a_bit(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(bytes(content))
+
+
+def another_step(path):
+    state = json.loads((path / "state.json").read_text())
+    (path / "state.json").write_text(json.dumps({**state, "step": 5}))
+
+
+DAMAGES = {
+    "model": lambda path: flip_a_bit(path / "model.safetensors"),
+    "average": lambda path: flip_a_bit(path / "ema.safetensors"),
+    "optimiser": lambda path: flip_a_bit(path / "optimiser.safetensors"),
+    "cut": lambda path: (path / "model.safetensors").write_bytes((path / "model.safetensors").read_bytes()[:100]),
+    "header": lambda path: (path / "ema.safetensors").write_bytes(b"\xff" * 8),
+    "deleted": lambda path: (path / "ema.safetensors").unlink(),
+    "empty": lambda path: [file.unlink() for file in path.iterdir()],
+    "step": another_step,
+    "state": lambda path: (path / "state.json").write_text("{"),
+    "manifest": lambda path: (path / "manifest.json").write_text("[]"),
+    "renamed": lambda path: path.rename(path.with_name("step-000009")),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_a_damaged_checkpoint_is_put_aside_and_the_one_before_it_used(job, kind, capsys):
+    whole = loop.train(job("whole"))
+    loop.train(job("damaged"))
+    found = checkpoint.existing(job("damaged").folder)
+    assert [path.name for path in found] == ["step-000002", "step-000004"]
+    DAMAGES[kind](found[-1])
+    made = job("damaged")
+    result = loop.train(made)
+    said = capsys.readouterr().err
+    assert "damaged (" in said
+    assert "resuming from step-000002" in said
+    assert len([path for path in made.folder.iterdir() if path.name.startswith("damaged-step-")]) == 1, "kept"
+    for key, value in whole.state_dict().items():
+        assert torch.equal(value, result.state_dict()[key]), key
+
+
+def test_without_a_good_checkpoint_it_stops_and_changes_nothing(job):
+    made = job()
     loop.train(made)
-    (checkpoint.existing(made.folder)[-1] / "model.safetensors").write_bytes(b"nothing")
-    with pytest.raises(PalsykitError, match="not a readable safetensors file"):
-        loop.train(job(steps=3))
+    for path in checkpoint.existing(made.folder):
+        flip_a_bit(path / "model.safetensors")
+    before = sorted(path.name for path in made.folder.rglob("*"))
+    for _ in range(2):
+        with pytest.raises(PalsykitError, match="no checkpoint that is as it was written") as refused:
+            loop.train(job())
+        assert refused.value.problems == (
+            "step-000004: model.safetensors was changed",
+            "step-000002: model.safetensors was changed",
+        )
+    assert sorted(path.name for path in made.folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_full_disk_leaves_the_checkpoints_before_it(job, monkeypatch, number):
+    made = job(steps=4, checkpoint_every=1)
+    write, calls = checkpoint.write_tensors, []
+
+    def fills_up(values, path):
+        calls.append(path)
+        if len(calls) > 3 + number:  # three files a checkpoint: the second checkpoint, from its first file on
+            raise OSError(28, "No space left on device", str(path))
+        write(values, path)
+
+    monkeypatch.setattr(checkpoint, "write_tensors", fills_up)
+    with pytest.raises(OSError, match="No space left"):
+        loop.train(made)
+    found = checkpoint.existing(made.folder)
+    assert [path.name for path in found] == ["step-000001", "step-000002"][: 1 + number // 3]
+    assert all(checkpoint.damage(path) is None for path in found)
+    assert sorted(made.folder.iterdir()) == found, "no half file stays"
+
+
+class Drops(nn.Module):
+    """A trainer of a network with dropout, which draws from torch's global generator."""
+
+    def groups(self, model):
+        return {"model": list(model.parameters())}
+
+    def losses(self, model, batch, generator, phase):
+        return {"square": model(batch.target.image.mean((2, 3))).square().mean()}
+
+
+def test_dropout_draws_the_same_after_a_resume(job, monkeypatch):
+    def network():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(3, 32), nn.Dropout(0.5), nn.Linear(32, 2))
+
+    whole = loop.train(job("whole", Drops(), network()))
+    loop.train(job("begun", Drops(), network(), steps=4, checkpoint_every=3))
+    made = job("begun", Drops(), network())
+    torch.manual_seed(99)
+    before = torch.random.get_rng_state()
+    result = loop.train(made)
+    assert all(
+        torch.equal(a, b) for a, b in zip(whole.state_dict().values(), result.state_dict().values(), strict=True)
+    )
+    assert torch.equal(torch.random.get_rng_state(), before), "the caller's generator is as it was"
+
+
+def test_the_means_of_the_log_are_those_of_a_run_that_was_not_stopped(job, monkeypatch):
+    keys = {"steps": 9, "log_every": 5, "checkpoint_every": 3}
+    whole = job("whole", **keys)
+    loop.train(whole)
+    step = loop._State.step
+
+    def dies(self, number, batches):
+        if number == 7:
+            raise KeyboardInterrupt
+        return step(self, number, batches)
+
+    monkeypatch.setattr(loop._State, "step", dies)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(job("killed", **keys))
+    monkeypatch.undo()
+    resumed, rewound = job("killed", **keys), []
+    resumed.rewind = rewound.append
+    loop.train(resumed)
+    assert rewound == [6]
+    assert resumed.lines == whole.lines[1:], "the line of step 9, over steps 6 to 9"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_lets_the_step_finish_and_saves(job, monkeypatch, name):
+    whole, step = loop.train(job("whole")), loop._State.step
+    number = getattr(signal, name)
+
+    def interrupted(self, at, batches):
+        if at == 2:
+            os.kill(os.getpid(), number)
+        return step(self, at, batches)
+
+    monkeypatch.setattr(loop._State, "step", interrupted)
+    before = signal.getsignal(number)
+    with pytest.raises(Stopped) as stopped, stoppable():
+        loop.train(job("stopped", checkpoint_every=100))
+    monkeypatch.undo()
+    assert stopped.value.number == number
+    assert signal.getsignal(number) is before
+    assert [path.name for path in checkpoint.existing(job("stopped").folder)] == ["step-000003"]
+    result = loop.train(job("stopped", checkpoint_every=100))
+    assert all(
+        torch.equal(a, b) for a, b in zip(whole.state_dict().values(), result.state_dict().values(), strict=True)
+    )
+
+
+def test_a_second_signal_stops_at_once(job, monkeypatch):
+    def twice(self, at, batches):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("it has gone on")
+
+    monkeypatch.setattr(loop._State, "step", twice)
+    with pytest.raises(Stopped), stoppable():
+        loop.train(job())
+    assert not job().folder.exists()
 
 
 def test_the_average_follows_parameters_and_buffers(job, model_of):
@@ -131,13 +291,77 @@ def test_accumulation_equals_a_larger_batch_for_a_loss_without_draws(faces, job)
     torch.testing.assert_close(*results)
 
 
-def test_a_loss_that_is_not_finite_stops_with_the_next_step(job):
-    class Diverges(DiffusionTrainer):
-        def losses(self, model, batch, generator, phase):
-            return {"noise": super().losses(model, batch, generator, phase)["noise"] * float("nan")}
+class Bad(DiffusionTrainer):
+    """Plain diffusion whose loss, or whose gradient alone, is not finite in some steps."""
 
-    with pytest.raises(PalsykitError, match=r"not finite at step 1: \{'noise': nan\}.*lower lr"):
-        loop.train(job(trainer=Diverges(None)))
+    def __init__(self, steps, gradient=False):
+        super().__init__(TrainingData(16, (), ()))
+        self.steps, self.gradient, self.done = steps, gradient, 0
+
+    def losses(self, model, batch, generator, phase):
+        loss = super().losses(model, batch, generator, phase)["noise"]
+        self.done += 1
+        if self.done in self.steps:
+            weight = next(model.denoiser.parameters())
+            loss = loss + (torch.sqrt(weight.flatten()[0] * 0) if self.gradient else loss * torch.nan)
+        return {"noise": loss}
+
+
+@pytest.mark.parametrize("gradient", [False, True])
+@pytest.mark.parametrize("clip", [1.0, None])
+def test_a_step_that_is_not_finite_is_not_taken(job, gradient, clip):
+    made = job(trainer=Bad({4}, gradient), clip=clip)
+    before = loop.train(job("good", steps=3, clip=clip, checkpoint_every=100))
+    with pytest.raises(PalsykitError, match=r"step 4 is not finite: losses \{'noise': .*lower lr") as refused:
+        loop.train(made)
+    message = str(refused.value)
+    assert "the gradient is not finite in model." in message
+    assert "photographs: s" in message
+    assert [path.name for path in checkpoint.existing(made.folder)] == ["step-000002"]
+    assert all(torch.isfinite(value).all() for value in made.model.state_dict().values())
+    assert len(before.state_dict()) == len(made.model.state_dict())
+
+
+def test_some_steps_may_be_left_out_and_are_counted_over_a_resume(job, capsys):
+    made = job(trainer=Bad({2, 4}), skip_not_finite=2, log_every=1)
+    loop.train(made)
+    assert [line["step"] for line in made.lines] == [1, 3, 5, 6], "a step that was left out has no loss"
+    assert capsys.readouterr().err.count("left out step") == 2
+    with pytest.raises(PalsykitError, match="step 4 is not finite"):
+        loop.train(job("one", trainer=Bad({2, 4}), skip_not_finite=1))
+    resumed = Bad({4 - 2})  # the second step after the checkpoint of step 2
+    with pytest.raises(PalsykitError, match="step 4 is not finite"):
+        loop.train(job("one", trainer=resumed, skip_not_finite=1))
+
+
+def test_weights_that_are_not_finite_are_never_written(job):
+    class Poisons(DiffusionTrainer):
+        def losses(self, model, batch, generator, phase):
+            with torch.no_grad():
+                next(model.fusion.parameters()).fill_(torch.inf)
+            return {"square": model.denoiser.inner.weight.square().mean()}
+
+    for keys in ({"steps": 3, "checkpoint_every": 1}, {"steps": 1}):
+        made = job(f"{len(keys)}", trainer=Poisons(TrainingData(16, (), ())), **keys)
+        with pytest.raises(PalsykitError, match=r"weights are not finite in fusion\.mix\.weight"):
+            loop.train(made)
+        assert checkpoint.existing(made.folder) == []
+
+
+def test_an_exception_of_a_plugin_is_one_message_with_its_name(job):
+    class Breaks(DiffusionTrainer):
+        def losses(self, model, batch, generator, phase):
+            self.data = None
+            return super().losses(model, None, generator, phase)
+
+    made = job(trainer=Breaks(TrainingData(16, (), ())))
+    with pytest.raises(PalsykitError) as refused:
+        loop.train(made)
+    assert "train: plugin trainers (palsykit " in str(refused.value)
+    assert ") failed in step 1: AttributeError: 'NoneType' object has no attribute 'target'" in str(refused.value)
+    (line,) = made.lines
+    assert (line["job"], line["step"]) == ("train", 1)
+    assert line["error"][-1].startswith("AttributeError")
 
 
 def test_a_parameter_in_no_group_or_in_two_is_refused(model_of):
