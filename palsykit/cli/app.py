@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from palsykit import __version__
-from palsykit.cli import check, evaluate, generate, plugins, run, show, whence
+from palsykit.cli import check, evaluate, generate, plugins, run, show, verify, whence
 from palsykit.cli.commands import CommandLine
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ for _name, _module in (
     ("show", show),
     ("generate", generate),
     ("evaluate", evaluate),
+    ("verify", verify),
     ("whence", whence),
 ):
     app.command(_name)(_module.command)

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from palsykit.run.runner import RunSummary, evaluate_run, run_recipe
+    from palsykit.run.runner import RunSummary, evaluate_run, pictures_again, run_recipe
 
-__all__ = ["RunSummary", "evaluate_run", "run_recipe"]
+__all__ = ["RunSummary", "evaluate_run", "pictures_again", "run_recipe"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,9 @@ from palsykit.errors import PalsykitError
 from palsykit.files.atomic import remove_partials, write_text
 from palsykit.files.claims import Claim
 from palsykit.files.locks import LOCK, locked
+from palsykit.progress import say
 from palsykit.recipe import Recipe
+from palsykit.run import manifest
 
 _START_AGAIN = "start again with --fresh (the old run is kept under another name)"
 _ANOTHER = "name another: --output DIR"
@@ -124,9 +126,23 @@ class RunFolder:
             raise PalsykitError(f"{name}: {error} [at {Path(frame.filename).name}:{frame.lineno}]") from error
         if not self.writes:
             return
+        manifest.record(self.path, name)
         state = self.state()
         state["stages"][name] = {**facts, "seconds": round(time.monotonic() - began, 1)}
         self.write_state(state)
+
+    def repair(self) -> None:
+        """Let the stages run again whose files are missing or were changed; changed files are moved aside, and it says so.
+
+        A model is trained again from its last checkpoint, so its weights are the same.
+        """
+        for stage, faults in manifest.changed(self.path, *self.state()["stages"]).items():
+            manifest.set_aside(self.path, faults)
+            self.forget(stage)
+            shown = [f"{name} ({fault})" for name, fault in list(faults.items())[:3]]
+            shown += [f"{len(faults) - 3} more"] if len(faults) > 3 else []
+            kept = f"; changed files are kept in {self.path / manifest.ASIDE}" if "changed" in faults.values() else ""
+            say(f"{self.path}: {', '.join(shown)}: not as {stage} made them; {stage} runs again{kept}")
 
     def forget(self, *stages: str) -> None:
         """Mark stages as not finished, so that they run again."""
@@ -212,7 +228,8 @@ def _claim(path: Path) -> Claim:
 def nothing_to_do(path: Path, recipe: Recipe) -> bool:
     """Whether the folder holds a finished run of this recipe."""
     run = RunFolder(path)
-    return (path / "state.json").is_file() and run.state().get("recipe_hash") == recipe.hash and run.finished()
+    known = (path / "state.json").is_file() and run.state().get("recipe_hash") == recipe.hash
+    return known and run.finished() and not manifest.changed(path)
 
 
 def _set_aside(path: Path) -> None:

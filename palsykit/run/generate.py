@@ -28,9 +28,7 @@ def generate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict
     names = [f"generated/{number:05d}-{_slug(pair.record.key)}.png" for number, pair in enumerate(pairs)]
 
     def synthesise(rows: range) -> NDArray[np.uint8]:
-        faces = batch(parts.data().dataset, [pairs[i] for i in rows]).to(parts.device)
-        seeds = [row_seed(parts.settings.generate.seed, pairs[i]) for i in rows]
-        return to_pictures(synthesiser.generate(faces, seeds))
+        return synthesised(parts, synthesiser, rows)
 
     def mark(row: int) -> dict[str, Any]:
         labels = pairs[row].record.labels
@@ -43,6 +41,14 @@ def generate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict
     lines = [_metadata(name, pair, parts.settings.generate.seed) for name, pair in zip(names, pairs, strict=True)]
     write_text(run.images / "metadata.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     facts["images"] = len(pairs)
+
+
+def synthesised(parts: Parts, synthesiser: Synthesiser, rows: range) -> NDArray[np.uint8]:
+    """The pictures [B, H, W, 3] of some rows of ``Parts.chosen_pairs``."""
+    pairs = parts.chosen_pairs
+    faces = batch(parts.data().dataset, [pairs[i] for i in rows]).to(parts.device)
+    seeds = [row_seed(parts.settings.generate.seed, pairs[i]) for i in rows]
+    return to_pictures(synthesiser.generate(faces, seeds))
 
 
 def generated(run: RunFolder) -> list[NDArray[np.uint8]]:

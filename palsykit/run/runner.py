@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from palsykit.errors import PalsykitError
@@ -14,7 +15,8 @@ from palsykit.files.provenance import provenance, record
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.run.evaluate import evaluate
 from palsykit.run.folder import RunFolder, held, open_run
-from palsykit.run.generate import generate
+from palsykit.run.generate import generate, generated, synthesised
+from palsykit.run.manifest import require_model
 from palsykit.run.parts import Parts, check_guidance
 from palsykit.run.prepare import prepare
 from palsykit.run.train import check_all_flips, fit, restore_fits, train_model, trained_model
@@ -84,6 +86,8 @@ def _opened(recipe: Recipe, output: Path, fresh: bool = False) -> Iterator[RunFo
     with held(output, fresh) if main else nullcontext():
         with accelerator().main_process_first():  # only the main process creates the folder
             run = replace(open_run(recipe, output), writes=main)
+            if main:
+                run.repair()
         yield run
 
 
@@ -131,16 +135,34 @@ def evaluate_run(folder: Path) -> dict[str, float | None]:
     return figures
 
 
+def pictures_again(folder: Path, count: int) -> list[int]:
+    """Synthesise a run's first ``count`` pictures again; the largest difference of each in levels of 255.
+
+    Raises:
+        PalsykitError: the folder is not a run with pictures, or its weights are not as they were trained.
+    """
+    run = RunFolder(folder)
+    be_deterministic()
+    parts = reopened(run)
+    if "generate" not in run.state()["stages"] or not run.facts("generate").get("images"):
+        raise PalsykitError(f"{folder}: it has no pictures to make again; resume it: palsykit run {run.recipe}")
+    synthesiser = parts.synthesiser(trained_model(run, parts))
+    before = generated(run)[:count]
+    again = synthesised(parts, synthesiser, range(len(before)))
+    return [int(np.abs(a.astype(int) - b).max()) for a, b in zip(before, again, strict=True)]
+
+
 def reopened(run: RunFolder) -> Parts:
     """Open a trained run: its parts with the fitted networks. Reads no data set and no file that only training needs.
 
     Raises:
-        PalsykitError: the folder is not a run, or its training is not finished.
+        PalsykitError: the folder is not a run, its training is not finished, or its weights are not as they were trained.
     """
     if "train" not in run.state()["stages"]:
         raise PalsykitError(
             f"{run.path}: its training is not finished; resume it: palsykit run {run.recipe} --output {run.path}"
         )
+    require_model(run.path)
     parts = Parts(load_recipe(run.recipe, unchecked=NOT_FOR_SYNTHESIS))
     restore_fits(run, parts)
     parts.predicts_landmarks = True
