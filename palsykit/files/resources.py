@@ -1,6 +1,6 @@
 """Find the files that a recipe names: a path, or a file inside an installed package."""
 
-import importlib.resources
+import importlib.util
 import os
 import re
 from pathlib import Path
@@ -33,8 +33,18 @@ def _on_disk(value: str, base: Path) -> Path:
 
 
 def _in_package(package: str, path: str) -> Path:
+    """A file of a package, which is found but not imported: a recipe of a stranger must not run code by a name."""
+    name, *parts = package.split(".")
     try:
-        root = importlib.resources.files(package)
-    except (ImportError, TypeError) as error:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError) as error:
         raise FileNotFoundError(f"no importable package {package!r} ({error})") from error
-    return Path(str(root.joinpath(path)))
+    folders = [] if spec is None else list(spec.submodule_search_locations or [])
+    inside = [folder for folder in (Path(root, *parts) for root in folders) if folder.is_dir()]
+    if not inside:
+        raise FileNotFoundError(f"no importable package {package!r}")
+    found = [target for target in (folder / path for folder in inside) if target.exists()]
+    target = (found or [inside[0] / path])[0]
+    if not any(Path(os.path.abspath(target)).is_relative_to(folder.absolute()) for folder in inside):  # noqa: PTH100
+        raise FileNotFoundError(f"{package}:{path} leaves the package's folder")
+    return target

@@ -132,7 +132,7 @@ class RunFolder:
         self.write_state(state)
 
     def repair(self) -> None:
-        """Let the stages run again whose files are missing or were changed; changed files are moved aside, and it says so.
+        """Let the stages run again whose files are missing or were changed; says so, and moves changed files aside.
 
         A model is trained again from its last checkpoint, so its weights are the same.
         """

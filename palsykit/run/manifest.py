@@ -1,4 +1,4 @@
-"""What a run has made: the SHA-256 of every file of every finished stage, so that a changed one is seen and made again."""
+"""What a run has made: the SHA-256 of every finished stage's files. So a changed one is seen and made again."""
 
 import json
 from collections.abc import Iterator

@@ -156,7 +156,7 @@ def reopened(run: RunFolder) -> Parts:
     """Open a trained run: its parts with the fitted networks. Reads no data set and no file that only training needs.
 
     Raises:
-        PalsykitError: the folder is not a run, its training is not finished, or its weights are not as they were trained.
+        PalsykitError: the folder is not a run, its training is not finished, or its weights have changed since.
     """
     if "train" not in run.state()["stages"]:
         raise PalsykitError(

@@ -1,5 +1,6 @@
 """Files by path and files inside packages."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,27 @@ def test_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_file_is_named(tmp_path: Path, value: str, message: str) -> None:
     with pytest.raises(FileNotFoundError, match=message):
         locate(value, tmp_path)
+
+
+def test_a_package_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger's recipe could otherwise run any installed or nearby module by its name."""
+    package = tmp_path / "evil"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('code of a recipe')\n")
+    (package / "weights.safetensors").touch()
+    (tmp_path / "alone.py").write_text("raise SystemExit('code of a recipe')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert locate("evil:weights.safetensors", Path()) == package / "weights.safetensors"
+    for value in ("alone:weights.safetensors", "evil.part:weights.safetensors"):
+        with pytest.raises(FileNotFoundError, match="no importable package"):
+            locate(value, Path())
+    assert "evil" not in sys.modules
+
+
+@pytest.mark.parametrize("path", ["../pyproject.toml", "run/../../pyproject.toml"])
+def test_a_file_beside_a_package_is_not_in_it(path: str) -> None:
+    with pytest.raises(FileNotFoundError, match="leaves the package's folder"):
+        locate(f"palsykit:{path}", Path())
 
 
 def test_canonical_keeps_packages_and_makes_paths_absolute(tmp_path: Path) -> None:
