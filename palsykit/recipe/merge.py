@@ -7,25 +7,33 @@ from palsykit.files.resources import locate
 from palsykit.recipe.problems import KeyPath, Problem, RecipeError, describe
 from palsykit.recipe.read import Tree, displayed, read_file
 
+FILE_LIMIT = 100
+"""Most recipes that one recipe extends, each counted as often as it is named: two names in each of 30 are a billion."""
+
 OWN = ("name", "about", "extends")
 """Keys that a child does not inherit. With its parent's name, both would use the same run folder."""
 
 
-def read_extended(path: Path, children: tuple[Path, ...] = ()) -> Tree:
-    """Read the recipe ``path``, merged on top of all recipes it extends; ``children``: the recipes that extend it.
+def read_extended(path: Path) -> Tree:
+    """Read the recipe ``path``, merged on top of all recipes it extends.
 
     Raises:
-        RecipeError: a file cannot be read, is missing, or extends itself.
+        RecipeError: a file cannot be read, is missing, or extends itself, or there are too many.
     """
-    return extended(read_file(path), path, children)
+    return extended(read_file(path), path)
 
 
-def extended(tree: Tree, path: Path, children: tuple[Path, ...] = ()) -> Tree:
+def extended(tree: Tree, path: Path) -> Tree:
     """Merge ``tree``, as written in the file ``path``, on top of all recipes it extends.
 
     Raises:
-        RecipeError: a file cannot be read, is missing, or extends itself.
+        RecipeError: a file cannot be read, is missing, or extends itself, or there are too many.
     """
+    return _extended(tree, path, (), [])
+
+
+def _extended(tree: Tree, path: Path, children: tuple[Path, ...], read: list[Path]) -> Tree:
+    """``extended``; ``children`` are the recipes that extend this one, ``read`` all that were read before."""
     parents = _parents(tree, path)
     merged = Tree({}, {})
     chain = (*children, path.resolve())
@@ -40,7 +48,11 @@ def extended(tree: Tree, path: Path, children: tuple[Path, ...] = ()) -> Tree:
             loop = " -> ".join(displayed(step) for step in (*chain, file.resolve()))
             problem = Problem(spot.value, "extends", f"a cycle: {loop}", "recipes that do not extend themselves")
             raise RecipeError(displayed(path), [problem])
-        inherited = read_extended(file, chain)
+        read.append(file)
+        if len(read) > FILE_LIMIT:
+            problem = Problem(spot.value, "extends", f"more than {FILE_LIMIT} recipes in all", "fewer")
+            raise RecipeError(displayed(path), [problem])
+        inherited = _extended(read_file(file), file, chain, read)
         for key in OWN:
             _forget(inherited, (key,))
             inherited.value.pop(key, None)

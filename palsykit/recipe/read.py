@@ -1,6 +1,7 @@
 """Read YAML; every value keeps the place where it is written."""
 
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,11 +9,15 @@ from typing import Any
 
 import yaml
 
-from palsykit.recipe.problems import KeyPath, Problem, RecipeError, describe, dotted
+from palsykit.recipe.problems import KeyPath, Problem, RecipeError, dotted
 from palsykit.recipe.yaml_rules import TAG, Loader, scalar
 
 NODE_LIMIT = 20_000
 """Most values in one file, with aliases expanded. No recipe needs so many; nested aliases can produce billions."""
+
+
+SIZE_LIMIT = 1 << 20
+"""Most bytes in one file; the longest recipe that ships has 6,000."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,11 @@ def read_file(path: Path) -> Tree:
     """
     shown = displayed(path)
     try:
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():  # a pipe or a device may never end
+            raise RecipeError(shown, [Problem(shown, "", "not a regular file", "a recipe file")])
+        if (size := path.stat().st_size) > SIZE_LIMIT:
+            found, expected = f"{size:,} bytes", f"a recipe, which has at most {SIZE_LIMIT:,}"
+            raise RecipeError(shown, [Problem(shown, "", found, expected)])
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise RecipeError(shown, [Problem(shown, "", "no such file", "a recipe", _siblings(path))]) from None
@@ -82,7 +92,8 @@ def read_text(text: str, name: str, folder: Path) -> Tree:
 
     walk = read_value(text, name, place, folder)
     if not isinstance(walk.value, dict):
-        walk.problems.append(Problem(f"{name}:1:1", "", describe(walk.value), "a mapping of sections"))
+        # Its kind only: the file may not be a recipe, and what is in it is nobody's business.
+        walk.problems.append(Problem(f"{name}:1:1", "", _kind(walk.value), "a mapping of sections"))
     if walk.problems:
         raise RecipeError(name, walk.problems)
     return Tree(walk.value, walk.spots)
@@ -156,6 +167,11 @@ def read_value(text: str, name: str, place: Callable[[yaml.Mark], str], folder: 
     except RecursionError:
         raise RecipeError(name, [Problem(name, "", "blocks nested too deeply", "a recipe")]) from None
     return walk
+
+
+def _kind(value: Any) -> str:
+    words = {type(None): "nothing", str: "text", list: "a list", bool: "true or false"}
+    return words.get(type(value), "a number")
 
 
 def displayed(path: Path) -> str:

@@ -86,3 +86,11 @@ def test_parents_that_cannot_be(recipe: Callable[..., Path], text: str, message:
     with pytest.raises(RecipeError) as caught:
         read_extended(recipe(text))
     assert message in str(caught.value)
+
+
+def test_recipes_that_extend_each_other_without_end_are_refused(recipe: Callable[..., Path]) -> None:
+    for number in range(30):
+        recipe(f"extends: [r{number + 1}.yaml, r{number + 1}.yaml]", f"r{number}.yaml")
+    recipe("{a: 1}", "r30.yaml")
+    with pytest.raises(RecipeError, match="extends: found more than 100 recipes in all, expected fewer"):
+        read_extended(Path("r0.yaml"))

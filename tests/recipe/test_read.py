@@ -1,10 +1,12 @@
 """Reading: values with their places, and every way in which a file can be none."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from palsykit.recipe import load_recipe
 from palsykit.recipe.problems import RecipeError
 from palsykit.recipe.read import NODE_LIMIT, read_file, read_text
 
@@ -36,9 +38,9 @@ def test_a_key_given_twice() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "r.yaml:1:1: found null, expected a mapping of sections"),
-        ("- a\n- b", 'r.yaml:1:1: found ["a" (text), "b" (text)], expected a mapping of sections'),
-        ("just words", 'r.yaml:1:1: found "just words" (text), expected a mapping of sections'),
+        ("", "r.yaml:1:1: found nothing, expected a mapping of sections"),
+        ("- a\n- b", "r.yaml:1:1: found a list, expected a mapping of sections"),
+        ("just words", "r.yaml:1:1: found text, expected a mapping of sections"),
         ("1: a", "r.yaml:1:1: found the key '1', expected text as a key; put it in quotes"),
         ("[a]: b", "r.yaml:1:1: found a block as a key, expected text as a key; put it in quotes"),
         (
@@ -93,6 +95,37 @@ def test_files_that_cannot_be_read(recipe: Callable[..., Path]) -> None:
     assert "folder: found a folder, expected a recipe file" in failure(Path("folder"))
     Path("latin.yaml").write_bytes("a: é".encode("latin-1"))
     assert "latin.yaml: found byte 3 that is not UTF-8, expected a text file in UTF-8" in failure(Path("latin.yaml"))
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "zeros.yaml").symlink_to("/dev/zero")
+    for name in ("pipe.yaml", "zeros.yaml"):
+        with pytest.raises(RecipeError, match="found not a regular file, expected a recipe file"):
+            read_file(tmp_path / name)
+
+
+def test_a_file_of_many_megabytes_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("# " + "x" * 18_000_000)
+    with pytest.raises(RecipeError, match=r"found 18,000,002 bytes, expected a recipe, which has at most 1,048,576"):
+        read_file(tmp_path / "r.yaml")
+
+
+@pytest.mark.parametrize("text", ["[" * 10_000, "{a: " * 10_000, "".join(" " * n + "a:\n" for n in range(1300))])
+def test_deep_nesting_is_one_line(text: str) -> None:
+    (problem,) = problems(text)
+    assert "nested too deeply" in problem or "expected YAML" in problem
+
+
+def test_what_another_file_holds_is_not_shown(recipe: Callable[..., Path], tmp_path: Path) -> None:
+    """A stranger's recipe may name any file of the user's in extends, and messages are pasted into issues."""
+    (tmp_path / "secret.txt").write_text("root:x:0:0\nsecret\n")
+    for text in ("secret: of the user", "secret", "- secret"):
+        (tmp_path / "secret.txt").write_text(text)
+        with pytest.raises(RecipeError) as refused:
+            load_recipe(recipe("extends: secret.txt"))
+        assert "of the user" not in str(refused.value)
+        assert "found secret" not in str(refused.value)
 
 
 def test_a_byte_order_mark_is_passed_over(recipe: Callable[..., Path]) -> None:
