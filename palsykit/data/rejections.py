@@ -1,7 +1,5 @@
 """Lists rejected photographs, with file names that any program can print."""
 
-import csv
-import io
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +8,7 @@ from pathlib import Path
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import NothingUsable, Rejected
 from palsykit.files.atomic import write_text
+from palsykit.files.csv_text import csv_text
 
 NAME = "rejected.csv"
 
@@ -49,8 +48,5 @@ def list_on_failure(folder: Path) -> Iterator[None]:
 
 def write_rejected(folder: Path, rejected: Sequence[Rejected]) -> None:
     """FOLDER/rejected.csv: path and reason of each, UTF-8; only the heading if nothing was rejected."""
-    table = io.StringIO()
-    writer = csv.writer(table)
-    writer.writerow(["path", "reason"])
-    writer.writerows((printable(r.path), printable(r.reason)) for r in rejected)
-    write_text(folder / NAME, table.getvalue())
+    rows = ((printable(r.path), printable(r.reason)) for r in rejected)
+    write_text(folder / NAME, csv_text(("path", "reason"), rows))

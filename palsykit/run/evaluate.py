@@ -1,7 +1,5 @@
 """Fifth stage: compute every metric on the generated pictures. Metrics share the synthesis passes that they need."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +10,7 @@ from torch import Tensor
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_tensor
 from palsykit.files.atomic import write_text
+from palsykit.files.csv_text import csv_text
 from palsykit.interfaces import FaceBatch, Images, Metric, Synthesiser
 from palsykit.measure.passes import check_needs, further_passes, synthesise_pass
 from palsykit.measure.statistics import Figure, measure, summarise
@@ -67,11 +66,9 @@ def _as_json(figures: dict[str, Figure], parts: Parts, count: int) -> dict[str, 
 
 
 def _as_csv(rows: dict[str, list[float]], pairs: Sequence[Pair]) -> str:
-    table = io.StringIO()
-    writer = csv.writer(table)
-    writer.writerow(["subject", "expression", "side", "severity", "photograph", *rows])
+    lines = []
     for number, pair in enumerate(pairs):
         labels = pair.record.labels
         cells = [labels.subject, labels.expression, labels.side, labels.severity, pair.record.key]
-        writer.writerow([*cells, *(f"{column[number]:.6g}" for column in rows.values())])
-    return table.getvalue()
+        lines.append([*cells, *(f"{column[number]:.6g}" for column in rows.values())])
+    return csv_text(["subject", "expression", "side", "severity", "photograph", *rows], lines)

@@ -1,7 +1,5 @@
 """Bulk synthesis: people x expressions x sides x severities, as an imagefolder with the origin of each picture."""
 
-import csv
-import io
 import json
 import re
 from collections import Counter
@@ -22,6 +20,7 @@ from palsykit.faces.views import to_tensor
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.files.atomic import write_text
 from palsykit.files.claims import Claim
+from palsykit.files.csv_text import csv_text
 from palsykit.files.pictures import read_png, save_png, synthesise_to
 from palsykit.files.weights import state_digest
 from palsykit.interfaces import FaceBatch, FaceView
@@ -265,11 +264,8 @@ def _write_summaries(
     settings: dict[str, Any],
 ) -> None:
     """Write counts.csv, the card README.md and the contact sheet."""
-    table = io.StringIO()
-    lines = csv.writer(table, lineterminator="\n")
-    lines.writerow(("expression", "side", "severity", "pictures"))
-    lines.writerows((*cell, count) for cell, count in counts.items())
-    write_text(folder / "counts.csv", table.getvalue())
+    table = csv_text(("expression", "side", "severity", "pictures"), ((*cell, n) for cell, n in counts.items()))
+    write_text(folder / "counts.csv", table)
     if people.left_out:
         write_rejected(folder, people.left_out)
     write_text(folder / "README.md", _card(people, len(rows), settings))

@@ -1,7 +1,5 @@
 """An audit on disk: audit.json, audit.csv (one line per picture) and the page audit.html."""
 
-import csv
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -13,6 +11,7 @@ import numpy as np
 
 from palsykit import __version__
 from palsykit.files.atomic import write_text
+from palsykit.files.csv_text import csv_text
 from palsykit.measure.statistics import Figure
 from palsykit.report.figures import as_json, finite
 from palsykit_audit.audit import Audit
@@ -108,18 +107,17 @@ def _quantiles(values: Sequence[float] | np.ndarray[Any, Any]) -> dict[str, Any]
 
 
 def _as_csv(likenesses: Sequence[Likeness]) -> str:
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(
-        ["file", "subject", "flag", "training_person", "training_photograph", "cosine_training", "held_out_person",
-         "cosine_held_out", "cosine_asked_for", "cosine_asked_for_with_training_person", "pixel_photograph",
-         "pixel_distance", "pixel_ratio"]
-    )  # fmt: skip
+    columns = [
+        "file", "subject", "flag", "training_person", "training_photograph", "cosine_training", "held_out_person",
+        "cosine_held_out", "cosine_asked_for", "cosine_asked_for_with_training_person", "pixel_photograph",
+        "pixel_distance", "pixel_ratio",
+    ]  # fmt: skip
+    rows = []
     for one in likenesses:
         numbers = [one.to_held_out, one.to_own, one.own_to_training]
-        writer.writerow(
+        rows.append(
             [one.synthesis.file, one.synthesis.person, one.flag, one.trained.person, one.trained.key,
              f"{one.to_training:.4f}", one.held.person, *(f"{n:.4f}" for n in numbers), one.by_pixels.key,
              f"{one.distance:.2f}", f"{one.ratio:.4f}"]
         )  # fmt: skip
-    return table.getvalue()
+    return csv_text(columns, rows)

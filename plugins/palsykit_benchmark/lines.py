@@ -1,11 +1,10 @@
 """Results as data: JSON lines (one per job, failure, figure and comparison) and CSV."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from palsykit.files.csv_text import csv_text as as_csv
 from palsykit.report.figures import as_json, finite
 from palsykit_benchmark.figures import Comparison, Table
 from palsykit_benchmark.jobs import Results
@@ -25,17 +24,16 @@ CSV = ("data", "protocol", "system", "seed", "figure", "value", "low", "high", "
 def csv_text(tables: Sequence[Table]) -> str:
     """One line per figure, system and seed; an empty seed is the mean over seeds, with interval and test."""
     against = {(c["data"], c["protocol"], c["system"], c["figure"]): c for c in _comparisons(tables)}
-    file = io.StringIO()
-    writer = csv.DictWriter(file, CSV, restval="", extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
+    rows = []
     for line in _figures(tables):
         key = (line["data"], line["protocol"], line["system"], line["figure"])
         tested: dict[str, Any] = against.get(key, {}) if line["seed"] is None else {}
         names = {"difference": "value", "difference_low": "low", "difference_high": "high"}
         apart = {name: tested[own] for name, own in names.items()} if tested else {}
         tests = {name: tested[name] for name in ("test", "p", "p_holm", "verdict") if tested}
-        writer.writerow({**line, **apart, **tests, "bold": "yes" if line["bold"] else ""})
-    return file.getvalue()
+        cells = {**line, **apart, **tests, "bold": "yes" if line["bold"] else ""}
+        rows.append([cells.get(column, "") for column in CSV])
+    return as_csv(CSV, rows)
 
 
 def _jobs(plan: Plan, results: Results) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,5 @@
 """Results as CSV and as tables on the screen."""
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +8,7 @@ import numpy as np
 from palsykit.cli.table import table
 from palsykit.data.rejections import printable
 from palsykit.faces.vocabulary import EXPRESSIONS
+from palsykit.files.csv_text import csv_text
 from palsykit.report import words
 from palsykit_measure.lengths import BY_NAME, LENGTHS, has_direction
 
@@ -30,15 +29,13 @@ SHORT = {
 def csv_of(photographs: Sequence[dict[str, Any]]) -> str:
     """One line per photograph and measure."""
     bounds = [f"{part}{end}" for part in PARTS for end in ("", "_low", "_high")]
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["file", "subject", "expression", "measure", "unit", *bounds, "scale", "note"])
+    rows = []
     for one in photographs:
         for name, parts in one["measures"].items():
             numbers = [_plain(parts.get(part, {}).get(key)) for part in PARTS for key in ("value", "low", "high")]
             who = [printable(one["file"]), one["subject"] or "", one["expression"], name, "mm"]
-            writer.writerow([*who, *numbers, one["scale"]["by"], NOTE])
-    return text.getvalue()
+            rows.append([*who, *numbers, one["scale"]["by"], NOTE])
+    return csv_text(["file", "subject", "expression", "measure", "unit", *bounds, "scale", "note"], rows)
 
 
 def _plain(value: float | None) -> str:
@@ -49,16 +46,14 @@ def eight_csv(photographs: Sequence[dict[str, Any]]) -> str:
     """One line per person and expression of the eight, also for those that were not photographed."""
     columns = [(length.name, part) for length in LENGTHS for part in PARTS]
     sided = [(name, part) for name, part in columns if _has(photographs, name, part)]
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["subject", "expression", "file", *(f"{name}_{part}" for name, part in sided), "note"])
+    rows = []
     for subject, shown in by_person(photographs).items():
         for expression in EXPRESSIONS:
             one = shown.get(expression)
             cells = ["" if one is None else _plain(_value(one, name, part)) for name, part in sided]
             file = "" if one is None else printable(one["file"])
-            writer.writerow([subject, expression, file, *cells, NOTE])
-    return text.getvalue()
+            rows.append([subject, expression, file, *cells, NOTE])
+    return csv_text(["subject", "expression", "file", *(f"{name}_{part}" for name, part in sided), "note"], rows)
 
 
 def by_person(photographs: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
