@@ -2,7 +2,8 @@
 
 For every network that the run fitted, the script writes NAME.safetensors (fp16, exponential moving average) and a card,
 NAME.md; for the main model, if the run trained one, MODEL.safetensors and MODEL.md, where MODEL is base by default. The
-11 significant bits of fp16 are enough for the running statistics of batch norms; the 8 bits of bfloat16 are not.
+11 significant bits of fp16 are enough for the running statistics of batch norms; the 8 bits of bfloat16 are not. The
+main model, which has no such statistics and is by far the largest, is stored in 8 bits per weight.
 """
 
 import json
@@ -38,7 +39,7 @@ def export(run: Path, folder: Path = SHIPPED, model: str = "base") -> list[Path]
         state, _ = weights.load(run / "model" / "conditioning.safetensors")
         unet, _ = weights.load(run / "model" / "unet" / "diffusion_pytorch_model.safetensors")
         state |= {f"denoiser.unet.{key}": value for key, value in unet.items()}
-        written.append(_write(run, folder, model, state, recipe["train"]))
+        written.append(_write(run, folder, model, state, recipe["train"], torch.int8))
     if not written:
         raise FileNotFoundError(
             f"{run}/model: no weights; expected a finished run of recipes/networks.yaml or base.yaml"
@@ -46,11 +47,19 @@ def export(run: Path, folder: Path = SHIPPED, model: str = "base") -> list[Path]
     return written
 
 
-def _write(run: Path, folder: Path, name: str, state: dict[str, Any], training: dict[str, Any]) -> Path:
+def _write(
+    run: Path,
+    folder: Path,
+    name: str,
+    state: dict[str, Any],
+    training: dict[str, Any],
+    kind: torch.dtype = torch.float16,
+) -> Path:
     target = folder / f"{name}.safetensors"
     facts = json.loads((run / "state.json").read_text())
-    weights.save(state, target, {"recipe_hash": facts["recipe_hash"], "palsykit": facts["palsykit"]}, torch.float16)
-    (folder / f"{name}.md").write_text(_card(run, target, facts, training))
+    weights.save(state, target, {"recipe_hash": facts["recipe_hash"], "palsykit": facts["palsykit"]}, kind)
+    stored = "8 bits per weight with a step per channel" if kind is torch.int8 else "fp16"
+    (folder / f"{name}.md").write_text(_card(run, target, facts, training, stored))
     return target
 
 
@@ -60,7 +69,7 @@ def _start(training: dict[str, Any]) -> str:
     return "random weights" if start is None else Path(start).name
 
 
-def _card(run: Path, file: Path, facts: dict[str, Any], training: dict[str, Any]) -> str:
+def _card(run: Path, file: Path, facts: dict[str, Any], training: dict[str, Any], stored: str) -> str:
     recipe = yaml.safe_load((run / "recipe.yaml").read_text())
     data = json.loads((run / "data.json").read_text())
     metrics = run / "metrics.json"
@@ -77,7 +86,7 @@ def _card(run: Path, file: Path, facts: dict[str, Any], training: dict[str, Any]
         f"- data: {_described(training, recipe, data)}",
         f"- seconds: {json.dumps({stage: done['seconds'] for stage, done in facts['stages'].items()})}",
         *([f"- metrics on held-out identities: {json.dumps(figures)}"] if figures else []),
-        f"- size: {file.stat().st_size:,} bytes, fp16; SHA-256 {sha256(file)}",
+        f"- size: {file.stat().st_size:,} bytes, {stored}; SHA-256 {sha256(file)}",
         f"- licence: {LICENCE}",
         "",
         data["attribution"],

@@ -26,15 +26,21 @@ def save(
         state: tensors by name; each is copied to the CPU, so none share memory.
         path: the file; its folder is created.
         metadata: stored in the file's header.
-        dtype: convert floating-point tensors to this type; None keeps their types. Integers are not changed.
+        dtype: convert floating-point tensors to this type; None keeps their types. Integers are not changed. With
+            ``torch.int8`` matrices and kernels are rounded to 255 levels per output channel, a quarter of the size, and
+            the rest is written as float16; ``load`` gives them back as float32.
     """
-    tensors = {
-        name: value.detach()
-        .cpu()
-        .to(dtype if dtype and value.is_floating_point() else value.dtype, copy=True)
-        .contiguous()
-        for name, value in state.items()
-    }
+    tensors: dict[str, Tensor] = {}
+    for name, value in state.items():
+        given = value.detach().cpu()
+        if not (dtype and given.is_floating_point()):
+            tensors[name] = given.clone().contiguous()
+        elif dtype is not torch.int8:
+            tensors[name] = given.to(dtype, copy=True).contiguous()
+        elif given.ndim < 2:
+            tensors[name] = given.to(torch.float16).contiguous()
+        else:
+            tensors[name], tensors[name + _STEP] = _rounded(given.float())
     write_with(path, lambda unfinished: write_tensors(tensors, unfinished, metadata))
 
 
@@ -70,7 +76,20 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             f"{path}: not a complete safetensors file ({error}); pickled checkpoints (.pt, .pth, .ckpt) are not read; "
             f"convert them first: palsykit convert weights {path} {path.with_suffix('.safetensors').name} --layout NAME"
         ) from error
+    steps = {name.removesuffix(_STEP): state.pop(name) for name in [*state] if name.endswith(_STEP)}
+    state |= {name: state[name].float() * step for name, step in steps.items()}
     return {name: v.float() if v.is_floating_point() else v for name, v in state.items()}, metadata
+
+
+_STEP = ":step"
+"""What follows a tensor's name in the name of its channels' steps; no module's parameter has a colon in its name."""
+
+
+def _rounded(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """int8 levels of a matrix or kernel [N, ...], and the step between two levels [N, 1, ...] of each channel."""
+    step = matrix.abs().flatten(1).amax(1).clamp(min=1e-12) / 127
+    step = step.view(-1, *[1] * (matrix.ndim - 1))
+    return (matrix / step).round().to(torch.int8).contiguous(), step
 
 
 def load_exact(module: nn.Module, path: Path) -> dict[str, str]:

@@ -82,3 +82,25 @@ def test_a_failed_save_leaves_the_old_file_and_no_remains(tmp_path):
         weights.save({"a": torch.zeros(2)}, path, {"steps": 3})  # type: ignore[dict-item]
     assert torch.equal(weights.load(path)[0]["a"], torch.ones(2))
     assert [file.name for file in tmp_path.iterdir()] == ["w.safetensors"]
+
+
+def test_matrices_in_eight_bits_are_a_quarter_as_large_and_near(tmp_path):
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(32, 64, 3), nn.BatchNorm2d(64), nn.Linear(256, 256))
+    module[0].weight.data[5] *= 1000  # a channel's own step
+    module[0].weight.data[6] = 0
+    weights.save(module.state_dict(), tmp_path / "large.safetensors")
+    weights.save(module.state_dict(), tmp_path / "small.safetensors", {"a": "b"}, torch.int8)
+    assert (tmp_path / "small.safetensors").stat().st_size < 0.28 * (tmp_path / "large.safetensors").stat().st_size
+    state, metadata = weights.load(tmp_path / "small.safetensors")
+    assert metadata == {"a": "b"}
+    assert set(state) == set(module.state_dict())
+    for name, value in module.state_dict().items():
+        if value.ndim < 2:
+            torch.testing.assert_close(state[name], value, rtol=2.0**-11, atol=1e-7)
+            continue
+        most = value.abs().flatten(1).amax(1)
+        assert ((state[name] - value).abs().flatten(1).amax(1) <= most / 253).all(), name
+    again = nn.Sequential(nn.Conv2d(32, 64, 3), nn.BatchNorm2d(64), nn.Linear(256, 256))
+    weights.load_exact(again, tmp_path / "small.safetensors")
+    assert torch.equal(again[0].weight, state["0.weight"])
