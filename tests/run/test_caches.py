@@ -1,0 +1,53 @@
+"""A cache is a convenience: where it cannot be written, the run does without it and says so."""
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from palsykit.run import parts
+from palsykit_face_space import rendered
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> None:
+    """Each test asks again whether a folder can be written."""
+    parts._writable.cache_clear()
+
+
+def test_a_folder_that_can_be_written_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PALSYKIT_CACHE", str(tmp_path / "new" / "cache"))
+    assert parts.cache_folder() == tmp_path / "new" / "cache"
+    assert list((tmp_path / "new" / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_a_folder_that_cannot_be_written_is_replaced_for_this_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int
+) -> None:
+    def refuses(*, dir: Path) -> None:
+        raise OSError(code, "Refused by the file system", str(dir))
+
+    monkeypatch.setenv("PALSYKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(parts.tempfile, "TemporaryFile", refuses)
+    folder = parts.cache_folder()
+    assert folder != tmp_path / "cache"
+    (folder / "a.png").write_bytes(b"picture")
+    assert parts.cache_folder() == folder, "one for the whole process"
+    said = capsys.readouterr().err
+    assert said.count(f"{tmp_path / 'cache'}: not writable (Refused by the file system)") == 1
+
+
+def test_rendered_pictures_that_cannot_be_cached_are_there_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, write: Callable[[Path], object]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(rendered, "write_with", full)
+    render = lambda shots: np.full((len(shots), 4, 4, 3), 7, np.uint8)  # noqa: E731
+    pictures = rendered.Rendered(tmp_path / "cache" / "a.safetensors", [None] * 5, 4, render, "render")  # type: ignore[list-item]
+    assert (pictures[4] == 7).all()
+    assert "the pictures are not cached ([Errno 28] No space left on device" in capsys.readouterr().err
