@@ -169,6 +169,9 @@ def test_a_run_that_is_not_trained_cannot_be_loaded(tiny: Callable[..., Recipe],
 def test_a_damaged_model_is_an_error(finished: RunFolder, tmp_path: Path) -> None:
     shutil.copytree(finished.path, tmp_path / "run")
     (tmp_path / "run/model/unet/diffusion_pytorch_model.safetensors").write_bytes(b"short")
+    with pytest.raises(PalsykitError, match=r"not as it was trained[\s\S]*pytorch_model\.safetensors: changed"):
+        package.load(tmp_path / "run")
+    (tmp_path / "run/manifest.json").unlink()  # a run of an earlier version has none
     with pytest.raises(PalsykitError, match=r"not this recipe's model: .*diffusion_pytorch_model\.safetensors"):
         package.load(tmp_path / "run")
 

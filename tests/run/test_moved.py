@@ -55,6 +55,9 @@ def test_a_start_that_is_gone_is_not_looked_for(finished: RunFolder, tmp_path: P
 def test_a_missing_network_of_the_run_is_refused(finished: RunFolder, tmp_path: Path, use: Callable[..., Any]) -> None:
     shutil.copytree(finished.path, tmp_path / "half")
     (tmp_path / "half/model/networks/recognition.safetensors").unlink()
+    with pytest.raises(PalsykitError, match=r"not as it was trained[\s\S]*recognition\.safetensors: missing"):
+        use(tmp_path / "half")
+    (tmp_path / "half/manifest.json").unlink()  # a run of an earlier version has none
     with pytest.raises(PalsykitError, match=r"half/model/networks/recognition\.safetensors: missing, although"):
         use(tmp_path / "half")
 
