@@ -43,14 +43,20 @@ weights: $(VENV)/.installed
 	$(BIN)/python tools/export_weights.py runs/judges
 	$(BIN)/palsykit run recipes/base.yaml
 	$(BIN)/python tools/export_weights.py runs/base
+	$(BIN)/palsykit run recipes/networks-256.yaml
+	$(BIN)/python tools/export_weights.py runs/networks-256
+	$(BIN)/palsykit run recipes/judges-256.yaml
+	$(BIN)/python tools/export_weights.py runs/judges-256
+	$(BIN)/palsykit run recipes/base-256.yaml
+	$(BIN)/python tools/export_weights.py runs/base-256 base_256
 
 # Benchmark, privacy audit and usefulness study; each report is in $(SMALL).
 SMALL := runs/benchmarks/benchmark-small
 benchmark-small: $(VENV)/.installed
 	$(BIN)/palsykit benchmark recipes/benchmark-small.yaml --output $(SMALL)
-	$(BIN)/palsykit run recipes/cfcpalsy.yaml
-	$(BIN)/palsykit audit runs/cfcpalsy --output $(SMALL)/audit
-	$(BIN)/palsykit synthesize runs/cfcpalsy $(SMALL)/synthetic --identities 8
+	$(BIN)/palsykit run recipes/cfcpalsy-64.yaml
+	$(BIN)/palsykit audit runs/cfcpalsy-64 --output $(SMALL)/audit
+	$(BIN)/palsykit synthesize runs/cfcpalsy-64 $(SMALL)/synthetic --identities 8
 	$(BIN)/palsykit usefulness $(SMALL)/synthetic/images --work $(SMALL)/usefulness \
 	  --subjects 5,20 --seeds 0 --set fits.0.steps=200
 	@echo "Reports: $(SMALL)/report.html $(SMALL)/audit/audit.html $(SMALL)/usefulness/usefulness.md"

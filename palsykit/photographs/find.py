@@ -73,16 +73,16 @@ def frame_face(
     photograph: Photograph,
     detector: Detector,
     *,
-    crop_px: int = SMALL_CROP,
     face: int | None = None,
     force: bool = False,
 ) -> FramedFace:
     """Choose the face of a photograph and frame it.
 
+    A square picture of at most ``SMALL_CROP`` px in which no face is found is taken as a crop in the face frame.
+
     Args:
         photograph: an upright picture.
         detector: finds faces.
-        crop_px: a square picture of at most this side in which no face is found is taken as a crop in the face frame.
         face: number of the face, 1 for the largest; None: the largest, with a note if there are several.
         force: accept a face that is small, turned, cut off or covered; the reason becomes a note.
 
@@ -92,7 +92,7 @@ def frame_face(
     picture = photograph.picture
     faces = sorted(detector.detect(np.asarray(picture)), key=eye_distance, reverse=True)
     if not faces:
-        if picture.width == picture.height <= crop_px:
+        if picture.width == picture.height <= SMALL_CROP:
             note = "no face was found; the small square picture was taken as a crop in the face frame"
             return FramedFace(photograph, _whole(picture.width), True, None, (*photograph.notes, note))
         raise UnusableFace(

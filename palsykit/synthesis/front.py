@@ -16,7 +16,7 @@ from palsykit.faces.interfaces import Detector, Poser
 from palsykit.faces.views import to_pictures, to_tensor
 from palsykit.files.weights import state_digest
 from palsykit.interfaces import FaceBatch, FaceView
-from palsykit.photographs.find import SMALL_CROP, FramedFace, detector_of, frame_face
+from palsykit.photographs.find import FramedFace, detector_of, frame_face
 from palsykit.photographs.read import read_photograph
 from palsykit.recipe import load_recipe
 from palsykit.recipe.schema import PartBlock
@@ -175,8 +175,7 @@ class Model:
         except ValueError as error:
             raise PalsykitError(str(error)) from error
         try:
-            crop_px = max(SMALL_CROP, self.parts.settings.image_size)
-            return frame_face(photograph, self.detector, crop_px=crop_px, face=face, force=force)
+            return frame_face(photograph, self.detector, face=face, force=force)
         except ValueError as error:
             raise PalsykitError(f"{shown}: {error}") from error
 

@@ -19,7 +19,7 @@ from palsykit.faces.pairing import by_subject
 from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
 from palsykit.faces.splits import shared_subjects
 from palsykit.faces.vocabulary import Side
-from palsykit.photographs.find import SMALL_CROP, FramedFace, detector_of, frame_face
+from palsykit.photographs.find import FramedFace, detector_of, frame_face
 from palsykit.photographs.read import read_photograph
 from palsykit.recipe.schema import PartBlock
 from palsykit.run.parts import Data, Parts, cache_folder
@@ -134,7 +134,7 @@ def _portraits(folder: Path, size: int) -> People:
     people, notes = [], []
     for path in files:
         try:
-            face = _read(path, size)
+            face = _read(path)
         except ValueError as error:
             left_out.append(Rejected(path.name, str(error)))
             continue
@@ -152,12 +152,12 @@ def _portraits(folder: Path, size: int) -> People:
     return People(people, f"{len(people)} photographs of the folder {folder.name}", left_out=left_out, notes=notes)
 
 
-def _read(path: Path, size: int) -> FramedFace:
-    return frame_face(read_photograph(path), detector_of(), crop_px=max(SMALL_CROP, size))
+def _read(path: Path) -> FramedFace:
+    return frame_face(read_photograph(path), detector_of())
 
 
 def _crop(path: Path, size: int) -> NDArray[np.uint8]:
-    return _read(path, size).crop(size)
+    return _read(path).crop(size)
 
 
 def lines_of(left_out: Sequence[Rejected]) -> list[str]:

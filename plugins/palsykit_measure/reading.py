@@ -58,7 +58,7 @@ class Reader:
         Raises:
             UnusableFace: there is none, or it is refused.
         """
-        framed = frame_face(photograph, self.detector, crop_px=self.network.size, face=face, force=force)
+        framed = frame_face(photograph, self.detector, face=face, force=force)
         points, notes = self._points(framed), framed.notes
         seen = [framed.detection]
         mirrored = self._mirrored(framed)
@@ -91,7 +91,7 @@ class Reader:
         ]
         if not near:
             return None
-        return frame_face(mirror, _Found(near[0]), crop_px=self.network.size, force=True)
+        return frame_face(mirror, _Found(near[0]), force=True)
 
 
 @dataclass

@@ -145,7 +145,7 @@ def test_all_that_start_from_the_base_model_can(tmp_path: Path, narrow: Callable
 def test_the_reference_examines_a_run_on_both_kinds_of_people(tmp_path: Path) -> None:
     run = f"systems.model.run={tmp_path}"
     found = load_benchmark(REFERENCE, [run], data=["face space"])
-    assert [(job.system, job.run) for job in found.jobs] == [("model", tmp_path), ("copy", None)]
+    assert [(job.system, job.run) for job in found.jobs] == [("model", tmp_path), ("copy", None), ("warp", None)]
     assert found.settings.figures["retrieval_top1"].least == 0.95
     assert not {"fid", "afid", "kid"} & set(found.judges["face space"].settings.metrics)
     if not LONDON.is_dir():

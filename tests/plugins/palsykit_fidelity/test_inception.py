@@ -184,7 +184,7 @@ def test_says_what_to_install(monkeypatch):
 def test_a_recipe_names_it_as_judge_of_sets(converted, tmp_path):
     recipe = tmp_path / "mine.yaml"
     recipe.write_text(
-        f"extends: {ROOT / 'recipes' / 'cfcpalsy.yaml'}\n"
+        f"extends: {ROOT / 'recipes' / 'cfcpalsy-64.yaml'}\n"
         f"networks: {{inception: {{use: inception, weights: {converted}}}}}\n"
         "metrics: {fid: {use: fid, network: inception}}\n"
     )

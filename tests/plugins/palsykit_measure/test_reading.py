@@ -94,8 +94,8 @@ def test_a_photograph_without_a_face_is_refused(reader: Reader) -> None:
     [
         ("judge_points", "expected RECIPE:NAME"),
         ("palsykit:recipes/no.yaml:points", "no file or folder"),
-        ("palsykit:recipes/cfcpalsy.yaml:eyes", "has no network eyes; it has recognition"),
-        ("palsykit:recipes/cfcpalsy.yaml:recognition", "finds no points, expected 68"),
+        ("palsykit:recipes/cfcpalsy-64.yaml:eyes", "has no network eyes; it has recognition"),
+        ("palsykit:recipes/cfcpalsy-64.yaml:recognition", "finds no points, expected 68"),
         ("palsykit:recipes/networks.yaml:points", r"no weights for it; write .*points=FILE\.safetensors"),
     ],
 )
@@ -110,4 +110,4 @@ def test_a_network_is_named_by_its_weights_too() -> None:
     file = next(iter(palsykit_weights.__path__)) + "/points.safetensors"
     found = load_network(f"palsykit:recipes/networks.yaml:points={file}")
     assert found.size == 64
-    assert found.facts["weights"] == load_network("palsykit:recipes/cfcpalsy.yaml:points").facts["weights"] != ""
+    assert found.facts["weights"] == load_network("palsykit:recipes/cfcpalsy-64.yaml:points").facts["weights"] != ""

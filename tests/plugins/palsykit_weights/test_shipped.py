@@ -56,6 +56,8 @@ def test_each_file_is_used_and_no_other_is_named() -> None:
         *(f"{name}.safetensors" for name in networks),
         *judges,
         "base.safetensors",
+        "base_256.safetensors",
+        "judge_expression_112.safetensors",
         "points_256.safetensors",
         "recognition_112.safetensors",
         "expression_112.safetensors",
@@ -63,7 +65,7 @@ def test_each_file_is_used_and_no_other_is_named() -> None:
     assert {file.name for file in FILES} <= named
 
 
-@pytest.mark.parametrize("name", ["base", "cfcpalsy"])
+@pytest.mark.parametrize("name", ["base", "base-256", "cfcpalsy-64", "cfcpalsy"])
 def test_they_fit_the_recipes_that_name_them(name: str) -> None:
     """Every key and shape: networks load where they are built, the base model into a new one."""
     path = ROOT / "recipes" / f"{name}.yaml"
