@@ -1,4 +1,4 @@
-"""Compare ways to bring a small model's synthesis to a photograph's own size, on real people that no weight has seen.
+"""Compare ways to bring a model's synthesis to a photograph's own size, on real people that no weight has seen.
 
     python benchmarks/native_size.py --page docs/results.md               # frames of 256 px, about the photographs' own
     python benchmarks/native_size.py --size 512 --page docs/results.md
@@ -6,7 +6,7 @@
 
 People: test and validation people of recipes/london.yaml (neutral photographs), or people of the face space whom
 nothing has seen, for pictures that may be shown. Truth: the palsy that the face space's
-poser simulates on the photograph at the full size. Systems, all from the same 64 px synthesis:
+poser simulates on the photograph at the full size. Systems, all from the same synthesis by the shipped model:
     edit      palsykit's: the photograph's own pixels move, and the model's correction is enlarged and added
     enlarged  the model's picture, enlarged (Lanczos)
     warp      the photograph's own pixels move; nothing is added
@@ -219,7 +219,7 @@ def page_section(text: str, size: int, model: Model) -> str:
     """The section of docs/results.md."""
     facts = model.facts
     return (
-        f"## Ways to bring a 64 px synthesis to {size} px\n\n"
+        f"## Ways to bring the shipped model's synthesis to {size} px\n\n"
         f"    python benchmarks/native_size.py --size {size} --page docs/results.md\n\n"
         f"Made of: model {facts['model']}, weights {facts['weights'][:12]}, palsykit {facts['palsykit']}. "
         "Neutral photographs of the London set's test and validation people, each with eight expressions and one "
