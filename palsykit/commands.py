@@ -25,7 +25,7 @@ def resumable(advice: str) -> Iterator[None]:
         with stoppable():
             yield
     except OSError as error:
-        if (known := of_the_system(error, f"resume. {advice}")) is None:
+        if (known := of_the_system(error, advice)) is None:
             raise
         raise known from error
     except KeyboardInterrupt as stop:

@@ -30,16 +30,16 @@ _OF_THE_SYSTEM = {
 """Errors of the file system that are not a fault of the program -> what the user can do."""
 
 
-def of_the_system(error: OSError, then: str = "run the command again") -> PalsykitError | None:
+def of_the_system(error: OSError, then: str = "Then run the command again") -> PalsykitError | None:
     """The message for an error of the file system: a full disk, a read-only folder, missing rights; else None.
 
     Files are written atomically, so those that were written before are whole.
 
     Args:
         error: the error.
-        then: what the user does after the cure.
+        then: a sentence: what the user does after the cure.
     """
     if (cure := _OF_THE_SYSTEM.get(error.errno or 0)) is None:
         return None
     where = f"{error.filename}: " if error.filename else ""
-    return PalsykitError(f"{where}{error.strerror}; {cure}, then {then}. What was written before is whole")
+    return PalsykitError(f"{where}{error.strerror}; {cure}. {then.rstrip('.')}. What was written before is whole")

@@ -23,7 +23,8 @@ def command(
     hashes = read(run)
     if not hashes:
         raise PalsykitError(
-            f"{run}: has no manifest.json; a run of an earlier version, or one without a finished stage"
+            f"{run}: has no manifest.json to compare with: an earlier version made it, or no stage is finished; resume "
+            f"it with palsykit run {run / 'recipe.yaml'} --output {run}"
         )
     if faults := changed(run):
         raise PalsykitError(
@@ -44,5 +45,5 @@ def _compare_pictures(run: Path, count: int) -> None:
     if max(levels) > 1:
         raise PalsykitError(
             f"{run}: pictures made again differ by more than 1 of 255: another version of a library or another machine "
-            "made them, or its data are others"
+            "made them, or its data are others; verify on the machine that made them, or run again with --fresh"
         )

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins so is a formula to a spreadsheet, and a subject's or a file's name may come from a stranger."""
+"""A spreadsheet runs a cell that begins so as a formula. Names of subjects and files may come from a stranger."""
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

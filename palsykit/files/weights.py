@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from palsykit.files.atomic import write_with
 
+_STEP = ":step"
+"""What follows a tensor's name in the name of its channels' steps; no module's parameter has a colon in its name."""
+
 
 def save(
     state: Mapping[str, Tensor],
@@ -79,10 +82,6 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     steps = {name.removesuffix(_STEP): state.pop(name) for name in [*state] if name.endswith(_STEP)}
     state |= {name: state[name].float() * step for name, step in steps.items()}
     return {name: v.float() if v.is_floating_point() else v for name, v in state.items()}, metadata
-
-
-_STEP = ":step"
-"""What follows a tensor's name in the name of its channels' steps; no module's parameter has a colon in its name."""
 
 
 def _rounded(matrix: Tensor) -> tuple[Tensor, Tensor]:

@@ -92,7 +92,7 @@ def read_text(text: str, name: str, folder: Path) -> Tree:
 
     walk = read_value(text, name, place, folder)
     if not isinstance(walk.value, dict):
-        # Its kind only: the file may not be a recipe, and what is in it is nobody's business.
+        # Its kind only: the file may not be a recipe, and messages must not show what is in it.
         walk.problems.append(Problem(f"{name}:1:1", "", _kind(walk.value), "a mapping of sections"))
     if walk.problems:
         raise RecipeError(name, walk.problems)

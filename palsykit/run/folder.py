@@ -194,7 +194,7 @@ def open_run(recipe: Recipe, path: Path) -> RunFolder:
             before = yaml.safe_load(run.recipe.read_text(encoding="utf-8")) if run.recipe.exists() else {}
             claim.refuse(recipe.difference(before))
     else:
-        # The state first: a folder without it is nobody's run, and would be refused after a kill.
+        # The state first: a folder without it is not a run, and after a kill it would be refused.
         run.write_state({"palsykit": __version__, "recipe_hash": recipe.hash, "stages": {}})
     if not run.recipe.exists():
         write_text(run.recipe, recipe.yaml())

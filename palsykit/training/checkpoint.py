@@ -95,7 +95,7 @@ def existing(folder: Path) -> list[Path]:
 
 
 def newest(folder: Path) -> Path | None:
-    """The newest checkpoint that is as it was written; None if there is no checkpoint.
+    """The newest checkpoint that is as it was written; None without any checkpoint.
 
     Damaged ones that are newer are renamed to damaged-..., and a line says so.
 

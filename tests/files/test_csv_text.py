@@ -1,4 +1,4 @@
-"""Tables that spreadsheets open: names of strangers are text and no formulas; numbers stay numbers."""
+"""Tables that spreadsheets open: names of strangers are text, not formulas; numbers stay numbers."""
 
 import csv
 import io

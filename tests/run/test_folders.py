@@ -54,7 +54,7 @@ def test_fresh_keeps_the_old_run_beside_the_new(
     assert weights_of(copy.path.with_name("mine.2")) == old, "mine.1 was taken"
     assert sorted(path.name for path in opened.path.iterdir()) == ["recipe.yaml", "state.json"]
     assert opened.state()["stages"] == {}
-    assert open_run(tiny("seed=5"), copy.path).state() == opened.state(), "and can be gone on with"
+    assert open_run(tiny("seed=5"), copy.path).state() == opened.state(), "and can be resumed"
 
 
 @pytest.mark.parametrize("fresh", [False, True])
