@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from palsykit.faces.landmarks import COUNT, JAW, NOSE_BASE, NOSE_BRIDGE
+from palsykit.faces.lids import open_lids, under_lids
 
 RIGID = (*NOSE_BRIDGE, *NOSE_BASE, 36, 39, 42, 45)
 """Nose and corners of the eyes, which hardly move with an expression."""
@@ -16,12 +17,6 @@ SMOOTHING = 1e-4
 CELLS = 128
 """Cells per side on which ``warp`` computes the spline; linear between them. At 256 px the place from which a pixel is
 read is then wrong by 0.002 px in the mean and 0.25 px at most (grade VI), in a fifth of the time."""
-
-
-LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
-"""An upper lid's point and the lower lid's point below it."""
-LEAST_OPEN = 0.6
-"""Lids come no nearer to each other than this share of their distance in the picture; ``open_lids`` says why."""
 
 
 def retarget(driver: Tensor, identity: Tensor, rest: Tensor | None = None) -> Tensor:
@@ -62,45 +57,45 @@ def warp(image: Tensor, source: Tensor, target: Tensor, smoothing: float = SMOOT
     if source.shape != expected or target.shape != expected:
         raise ValueError(f"found landmarks of shapes {[*source.shape]} and {[*target.shape]}, expected {[*expected]}")
     height, width = image.shape[-2:]
-    return read_at(image, coarse_places(source, target, height, width, smoothing))
+    return read_at(image, coarse_bend(source, target, height, width, smoothing), source, target)
 
 
-def coarse_places(source: Tensor, target: Tensor, height: int, width: int, smoothing: float = SMOOTHING) -> Tensor:
-    """``places`` for landmarks in px of a picture of ``height`` x ``width`` px, on at most CELLS x CELLS cells."""
+def coarse_bend(source: Tensor, target: Tensor, height: int, width: int, smoothing: float = SMOOTHING) -> Tensor:
+    """``bend`` for landmarks in px of a picture of ``height`` x ``width`` px, on at most CELLS x CELLS cells."""
     with torch.autocast(source.device.type, enabled=False):
-        sides = torch.tensor([width, height], device=source.device, dtype=torch.float64)
-        cells = min(height, CELLS), min(width, CELLS)
-        return places(source.double() / sides, target.double() / sides, *cells, smoothing)
+        return bend(*_in_sides(source, target, height, width), min(height, CELLS), min(width, CELLS), smoothing)
 
 
-def read_at(image: Tensor, field: Tensor) -> Tensor:
-    """Pictures [B, 3, H, W] read at the places [B, h, w, 2], in image sides; the edge is repeated."""
+def read_at(image: Tensor, field: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """Pictures [B, 3, H, W] bent by the field [B, h, w, 2] of ``coarse_bend``, with lids over the eyes that close.
+
+    source, target [B, 68, 2] px, as for ``warp``. The edge is repeated.
+    """
     with torch.autocast(image.device.type, enabled=False):
-        grid = 2 * enlarged(field, *image.shape[-2:]) - 1
+        height, width = image.shape[-2:]
+        source, target = _in_sides(source, target, height, width)
+        grid = 2 * read_field(field, under_lids(open_lids(source, target), target, height, width).float()) - 1
         return F.grid_sample(
             image.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
         ).to(image.dtype)  # fmt: skip
 
 
-def open_lids(source: Tensor, target: Tensor) -> Tensor:
-    """Targets [B, 68, 2] in which no eye is nearly shut; the lower lid stays where it is.
-
-    Lids that meet have two places to be read from at one target. The spline then draws the eye many times as high, and
-    if the points of a network cross by half a pixel it turns it over. An open eye's pixels cannot show a shut lid
-    anyway: who uses a warp as a guess paints it.
-    """
-    upper, lower = ([*column] for column in zip(*LIDS, strict=True))
-    apart = source[:, upper] - source[:, lower]
-    size = apart.norm(dim=-1, keepdim=True)
-    up = apart / size.clamp(min=1e-9)
-    lack = (LEAST_OPEN * size - ((target[:, upper] - target[:, lower]) * up).sum(-1, keepdim=True)).clamp(min=0)
-    opened = target.clone()
-    opened[:, upper] = target[:, upper] + lack * up
-    return opened
+def _in_sides(source: Tensor, target: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    sides = torch.tensor([width, height], device=source.device, dtype=torch.float64)
+    return source.double() / sides, target.double() / sides
 
 
 def places(source: Tensor, target: Tensor, height: int, width: int, smoothing: float = SMOOTHING) -> Tensor:
-    """From where each pixel of a bent picture is read: [B, height, width, 2], in image sides.
+    """From where each pixel of a bent picture is read, with lids over the eyes that close: [B, height, width, 2].
+
+    All in image sides; arguments as of ``bend``, which has the eyes open.
+    """
+    field = bend(source, target, height, width, smoothing)
+    return read_field(field, under_lids(open_lids(source, target), target, height, width).to(field.dtype))
+
+
+def bend(source: Tensor, target: Tensor, height: int, width: int, smoothing: float = SMOOTHING) -> Tensor:
+    """From where each pixel of a picture bent with open eyes is read: [B, height, width, 2], in image sides.
 
     A smoothed thin-plate spline (Bookstein, IEEE PAMI 1989; Wahba 1990) from target to source, so that every pixel has
     a place to read from; the picture's border is fixed, and eyes stay open (``open_lids``). Coordinates are computed in
@@ -121,25 +116,19 @@ def places(source: Tensor, target: Tensor, height: int, width: int, smoothing: f
     return _evaluate(spline.float(), here.float(), height, width)
 
 
-def enlarged(field: Tensor, height: int, width: int) -> Tensor:
-    """A field [B, h, w, 2] with values at the centres of cells, at more cells: [B, height, width, 2].
+def read_field(field: Tensor, at: Tensor) -> Tensor:
+    """Values of a field [B, h, w, 2], given at the centres of cells, at places [B, H, W, 2] in image sides.
 
     Linear between the centres, and beyond the outermost ones too.
     """
-    if field.shape[1:3] == (height, width):
-        return field
     padded = torch.cat([2 * field[:, :1] - field[:, 1:2], field, 2 * field[:, -1:] - field[:, -2:-1]], 1)
     padded = torch.cat(
         [2 * padded[:, :, :1] - padded[:, :, 1:2], padded, 2 * padded[:, :, -1:] - padded[:, :, -2:-1]], 2
     )
-    # Where each centre lies in the padded field, from -1 to 1 over its side.
-    y, x = (
-        2 * ((torch.arange(count, device=field.device, dtype=field.dtype) + 0.5) / count * cells + 1) / (cells + 2) - 1
-        for count, cells in ((height, field.shape[1]), (width, field.shape[2]))
-    )
-    at = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).expand(len(field), -1, -1, -1)
-    bent: Tensor = F.grid_sample(padded.permute(0, 3, 1, 2), at, mode="bilinear", align_corners=False)
-    return bent.permute(0, 2, 3, 1)
+    cells = torch.tensor([field.shape[2], field.shape[1]], device=field.device, dtype=field.dtype)
+    there = 2 * (at * cells + 1) / (cells + 2) - 1  # in the padded field, from -1 to 1 over its side
+    read: Tensor = F.grid_sample(padded.permute(0, 3, 1, 2), there, mode="bilinear", align_corners=False)
+    return read.permute(0, 2, 3, 1)
 
 
 def _spline(here: Tensor, there: Tensor, smoothing: float) -> Tensor:

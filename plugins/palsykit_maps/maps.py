@@ -5,7 +5,7 @@ from torch import Tensor
 
 from palsykit.diffusion.features import FeatureCache
 from palsykit.diffusion.points import driver_points, find_points
-from palsykit.faces.warping import coarse_places, read_at, warp
+from palsykit.faces.warping import coarse_bend, read_at, warp
 from palsykit.interfaces import FaceView, Network, ViewName
 from palsykit_maps.outlines import PARTS, outlines
 
@@ -104,8 +104,8 @@ class Warped:
             return warp(picture.image, source, target)
         sides = picture.image.shape[-2:]
         ends = torch.stack([source, target], 1)
-        fields = self._splines.features(ends, lambda both: {"places": coarse_places(both[:, 0], both[:, 1], *sides)})
-        return read_at(picture.image, fields["places"])
+        fields = self._splines.features(ends, lambda both: {"places": coarse_bend(both[:, 0], both[:, 1], *sides)})
+        return read_at(picture.image, fields["places"], source, target)
 
     def moves(self, driver: FaceView, picture: FaceView, rest: FaceView | None = None) -> tuple[Tensor, Tensor]:
         """Where the picture's landmarks are and where they go, each [B, 68, 2] px."""

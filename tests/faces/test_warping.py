@@ -6,15 +6,13 @@ import torch
 import torch.nn.functional as F
 
 from palsykit.faces.alignment import similarity
+from palsykit.faces.lids import open_lids
 from palsykit.faces.warping import (
     BORDER,
     CELLS,
-    LEAST_OPEN,
-    LIDS,
     RIGID,
-    enlarged,
-    open_lids,
-    places,
+    bend,
+    read_field,
     retarget,
     warp,
 )
@@ -81,8 +79,9 @@ def test_the_spline_agrees_with_scipy(smoothing):
     here, there = (np.concatenate([points.numpy() / SIZE, BORDER]) for points in (target, own))
     spline = RBFInterpolator(here, there, kernel="thin_plate_spline", degree=1, smoothing=smoothing)
     points = np.stack(np.meshgrid(np.arange(8, 56, 4) + 0.5, np.arange(8, 56, 4) + 0.5), -1).reshape(-1, 2)
-    expected = np.clip(spline(points / SIZE) * SIZE, 0.5, SIZE - 0.5)
-    np.testing.assert_allclose(read(bent(where(), own, target, smoothing), points), expected, atol=0.02)
+    field = bend(own[None] / SIZE, target[None] / SIZE, SIZE, SIZE, smoothing)[0].numpy() * SIZE
+    at = (points - 0.5).astype(int)
+    np.testing.assert_allclose(field[at[:, 1], at[:, 0]], spline(points / SIZE) * SIZE, atol=0.02)
 
 
 def test_the_spline_agrees_with_scikit_image():
@@ -94,25 +93,27 @@ def test_the_spline_agrees_with_scikit_image():
     here, there = (np.concatenate([points.numpy() / SIZE, BORDER]) for points in (target, own))
     transform = ThinPlateSplineTransform.from_estimate(here, there)
     points = np.stack(np.meshgrid(np.arange(8, 56, 4) + 0.5, np.arange(8, 56, 4) + 0.5), -1).reshape(-1, 2)
-    expected = np.clip(transform(points / SIZE) * SIZE, 0.5, SIZE - 0.5)
-    np.testing.assert_allclose(read(bent(where(), own, target, 0.0), points), expected, atol=0.02)
+    field = bend(own[None] / SIZE, target[None] / SIZE, SIZE, SIZE, 0.0)[0].numpy() * SIZE
+    at = (points - 0.5).astype(int)
+    np.testing.assert_allclose(field[at[:, 1], at[:, 0]], transform(points / SIZE) * SIZE, atol=0.02)
+
+
+def centres(height, width):
+    x, y = (torch.arange(width) + 0.5) / width, (torch.arange(height) + 0.5) / height
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
 
 
 def test_a_large_picture_is_read_where_the_exact_spline_says():
     own, target = face()[None] / SIZE, smiling()[None] / SIZE
-    exact = places(own, target, 256, 256)
-    near = enlarged(places(own, target, CELLS, CELLS), 256, 256)
+    exact = bend(own, target, 256, 256)
+    near = read_field(bend(own, target, CELLS, CELLS), centres(256, 256))
     assert (near - exact).abs().max() * 256 < 0.25
     assert (near - exact).abs().mean() * 256 < 0.01
-    assert (exact - enlarged(exact, 256, 256)).abs().max() == 0
+    assert (exact - read_field(exact, centres(256, 256))).abs().max() < 1e-5
 
 
-def test_a_linear_field_is_enlarged_exactly_up_to_the_border():
-    small, large = (
-        torch.stack(torch.meshgrid((torch.arange(n) + 0.5) / n, (torch.arange(m) + 0.5) / m, indexing="xy"), -1)[None]
-        for n, m in ((12, 8), (48, 40))
-    )
-    assert torch.allclose(enlarged(small, 40, 48), large, atol=1e-6)
+def test_a_linear_field_is_read_exactly_up_to_the_border():
+    assert torch.allclose(read_field(centres(8, 12), centres(40, 48)), centres(40, 48), atol=1e-6)
 
 
 def test_landmarks_that_coincide_do_no_harm():
@@ -125,38 +126,6 @@ def test_landmarks_that_coincide_do_no_harm():
     assert found.isfinite().all()
     assert found.abs().max() <= 1
     assert shut.grad.isfinite().all()
-
-
-@pytest.mark.parametrize("crossed", [0.0, 0.5, 2.0])
-def test_an_eye_that_shuts_is_drawn_narrower_and_not_turned_over(crossed):
-    """The lids' points meet, or a network's cross; without ``open_lids`` the spline drew the eye many times as high."""
-    own, target = face(), face()
-    for upper, lower in LIDS:
-        target[upper] = target[lower] + torch.tensor([0.0, crossed])
-    field = places(own[None] / SIZE, target[None] / SIZE, SIZE, SIZE)[0] * SIZE
-    upper, lower = LIDS[0]
-    x = round(float(own[upper, 0]))
-    column = field[:, x, 1].numpy()
-    eye = (column > float(own[upper, 1])) & (column < float(own[lower, 1]))
-    was = float(own[lower, 1] - own[upper, 1])
-    assert 0 < eye.sum() <= was, "what was between the lids is not higher than it was"
-    assert (np.diff(column) > 0).all(), "nothing is turned over"
-
-
-def test_an_eye_that_stays_open_is_not_changed():
-    own, target = face()[None], smiling()[None]
-    assert torch.equal(open_lids(own, target), target)
-    narrowed = own.clone()
-    for upper, lower in LIDS:
-        narrowed[:, upper] = 0.7 * own[:, upper] + 0.3 * own[:, lower]
-    torch.testing.assert_close(open_lids(own, narrowed), narrowed)
-    shut = own.clone()
-    for upper, lower in LIDS:
-        shut[:, upper] = own[:, lower]
-    opened = open_lids(own, shut)
-    for upper, lower in LIDS:
-        torch.testing.assert_close(opened[:, upper] - opened[:, lower], LEAST_OPEN * (own[:, upper] - own[:, lower]))
-        assert torch.equal(opened[:, lower], own[:, lower])
 
 
 def test_gradients_are_those_of_small_steps():

@@ -73,8 +73,8 @@ def test_a_picture_is_bent_to_the_drivers_points() -> None:
 
 def test_splines_of_known_landmarks_are_cached_and_stay_differentiable(monkeypatch: pytest.MonkeyPatch) -> None:
     solved: list[int] = []
-    places = warping.places
-    monkeypatch.setattr(warping, "places", lambda *keys: (solved.append(len(keys[0])), places(*keys))[1])
+    bend = warping.bend
+    monkeypatch.setattr(warping, "bend", lambda *keys: (solved.append(len(keys[0])), bend(*keys))[1])
     made = built("warped")
     first, again = made(DRIVER, IDENTITY), made(DRIVER, IDENTITY)
     assert torch.equal(first, again)
