@@ -244,7 +244,7 @@ def draw_syntheses(rows: Sequence[Synthesis]) -> Image.Image:
     """
     person, small = rows[0].face, rows[0].face.is_crop
     size = len(rows[0].picture) if small else SHEET_FRAME_PX
-    shown = {(r.facts["expression"], r.facts["severity"]): np.asarray(r.frame(size)) for r in rows}
+    shown = {(r.facts["expression"], r.facts["severity"]): np.asarray(r.frame(None if small else size)) for r in rows}
     expressions, grades = (list(dict.fromkeys(key[i] for key in shown)) for i in (0, 1))
     sides = {r.facts["side"] for r in rows} - {"none"}
     affected = f"affected side: {', '.join(sorted(sides)) or 'none'}"

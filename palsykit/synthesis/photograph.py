@@ -55,9 +55,13 @@ class Synthesis:
         return {key: value for key, value in self.facts.items() if key not in ("expression", "side", "severity")}
 
     def frame(self, size: int | None = None) -> Image.Image:
-        """The face frame: at ``size`` px with the photograph's own detail, or the model's picture as it is."""
-        if size is None or size == len(self.picture):
+        """The face frame at ``size`` px, or at the model's own size, with the photograph's own pixels outside the face.
+
+        Without a size, an identity that is itself a crop in the frame gives the model's picture as it is.
+        """
+        if size is None and self.face.is_crop:
             return Image.fromarray(self.picture)
+        size = size or len(self.picture)
         crop = self.face.crop(size)
         return Image.fromarray(apply(self.edit, crop, np.array([[1 / size, 0, 0], [0, 1 / size, 0]])))
 

@@ -115,6 +115,19 @@ def test_a_crop_in_the_face_frame_gives_the_models_picture(shipped: Model, rende
     assert np.array_equal(*results)
 
 
+def test_the_frame_of_the_models_own_size_changes_in_the_face_alone(model: Model, portrait: Portrait) -> None:
+    """The model's own picture moves hair and background with the brows; the frame of a photograph must not."""
+    photograph, _ = portrait
+    before = model.read("identity", photograph)
+    (made,) = model.synthesise_person(before, Request.of(expression="smile_full", side="left", severities=(5.0,)))
+    frame, crop = np.asarray(made.frame()), before.crop(FRAME)
+    assert np.array_equal(frame, np.asarray(made.frame(FRAME)))
+    outside = made.edit.mask.numpy() == 0
+    assert np.array_equal(frame[outside], crop[outside])
+    assert not np.array_equal(made.picture[outside], crop[outside])
+    assert np.abs(frame.astype(int) - crop)[~outside].mean() > 1
+
+
 def test_the_frame_at_a_size_keeps_the_photographs_detail(portrait: Portrait) -> None:
     photograph, face = portrait
     small_model = load("cfcpalsy-64")
