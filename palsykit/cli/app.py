@@ -5,14 +5,13 @@ from typing import Annotated
 import typer
 
 from palsykit import __version__
-from palsykit.cli import check, evaluate, generate, plugins, run, show, verify, whence
+from palsykit.cli import check, doctor, evaluate, generate, plugins, run, show, verify, whence
 from palsykit.cli.commands import CommandLine
 
 app = typer.Typer(
     cls=CommandLine,
     help="Synthesis of facial-palsy photographs: recipes, trained models, pictures and reports. Not for diagnosis.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -41,6 +40,7 @@ for _name, _module in (
     ("evaluate", evaluate),
     ("verify", verify),
     ("whence", whence),
+    ("doctor", doctor),
 ):
     app.command(_name)(_module.command)
 

@@ -1,6 +1,8 @@
 """``palsykit plugins``: list parts and broken plugins, write a new plugin, check a part against its contract."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,7 +35,9 @@ def plugins(context: typer.Context) -> None:
 
 
 @app.command("list")
-def listing() -> None:
+def listing(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
+) -> None:
     """List all parts and plugin commands. Broken plugins follow, with reason and cure."""
     from palsykit.hookspecs import INTERFACES
     from palsykit.registry import registry
@@ -42,6 +46,11 @@ def listing() -> None:
     entries = sorted(known.entries.values(), key=lambda entry: (order.index(entry.interface), entry.name))
     entries += [known.commands[name] for name in sorted(known.commands)]
     rows = [(e.interface, e.name, e.plugin, f"{e.distribution} {e.version}") for e in entries]
+    if as_json:
+        parts = [dict(zip(("interface", "name", "plugin", "version"), row, strict=True)) for row in rows]
+        broken = [asdict(plugin) for plugin in known.broken]
+        print(json.dumps({"parts": parts, "broken": broken, "disabled": list(known.disabled)}, indent=1))
+        return
     print(table(("interface", "name", "plugin", "version"), rows))
     if known.broken:
         print("\nbroken:")

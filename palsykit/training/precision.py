@@ -8,7 +8,7 @@ import torch
 
 def autocast_dtype(setting: str, device: torch.device) -> torch.dtype | None:
     """The autocast dtype for "auto", "bf16" or "fp32"; None means full precision."""
-    if setting == "fp32" or (setting == "auto" and not _multiplies_bf16(device)):
+    if setting == "fp32" or (setting == "auto" and not multiplies_bf16(device)):
         return None
     return torch.bfloat16
 
@@ -18,7 +18,8 @@ def autocast(dtype: torch.dtype | None, device: torch.device) -> contextlib.Abst
     return torch.autocast(device.type, dtype=dtype) if dtype is not None else contextlib.nullcontext()
 
 
-def _multiplies_bf16(device: torch.device) -> bool:
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether the device has instructions for products of bf16; without them, bf16 is slower than fp32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     if device.type != "cpu":

@@ -1,8 +1,10 @@
 """``palsykit data``: write a data set into a folder that recipes read; count what one holds and lacks."""
 
+import json
 import os
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -88,6 +90,7 @@ def check(
     ],
     overrides: Overrides = None,
     every_subject: Annotated[bool, typer.Option("--subjects", help="List every subject.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")] = False,
 ) -> None:
     """Count what a data set holds and report what is missing. Exit code 2 if no model can be trained on it."""
     from palsykit.run.parts import cache_folder
@@ -102,7 +105,7 @@ def check(
     dataset = build(block, size, cache_folder())
     findings = take_inventory(dataset, seed)
     findings.lacks += changes_since(data) if data.is_dir() else []
-    print(report(findings, every_subject))
+    print(json.dumps(asdict(findings), indent=1) if as_json else report(findings, every_subject))
     if findings.faults:
         raise typer.Exit(2)
 

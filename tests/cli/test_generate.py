@@ -1,5 +1,6 @@
 """``generate`` and ``evaluate``: what reaches the model, and what is refused before anything heavy is imported."""
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -221,6 +222,10 @@ def test_evaluate(palsykit: Run, requested: list[Any]) -> None:
     rows = [line.split(maxsplit=1) for line in done.out.splitlines()]
     assert rows[2:4] == [["psnr", "21.1235"], ["afid", "not defined"]]
     assert done.out.endswith("Report: runs/small/report.html\n")
+
+
+def test_evaluate_as_json(palsykit: Run, requested: list[Any]) -> None:
+    assert json.loads(palsykit("evaluate", "runs/small", "--json").out) == {"psnr": 21.123456789, "afid": None}
 
 
 def test_evaluate_without_a_run(palsykit: Run, requested: list[Any]) -> None:

@@ -1,5 +1,6 @@
 """``plugins``."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -22,3 +23,11 @@ def test_parts_in_the_order_of_the_interfaces_then_what_is_broken(palsykit: Call
         "",
         "disabled by PALSYKIT_DISABLE: warp",
     ]
+
+
+def test_the_same_as_json(palsykit: Callable[..., Any]) -> None:
+    page = json.loads(palsykit("plugins", "list", "--json").out)
+    assert [part["name"] for part in page["parts"]] == ["faces", "copy"]
+    assert page["parts"][0] == {"interface": "datasets", "name": "faces", "plugin": "fake", "version": "fake-dist 1.0"}
+    assert page["broken"][0]["cure"] == "leave it out"
+    assert page["disabled"] == ["warp"]

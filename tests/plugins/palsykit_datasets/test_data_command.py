@@ -437,6 +437,9 @@ def test_check_of_a_prepared_folder(run: Run, source: Path) -> None:
     assert "subjects without a photograph at rest: 1 (bert)" in done.out
     assert "subjects with one photograph: 2 (bert, cora)" in done.out
     assert "cannot be trained on" not in done.out
+    page = json.loads(run("data", "check", "out", "--json").out)
+    assert page["photographs"]["train"] == 3
+    assert page["faults"] == []
     assert "changed since" not in done.out
     text = Path("out/metadata.jsonl").read_text(encoding="utf-8")
     Path("out/metadata.jsonl").write_text(text.replace('"smile_full"', '"rest"'), encoding="utf-8")
