@@ -7,6 +7,7 @@ block. The validation's context handles them with its methods ``file``, ``networ
 raise ValueError with a text for the user.
 """
 
+import math
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, Strict, Ta
 
 from palsykit.hookspecs import TABLE
 from palsykit.recipe.problems import MEMBER, refused
+from palsykit.recipe.ranges import LIMIT
 from palsykit.recipe.schema import Block, PartBlock
 from palsykit.recipe.values import bare
 
@@ -36,12 +38,16 @@ def readable(annotation: Any, section: str = "") -> Any:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is Any:
         return Annotated[Any, AfterValidator(bare)]
+    if annotation in (int, float):
+        return Annotated[annotation, AfterValidator(_bounded)]
     if annotation in (tuple, set, frozenset) or (isinstance(annotation, type) and issubclass(annotation, Enum)):
         return Annotated[annotation, Strict(False)]
     if origin is Literal:
         return Annotated[annotation, BeforeValidator(_no_stray_bool(arguments))]
     if origin is None:
         return annotation
+    if origin is Annotated and arguments[0] in (int, float):
+        return Annotated[(*arguments, AfterValidator(_bounded))]
     if origin is Annotated:
         return Annotated[(readable(arguments[0], section), *arguments[1:])]
     if origin in (Union, UnionType):
@@ -110,6 +116,15 @@ def _no_stray_bool(members: tuple[Any, ...]) -> Callable[[Any], Any]:
         return value
 
     return check
+
+
+def _bounded(value: float) -> float:
+    """Refuse numbers that no calculation bears: infinity, not a number, and integers that no C library takes."""
+    if isinstance(value, int) and abs(value) > LIMIT:
+        raise ValueError(f"a whole number from -{LIMIT} to {LIMIT}")
+    if not math.isfinite(value):
+        raise ValueError("a finite number")
+    return value
 
 
 def _names(value: Any) -> Any:
