@@ -8,6 +8,7 @@ raise ValueError with a text for the user.
 """
 
 import math
+import re
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, Strict, Tag, ValidationInfo
 
 from palsykit.hookspecs import TABLE
-from palsykit.recipe.problems import MEMBER, refused
+from palsykit.recipe.problems import MEMBER, describe, refused
 from palsykit.recipe.ranges import LIMIT
 from palsykit.recipe.schema import Block, PartBlock
 from palsykit.recipe.values import bare
@@ -26,6 +27,9 @@ PARTS = {(row.home, protocol): row.name for row in TABLE for protocol in row.pro
 """(module, protocol) -> registry group. By name, so that reading a recipe does not import torch."""
 
 NETWORKS = {("palsykit.interfaces", "Network"), ("palsykit.networks", "SharedNetwork")}
+
+ENTRY = re.compile(r"[^\W\d_][\w-]{0,99}")
+"""A name of a network, condition, map or metric: files and modules are called by it."""
 
 SECTIONS = {row.section: row.name for row in TABLE if row.section}
 """A field of the schema that contains parts -> their registry group."""
@@ -130,6 +134,10 @@ def _bounded(value: float) -> float:
 def _names(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError("a mapping of names")
+    for name in value:
+        if not ENTRY.fullmatch(name):
+            expected = "a name of letters, digits, - and _, which begins with a letter: files are called by it"
+            raise refused(describe(name), expected, at=(name,))
     return value
 
 

@@ -9,6 +9,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+LONGEST = 100
+"""Most letters of a name of which a file is made."""
+
 LIMIT = 2**63 - 1
 """Largest whole number of a recipe."""
 
@@ -23,3 +26,16 @@ Scale = Annotated[float, Field(gt=0, le=64)]
 
 People = Annotated[int, Field(ge=0, le=100_000)]
 """People or photographs to make."""
+
+
+def file_name(name: str) -> str:
+    """Accept a name of which a folder or file is made: one that leads nowhere else.
+
+    Raises:
+        ValueError: it is empty, has a slash or a control character, begins with a dot, or is too long.
+    """
+    if not name.strip() or name.startswith(".") or not name.isprintable() or set(name) & set("/\\:"):
+        raise ValueError("a name for a folder: text without slashes and colons that does not begin with a dot")
+    if len(name.encode("utf-8", "replace")) > LONGEST:
+        raise ValueError(f"a name for a folder, at most {LONGEST} letters")
+    return name

@@ -73,7 +73,8 @@ def _check_memory(reader: Reader, settings: Settings) -> None:
 
 def _check_maps(reader: Reader) -> None:
     """``drops_with`` names a condition of the recipe, and at most one map has an ``error``: the guess."""
-    maps, conditions = reader.tree.value.get("maps"), reader.tree.value.get("conditions") or {}
+    maps, conditions = reader.tree.value.get("maps"), reader.tree.value.get("conditions")
+    conditions = conditions if isinstance(conditions, dict) else {}
     blocks = {name: block for name, block in maps.items() if isinstance(block, dict)} if isinstance(maps, dict) else {}
     for name, block in blocks.items():
         dropper = block.get("drops_with")

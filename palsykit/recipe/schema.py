@@ -6,7 +6,9 @@ Every model is strict and refuses unknown keys.
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from palsykit.recipe.ranges import file_name
 
 SIDE = 4096
 """Largest side of a picture in px; larger ones do not fit into the memory of any machine that trains."""
@@ -15,6 +17,9 @@ ROWS = 65_536
 """Most rows of a batch."""
 
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+
+Name = Annotated[str, AfterValidator(file_name)]
 
 
 class Block(BaseModel):
@@ -146,7 +151,7 @@ class Settings(Block):
         tracking: a second place for the training log, besides log.jsonl; does not change results.
     """
 
-    name: str | None = None
+    name: Name | None = None
     about: str = ""
     seed: Annotated[Seed, Field(ge=0)] = 0
     image_size: Annotated[int, Field(ge=16, le=SIDE)] = 64

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from palsykit.errors import PalsykitError
-from palsykit.files.atomic import is_partial, write_text
+from palsykit.files.atomic import is_partial, make_folder, write_text
 from palsykit.files.hashes import sha256
 from palsykit.files.json_files import read_object
 
@@ -79,7 +79,7 @@ def set_aside(folder: Path, names: dict[str, str]) -> None:
         while target.exists():
             number += 1
             target = target.with_name(f"{Path(name).name}.{number}")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         (folder / name).rename(target)
 
 

@@ -210,7 +210,13 @@ class Parts:
         scheduler = self.build("schedulers", s.scheduler)
         with torch.random.fork_rng():
             torch.manual_seed(derive("model", s.seed))
-            model = ConditionalDiffusion(conditions, fusion, denoiser, scheduler, maps, pooled_from)
+            try:
+                model = ConditionalDiffusion(conditions, fusion, denoiser, scheduler, maps, pooled_from)
+            except KeyError as error:  # torch's modules have attributes of their own: type, training, keys
+                names = f"{', '.join(conditions)}; {', '.join(maps)}"
+                raise PalsykitError(
+                    f"{self.recipe.name}: {error.args[0]}; expected other names of conditions and maps ({names})"
+                ) from error
         return model.to(self.device)
 
     def synthesiser(self, model: nn.Module | None, guidance: float | None = None) -> Synthesiser:

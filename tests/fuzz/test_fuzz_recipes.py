@@ -3,6 +3,7 @@
 import random
 import re
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -79,6 +80,7 @@ def test_mutated_recipes(
     recipes: list[Path], script: Callable[[str], ModuleType], tmp_path: Path, seed: int, count: int, runs: int
 ) -> None:
     rng, mutations = random.Random(seed), script("tests/fuzz/mutations.py")
+    faults: list[str] = []
     tally = {"accepted": 0, "refused": 0, "ran": 0, "tried": 0}
     for number in range(count):
         file = rng.choice(recipes)
@@ -92,12 +94,12 @@ def test_mutated_recipes(
             if accepted and file.name == "tiny.yaml" and tally["tried"] < runs:
                 tally["tried"] += 1
                 tally["ran"] += _run(target, tmp_path / str(number))
-        except AssertionError:
-            raise
-        except Exception as error:
-            raise AssertionError(f"{number} of seed {seed}:\n{target.read_text()[:4000]}") from error
+        except Exception:
+            place = [line for line in traceback.format_exc().splitlines() if line.strip()][-3:]
+            faults.append(f"mutant {number} of {file.name}: {' | '.join(place)[:600]}")
         target.unlink()
+    print(tally)
+    assert not faults, "\n".join(faults)
     assert tally["accepted"] > count / 50, tally
     assert tally["refused"] > count / 4, tally
     assert tally["ran"], tally
-    print(tally)
