@@ -29,7 +29,12 @@ def locate(value: str, base: Path, within: Path | None = None) -> Path:
     target = _in_package(match["package"], match["path"]) if match else _on_disk(value, base)
     if within is not None and match is None and not is_inside(target, within):
         raise OutsideFile(f"{target} is outside {within}")
-    if not target.exists():
+    try:
+        exists = target.exists()
+    except (OSError, ValueError) as error:  # a name that is too long, or with a null character
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise FileNotFoundError(f"no file or folder {str(target)[:200]!r} ({reason})") from error
+    if not exists:
         raise FileNotFoundError(f"no file or folder {target}")
     return target
 
