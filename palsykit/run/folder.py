@@ -206,7 +206,7 @@ class RunFolder:
         So the log of a resumed run has the lines of one that was not stopped.
         """
         path = self.path / "log.jsonl"
-        if path.exists():
+        if path.is_file():
             lines = [line for line in self.logged() if line["job"] != job or line["step"] <= step]
             write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
 
@@ -214,7 +214,7 @@ class RunFolder:
         """Read the log: the steps that were logged. Skips errors, and a line that was cut by a kill."""
         path = self.path / "log.jsonl"
         lines = []
-        for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
+        for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
             try:
                 lines.append(parse(text))
             except ValueError:
