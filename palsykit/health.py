@@ -111,7 +111,7 @@ def _memory() -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
-    from palsykit.run.parts import cache_folder
+    from palsykit.files.caches import cache_folder
 
     folder = cache_folder()
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -11,9 +11,18 @@ PARTIAL = ".partial-"
 """The name of what is being written begins with this; after a kill such a file or folder stays."""
 
 
+PRIVATE = 0o770
+"""Rights of a new folder at most: none for users that are not in the group."""
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, unless it exists, into which other users do not look: what is in it may show patients."""
+    path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+
+
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
     """Call ``write`` with a temporary file beside ``path``, then rename it to ``path``. Creates the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PARTIAL}{path.stem[:32]}-", suffix=path.suffix)
     os.close(handle)
     partial = Path(name)
@@ -45,10 +54,13 @@ def remove_partials(folder: Path) -> None:
 
 
 def flush(file: Path) -> None:
-    """Flush a file to disk and set the default permissions; without this only the owner can read a safetensors file."""
+    """Flush a file to disk, and let the user and the group read it as the umask says; nobody else.
+
+    It may show a patient. Temporary files are readable for the user alone.
+    """
     with file.open("rb+") as handle:
         os.fsync(handle.fileno())
-    file.chmod(0o666 & ~_umask())
+    file.chmod(PRIVATE & 0o666 & ~_umask())
 
 
 def _umask() -> int:

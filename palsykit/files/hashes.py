@@ -12,3 +12,8 @@ def sha256(*files: Path) -> str:
             while piece := content.read(1 << 20):
                 digest.update(piece)
     return digest.hexdigest()
+
+
+def sha256_of(text: str) -> str:
+    """SHA-256 (hexadecimal) of a text's UTF-8 bytes."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from palsykit.errors import PalsykitError
+from palsykit.files.atomic import make_folder
 from palsykit.progress import say
 
 LOCK = ".lock"
@@ -28,7 +29,7 @@ def locked(folder: Path, another: str) -> Iterator[None]:
     Raises:
         PalsykitError: another process holds the folder; the message names it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     file = _acquired(folder / LOCK, another)
     try:
         file.truncate(0)

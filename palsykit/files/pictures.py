@@ -10,6 +10,7 @@ from PIL import Image
 
 from palsykit.files.atomic import write_with
 from palsykit.photographs.mark import png_text
+from palsykit.photographs.read import read_photograph
 from palsykit.progress import track
 
 Picture = NDArray[np.uint8]
@@ -22,9 +23,12 @@ def save_png(picture: Picture, path: Path, facts: Mapping[str, Any] | None = Non
 
 
 def read_png(path: Path) -> Picture:
-    """Read a PNG as uint8 [H, W, 3]."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+    """Read a picture that palsykit wrote as uint8 [H, W, 3].
+
+    Raises:
+        ValueError: it is missing or cannot be read as a picture; the text names it.
+    """
+    return np.asarray(read_photograph(path).picture)
 
 
 def synthesise_to(

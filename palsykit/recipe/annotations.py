@@ -7,6 +7,8 @@ block. The validation's context handles them with its methods ``file``, ``networ
 raise ValueError with a text for the user.
 """
 
+import math
+import re
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -16,7 +18,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, Strict, Tag, ValidationInfo
 
 from palsykit.hookspecs import TABLE
-from palsykit.recipe.problems import MEMBER, refused
+from palsykit.recipe.problems import MEMBER, describe, refused
+from palsykit.recipe.ranges import LIMIT
 from palsykit.recipe.schema import Block, PartBlock
 from palsykit.recipe.values import bare
 
@@ -24,6 +27,9 @@ PARTS = {(row.home, protocol): row.name for row in TABLE for protocol in row.pro
 """(module, protocol) -> registry group. By name, so that reading a recipe does not import torch."""
 
 NETWORKS = {("palsykit.interfaces", "Network"), ("palsykit.networks", "SharedNetwork")}
+
+ENTRY = re.compile(r"[^\W\d_][\w-]{0,99}")
+"""A name of a network, condition, map or metric: files and modules are called by it."""
 
 SECTIONS = {row.section: row.name for row in TABLE if row.section}
 """A field of the schema that contains parts -> their registry group."""
@@ -36,12 +42,16 @@ def readable(annotation: Any, section: str = "") -> Any:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is Any:
         return Annotated[Any, AfterValidator(bare)]
+    if annotation in (int, float):
+        return Annotated[annotation, AfterValidator(_bounded)]
     if annotation in (tuple, set, frozenset) or (isinstance(annotation, type) and issubclass(annotation, Enum)):
         return Annotated[annotation, Strict(False)]
     if origin is Literal:
         return Annotated[annotation, BeforeValidator(_no_stray_bool(arguments))]
     if origin is None:
         return annotation
+    if origin is Annotated and arguments[0] in (int, float):
+        return Annotated[(*arguments, AfterValidator(_bounded))]
     if origin is Annotated:
         return Annotated[(readable(arguments[0], section), *arguments[1:])]
     if origin in (Union, UnionType):
@@ -112,9 +122,22 @@ def _no_stray_bool(members: tuple[Any, ...]) -> Callable[[Any], Any]:
     return check
 
 
+def _bounded(value: float) -> float:
+    """Refuse numbers that no calculation bears: infinity, not a number, and integers that no C library takes."""
+    if isinstance(value, int) and abs(value) > LIMIT:
+        raise ValueError(f"a whole number from -{LIMIT} to {LIMIT}")
+    if not math.isfinite(value):
+        raise ValueError("a finite number")
+    return value
+
+
 def _names(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError("a mapping of names")
+    for name in value:
+        if not ENTRY.fullmatch(name):
+            expected = "a name of letters, digits, - and _, which begins with a letter: files are called by it"
+            raise refused(describe(name), expected, at=(name,))
     return value
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from palsykit.errors import PalsykitError
-from palsykit.files.resources import locate
+from palsykit.errors import PalsykitError, of_the_system
+from palsykit.files.resources import OutsideFile, locate
 from palsykit.hookspecs import INTERFACES
+from palsykit.memory import bounded
 from palsykit.recipe.annotations import is_special
-from palsykit.recipe.problems import Complaint, complaints, describe, dotted, nearest
+from palsykit.recipe.problems import INSIDE, TRUST, Complaint, complaints, describe, dotted, nearest, refused
 from palsykit.recipe.schema import PartBlock
 from palsykit.recipe.signature import Key, Missing, keys_of, model_of
 from palsykit.recipe.values import plain
@@ -26,6 +27,7 @@ def build_part(
     block: PartBlock,
     *positional: Any,
     networks: "Mapping[str, SharedNetwork] | None" = None,
+    within: Path | None = None,
 ) -> Any:
     """Call the factory of ``block.use``; returns the part.
 
@@ -34,15 +36,20 @@ def build_part(
         block: the part's name and keys; omitted keys take the factory's defaults.
         positional: parameters from core, as listed in ``palsykit.hookspecs``.
         networks: the shared networks, which keys annotated ``Network`` name.
+        within: the folder that files must not leave, of a recipe that a stranger wrote; None: no bound.
 
     Raises:
         PalsykitError: there is no such part, a key is unknown, a value is wrong, or the factory refuses its parameters.
     """
-    return build_entry(registry().get(interface, block.use), block, *positional, networks=networks)
+    return build_entry(registry().get(interface, block.use), block, *positional, networks=networks, within=within)
 
 
 def build_entry(
-    entry: Entry, block: PartBlock, *positional: Any, networks: "Mapping[str, SharedNetwork] | None" = None
+    entry: Entry,
+    block: PartBlock,
+    *positional: Any,
+    networks: "Mapping[str, SharedNetwork] | None" = None,
+    within: Path | None = None,
 ) -> Any:
     """``build_part`` for an entry that need not be registered.
 
@@ -50,13 +57,16 @@ def build_entry(
         PalsykitError: a key is unknown, a value is wrong, or the factory refuses its parameters.
     """
     from_core = dict(zip(INTERFACES[entry.interface].positional, positional, strict=False))
-    values = _values(entry, block, Building(networks or {}, from_core))
+    values = _values(entry, block, Building(networks or {}, from_core, within))
     factory = entry.load()
     try:
-        return factory(*positional, **values)
+        with bounded():
+            return factory(*positional, **values)
     except PalsykitError as error:
         raise PalsykitError(f"{entry} cannot be built: {error.message}", error.problems) from error
-    except (ValueError, TypeError, ImportError, FileNotFoundError) as error:
+    except Exception as error:  # a plugin's code, with values of a recipe: it may raise anything
+        if isinstance(error, OSError) and of_the_system(error):
+            raise
         keys = ", ".join(f"{key}={describe(value)}" for key, value in block.parameters.items())
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(frame.filename).name}:{frame.lineno}"
@@ -87,18 +97,21 @@ def _line(complaint: Complaint, keys: Mapping[str, Key]) -> str:
         return line.rstrip("; ")
     if complaint.kind == "missing" and name in keys:
         return f"{name}: missing, and it has no default"
-    return f"{name}: found {complaint.found}, expected {complaint.expected}"
+    hint = f"; {complaint.hint}" if complaint.hint else ""
+    return f"{name}: found {complaint.found}, expected {complaint.expected}{hint}"
 
 
 class Building:
     """Context of validation that turns special values into objects: an existing path, a network, a built part."""
 
-    def __init__(self, networks: "Mapping[str, SharedNetwork]", from_core: dict[str, Any]):
-        self.networks, self.from_core = networks, from_core
+    def __init__(self, networks: "Mapping[str, SharedNetwork]", from_core: dict[str, Any], within: Path | None = None):
+        self.networks, self.from_core, self.within = networks, from_core, within
 
     def file(self, text: str) -> Path:
         try:
-            return locate(text, Path.cwd())
+            return locate(text, Path.cwd(), self.within)
+        except OutsideFile as error:
+            raise refused(f'"{text}"', INSIDE, TRUST.format(self.within)) from error
         except FileNotFoundError as error:
             raise ValueError(f"an existing file ({error})") from error
 
@@ -114,7 +127,8 @@ class Building:
         positional = INTERFACES[interface].positional
         if lacking := [name for name in positional if name not in self.from_core]:
             raise ValueError(f"no {SINGULAR[interface]} here: building it needs {' and '.join(lacking)}")
-        return build_part(interface, block, *[self.from_core[name] for name in positional], networks=self.networks)
+        given = [self.from_core[name] for name in positional]
+        return build_part(interface, block, *given, networks=self.networks, within=self.within)
 
 
 def block_of(written: Any) -> PartBlock | None:

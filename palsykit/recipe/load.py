@@ -10,7 +10,7 @@ from typing import Any
 from palsykit.files.claims import difference
 from palsykit.recipe.merge import read_extended
 from palsykit.recipe.overrides import FLAG, apply
-from palsykit.recipe.problems import KeyPath
+from palsykit.recipe.problems import KeyPath, dotted
 from palsykit.recipe.read import Tree, displayed
 from palsykit.recipe.rules import read_settings
 from palsykit.recipe.schema import Settings
@@ -35,6 +35,7 @@ class Recipe:
         resolved: the same as plain mappings; written to the run folder.
         hash: SHA-256 of ``resolved`` without the keys in ``UNHASHED``.
         origins: the origin of each value in ``resolved``: ``file:line:column``, ``--set`` or ``default``.
+        within: the folder that files of its parts must not leave; None for a recipe that the user wrote or trusts.
     """
 
     name: str
@@ -43,10 +44,19 @@ class Recipe:
     resolved: dict[str, Any]
     hash: str
     origins: dict[KeyPath, str]
+    within: Path | None = None
 
     def yaml(self) -> str:
         """The resolved recipe as YAML; reads back to the same ``resolved`` and ``hash``."""
         return dump(self.resolved)
+
+    def place(self, block: object) -> str:
+        """Where a block of ``settings`` is written, as ``file:line:column: key``; empty if it is not written."""
+        for path, value in _blocks(self.settings):
+            origin = self.origins.get(path, "default")
+            if value is block and origin != "default":
+                return f"{origin}: {dotted(path)}"
+        return ""
 
     def difference(self, other: dict[str, Any]) -> list[str]:
         """List the changes from another resolved recipe to this one: one line ``key: a -> b`` per value."""
@@ -58,7 +68,9 @@ class Recipe:
         return lines
 
 
-def load_recipe(path: str | Path, overrides: Sequence[str] = (), unchecked: Collection[str] = ()) -> Recipe:
+def load_recipe(
+    path: str | Path, overrides: Sequence[str] = (), unchecked: Collection[str] = (), within: Path | None = None
+) -> Recipe:
     """Read a recipe file and all recipes that it extends, and check the result.
 
     Args:
@@ -66,16 +78,20 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = (), unchecked: Coll
         overrides: ``a.b.c=VALUE``, applied on top of the recipe, in order.
         unchecked: sections to take over unchecked, for a resolved recipe of which only some sections are used: their
             files may be missing, and their parts are not imported. Building a part checks it.
+        within: the folder of a stranger's recipe. The recipe may name only files inside it and files of installed
+            packages; what ``overrides`` name is the user's own. None: no bound.
 
     Raises:
         RecipeError: lists every problem.
     """
     path = Path(path)
-    tree = apply(read_extended(path), overrides, displayed(path))
-    return recipe_of(tree, path, displayed(path), path.stem, unchecked)
+    tree = apply(read_extended(path, within), overrides, displayed(path))
+    return recipe_of(tree, path, displayed(path), path.stem, unchecked, within)
 
 
-def recipe_of(tree: Tree, path: Path, shown: str, name: str, unchecked: Collection[str] = ()) -> Recipe:
+def recipe_of(
+    tree: Tree, path: Path, shown: str, name: str, unchecked: Collection[str] = (), within: Path | None = None
+) -> Recipe:
     """Check a tree into which all extended recipes are already merged.
 
     Args:
@@ -83,15 +99,26 @@ def recipe_of(tree: Tree, path: Path, shown: str, name: str, unchecked: Collecti
         path: its file.
         shown: the file's name in messages.
         name: used if the recipe has no key ``name``.
-        unchecked: as in ``load_recipe``.
+        unchecked, within: as in ``load_recipe``.
 
     Raises:
         RecipeError: lists every problem.
     """
-    settings = read_settings(tree, shown, unchecked)
+    settings = read_settings(tree, shown, unchecked, within)
     settings = settings.model_copy(update={"name": settings.name or name})
     resolved = plain(settings)
-    return Recipe(resolved["name"], path, settings, resolved, _hash(resolved), _origins(resolved, tree))
+    return Recipe(resolved["name"], path, settings, resolved, _hash(resolved), _origins(resolved, tree), within)
+
+
+def _blocks(settings: Settings) -> Iterator[tuple[KeyPath, object]]:
+    """Every block of parts, with its path."""
+    for section, value in settings:
+        yield (section,), value
+        for name, item in value.items() if isinstance(value, dict) else ():
+            yield (section, name), item
+    for index, fit in enumerate(settings.fits):
+        yield ("fits", index, "trainer"), fit.trainer
+        yield ("fits", index, "data"), fit.data
 
 
 def _hash(resolved: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from palsykit.files.resources import locate
+from palsykit.files.resources import OutsideFile, locate
 from palsykit.recipe.problems import KeyPath, Problem, RecipeError, describe
 from palsykit.recipe.read import Tree, displayed, read_file
 
@@ -14,25 +14,25 @@ OWN = ("name", "about", "extends")
 """Keys that a child does not inherit. With its parent's name, both would use the same run folder."""
 
 
-def read_extended(path: Path) -> Tree:
-    """Read the recipe ``path``, merged on top of all recipes it extends.
+def read_extended(path: Path, within: Path | None = None) -> Tree:
+    """Read the recipe ``path``, merged on top of all recipes it extends; these must be in ``within``, if given.
 
     Raises:
         RecipeError: a file cannot be read, is missing, or extends itself, or there are too many.
     """
-    return extended(read_file(path), path)
+    return extended(read_file(path), path, within)
 
 
-def extended(tree: Tree, path: Path) -> Tree:
-    """Merge ``tree``, as written in the file ``path``, on top of all recipes it extends.
+def extended(tree: Tree, path: Path, within: Path | None = None) -> Tree:
+    """Merge ``tree``, as written in the file ``path``, on top of all recipes it extends; see ``read_extended``.
 
     Raises:
         RecipeError: a file cannot be read, is missing, or extends itself, or there are too many.
     """
-    return _extended(tree, path, (), [])
+    return _extended(tree, path, (), [], within)
 
 
-def _extended(tree: Tree, path: Path, children: tuple[Path, ...], read: list[Path]) -> Tree:
+def _extended(tree: Tree, path: Path, children: tuple[Path, ...], read: list[Path], within: Path | None = None) -> Tree:
     """``extended``; ``children`` are the recipes that extend this one, ``read`` all that were read before."""
     parents = _parents(tree, path)
     merged = Tree({}, {})
@@ -40,8 +40,8 @@ def _extended(tree: Tree, path: Path, children: tuple[Path, ...], read: list[Pat
     for index, parent in enumerate(parents):
         spot = tree.spot(("extends",) if isinstance(tree.value["extends"], str) else ("extends", index))
         try:
-            file = locate(parent, spot.folder)
-        except FileNotFoundError as error:
+            file = locate(parent, spot.folder, within)
+        except (FileNotFoundError, OutsideFile) as error:
             problem = Problem(spot.value, "extends", f'"{parent}"', "an existing recipe", str(error))
             raise RecipeError(displayed(path), [problem]) from None
         if file.resolve() in chain:
@@ -52,7 +52,7 @@ def _extended(tree: Tree, path: Path, children: tuple[Path, ...], read: list[Pat
         if len(read) > FILE_LIMIT:
             problem = Problem(spot.value, "extends", f"more than {FILE_LIMIT} recipes in all", "fewer")
             raise RecipeError(displayed(path), [problem])
-        inherited = _extended(read_file(file), file, chain, read)
+        inherited = _extended(read_file(file), file, chain, read, within)
         for key in OWN:
             _forget(inherited, (key,))
             inherited.value.pop(key, None)

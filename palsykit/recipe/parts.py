@@ -2,15 +2,28 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from palsykit.errors import PalsykitError
-from palsykit.files.resources import canonical, locate
+from palsykit.files.resources import OutsideFile, canonical, locate
 from palsykit.hookspecs import INTERFACES
 from palsykit.recipe.annotations import SECTIONS, is_block, takes_null
-from palsykit.recipe.problems import Complaint, KeyPath, Problem, complaints, describe, dotted, nearest, refused
+from palsykit.recipe.overrides import FLAG
+from palsykit.recipe.problems import (
+    INSIDE,
+    TRUST,
+    Complaint,
+    KeyPath,
+    Problem,
+    complaints,
+    describe,
+    dotted,
+    nearest,
+    refused,
+)
 from palsykit.recipe.read import Tree
 from palsykit.recipe.schema import NetworkBlock
 from palsykit.recipe.signature import Key, Missing, fields_of, keys_of, model_of
@@ -27,6 +40,7 @@ class Reader:
     Attributes:
         networks: valid names for keys annotated ``Network``; inline networks are added.
         unchecked: sections to take over unchecked.
+        within: the folder that files must not leave, unless ``--set`` names them; None: no bound.
         inline: the inline networks.
         keys: the valid keys of each block, by the block's path.
         outer: for a nested part, the interface of the part that contains it; else empty.
@@ -37,6 +51,7 @@ class Reader:
     tree: Tree
     networks: set[str] = field(default_factory=set)
     unchecked: Collection[str] = ()
+    within: Path | None = None
     inline: dict[str, NetworkBlock] = field(default_factory=dict)
     keys: dict[KeyPath, Mapping[str, Key]] = field(default_factory=dict)
     outer: str = ""
@@ -104,10 +119,13 @@ class Reader:
     def file(self, text: str) -> WrittenPath:
         """Find an existing file. A relative path starts at the folder of the recipe file that contains it."""
         path: KeyPath = getattr(text, "path", ())
-        base = self.tree.spot(path).folder
+        spot = self.tree.spot(path)
+        base = spot.folder
         try:
-            file = WrittenPath(locate(text, base))
-        except FileNotFoundError as error:
+            file = WrittenPath(locate(text, base, None if spot.value.startswith(FLAG) else self.within))
+        except (FileNotFoundError, OutsideFile) as error:
+            if not self.is_unchecked(path) and isinstance(error, OutsideFile):
+                raise refused(f'"{text}"', INSIDE, TRUST.format(self.within)) from error
             if not self.is_unchecked(path):
                 raise ValueError(f"an existing file ({error})") from error
             file = WrittenPath(canonical(text, base))

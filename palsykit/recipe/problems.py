@@ -13,6 +13,10 @@ from palsykit.errors import PalsykitError
 MEMBER = "\0member"
 """Marks a union's member in an error's location. Pydantic's own name for it could be the name of a key."""
 
+INSIDE = "a file inside the run's folder, or of an installed package"
+TRUST = "you have not run this recipe here: if you trust it, palsykit trust {}"
+"""What is expected of a file that a stranger's recipe names, and the next step."""
+
 KeyPath = tuple[str | int, ...]
 """Path from the top of the recipe to a value: ``("fits", 0, "steps")``."""
 
@@ -36,9 +40,9 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        key = f"{self.key}: " if self.key else ""
+        key = f"{_cut(self.key)}: " if self.key else ""
         hint = f"; {self.hint}" if self.hint else ""
-        return f"{self.where}: {key}found {self.found}, expected {self.expected}{hint}"
+        return f"{_cut(self.where)}: {key}found {_cut(self.found)}, expected {self.expected}{hint}"
 
 
 class RecipeError(PalsykitError):
@@ -132,6 +136,13 @@ def describe(value: Any) -> str:
     if isinstance(value, str):
         return _short(f'"{value}"') + " (text)"
     return _short(repr(value))
+
+
+def _cut(text: str, most: int = 400) -> str:
+    """One line without control characters, cut in its middle; a stranger's recipe may have any text as a key."""
+    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text[: 2 * most])
+    line += text[2 * most :][-most:]
+    return line if len(line) <= most else f"{line[: most // 2]} ... {line[-most // 3 :]}"
 
 
 def _short(text: str) -> str:

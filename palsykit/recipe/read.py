@@ -10,13 +10,13 @@ from typing import Any
 import yaml
 
 from palsykit.recipe.problems import KeyPath, Problem, RecipeError, dotted
-from palsykit.recipe.yaml_rules import TAG, Loader, scalar
+from palsykit.recipe.yaml_rules import DEPTH_LIMIT, TAG, Loader, scalar
 
 NODE_LIMIT = 20_000
 """Most values in one file, with aliases expanded. No recipe needs so many; nested aliases can produce billions."""
 
 
-SIZE_LIMIT = 1 << 20
+SIZE_LIMIT = 1 << 17
 """Most bytes in one file; the longest recipe that ships has 6,000."""
 
 
@@ -118,6 +118,9 @@ class Walk:
         if id(node) in around:
             self._complain(here, path, "an alias of the block that contains it", "no cycle")
             return None
+        if len(around) > DEPTH_LIMIT:
+            self._complain(here, path, "blocks nested too deeply", "a recipe")
+            return None
         if self.nodes > NODE_LIMIT:
             if self.nodes == NODE_LIMIT + 1:
                 self._complain(here, path, f"more than {NODE_LIMIT} values, with aliases expanded", "a recipe")
@@ -155,17 +158,23 @@ class Walk:
 def read_value(text: str, name: str, place: Callable[[yaml.Mark], str], folder: Path) -> Walk:
     """Read any YAML value, with its spots and problems. Raises RecipeError if the text is not YAML."""
     walk = Walk(place, folder)
+    loader = None
     try:
-        node = yaml.compose(text, Loader)
+        loader = Loader(text)
+        node = loader.get_single_node()
         walk.value = None if node is None else walk.convert(node, (), "")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         words = " ".join(part for part in (error.context, error.problem) if part)
         raise RecipeError(name, [Problem(place(mark) if mark else name, "", words, "YAML")]) from None
-    except yaml.YAMLError as error:
-        raise RecipeError(name, [Problem(name, "", " ".join(str(error).split()), "YAML")]) from None
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position].split("\n")
+        mark = yaml.Mark(name, error.position, len(before) - 1, len(before[-1]), None, 0)
+        found = f"the character {text[error.position]!r}"
+        raise RecipeError(name, [Problem(place(mark), "", found, "YAML")]) from None
     except RecursionError:
-        raise RecipeError(name, [Problem(name, "", "blocks nested too deeply", "a recipe")]) from None
+        where = name if loader is None else place(loader.get_mark())
+        raise RecipeError(name, [Problem(where, "", "blocks nested too deeply", "a recipe")]) from None
     return walk
 
 

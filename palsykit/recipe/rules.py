@@ -1,30 +1,37 @@
 """Check a complete recipe: each block by itself, then the rules between blocks."""
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
+from palsykit.memory import too_large
 from palsykit.recipe.parts import Reader
 from palsykit.recipe.problems import KeyPath, RecipeError, nearest
 from palsykit.recipe.read import Tree
 from palsykit.recipe.schema import Settings
 
+PICTURE = 3 * 4 * 4
+"""Bytes per px of a row: three colours, four bytes each, in four views."""
+
 DIFFUSION = ("conditions", "fusion", "denoiser", "scheduler", "sampler", "trainer")
 """Sections of a diffusion model. A recipe without a synthesiser has all of them, or none if it has only fits."""
 
 
-def read_settings(tree: Tree, recipe: str, unchecked: Collection[str] = ()) -> Settings:
+def read_settings(tree: Tree, recipe: str, unchecked: Collection[str] = (), within: Path | None = None) -> Settings:
     """Check a recipe; returns its settings. A part's ``parameters`` are plain and have every key.
 
-    Parts and files of ``unchecked`` sections are taken over unchecked.
+    Parts and files of ``unchecked`` sections are taken over unchecked. Files must not leave ``within``, if given.
 
     Raises:
         RecipeError: lists every problem.
     """
-    reader = Reader(tree, set(_networks(tree)), unchecked)
+    reader = Reader(tree, set(_networks(tree)), unchecked, within)
     settings = reader.read(Settings, tree.value)
     _check_fits(reader)
     _check_sections(reader)
     _check_maps(reader)
+    if settings is not None:
+        _check_memory(reader, settings)
     if settings is None or reader.problems:
         raise RecipeError(recipe, reader.problems)
     settings.networks.update(reader.inline)
@@ -50,9 +57,24 @@ def _check_sections(reader: Reader) -> None:
         reader.complain((), "nothing to do", "fits, a diffusion model (denoiser, ...) or a synthesiser")
 
 
+def _check_memory(reader: Reader, settings: Settings) -> None:
+    """The pictures of a batch fit into the memory: the least that a step needs, and far less than it takes."""
+    rows: list[tuple[KeyPath, int, int]] = [
+        (("train", "batch_size"), settings.train.batch_size, settings.image_size),
+        (("generate", "batch_size"), settings.generate.batch_size, settings.image_size),
+    ]
+    for index, fit in enumerate(settings.fits):
+        side = getattr(settings.networks.get(fit.network), "image_size", None) or settings.image_size
+        rows.append((("fits", index, "batch_size"), fit.batch_size, side))
+    for path, count, side in rows:
+        if words := too_large(count * side * side * PICTURE):
+            reader.complain(path, f"{count} pictures of {side} px", f"fewer: they need {words}")
+
+
 def _check_maps(reader: Reader) -> None:
     """``drops_with`` names a condition of the recipe, and at most one map has an ``error``: the guess."""
-    maps, conditions = reader.tree.value.get("maps"), reader.tree.value.get("conditions") or {}
+    maps, conditions = reader.tree.value.get("maps"), reader.tree.value.get("conditions")
+    conditions = conditions if isinstance(conditions, dict) else {}
     blocks = {name: block for name, block in maps.items() if isinstance(block, dict)} if isinstance(maps, dict) else {}
     for name, block in blocks.items():
         dropper = block.get("drops_with")

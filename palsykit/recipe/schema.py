@@ -6,7 +6,20 @@ Every model is strict and refuses unknown keys.
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from palsykit.recipe.ranges import file_name
+
+SIDE = 4096
+"""Largest side of a picture in px; larger ones do not fit into the memory of any machine that trains."""
+
+ROWS = 65_536
+"""Most rows of a batch."""
+
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+
+Name = Annotated[str, AfterValidator(file_name)]
 
 
 class Block(BaseModel):
@@ -26,7 +39,7 @@ class PartBlock(BaseModel):
 class NetworkBlock(PartBlock):
     """A network. It reads pictures of ``image_size`` px, to which core resizes every other; null: the recipe's size."""
 
-    image_size: Annotated[int, Field(ge=16)] | None = None
+    image_size: Annotated[int, Field(ge=16, le=SIDE)] | None = None
 
 
 class ConditionBlock(PartBlock):
@@ -72,14 +85,14 @@ class Optimisation(Block):
             allow it (palsykit.faces.flip).
     """
 
-    steps: Annotated[int, Field(ge=0)] = 1000
-    batch_size: Annotated[int, Field(ge=1)] = 16
-    lr: Annotated[float, Field(gt=0)] = 1e-4
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    warmup: Annotated[int, Field(ge=0)] = 0
+    steps: Annotated[int, Field(ge=0, le=10**9)] = 1000
+    batch_size: Annotated[int, Field(ge=1, le=ROWS)] = 16
+    lr: Annotated[float, Field(gt=0, le=10)] = 1e-4
+    weight_decay: Annotated[float, Field(ge=0, le=100)] = 0.01
+    warmup: Annotated[int, Field(ge=0, le=10**9)] = 0
     decay: Literal["none", "cosine"] = "none"
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    accumulate: Annotated[int, Field(ge=1)] = 1
+    accumulate: Annotated[int, Field(ge=1, le=ROWS)] = 1
     clip: Annotated[float, Field(gt=0)] | None = 1.0
     skip_not_finite: Annotated[int, Field(ge=0)] = 0
     flip: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -124,10 +137,10 @@ class Generation(Block):
     """
 
     split: Literal["train", "validation", "test"] = "test"
-    identities: Annotated[int, Field(ge=1)] | None = 8
-    seed: int = 0
-    guidance: Annotated[float, Field(ge=0)] = 1.0
-    batch_size: Annotated[int, Field(ge=1)] = 16
+    identities: Annotated[int, Field(ge=1, le=10**6)] | None = 8
+    seed: Seed = 0
+    guidance: Annotated[float, Field(ge=0, le=100)] = 1.0
+    batch_size: Annotated[int, Field(ge=1, le=ROWS)] = 16
 
 
 class Settings(Block):
@@ -138,10 +151,10 @@ class Settings(Block):
         tracking: a second place for the training log, besides log.jsonl; does not change results.
     """
 
-    name: str | None = None
+    name: Name | None = None
     about: str = ""
-    seed: Annotated[int, Field(ge=0)] = 0
-    image_size: Annotated[int, Field(ge=16)] = 64
+    seed: Annotated[Seed, Field(ge=0)] = 0
+    image_size: Annotated[int, Field(ge=16, le=SIDE)] = 64
     data: PartBlock
     networks: dict[str, NetworkBlock] = Field(default_factory=dict)
     fits: list[FitBlock] = Field(default_factory=list)

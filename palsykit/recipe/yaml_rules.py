@@ -8,6 +8,15 @@ from typing import Any
 
 import yaml
 
+TOKEN_LIMIT = 20_000
+"""Most words and signs of a text; the longest recipe that ships has a twentieth of it."""
+
+DIGITS = 100
+"""Most digits of a whole number; Python takes seconds for a million of them, and cannot print them."""
+
+DEPTH_LIMIT = 100
+"""Most brackets inside each other."""
+
 TAG = "tag:yaml.org,2002:"
 RULES = (
     ("null", re.compile(r"~|null|Null|NULL|"), ["~", "n", "N", ""]),
@@ -27,6 +36,13 @@ class Loader(yaml.SafeLoader):
     """Compose nodes; ``scalar`` converts them to values."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own attribute)
+
+    def fetch_more_tokens(self) -> None:
+        """Stop at texts that only cost time: PyYAML takes a minute for a megabyte of brackets or commas."""
+        if self.flow_level > DEPTH_LIMIT or self.tokens_taken > TOKEN_LIMIT:
+            what = "blocks nested too deeply" if self.flow_level > DEPTH_LIMIT else f"more than {TOKEN_LIMIT} words"
+            raise yaml.MarkedYAMLError(problem=what, problem_mark=self.get_mark())
+        super().fetch_more_tokens()
 
 
 class Dumper(yaml.SafeDumper):
@@ -65,9 +81,9 @@ def scalar(tag: str, text: str) -> Any:
     for name, pattern, _ in RULES:
         if name == kind:
             if not pattern.fullmatch(text):
-                raise ValueError(f"{text!r} is not of type {kind}")
+                raise ValueError(f"{text[:40]!r} is not of type {kind}")
             return _read(kind, text)
-    raise ValueError(f"unknown tag {tag!r}")
+    raise ValueError(f"unknown tag {tag[:60]!r}")
 
 
 def _read(kind: str, text: str) -> Any:
@@ -75,6 +91,8 @@ def _read(kind: str, text: str) -> Any:
         return None
     if kind == "bool":
         return text.lower() == "true"
+    if kind == "int" and len(text) > DIGITS:
+        raise ValueError(f"a whole number of {len(text)} digits")
     if kind == "int":
         return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
     return float(re.sub(r"\.(inf|nan)", r"\1", text.lower()))

@@ -2,15 +2,17 @@
 
 from palsykit.report import words
 from palsykit.report.contents import NOT_FOR, CardContents
+from palsykit.report.html import paragraphs
 from palsykit.report.templates import environment
 
 
 def render_card(contents: CardContents) -> str:
     """The model card as Markdown; equal contents give equal text."""
     card = environment().get_template("model_card.md")
-    return card.render(contents=contents, not_for=NOT_FOR, words=words, cell=_cell)
-
-
-def _cell(text: str) -> str:
-    """``text`` for a cell of a Markdown table: on one line, with bars escaped."""
-    return " ".join(text.split()).replace("|", "\\|")
+    return card.render(
+        contents=contents,
+        about=paragraphs(contents.about),
+        attribution=paragraphs(contents.attribution),
+        not_for=NOT_FOR,
+        words=words,
+    )

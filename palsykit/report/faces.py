@@ -83,7 +83,7 @@ def draw_sheet(panels: Sequence[Panel], face: int, footer: str = "") -> Image.Im
     for picture in drawn:
         canvas.paste(picture, (0, top))
         top += picture.height
-    ImageDraw.Draw(canvas).text((MARGIN, top), footer, fill=MUTED, font=_font(False))
+    ImageDraw.Draw(canvas).text((MARGIN, top), _line(footer), fill=MUTED, font=_font(False))
     return canvas
 
 
@@ -127,7 +127,7 @@ def _draw_panel(panel: Panel, side: int, left: int) -> Image.Image:
             _paste(canvas, picture, (x, top + number * (side + GAP)), side)
     # words
     pen, middle = ImageDraw.Draw(canvas), MARGIN + side / 2
-    pen.text((MARGIN, MARGIN), panel.title, fill=INK, font=_font(True))
+    pen.text((MARGIN, MARGIN), _line(panel.title), fill=INK, font=_font(True))
     if panel.headed:
         _write(pen, [(["identity"], middle)], top - GAP, MUTED)
     _write(pen, over_heads, top - GAP - _height(heads), INK, bold=True)
@@ -138,7 +138,11 @@ def _draw_panel(panel: Panel, side: int, left: int) -> Image.Image:
     for number, (name, _) in enumerate(panel.rows):
         centre = top + number * (side + GAP) + side / 2
         pen.text(
-            (left - 2 * GAP, centre), name, fill=ACCENT if name == panel.accent else INK, font=_font(False), anchor="rm"
+            (left - 2 * GAP, centre),
+            _line(name),
+            fill=ACCENT if name == panel.accent else INK,
+            font=_font(False),
+            anchor="rm",
         )
     return canvas
 
@@ -191,14 +195,20 @@ def _font(bold: bool) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), 12)
 
 
+def _line(text: str, most: int = 200) -> str:
+    """``text`` on one line, without letters that no font has; the middle of a very long one is left out."""
+    line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+    return line if len(line) <= most else f"{line[: most // 2]}…{line[-most // 2 :]}"
+
+
 def _width(text: str, bold: bool = False) -> float:
-    return _font(bold).getlength(text)
+    return _font(bold).getlength(_line(text))
 
 
 def _wrap(text: str, width: float, bold: bool = False) -> list[str]:
     """``text`` in lines of at most ``width`` px, broken between words; a wider word is shortened."""
     lines: list[str] = []
-    for word in text.split():
+    for word in _line(text).split():
         if lines and _width(f"{lines[-1]} {word}", bold) <= width:
             lines[-1] = f"{lines[-1]} {word}"
         else:
@@ -208,6 +218,7 @@ def _wrap(text: str, width: float, bold: bool = False) -> list[str]:
 
 def _shorten(text: str, width: float, bold: bool = False) -> str:
     """``text``, or its beginning and its end where it is wider than ``width`` px: names differ at their end."""
+    text = _line(text)
     if _width(text, bold) <= width:
         return text
     for keep in range(len(text) - 2, 1, -1):

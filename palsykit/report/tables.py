@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from palsykit.files.atomic import write_text
+from palsykit.report.templates import markdown_cell
 
 UNDEFINED = "-"
 TITLE = """# Results
@@ -59,8 +60,9 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ValueError: for a row of another length than the head.
     """
     check_widths(head, rows)
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(one.replace('|', chr(92) + '|') for one in line)} |" for line in lines)
+    lines = [[markdown_cell(cell) for cell in line] for line in (head, *rows)]
+    lines.insert(1, ["---"] * len(head))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def check_widths(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -1,6 +1,7 @@
 """The run folder: it holds the output of every stage; ``state.json`` lists the finished stages."""
 
 import json
+import secrets
 import time
 import traceback
 from collections.abc import Iterator
@@ -9,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from palsykit import __version__
 from palsykit.errors import PalsykitError
 from palsykit.files.atomic import remove_partials, write_text
 from palsykit.files.claims import Claim
+from palsykit.files.json_files import parse, read_object
 from palsykit.files.locks import LOCK, locked
+from palsykit.files.resources import is_inside
 from palsykit.progress import say
 from palsykit.recipe import Recipe
-from palsykit.run import manifest
+from palsykit.recipe.read import SIZE_LIMIT, read_file
+from palsykit.run import manifest, trust
 
 _START_AGAIN = "start again with --fresh (the old run is kept under another name)"
 _ANOTHER = "name another: --output DIR"
@@ -82,14 +84,56 @@ class RunFolder:
                 f"create one: palsykit run RECIPE --output {self.path}"
             )
         try:
-            state: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            state["recipe_hash"], state["stages"].items()
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            state = read_object(file)
+            stages = state.get("stages")
+            if not isinstance(state.get("recipe_hash"), str) or not isinstance(stages, dict):
+                raise ValueError("found no recipe_hash or no stages")
+            if bad := [name for name, facts in stages.items() if name not in STAGES or not isinstance(facts, dict)]:
+                raise ValueError(f"found the stage {bad[0]!r}, expected facts of {', '.join(STAGES)}")
+        except (OSError, ValueError) as error:
             raise PalsykitError(
                 f"{file}: cannot be read ({error}); the rest of the folder is intact; run again with --fresh, "
                 "which keeps the old folder under another name"
             ) from error
         return state
+
+    def bound(self) -> Path | None:
+        """The folder that what the run names must not leave: its own, or None if this user made or trusts the run.
+
+        Raises:
+            PalsykitError: the folder is not a run, or a stranger's with a link out of it.
+        """
+        read = (self.path / "state.json", self.recipe)
+        if all(not file.exists() or is_inside(file, self.path) for file in read):
+            identity = str(self.state().get("run", ""))
+            if trust.is_trusted(identity, self.recipe_text()):
+                return None
+        trust.refuse_links_outside(self.path)
+        return self.path
+
+    def recipe_text(self) -> str:
+        """The text of recipe.yaml; empty if it cannot be read, which ``load_recipe`` refuses."""
+        try:
+            if not self.recipe.is_file() or self.recipe.stat().st_size > SIZE_LIMIT:
+                return ""
+            return self.recipe.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def made(self, name: str) -> dict[str, Any]:
+        """The JSON object in a file that a stage made.
+
+        Raises:
+            PalsykitError: the file is missing or cannot be read.
+        """
+        try:
+            return read_object(self.path / name)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise PalsykitError(
+                f"{self.path / name}: cannot be read ({reason}); make it again: palsykit run {self.recipe} --output "
+                f"{self.path}"
+            ) from error
 
     def write_state(self, state: dict[str, Any]) -> None:
         """Replace ``state.json``."""
@@ -162,7 +206,7 @@ class RunFolder:
         So the log of a resumed run has the lines of one that was not stopped.
         """
         path = self.path / "log.jsonl"
-        if path.exists():
+        if path.is_file():
             lines = [line for line in self.logged() if line["job"] != job or line["step"] <= step]
             write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
 
@@ -170,12 +214,12 @@ class RunFolder:
         """Read the log: the steps that were logged. Skips errors, and a line that was cut by a kill."""
         path = self.path / "log.jsonl"
         lines = []
-        for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
             try:
-                lines.append(json.loads(text))
-            except json.JSONDecodeError:
+                lines.append(parse(text))
+            except ValueError:
                 continue
-        return [line for line in lines if "loss" in line]
+        return [line for line in lines if _is_step(line)]
 
 
 def open_run(recipe: Recipe, path: Path) -> RunFolder:
@@ -191,14 +235,32 @@ def open_run(recipe: Recipe, path: Path) -> RunFolder:
     run, claim = RunFolder(path), _claim(path)
     if claim.begun():
         if run.state()["recipe_hash"] != recipe.hash:
-            before = yaml.safe_load(run.recipe.read_text(encoding="utf-8")) if run.recipe.exists() else {}
-            claim.refuse(recipe.difference(before))
+            claim.refuse(recipe.difference(_written(run.recipe)))
     else:
         # The state first: a folder without it is not a run, and after a kill it would be refused.
-        run.write_state({"palsykit": __version__, "recipe_hash": recipe.hash, "stages": {}})
+        made = {"palsykit": __version__, "run": secrets.token_hex(8), "recipe_hash": recipe.hash, "stages": {}}
+        run.write_state(made)
     if not run.recipe.exists():
         write_text(run.recipe, recipe.yaml())
+    trust.remember(str(run.state().get("run", "")), recipe.yaml())
     return run
+
+
+def _is_step(line: Any) -> bool:
+    """Whether a line of the log is one of a step."""
+    terms = line.get("terms", {}) if isinstance(line, dict) else None
+    if not isinstance(terms, dict):
+        return False
+    numbers = (line.get("step"), line.get("loss"), *terms.values())
+    return isinstance(line.get("job"), str) and all(isinstance(number, int | float) for number in numbers)
+
+
+def _written(recipe: Path) -> dict[str, Any]:
+    """The recipe of a run as plain values; empty if it cannot be read."""
+    try:
+        return read_file(recipe).value
+    except PalsykitError:
+        return {}
 
 
 @contextmanager

@@ -7,14 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_pictures
 from palsykit.files.atomic import write_text
+from palsykit.files.json_files import parse
 from palsykit.files.pictures import read_png, synthesise_to
+from palsykit.files.resources import is_inside
 from palsykit.interfaces import Synthesiser
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.seeds import derive
+
+_AGAIN = "palsykit run with its recipe and --output makes the run's pictures again"
 
 
 def row_seed(seed: int, pair: Pair) -> int:
@@ -52,9 +57,27 @@ def synthesised(parts: Parts, synthesiser: Synthesiser, rows: range) -> NDArray[
 
 
 def generated(run: RunFolder) -> list[NDArray[np.uint8]]:
-    """Read the pictures that ``generate`` wrote, in the order of ``Parts.chosen_pairs``."""
-    lines = (run.images / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
-    return [read_png(run.images / json.loads(line)["file_name"]) for line in lines]
+    """Read the pictures that ``generate`` wrote, in the order of ``Parts.chosen_pairs``.
+
+    Raises:
+        PalsykitError: the table or a picture is missing or not as ``generate`` wrote it, or outside the run's folder.
+    """
+    table, names = run.images / "metadata.jsonl", []
+    try:
+        text = table.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PalsykitError(f"{table}: cannot be read ({error}); {_AGAIN}") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            names.append(run.images / str(parse(line)["file_name"]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise PalsykitError(f"{table}:{number}: not a line that palsykit wrote ({error}); {_AGAIN}") from error
+        if not is_inside(names[-1], run.path):
+            raise PalsykitError(f"{table}:{number}: found {names[-1]}, expected a file in the run's folder; {_AGAIN}")
+    try:
+        return [read_png(name) for name in names]
+    except ValueError as error:
+        raise PalsykitError(f"{error}; {_AGAIN}") from error
 
 
 def _metadata(name: str, pair: Pair, seed: int) -> dict[str, Any]:

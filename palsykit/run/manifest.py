@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from palsykit.errors import PalsykitError
-from palsykit.files.atomic import is_partial, write_text
+from palsykit.files.atomic import is_partial, make_folder, write_text
 from palsykit.files.hashes import sha256
+from palsykit.files.json_files import read_object
 
 NAME = "manifest.json"
 ASIDE = "damaged"
@@ -40,13 +42,27 @@ def read(folder: Path) -> Hashes:
     """
     file = folder / NAME
     try:
-        hashes: Hashes = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        return {stage: dict(files.items()) for stage, files in hashes.items()}
-    except (ValueError, AttributeError) as error:
+        hashes = read_object(file) if file.exists() else {}
+        if bad := next(_misfits(hashes), None):
+            raise ValueError(f"found {bad}, expected the SHA-256 of files of the run by stage")
+        return hashes
+    except (OSError, ValueError) as error:
         raise PalsykitError(
             f"{file}: cannot be read ({error}); remove it to trust the run's files as they are, or start again with "
             "palsykit run RECIPE --fresh"
         ) from error
+
+
+def _misfits(hashes: dict[str, Any]) -> Iterator[str]:
+    """What is no manifest of a run: it may come from a stranger, and its names must not lead out of the folder."""
+    for stage, files in hashes.items():
+        if stage not in STAGE_FILES or not isinstance(files, dict):
+            yield f"the stage {stage!r}"
+            continue
+        for name, digest in files.items():
+            parts = PurePosixPath(name).parts
+            if not parts or name.startswith("/") or ".." in parts or "\0" in name or not isinstance(digest, str):
+                yield f"the file {name!r}"
 
 
 def changed(folder: Path, *stages: str) -> dict[str, dict[str, str]]:
@@ -63,7 +79,7 @@ def set_aside(folder: Path, names: dict[str, str]) -> None:
         while target.exists():
             number += 1
             target = target.with_name(f"{Path(name).name}.{number}")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         (folder / name).rename(target)
 
 

@@ -1,14 +1,9 @@
 """Build a recipe's parts: data, networks and the model, one instance of each."""
 
-import atexit
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import Any, cast
 
 import torch
@@ -21,39 +16,15 @@ from palsykit.faces.pairing import Pair, grid, of_first_people
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.splits import split_records
 from palsykit.faces.views import view
+from palsykit.files.caches import cache_folder as cache_folder  # plugins import it from here
 from palsykit.interfaces import ConditioningSpec, Synthesiser, TokenSpec, Trainer, TrainingData
 from palsykit.networks import SharedNetwork
-from palsykit.progress import say
 from palsykit.recipe import Recipe
 from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import FitBlock, PartBlock, Settings
 from palsykit.registry import registry
 from palsykit.seeds import derive
 from palsykit.training.loop import accelerator
-
-
-def cache_folder() -> Path:
-    """The folder of the data sets' caches: $PALSYKIT_CACHE, else $XDG_CACHE_HOME/palsykit, else ~/.cache/palsykit.
-
-    If it cannot be written, for example because the home directory is read-only, a temporary folder takes its place
-    until this process ends.
-    """
-    named = os.environ.get("PALSYKIT_CACHE")
-    folder = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "palsykit"
-    return _writable(folder)
-
-
-@cache
-def _writable(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError as error:
-        other = tempfile.mkdtemp(prefix="palsykit-cache-")
-        atexit.register(shutil.rmtree, other, ignore_errors=True)
-        say(f"{folder}: not writable ({error.strerror}); aligned and rendered pictures are not kept for the next run")
-        return Path(other)
 
 
 class Data:
@@ -116,9 +87,15 @@ class Parts:
     def build(self, interface: str, block: PartBlock, *positional: Any) -> Any:
         """Build one part; its keys may name the recipe's networks."""
         keys = json.dumps(block.parameters, default=str)
-        with torch.random.fork_rng():
-            torch.manual_seed(derive("build", self.settings.seed, interface, block.use, keys))
-            return build_part(interface, block, *positional, networks=self.networks)
+        try:
+            with torch.random.fork_rng():
+                torch.manual_seed(derive("build", self.settings.seed, interface, block.use, keys))
+                within = self.recipe.within
+                return build_part(interface, block, *positional, networks=self.networks, within=within)
+        except PalsykitError as error:
+            if not (place := self.recipe.place(block)):
+                raise
+            raise PalsykitError(f"{place}: {error.message}", error.problems) from error
 
     @property
     def fits(self) -> list[FitBlock]:
@@ -233,7 +210,13 @@ class Parts:
         scheduler = self.build("schedulers", s.scheduler)
         with torch.random.fork_rng():
             torch.manual_seed(derive("model", s.seed))
-            model = ConditionalDiffusion(conditions, fusion, denoiser, scheduler, maps, pooled_from)
+            try:
+                model = ConditionalDiffusion(conditions, fusion, denoiser, scheduler, maps, pooled_from)
+            except KeyError as error:  # torch's modules have attributes of their own: type, training, keys
+                names = f"{', '.join(conditions)}; {', '.join(maps)}"
+                raise PalsykitError(
+                    f"{self.recipe.name}: {error.args[0]}; expected other names of conditions and maps ({names})"
+                ) from error
         return model.to(self.device)
 
     def synthesiser(self, model: nn.Module | None, guidance: float | None = None) -> Synthesiser:

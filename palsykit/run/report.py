@@ -1,6 +1,5 @@
 """Last stage: write the report and the model card from the files of the other stages."""
 
-import json
 from typing import Any
 
 from palsykit.faces.vocabulary import EXPRESSIONS
@@ -24,7 +23,7 @@ FIGURE_ROWS = 16
 def write_report(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
     """Write report.html and, for a recipe with a trainer, MODEL_CARD.md."""
     metrics = _metric_rows(run)
-    summary = json.loads((run.path / "data.json").read_text(encoding="utf-8"))
+    summary = run.made("data.json")
     settings, origin = parts.settings, provenance(parts.recipe.resolved, parts.device)
     report = ReportContents(
         title=parts.recipe.name,
@@ -70,7 +69,7 @@ def _curves(run: RunFolder) -> dict[str, list[Curve]]:
     curves: dict[str, dict[str, Curve]] = {}
     for line in run.logged():
         job = curves.setdefault(line["job"].replace("fit-", "fit "), {})
-        terms = {"loss": line["loss"], **(line["terms"] if len(line["terms"]) > 1 else {})}
+        terms = {"loss": line["loss"], **(terms if len(terms := line.get("terms", {})) > 1 else {})}
         for name, value in terms.items():
             curve = job.setdefault(name, Curve(name, [], []))
             curve.steps.append(line["step"])
@@ -81,7 +80,7 @@ def _curves(run: RunFolder) -> dict[str, list[Curve]]:
 def _metric_rows(run: RunFolder) -> list[MetricRow]:
     if not run.metrics.exists():
         return []
-    details = json.loads(run.metrics.read_text(encoding="utf-8"))["details"]
+    details = run.made(run.metrics.name)["details"]
     return [as_row(name, detail) for name, detail in details.items()]
 
 

@@ -156,14 +156,16 @@ def reopened(run: RunFolder) -> Parts:
     """Open a trained run: its parts with the fitted networks. Reads no data set and no file that only training needs.
 
     Raises:
-        PalsykitError: the folder is not a run, its training is not finished, or its weights have changed since.
+        PalsykitError: the folder is not a run, its training is not finished, its weights have changed since, or it is
+            a stranger's and names a file outside it.
     """
+    within = run.bound()  # before anything else of it is read: it may be a stranger's
     if "train" not in run.state()["stages"]:
         raise PalsykitError(
             f"{run.path}: its training is not finished; resume it: palsykit run {run.recipe} --output {run.path}"
         )
     require_model(run.path)
-    parts = Parts(load_recipe(run.recipe, unchecked=NOT_FOR_SYNTHESIS))
+    parts = Parts(load_recipe(run.recipe, unchecked=NOT_FOR_SYNTHESIS, within=within))
     restore_fits(run, parts)
     parts.predicts_landmarks = True
     return parts

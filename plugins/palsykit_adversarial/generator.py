@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from palsykit import Conditioning, ConditioningSpec, FaceBatch
 from palsykit.files.weights import load_exact
 from palsykit.interfaces import ConditionEncoder, Guess, Map
+from palsykit.recipe.ranges import Layers, Width
 from palsykit_adversarial.blocks import GROUPS, Modulated, Residual, joined
 
 CONDITIONS: Mapping[str, Any] = {
@@ -67,9 +68,9 @@ class Generator(nn.Module):
         maps: dict[str, Map] = cast(dict[str, Map], MAPS),  # noqa: B008 (a cast)
         guess: str | None = None,
         patch: Literal[1, 2, 4] = 1,
-        channels: tuple[int, ...] = (32, 64, 128, 128),
-        blocks: int = 2,
-        vector: int = 128,
+        channels: tuple[Width, ...] = (32, 64, 128, 128),
+        blocks: Layers = 2,
+        vector: Width = 128,
         residual: bool = True,
         weights: Path | None = None,
     ):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from palsykit import Conditioning, ConditioningSpec, FaceBatch, Network, TrainingData
 from palsykit.interfaces import TrainedSynthesiser
+from palsykit.recipe.ranges import Width
 from palsykit_adversarial.discriminator import PatchDiscriminator, slope
 
 Kind = Literal["non-saturating", "hinge"]
@@ -52,7 +53,7 @@ class AdversarialTrainer(nn.Module):
         l1_weight: float = 100.0,
         identity_weight: float = 1.0,
         gradient_penalty: float = 1.0,
-        channels: tuple[int, ...] = (64, 128, 256),
+        channels: tuple[Width, ...] = (64, 128, 256),
         recognition: Network | str = "recognition",
     ):
         super().__init__()

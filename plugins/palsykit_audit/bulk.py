@@ -25,6 +25,7 @@ from palsykit.files.pictures import read_png, save_png, synthesise_to
 from palsykit.files.weights import state_digest
 from palsykit.interfaces import FaceBatch, FaceView
 from palsykit.report.contents import NOT_FOR
+from palsykit.report.templates import markdown_text
 from palsykit.seeds import derive
 from palsykit.synthesis.front import Model
 from palsykit.synthesis.posing import pose_faces, with_landmarks
@@ -287,15 +288,15 @@ def _card(people: People, count: int, settings: dict[str, Any]) -> str:
         f"{count} pictures, all synthetic, made by palsykit {__version__}. Sides are the subject's; severities are the "
         "House-Brackmann grades that the model was asked for, not measured ones.",
         "",
-        f"- identities: {people.source}",
+        f"- identities: {markdown_text(people.source)}",
         f"- recipe {settings['recipe_hash']}, weights {settings['model_sha256']}, seed {settings['seed']}, "
         f"guidance {settings['guidance']:g}; the seed of each picture is in {RELEASED}/metadata.jsonl",
-        *(f"- left out: {line}" for line in lines_of(people.left_out[:LISTED])),
+        *(f"- left out: {markdown_text(line)}" for line in lines_of(people.left_out[:LISTED])),
         *([f"- left out: {more} more, listed in {REJECTED}"] if (more := len(people.left_out) - LISTED) > 0 else []),
-        *(f"- note: {note}" for note in people.notes[:LISTED]),
+        *(f"- note: {markdown_text(note)}" for note in people.notes[:LISTED]),
         "",
         *(f"- {what} {why}" for what, why in NOT_FOR),
         "",
-        people.attribution,
+        markdown_text(people.attribution),
     ]
     return "\n".join(lines).rstrip() + "\n"

@@ -10,7 +10,7 @@ from typing import Literal
 
 from palsykit import __version__
 from palsykit.errors import PalsykitError
-from palsykit.files.atomic import write_text
+from palsykit.files.atomic import make_folder, write_text
 from palsykit.progress import say
 from palsykit.synthesis.front import Model
 from palsykit_audit.audit import Audit, Options, audit_folder
@@ -124,7 +124,7 @@ def _refusal(folder: Path, page: Path, flagged: int, pictures: int) -> str:
 
 
 def _move(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     source.rename(target)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from palsykit.files.atomic import write_text
+from palsykit.files.atomic import make_folder, write_text
 from palsykit.recipe.yaml_rules import dump
 from palsykit.report.tables import put_section
 from palsykit_benchmark.facts import facts_of
@@ -49,7 +49,7 @@ def run_benchmark(
     Raises:
         PalsykitError: the recipe names a figure that no judge has.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_text(folder / "benchmark.yaml", dump(plan.text))
     results = work_through(plan, folder, runs or folder, measure_only)
     all_tables, facts = tables(plan, results), facts_of(plan)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from palsykit.interfaces import Conditioning, Encoded, TokenSpec
+from palsykit.recipe.ranges import Layers, Width
 
 PAPER_RING = {"identity": "landmark", "expression": "identity", "landmark": "expression"}
 """Key/value condition -> query condition."""
@@ -56,9 +57,9 @@ class CrossFusion(nn.Module):
         self,
         inputs: Mapping[str, TokenSpec],
         *,
-        heads: int = 4,
-        width: int = 512,
-        output: int = 512,
+        heads: Layers = 4,
+        width: Width = 512,
+        output: Width = 512,
         ring: dict[str, str] = PAPER_RING,
     ):
         super().__init__()

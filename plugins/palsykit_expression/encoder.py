@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from palsykit.interfaces import Encoded, FaceView, Network, TokenSpec
+from palsykit.recipe.ranges import Width
 
 
 class ExpressionEncoder(nn.Module):
@@ -32,8 +33,8 @@ class ExpressionEncoder(nn.Module):
         *,
         face: Network | str = "expression",
         identity: Network | str = "recognition",
-        tokens: int | None = None,
-        width: int = 512,
+        tokens: Width | None = None,
+        width: Width = 512,
     ):
         super().__init__()
         assert not isinstance(face, str)  # core replaces the names by the recipe's networks

@@ -4,12 +4,16 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from palsykit.faces.records import FaceRecord, Rejected
 from palsykit.faces.vocabulary import FaceLabels, Group, Side, canonical_expression
+from palsykit.memory import too_large
+from palsykit.recipe.ranges import People
 from palsykit_face_space.camera import Camera, landmarks, placed
 from palsykit_face_space.model import ASSET, Person, draw, load_model
 from palsykit_face_space.palsy import Action, further_points
@@ -52,10 +56,10 @@ class FaceSpace:
         image_size: int,
         cache: Path,
         *,
-        identities: int = 280,
-        validation: int = 24,
-        test: int = 64,
-        renders: int = 8,
+        identities: Annotated[int, Field(ge=1, le=100_000)] = 280,
+        validation: People = 24,
+        test: People = 64,
+        renders: Annotated[int, Field(ge=1, le=10_000)] = 8,
         seed: int = 0,
         vary: tuple[Variation, ...] = VARIATIONS,
         synkinetic: float = 0.25,
@@ -63,6 +67,9 @@ class FaceSpace:
     ) -> None:
         people = {"train": identities, "validation": validation, "test": test}
         _check(image_size, people, renders, seed, synkinetic, visits)
+        count = (identities + validation) * renders + 9 * test
+        if words := too_large(count * image_size**2 * 3):
+            raise ValueError(f"face_space: {count} photographs of {image_size} px need {words}; make fewer")
         self.image_size, self.seed = image_size, seed
         self.attribution = (ASSET.parent / "attribution.txt").read_text(encoding="utf-8")
         self.rejected: Sequence[Rejected] = ()

@@ -14,6 +14,7 @@ from palsykit.faces.dials import Dials
 from palsykit.faces.records import FaceDataset, FaceRecord, NothingUsable, Rejected
 from palsykit.faces.vocabulary import FaceLabels, Group, Side, canonical_expression
 from palsykit.faces.webmorph import FURTHER, to_ibug68
+from palsykit.recipe.ranges import People
 from palsykit.seeds import derive
 from palsykit_face_space.dataset import RENDERER
 from palsykit_face_space.model import OUTLINE_PX, Person, person
@@ -130,7 +131,7 @@ class Simulated:
         cache: Path,
         *,
         source: FaceDataset,
-        renders: int = 8,
+        renders: People = 8,
         seed: int = 0,
         synkinetic: float = 0.25,
     ) -> None:

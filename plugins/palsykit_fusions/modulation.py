@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from palsykit.interfaces import Conditioning, Encoded, TokenSpec
+from palsykit.recipe.ranges import Width
 
 
 class Modulation(nn.Module):
@@ -32,7 +33,7 @@ class Modulation(nn.Module):
         inputs: Mapping[str, TokenSpec],
         *,
         of: str = "identity",
-        width: int = 256,
+        width: Width = 256,
     ) -> None:
         super().__init__()
         if of not in inputs or len(inputs) < 2:

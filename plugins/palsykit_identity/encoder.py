@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from palsykit.interfaces import Encoded, FaceView, Network, TokenSpec
+from palsykit.recipe.ranges import Width
 
 
 class IdentityEncoder(nn.Module):
@@ -35,7 +36,7 @@ class IdentityEncoder(nn.Module):
         image_size: int,
         *,
         network: Network | str = "recognition",
-        width: int = 512,
+        width: Width = 512,
     ):
         super().__init__()
         assert not isinstance(network, str)  # core replaces the name by the recipe's network

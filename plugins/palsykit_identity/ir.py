@@ -10,6 +10,7 @@ from palsykit.faces.alignment import ARCFACE_CROP
 from palsykit.faces.cropping import crop_square
 from palsykit.files.weights import load_exact
 from palsykit.interfaces import NetworkOutput
+from palsykit.recipe.ranges import Scale, Width
 from palsykit_identity.public import ADAFACE, ARCFACE
 
 UNITS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3), 101: (3, 13, 30, 3)}
@@ -73,8 +74,8 @@ class InsightResNet(nn.Module):
         image_size: int,
         *,
         depth: Literal[18, 34, 50, 100, 101] = 50,
-        width: float = 1.0,
-        embedding: int = 512,
+        width: Scale = 1.0,
+        embedding: Width = 512,
         heads: dict[str, int] | None = None,
         dropout: float = 0.0,
         colours: Literal["rgb", "bgr"] = "rgb",

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from palsykit.diffusion.points import driver_points
 from palsykit.faces.landmarks import COUNT
 from palsykit.interfaces import Encoded, FaceView, Network, TokenSpec
+from palsykit.recipe.ranges import Width
 
 FREQUENCIES = 5
 """Octaves of the points' coordinates; the shortest wave is an eighth of the picture's side."""
@@ -50,7 +51,7 @@ class LandmarkEncoder(nn.Module):
         image_size: int,
         *,
         network: Network | str = "points",
-        width: int = 512,
+        width: Width = 512,
         points: bool = False,
     ):
         super().__init__()

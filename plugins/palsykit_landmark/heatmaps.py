@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from palsykit.faces.landmarks import COUNT, FURTHER
 from palsykit.files.weights import load_exact
 from palsykit.interfaces import NetworkOutput
+from palsykit.recipe.ranges import Scale
 from palsykit_landmark.mean_face import MEAN_FACE, MEAN_FURTHER
 
 CHANNELS = 32, 48, 80, 96
@@ -131,7 +132,7 @@ class Heatmaps(nn.Module):
         self,
         image_size: int,
         *,
-        width: float = 1.0,
+        width: Scale = 1.0,
         cell: Literal[2, 4] = 2,
         further: bool = False,
         weights: Path | None = None,

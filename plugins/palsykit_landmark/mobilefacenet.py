@@ -10,6 +10,7 @@ from palsykit.faces.cropping import crop_square
 from palsykit.faces.landmarks import COUNT
 from palsykit.files.weights import load_exact
 from palsykit.interfaces import NetworkOutput
+from palsykit.recipe.ranges import Scale
 from palsykit_landmark.mean_face import MEAN_FACE
 from palsykit_landmark.public import MOBILEFACENET68, SPREAD
 
@@ -113,7 +114,7 @@ class MobileFaceNet(nn.Module):
         self,
         image_size: int,
         *,
-        width: float = 1.0,
+        width: Scale = 1.0,
         colours: Literal["rgb", "bgr"] = "rgb",
         levels: Literal["signed", "unit"] = "signed",
         crop: Literal["frame", "box"] = "frame",

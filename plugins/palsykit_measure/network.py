@@ -69,16 +69,18 @@ def load_network(spec: str = DEFAULT) -> PointsNetwork:
     where, colon, name = head.rpartition(":")
     if not colon or not where or not name:
         raise PalsykitError(f"--network {spec}: expected RECIPE:NAME, as in recipes/judged.yaml:judge_points")
+    within = None
     if PACKAGED.fullmatch(where):
         path = _located(spec, where)
     elif (path := Path(where)).is_dir():
         run = RunFolder(path)
+        within = run.bound()
         fitted = run.networks / f"{name}.safetensors"
         path, weights = run.recipe, weights or (str(fitted) if fitted.is_file() else "")
     if weights and not PACKAGED.fullmatch(weights):
         weights = str(Path(weights).absolute())
     changes = [f"networks.{name}.weights={weights}"] if weights else []
-    recipe = load_recipe(path, changes, unchecked=NOT_FOR_SYNTHESIS)
+    recipe = load_recipe(path, changes, unchecked=NOT_FOR_SYNTHESIS, within=within)
     networks = recipe.settings.networks
     if name not in networks:
         known = ", ".join(networks) or "none"

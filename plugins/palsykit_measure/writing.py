@@ -9,7 +9,7 @@ from PIL import Image
 
 from palsykit.data.rejections import write_rejected
 from palsykit.faces.records import Rejected
-from palsykit.files.atomic import write_text, write_with
+from palsykit.files.atomic import make_folder, write_text, write_with
 from palsykit.photographs.mark import write_marked
 from palsykit.photographs.read import read_photograph
 from palsykit_measure.overlay import draw_face
@@ -82,7 +82,7 @@ def _file_name(subject: str) -> str:
 
 def _save(picture: Image.Image, path: Path, mark: dict[str, Any] | None) -> None:
     """A PNG; one that shows a synthetic picture says so in its file, as that picture does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     if mark is not None:
         write_marked(picture, path, mark)
     else:

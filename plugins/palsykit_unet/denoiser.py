@@ -1,15 +1,15 @@
 """The denoiser ``unet``: diffusers' ``UNet2DConditionModel``, with size and conditions from the recipe."""
 
 import math
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
-from pydantic import Field
 from torch import Tensor, nn
 
 from palsykit.interfaces import Conditioning, ConditioningSpec
+from palsykit.recipe.ranges import Layers, Width
 from palsykit_unet.attention import Sdpa, fastest, named
 from palsykit_unet.streams import decouple
 
@@ -63,11 +63,11 @@ class UNet(nn.Module):
         conditioning: ConditioningSpec,
         image_size: int,
         *,
-        channels: tuple[int, ...] = (32, 64, 128, 128),
-        layers: Annotated[int, Field(ge=1)] = 1,
-        attention_at: tuple[int, ...] = (8,),
-        head_channels: Annotated[int, Field(ge=1)] = 32,
-        patch: Annotated[int, Field(ge=1)] = 1,
+        channels: tuple[Width, ...] = (32, 64, 128, 128),
+        layers: Layers = 1,
+        attention_at: tuple[Width, ...] = (8,),
+        head_channels: Width = 32,
+        patch: Width = 1,
         attention: str = "auto",
     ):
         super().__init__()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import palsykit
-from palsykit.files.resources import canonical, locate
+from palsykit.files.resources import OutsideFile, canonical, locate
 
 
 def test_a_relative_path_starts_from_its_base(tmp_path: Path) -> None:
@@ -70,3 +70,20 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "blob").touch()
     (tmp_path / "a.safetensors").symlink_to("blob")
     assert locate("a.safetensors", tmp_path).name == "a.safetensors"
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "a/" * 3000])
+def test_a_name_that_no_file_can_have_is_no_file(name: str, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no file or folder"):
+        locate(name, tmp_path)
+
+
+def test_a_bound_is_kept_by_links_too(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/mine").write_text("x")
+    (tmp_path / "other").write_text("x")
+    (tmp_path / "run/link").symlink_to(tmp_path / "other")
+    assert locate("mine", tmp_path / "run", tmp_path / "run") == tmp_path / "run/mine"
+    for name in ("link", "../other", str(tmp_path / "other"), "../run/../other", "~"):
+        with pytest.raises(OutsideFile):
+            locate(name, tmp_path / "run", tmp_path / "run")

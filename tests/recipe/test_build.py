@@ -78,12 +78,14 @@ def test_a_factory_that_lacks_its_library(parts: Callable[..., Registry]) -> Non
         build_part("attention", block("needy"))
 
 
-def test_a_bug_in_a_factory_is_no_user_problem(parts: Callable[..., Registry]) -> None:
+def test_a_bug_in_a_factory_is_one_line_with_its_place(parts: Callable[..., Registry]) -> None:
     def buggy(*, a: int = 1) -> None:
         raise ZeroDivisionError
 
     parts(attention__buggy=buggy)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(
+        PalsykitError, match=r"buggy.* cannot be built with \(\).*\[ZeroDivisionError at test_build\.py:\d+\]"
+    ):
         build_part("attention", block("buggy"))
 
 

@@ -107,7 +107,7 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
 
 def test_a_file_of_many_megabytes_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("# " + "x" * 18_000_000)
-    with pytest.raises(RecipeError, match=r"found 18,000,002 bytes, expected a recipe, which has at most 1,048,576"):
+    with pytest.raises(RecipeError, match=r"found 18,000,002 bytes, expected a recipe, which has at most 131,072"):
         read_file(tmp_path / "r.yaml")
 
 

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from palsykit.run import parts
+from palsykit.files import caches
 from palsykit_face_space import rendered
 
 
 @pytest.fixture(autouse=True)
 def forgetful() -> None:
     """Each test asks again whether a folder can be written."""
-    parts._writable.cache_clear()
+    caches._writable.cache_clear()
 
 
 def test_a_folder_that_can_be_written_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PALSYKIT_CACHE", str(tmp_path / "new" / "cache"))
-    assert parts.cache_folder() == tmp_path / "new" / "cache"
+    assert caches.cache_folder() == tmp_path / "new" / "cache"
     assert list((tmp_path / "new" / "cache").iterdir()) == []
 
 
@@ -31,11 +31,11 @@ def test_a_folder_that_cannot_be_written_is_replaced_for_this_process(
         raise OSError(code, "Refused by the file system", str(dir))
 
     monkeypatch.setenv("PALSYKIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(parts.tempfile, "TemporaryFile", refuses)
-    folder = parts.cache_folder()
+    monkeypatch.setattr(caches.tempfile, "TemporaryFile", refuses)
+    folder = caches.cache_folder()
     assert folder != tmp_path / "cache"
     (folder / "a.png").write_bytes(b"picture")
-    assert parts.cache_folder() == folder, "one for the whole process"
+    assert caches.cache_folder() == folder, "one for the whole process"
     said = capsys.readouterr().err
     assert said.count(f"{tmp_path / 'cache'}: not writable (Refused by the file system)") == 1
 
