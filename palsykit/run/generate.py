@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_pictures
 from palsykit.files.atomic import write_text
@@ -51,10 +53,32 @@ def synthesised(parts: Parts, synthesiser: Synthesiser, rows: range) -> NDArray[
     return to_pictures(synthesiser.generate(faces, seeds))
 
 
-def generated(run: RunFolder) -> list[NDArray[np.uint8]]:
-    """Read the pictures that ``generate`` wrote, in the order of ``Parts.chosen_pairs``."""
-    lines = (run.images / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
-    return [read_png(run.images / json.loads(line)["file_name"]) for line in lines]
+def generated(run: RunFolder, pairs: Sequence[Pair]) -> list[NDArray[np.uint8]]:
+    """Read the pictures that ``generate`` wrote for ``pairs``, in their order.
+
+    Raises:
+        PalsykitError: they were made for other photographs, or one cannot be read.
+    """
+    table = run.images / "metadata.jsonl"
+    again = f"remove {run.images} and run the recipe again: palsykit run {run.recipe} --output {run.path}"
+    try:
+        lines = [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
+        made_for = [(line["identity"], line["driver"]) for line in lines]
+        files = [run.images / line["file_name"] for line in lines]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PalsykitError(f"{table}: cannot be read ({error}); {again}") from error
+    if made_for != [(pair.identity.key, pair.record.key) for pair in pairs]:
+        raise PalsykitError(
+            f"{table}: its {len(made_for)} pictures were made for other photographs than the {len(pairs)} of the data "
+            f"now, so they cannot be compared; put the data back as they were, or {again}"
+        )
+    pictures = []
+    for file in files:
+        try:
+            pictures.append(read_png(file))
+        except (OSError, ValueError, SyntaxError) as error:
+            raise PalsykitError(f"{file}: cannot be read ({error}); {again}") from error
+    return pictures
 
 
 def _metadata(name: str, pair: Pair, seed: int) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class Entry:
         points: the place of the face, if given.
         where: the file and line that describe it, or "" if names and folders do.
         finders: tried in this order on a photograph without points, before the data set's detector.
+        unread: columns with a content that nothing reads.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class Entry:
     points: Points | None = None
     where: str = ""
     finders: Sequence[Finder] = ()
+    unread: Sequence[str] = ()
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Listing:
         nothing: the reason if there is nothing to list.
         unmarked: why a photograph without points, and without a detector, is not used; ``{subject}`` is filled in.
         prepared: the pictures were written by ``palsykit data prepare``, so they are in the face frame.
+        notes: what a user should know of the files, a line each.
     """
 
     layout: str
@@ -55,6 +58,7 @@ class Listing:
     nothing: str = "there is none"
     unmarked: str = "no landmarks are given and no detector is set; give five points or 68, or set the key detector"
     prepared: bool = False
+    notes: list[str] = field(default_factory=list)
 
 
 def existing(layout: str, root: Path, holds: str) -> Path:
