@@ -10,7 +10,7 @@ from palsykit.data.faults import subject_of, tally
 from palsykit.data.rejections import printable
 from palsykit.faces.pairing import by_subject
 from palsykit.faces.records import FaceDataset, FaceRecord
-from palsykit.faces.vocabulary import FaceLabels, Group, Side
+from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side, nearest_expression
 
 MANY = 4
 """With so many people and more, of whom most have several affected sides, the data are simulated: no mistake is that
@@ -25,7 +25,8 @@ def doubts_of(dataset: FaceDataset) -> list[str]:
     records = [record for record in dataset.records if record.labels.subject is not None]
     noted = [printable(str(note)) for note in getattr(dataset, "notes", ())]
     people = [] if hasattr(dataset, "truth") else _two_sides(records)  # it poses one person with several palsies
-    return [*_contradictions(dataset.records), *people, *_alike(records), *_shared(records), *noted]
+    labels = [*_contradictions(dataset.records), *_misspelt(dataset.records)]
+    return [*labels, *people, *_alike(records), *_shared(records), *noted]
 
 
 def _affected(labels: FaceLabels) -> bool:
@@ -59,6 +60,13 @@ def _contradictions(records: Iterable[FaceRecord]) -> list[str]:
         for what, found in groups
         if found
     ]
+
+
+def _misspelt(records: Iterable[FaceRecord]) -> list[str]:
+    """Expressions outside the vocabulary that are nearly in it; a data set may take them from names of folders."""
+    own = sorted({r.labels.expression for r in records if r.labels.expression} - EXPRESSIONS.keys())
+    near = [f"{printable(word)}: did you mean {nearest_expression(word)}?" for word in own if nearest_expression(word)]
+    return [tally("expressions that are nearly in the vocabulary", near)] if near else []
 
 
 def _two_sides(records: Sequence[FaceRecord]) -> list[str]:

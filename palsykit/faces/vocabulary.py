@@ -63,11 +63,17 @@ def canonical_expression(name: str) -> str:
     try:
         return _CANONICAL[_plain(name)]
     except KeyError:
-        close = get_close_matches(_plain(name), _CANONICAL, n=1, cutoff=0.8)
-        hint = f" (did you mean {_CANONICAL[close[0]]}?)" if close else ""
+        near = nearest_expression(name)
+        hint = f" (did you mean {near}?)" if near else ""
         raise ValueError(
             f"unknown expression {name!r}{hint}; expected one of {', '.join(EXPRESSIONS)} or an alias"
         ) from None
+
+
+def nearest_expression(name: str) -> str | None:
+    """The canonical expression of which a word is probably a misspelling, or None."""
+    close = get_close_matches(_plain(name), _CANONICAL, n=1, cutoff=0.8)
+    return _CANONICAL[close[0]] if close else None
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,9 @@ class AlignedPhotographs:
         aligned = self.cache / f"{self._digest(photograph.content, five)}.png"
         # Align the picture if it is not cached, and move the landmarks with it.
         landmarks = None if points is None else points.landmarks
-        matrix = self._to_frame(photograph, five, aligned.exists(), landmarks is not None, entry.points is not None)
+        if entry.points is not None and (five is None or not aligned.exists()):
+            _check_given(entry.points, photograph)
+        matrix = self._to_frame(photograph, five, aligned.exists(), landmarks is not None)
         if not aligned.exists() and matrix is not None:
             pixels = Image.fromarray(warp(photograph.picture, matrix, self.image_size))
             with cache_written(self.cache):
@@ -203,7 +205,7 @@ class AlignedPhotographs:
             return None
 
     def _to_frame(
-        self, photograph: "_Photograph", five: NDArray[np.float64] | None, cached: bool, landmarks: bool, given: bool
+        self, photograph: "_Photograph", five: NDArray[np.float64] | None, cached: bool, landmarks: bool
     ) -> NDArray[np.float64] | None:
         """The transform [2, 3] from the photograph to the face frame; None if it is cached and moves no landmarks.
 
@@ -218,8 +220,6 @@ class AlignedPhotographs:
         if min(width, height) < SMALLEST:
             raise ValueError(f"too small: found {width} x {height} px, expected {SMALLEST} px a side at least")
         if five is not None:
-            if given:
-                _refuse_points_as_stored(five, photograph.orientation)
             return _by_points(five, width, height, size, self._smallest)
         if width != height:
             raise ValueError(
@@ -294,27 +294,35 @@ class _Photograph:
             return max(opened.size) <= SMALL_CROP
 
 
-def _refuse_points_as_stored(five: NDArray[np.float64], orientation: int) -> None:
-    """Refuses a face that lies on its side, or on its head, in a file that viewers turn: its points were not turned.
+def _check_given(points: Points, photograph: _Photograph) -> None:
+    """Refuses points of another picture: outside of this one, or of it as it is stored where viewers turn it.
+
+    If viewers turn a picture upright and the face lies on its side, or on its head, its points were not turned.
 
     Raises:
         ValueError: if so.
     """
-    right, down = five[1] - five[0]
+    _refuse_outside(points.five, *photograph.picture.size)
+    right, down = points.five[1] - points.five[0]
     turned = abs(float(np.degrees(np.arctan2(down, right))))
-    if orientation != 1 and turned > LYING:
+    if photograph.orientation != 1 and turned > LYING:
         raise ValueError(
             f"found points of a face turned by {turned:.0f} degrees, and viewers turn the picture (EXIF orientation "
-            f"{orientation}); expected points in px of the upright picture; turn them, or save it upright without EXIF"
+            f"{photograph.orientation}); expected points in px of the upright picture; turn them, or save the picture "
+            "upright without EXIF"
         )
 
 
-def _by_points(five: NDArray[np.float64], width: int, height: int, size: int, smallest: float) -> NDArray[np.float64]:
+def _refuse_outside(five: NDArray[np.float64], width: int, height: int) -> None:
     if (five < 0).any() or (five > (width, height)).any():
         raise ValueError(
             f"found eyes, nose or mouth outside the picture of {width} x {height} px; expected points in px of the "
             f"upright picture, as viewers show it; correct them, or show the whole face"
         )
+
+
+def _by_points(five: NDArray[np.float64], width: int, height: int, size: int, smallest: float) -> NDArray[np.float64]:
+    _refuse_outside(five, width, height)
     matrix = to_frame(five, size)
     side = size / float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if side < smallest:

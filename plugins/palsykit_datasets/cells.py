@@ -208,8 +208,8 @@ def refuse_unseen(where: str, points: NDArray[np.float64]) -> None:
     unseen = [str(number) for number, (x, y) in enumerate(points, start=1) if x in (0, -1) and y in (0, -1)]
     if unseen:
         raise ValueError(
-            f"{where}: found point {', '.join(unseen[:8])} at (0, 0) or (-1, -1), as programs mark points that nobody "
-            "saw; give their places, or five points alone"
+            f"{where}: found points that nobody saw (number {', '.join(unseen[:8])}, marked by (0, 0) or (-1, -1)); "
+            "give their places, or five points alone"
         )
 
 

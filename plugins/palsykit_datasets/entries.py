@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from palsykit.data.consistency import plain_name
+from palsykit.data.faults import tally
 from palsykit.faces.records import Rejected
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit_datasets.cells import Points
@@ -86,7 +88,12 @@ def with_splits(listing: Listing, path: Path | None) -> Listing:
             )
         subjects = {str(entry.labels.subject) for entry in listing.entries}
         if missing := sorted(subjects - set(splits)):
-            raise ValueError(f"{path}: no split for subject {', '.join(missing)}; add a line for each")
+            near = {plain_name(name): name for name in sorted(set(splits) - subjects)}
+            meant = [f"{name} may be {near[plain_name(name)]}" for name in missing if plain_name(name) in near]
+            hint = f" ({', '.join(meant)}, spelt otherwise)" if meant else ""
+            raise ValueError(f"{path}: no split for subject {', '.join(missing)}{hint}; add a line for each")
+        if others := sorted(set(splits) - subjects):
+            listing.notes.append(tally(f"subjects of {path.name} without a photograph", others))
         listing.entries = [replace(entry, split=splits[str(entry.labels.subject)]) for entry in listing.entries]
     _agree(listing.entries)
     return listing

@@ -67,7 +67,7 @@ def test_a_signal_gives_its_exit_code(palsykit: Run, recipe: Path, runs: list[An
     assert "Stopped. Resume the run from its last checkpoint with: palsykit run small.yaml" in done.err
 
 
-@pytest.mark.parametrize("code", ["ENOSPC", "EDQUOT", "EROFS", "EACCES"])
+@pytest.mark.parametrize("code", ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "ENOENT", "ENOTDIR", "EFBIG"])
 def test_a_file_system_that_refuses_is_one_line(palsykit: Run, recipe: Path, runs: list[Any], code: str) -> None:
     def refuses(*_: Any) -> None:
         raise OSError(getattr(errno, code), os.strerror(getattr(errno, code)), "runs/small/state.json")

@@ -101,6 +101,12 @@ def test_collections_that_share_a_number() -> None:
     assert doubts_of(Records(*sorted_by_expression)) == []
 
 
+def test_an_expression_that_is_nearly_ours() -> None:
+    words = [record("1", expression="smile_ful"), record("2", expression="brow_rais"), record("3", expression="grin")]
+    (line,) = doubts_of(Records(*words, record("4", expression="rest")))
+    assert line.startswith("expressions that are nearly in the vocabulary: 2 (brow_rais: did you mean brow_raise?, ")
+
+
 def test_notes_of_the_data_set_are_kept() -> None:
     noting = Records(record("1"))
     noting.notes = ["columns that are\nnot read"]  # type: ignore[attr-defined]

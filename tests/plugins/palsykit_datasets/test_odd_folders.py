@@ -119,6 +119,20 @@ def test_a_name_that_could_mean_two_files_means_neither(tmp_path, drawn):
     assert "there is no such file" in faces.rejected[0].reason
 
 
+def test_splits_name_people_as_the_photographs_do(tmp_path, drawn):
+    root = tmp_path / "own"
+    table(root, *(photograph(root, drawn, f"{n}.png", n, subject=s) for n, s in enumerate(("001", "2"))))
+    splits = tmp_path / "splits.csv"
+    splits.write_text("subject,split\n1,train\n2,test\n,\n")
+    with pytest.raises(ValueError, match=r"no split for subject 001 \(001 may be 1, spelt otherwise\); add a line"):
+        dataset(root, splits=splits)
+    splits.write_text("subject,split\n001,train\n2,test\n9,test\n")
+    assert dataset(root, splits=splits).notes == ["subjects of splits.csv without a photograph: 1 (9)"]
+    splits.write_text("subject,splitt\n001,train\n")
+    with pytest.raises(ValueError, match=r"splits\.csv:1: found column 'splitt'; did you mean split\?"):
+        dataset(root, splits=splits)
+
+
 # --- points ---
 
 
@@ -128,9 +142,9 @@ def test_marks_for_points_that_nobody_saw_are_refused(tmp_path, drawn, points_be
     points[[3, 60]] = mark
     for suffix in (".pts", ".csv"):
         written = points_beside(tmp_path / "a.png", suffix, points - (0.5 if suffix == ".pts" else 0))
-        with pytest.raises(ValueError, match=r"found point 4, 61 at \(0, 0\) or \(-1, -1\).* nobody saw"):
+        with pytest.raises(ValueError, match=r"a\.\w+: found points that nobody saw \(number 4, 61, marked by"):
             read_points(written)
-    with pytest.raises(ValueError, match="here: found point 4, 61 at"):
+    with pytest.raises(ValueError, match=r"here: found points that nobody saw \(number 4, 61"):
         read_cells("here", {"landmarks": points.tolist()}, words_of("t", None))
 
 
@@ -150,6 +164,19 @@ def test_points_of_the_picture_as_it_is_stored_are_refused(tmp_path, drawn):
     assert len(dataset(table(root, row | {"points5": five.tolist()})).records) == 1
     upright.save(root / "a.png")  # a head may lie on its side in a picture that no viewer turns
     assert len(dataset(table(root, row | {"points5": as_stored.tolist()})).records) == 1
+
+
+def test_points_of_another_picture_are_refused_in_a_crop_too(tmp_path, drawn):
+    """The points of the whole photograph beside a crop of it."""
+    root = tmp_path / "own"
+    five = drawn.save(root / "whole.png")
+    Image.open(root / "whole.png").crop((20, 20, 84, 84)).save(root / "a.png")
+    (root / "whole.png").unlink()
+    row = {"file_name": "a.png", "subject": "A"}
+    with pytest.raises(ValueError, match="outside the picture of 64 x 64 px"):
+        dataset(table(root, row | {"landmarks": drawn.landmarks(five).tolist()}), frame="aligned")
+    moved = drawn.landmarks(five - 20).tolist()
+    assert len(dataset(table(root, row | {"landmarks": moved}), frame="aligned").records) == 1
 
 
 def test_small_squares_without_points_are_counted_and_large_ones_refused(tmp_path, drawn):
