@@ -6,6 +6,7 @@ import json
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -123,9 +124,15 @@ def check_names(where: str, columns: list[str], known: Iterable[str]) -> None:
         plain = column.strip().lower().replace(" ", "_")
         if plain in ours and (column != plain or columns.count(column) > 1):
             raise ValueError(f"{where}: found column {column!r}, expected {plain!r}, once; rename it")
-        close = get_close_matches(plain, ours, n=1, cutoff=NEARLY)
-        if close and close[0] not in columns:
-            raise ValueError(f"{where}: found column {column!r}; did you mean {close[0]}? rename it, or remove it")
+        near = None if plain in ours else _nearest(plain, ours)
+        if near is not None and near not in columns:
+            raise ValueError(f"{where}: found column {column!r}; did you mean {near}? rename it, or remove it")
+
+
+@lru_cache(maxsize=4096)  # every line of a JSON table has the same columns
+def _nearest(column: str, ours: tuple[str, ...]) -> str | None:
+    close = get_close_matches(column, ours, n=1, cutoff=NEARLY)
+    return close[0] if close else None
 
 
 def check_columns(where: str, columns: list[str], known: Iterable[str]) -> None:
