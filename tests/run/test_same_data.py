@@ -167,6 +167,10 @@ def test_a_metric_that_cannot_be_computed_is_said_before_anything_is_trained(
     assert RunFolder(tmp_path / "run").logged() == []
 
 
+def test_simulated_people_raise_no_doubt(finished: RunFolder) -> None:
+    assert json.loads((finished.path / "data.json").read_text())["doubts"] == []
+
+
 def test_contradictions_are_said_and_kept(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     doubts = json.loads((made / "run/data.json").read_text())["doubts"]
     assert [line.partition(":")[0] for line in doubts] == [
