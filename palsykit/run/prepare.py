@@ -16,11 +16,7 @@ from palsykit.run.same_data import KEY, recorded
 
 
 def prepare(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
-    """Write data.json and, if photographs were rejected, rejected.csv.
-
-    Raises:
-        PalsykitError: nobody is in a split that a later stage needs.
-    """
+    """Write data.json and, if photographs were rejected, rejected.csv."""
     with list_on_failure(run.path):
         data = parts.data()
     summary = summarise(data) | {"doubts": doubts_of(data.dataset), KEY: recorded(data)}
@@ -30,24 +26,24 @@ def prepare(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
         say(f"{len(data.dataset.rejected)} photographs cannot be used; reasons: {run.path / 'rejected.csv'}")
     for doubt in summary["doubts"]:
         say(doubt)
-    _require_people(parts, data)
     facts["photographs"] = len(data.dataset.records)
     facts["subjects"] = len(by_subject(data.dataset.records))
 
 
-def _require_people(parts: Parts, data: Data) -> None:
-    """Refuse data whose people are all in other splits, before anything is trained."""
-    settings = parts.settings
+def require_people(parts: Parts) -> None:
+    """Refuse data with nobody to synthesise, before anything is trained.
+
+    Raises:
+        PalsykitError: nobody is in the split that ``generate`` needs.
+    """
+    settings, splits = parts.settings, parts.data().splits
     synthesises = settings.synthesiser is not None or settings.sampler is not None
-    needed = {"train": "train", settings.generate.split: "generate"} if synthesises else {"train": "train"}
-    for split, stage in needed.items():
-        if not data.splits[split] and (stage == "generate" or settings.trainer is not None):
-            people = ", ".join(f"{len(by_subject(records))} in {name}" for name, records in data.splits.items())
-            cure = "set generate.split: train, " if stage == "generate" else ""
-            raise PalsykitError(
-                f"the data have nobody in the split {split!r}, which {stage} needs: found {people}; give the subjects "
-                f"splits, {cure}or use more people (of two, both are trained on)"
-            )
+    if synthesises and not splits[settings.generate.split]:
+        people = ", ".join(f"{len(by_subject(records))} in {name}" for name, records in splits.items())
+        raise PalsykitError(
+            f"the data have nobody in the split {settings.generate.split!r}, which generate needs: found {people}; "
+            "give the subjects splits, set generate.split: train, or use more people (of two, both are trained on)"
+        )
 
 
 def summarise(data: Data) -> dict[str, Any]:

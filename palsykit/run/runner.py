@@ -20,7 +20,7 @@ from palsykit.run.folder import RunFolder, held, open_run
 from palsykit.run.generate import generate, generated, synthesised
 from palsykit.run.manifest import require_made, require_model
 from palsykit.run.parts import Parts, check_guidance
-from palsykit.run.prepare import prepare
+from palsykit.run.prepare import prepare, require_people
 from palsykit.run.same_data import require_same
 from palsykit.run.train import check_all_flips, fit, restore_fits, train_model, trained_model
 from palsykit.training.loop import accelerator
@@ -76,7 +76,7 @@ def train_recipe(recipe: Recipe, output: Path) -> tuple[RunFolder, Parts]:
     with _opened(recipe, output) as run:
         if "train" in run.state()["stages"]:
             return run, reopened(run)
-        parts = _trained(run, recipe)
+        parts = _trained(run, recipe, shows=False)
         parts.forget()  # synthesis needs the memory and reads no training data
         return run, parts
 
@@ -94,15 +94,20 @@ def _opened(recipe: Recipe, output: Path, fresh: bool = False) -> Iterator[RunFo
         yield run
 
 
-def _trained(run: RunFolder, recipe: Recipe) -> Parts:
-    """Run the first three stages; returns the parts with their fitted networks."""
+def _trained(run: RunFolder, recipe: Recipe, shows: bool = True) -> Parts:
+    """Run the first three stages; returns the parts with their fitted networks.
+
+    ``shows``: the other stages follow, so what they need is checked before anything is trained.
+    """
     be_deterministic()
     parts = Parts(recipe)
     with _stage(run, parts, "prepare") as facts:
         if facts is not None:
             prepare(run, parts, facts)
             check_all_flips(parts)
-            check_needs(build_metrics(parts))  # before anything is trained, not after it
+            if shows:
+                require_people(parts)
+                check_needs(build_metrics(parts))
     parts.check = partial(require_same, run)
     with _stage(run, parts, "fit") as facts:
         restore_fits(run, parts)
