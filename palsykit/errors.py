@@ -26,12 +26,19 @@ _OF_THE_SYSTEM = {
     errno.EPERM: "name a folder that can be written",
     errno.EIO: "look at the disk, or name a folder on another one",
     errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOENT: "name a file or folder that is there, or one that can be made",
+    errno.ENOTDIR: "name a folder: a file is where a folder is expected",
+    errno.EEXIST: "name another place: a file is where a folder is expected",
+    errno.EISDIR: "name a file: a folder is where a file is expected",
+    errno.ELOOP: "remove the link that leads back to itself",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), or name a folder without one",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
 }
 """Errors of the file system that are not a fault of the program -> what the user can do."""
 
 
 def of_the_system(error: OSError, then: str = "Then run the command again") -> PalsykitError | None:
-    """The message for an error of the file system: a full disk, a read-only folder, missing rights; else None.
+    """The message for an error of the file system, such as a full disk or a folder that cannot be made; else None.
 
     Files are written atomically, so those that were written before are whole.
 

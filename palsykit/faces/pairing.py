@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from palsykit.faces.records import FaceRecord
+from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.seeds import derive
 
 
@@ -45,7 +46,14 @@ def of_first_people(records: Sequence[FaceRecord], count: int | None) -> list[Fa
 def identity_photograph(records: Sequence[FaceRecord]) -> FaceRecord | None:
     """The photograph at rest among one subject's, the least affected first; None without one at rest."""
     at_rest = [record for record in records if record.labels.expression == "rest"]
-    return min(at_rest, key=lambda r: r.labels.severity or 0.0, default=None)
+    return min(at_rest, key=lambda record: _affected(record.labels), default=None)
+
+
+def _affected(labels: FaceLabels) -> float:
+    """The grade; where it is unknown, an affected side counts as grade II, an unknown one as a little above I."""
+    if labels.severity is not None:
+        return labels.severity
+    return {Side.NONE: 1.0, None: 1.5}.get(labels.side, 2.0)
 
 
 def pair(records: Sequence[FaceRecord], seed: int) -> list[Pair]:

@@ -22,6 +22,8 @@ class FaceRecord:
         further: [8, 2] float32 px, pupils and nasolabial folds (palsykit.faces.landmarks.FURTHER), NaN for an unknown
             point; or None. Data sets that do not know them need not name them.
         split: "train", "validation" or "test" if the data set prescribes it; None leaves it to core.
+        digest: SHA-256 of what the picture and the given points are made from, if the data set reads files. A run
+            that goes on compares it with the one at its start.
     """
 
     key: str
@@ -30,6 +32,7 @@ class FaceRecord:
     landmarks_source: str | None = None
     split: str | None = None
     further: NDArray[np.float32] | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class FaceDataset(Protocol):
     """What a dataset plugin's factory returns: ``factory(image_size, cache, *, ...)``.
 
     ``image_size`` is the side of every picture in px; ``cache`` is a folder (pathlib.Path) in which the plugin
-    may keep results, under names that depend on everything that the result depends on.
+    may keep results, under names that depend on everything that the result depends on. A data set may have ``notes``,
+    lines about what it read; they are shown with the doubts of palsykit/data/consistency.py.
     """
 
     image_size: int

@@ -6,6 +6,7 @@ eight of the MEEI standard set (Greene et al., Laryngoscope 2020, doi 10.1002/la
 """
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 
 SPLITS = ("train", "validation", "test")
@@ -57,12 +58,22 @@ def canonical_expression(name: str) -> str:
     """The canonical name of an expression or one of its aliases.
 
     Raises:
-        ValueError: for a name that is neither; the message lists the vocabulary.
+        ValueError: for a name that is neither; the message lists the vocabulary, and the name that is nearest.
     """
     try:
         return _CANONICAL[_plain(name)]
     except KeyError:
-        raise ValueError(f"unknown expression {name!r}; expected one of {', '.join(EXPRESSIONS)} or an alias") from None
+        near = nearest_expression(name)
+        hint = f" (did you mean {near}?)" if near else ""
+        raise ValueError(
+            f"unknown expression {name!r}{hint}; expected one of {', '.join(EXPRESSIONS)} or an alias"
+        ) from None
+
+
+def nearest_expression(name: str) -> str | None:
+    """The canonical expression of which a word is probably a misspelling, or None."""
+    close = get_close_matches(_plain(name), _CANONICAL, n=1, cutoff=0.8)
+    return _CANONICAL[close[0]] if close else None
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,33 @@
 """The bytes of a picture's file, or one clear line why there are none."""
 
+import errno
 import stat
 from pathlib import Path
+
+from palsykit.errors import PalsykitError
 
 NO_FILE = "not a regular file but a folder, a device, a pipe or a socket"
 
 MOST_BYTES = 2**30
+
+OF_THE_DISK = frozenset(
+    {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH}
+    | {errno.ENODEV, errno.ENXIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+)
+"""Errors of reading that are those of a disk, a network drive or the system: every other file may have them as well."""
+
+
+def refuse_disk(path: Path, error: OSError) -> None:
+    """Stop where the disk fails; returns for an error of the file itself, such as missing rights.
+
+    Raises:
+        PalsykitError: with the path and what to look at.
+    """
+    if error.errno in OF_THE_DISK:
+        raise PalsykitError(
+            f"{path}: cannot be read ({error.strerror}); the disk, the network drive or the system fails, not the "
+            "photograph; see that the folder can be read, then run the command again"
+        ) from error
 
 
 class UnreadablePicture(ValueError):
@@ -27,6 +49,7 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         UnreadablePicture: for a missing, irregular or empty file, one of more than a gigabyte, and one that may not
             be read; the path is not named.
+        PalsykitError: the disk fails, not the file.
     """
     try:
         status = path.stat()
@@ -42,6 +65,7 @@ def read_bytes(path: Path) -> bytes:
     except PermissionError:
         raise UnreadablePicture("may not be read (permission denied); give yourself the right to read it") from None
     except OSError as error:
+        refuse_disk(path, error)
         raise UnreadablePicture(f"cannot be read ({error.strerror or error})") from None
     if not data:
         raise UnreadablePicture("cannot be read as a picture: the file is empty; copy it again")

@@ -32,7 +32,7 @@ def evaluate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict
     # Synthesise the further passes that the metrics need.
     metrics, pairs, settings = build_metrics(parts), parts.chosen_pairs, parts.settings.generate
     faces = batch(parts.data().dataset, pairs).to(parts.device)
-    images = Images(to_tensor(np.stack(generated(run))).to(parts.device))
+    images = Images(to_tensor(np.stack(generated(run, pairs))).to(parts.device))
 
     def synthesise(name: str, views: FaceBatch, seeds: list[int]) -> Tensor:
         return synthesise_pass(synthesiser, views, seeds, run.path / name, settings.batch_size, name)

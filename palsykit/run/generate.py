@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,6 @@ from palsykit.interfaces import Synthesiser
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.seeds import derive
-
-_AGAIN = "palsykit run with its recipe and --output makes the run's pictures again"
 
 
 def row_seed(seed: int, pair: Pair) -> int:
@@ -56,28 +55,37 @@ def synthesised(parts: Parts, synthesiser: Synthesiser, rows: range) -> NDArray[
     return to_pictures(synthesiser.generate(faces, seeds))
 
 
-def generated(run: RunFolder) -> list[NDArray[np.uint8]]:
-    """Read the pictures that ``generate`` wrote, in the order of ``Parts.chosen_pairs``.
+def generated(run: RunFolder, pairs: Sequence[Pair]) -> list[NDArray[np.uint8]]:
+    """Read the pictures that ``generate`` wrote for ``pairs``, in their order.
 
     Raises:
-        PalsykitError: the table or a picture is missing or not as ``generate`` wrote it, or outside the run's folder.
+        PalsykitError: the table or a picture is missing, not as ``generate`` wrote it or outside the run's folder, or
+            was made for other photographs.
     """
-    table, names = run.images / "metadata.jsonl", []
+    table, names, made_for = run.images / "metadata.jsonl", [], []
+    again = f"remove {run.images} and run the recipe again: palsykit run {run.recipe} --output {run.path}"
     try:
         text = table.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise PalsykitError(f"{table}: cannot be read ({error}); {_AGAIN}") from error
+        raise PalsykitError(f"{table}: cannot be read ({error}); {again}") from error
     for number, line in enumerate(text.splitlines(), 1):
         try:
-            names.append(run.images / str(parse(line)["file_name"]))
+            facts = parse(line)
+            names.append(run.images / str(facts["file_name"]))
+            made_for.append((facts["identity"], facts["driver"]))
         except (ValueError, TypeError, KeyError) as error:
-            raise PalsykitError(f"{table}:{number}: not a line that palsykit wrote ({error}); {_AGAIN}") from error
+            raise PalsykitError(f"{table}:{number}: not a line that palsykit wrote ({error}); {again}") from error
         if not is_inside(names[-1], run.path):
-            raise PalsykitError(f"{table}:{number}: found {names[-1]}, expected a file in the run's folder; {_AGAIN}")
+            raise PalsykitError(f"{table}:{number}: found {names[-1]}, expected a file in the run's folder; {again}")
+    if made_for != [(pair.identity.key, pair.record.key) for pair in pairs]:
+        raise PalsykitError(
+            f"{table}: its {len(made_for)} pictures were made for other photographs than the {len(pairs)} of the data "
+            f"now, so they cannot be compared; put the data back as they were, or {again}"
+        )
     try:
         return [read_png(name) for name in names]
     except ValueError as error:
-        raise PalsykitError(f"{error}; {_AGAIN}") from error
+        raise PalsykitError(f"{error}; {again}") from error
 
 
 def _metadata(name: str, pair: Pair, seed: int) -> dict[str, Any]:

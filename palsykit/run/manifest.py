@@ -89,11 +89,23 @@ def require_model(folder: Path) -> None:
     Raises:
         PalsykitError: a file is missing or was changed.
     """
-    faults = {name: fault for files in changed(folder, "fit", "train").values() for name, fault in files.items()}
+    _require(folder, "not as it was trained; make its files again from its checkpoints", "fit", "train")
+
+
+def require_made(folder: Path, *stages: str) -> None:
+    """Refuse a run in which files of these stages, such as its pictures, are not as they were made.
+
+    Raises:
+        PalsykitError: a file is missing or was changed.
+    """
+    _require(folder, "not as it was made; make its files again", *stages)
+
+
+def _require(folder: Path, what: str, *stages: str) -> None:
+    faults = {name: fault for files in changed(folder, *stages).values() for name, fault in files.items()}
     if faults:
         raise PalsykitError(
-            f"{folder}: not as it was trained; make its files again from its checkpoints: palsykit run "
-            f"{folder / 'recipe.yaml'} --output {folder}",
+            f"{folder}: {what}: palsykit run {folder / 'recipe.yaml'} --output {folder}",
             [f"{name}: {fault}" for name, fault in faults.items()],
         )
 

@@ -1,7 +1,7 @@
 """Build a recipe's parts: data, networks and the model, one instance of each."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, cast
@@ -62,6 +62,10 @@ def _predict_landmarks(dataset: FaceDataset, records: Sequence[FaceRecord], netw
     return result
 
 
+def _key(block: PartBlock, size: int) -> str:
+    return json.dumps([size, {"use": block.use, **block.parameters}], sort_keys=True, default=str)
+
+
 class Parts:
     """Build a recipe's parts on demand and keep one instance of each.
 
@@ -70,6 +74,7 @@ class Parts:
     Attributes:
         predicts_landmarks: whether ``data()`` fills in missing landmarks of the recipe's data; set to True after the
             networks are fitted.
+        check: called with the recipe's data when they are read; a run that goes on refuses data that have changed.
     """
 
     def __init__(self, recipe: Recipe):
@@ -77,6 +82,7 @@ class Parts:
         self.device = accelerator().device
         self.networks: dict[str, SharedNetwork] = {}
         self.predicts_landmarks = False
+        self.check: Callable[[Data], None] | None = None
         self._data: dict[str, Data] = {}
         for name, block in self.settings.networks.items():
             side = block.image_size or self.settings.image_size
@@ -110,10 +116,12 @@ class Parts:
         """
         own, block = block is None and image_size is None, block or self.settings.data
         size = image_size or self.settings.image_size
-        key = json.dumps([size, {"use": block.use, **block.parameters}], sort_keys=True, default=str)
+        key = _key(block, size)
         if key not in self._data:
-            dataset = self.build("datasets", block, size, cache_folder())
-            self._data[key] = Data(dataset, self.settings.seed)
+            data = Data(self.build("datasets", block, size, cache_folder()), self.settings.seed)
+            if self.check is not None and key == _key(self.settings.data, self.settings.image_size):
+                self.check(data)
+            self._data[key] = data
         data = self._data[key]
         if own and self.predicts_landmarks and not data.predicted:
             if data.without_landmarks and (network := self.points_network()) is not None:

@@ -51,7 +51,7 @@ def _figure_rows(run: RunFolder, parts: Parts) -> list[FigureRow]:
         return []
     dataset, order = parts.data().dataset, list(EXPRESSIONS)
     rows: dict[str, FigureRow] = {}
-    for pair, picture in zip(parts.chosen_pairs, generated(run), strict=True):
+    for pair, picture in zip(parts.chosen_pairs, generated(run, parts.chosen_pairs), strict=True):
         labels = pair.record.labels
         subject = str(labels.subject)
         if subject not in rows:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ import torch
 
 from palsykit.errors import PalsykitError
 from palsykit.files.provenance import provenance, record
+from palsykit.measure.passes import check_needs
 from palsykit.recipe import Recipe, load_recipe
-from palsykit.run.evaluate import evaluate
+from palsykit.run.evaluate import build_metrics, evaluate
 from palsykit.run.folder import RunFolder, held, open_run
 from palsykit.run.generate import generate, generated, synthesised
-from palsykit.run.manifest import require_model
+from palsykit.run.manifest import require_made, require_model
 from palsykit.run.parts import Parts, check_guidance
-from palsykit.run.prepare import prepare
+from palsykit.run.prepare import prepare, require_people
+from palsykit.run.same_data import require_same
 from palsykit.run.train import check_all_flips, fit, restore_fits, train_model, trained_model
 from palsykit.training.loop import accelerator
 
@@ -73,7 +76,7 @@ def train_recipe(recipe: Recipe, output: Path) -> tuple[RunFolder, Parts]:
     with _opened(recipe, output) as run:
         if "train" in run.state()["stages"]:
             return run, reopened(run)
-        parts = _trained(run, recipe)
+        parts = _trained(run, recipe, shows=False)
         parts.forget()  # synthesis needs the memory and reads no training data
         return run, parts
 
@@ -91,14 +94,21 @@ def _opened(recipe: Recipe, output: Path, fresh: bool = False) -> Iterator[RunFo
         yield run
 
 
-def _trained(run: RunFolder, recipe: Recipe) -> Parts:
-    """Run the first three stages; returns the parts with their fitted networks."""
+def _trained(run: RunFolder, recipe: Recipe, shows: bool = True) -> Parts:
+    """Run the first three stages; returns the parts with their fitted networks.
+
+    ``shows``: the other stages follow, so what they need is checked before anything is trained.
+    """
     be_deterministic()
     parts = Parts(recipe)
     with _stage(run, parts, "prepare") as facts:
         if facts is not None:
             prepare(run, parts, facts)
             check_all_flips(parts)
+            if shows:
+                require_people(parts)
+                check_needs(build_metrics(parts))
+    parts.check = partial(require_same, run)
     with _stage(run, parts, "fit") as facts:
         restore_fits(run, parts)
         if facts is not None:
@@ -123,11 +133,13 @@ def evaluate_run(folder: Path) -> dict[str, float | None]:
     """Measure a trained run's pictures again; writes metrics.json and the report, and returns the figures.
 
     Raises:
-        PalsykitError: the folder is not a run, or its training is not finished.
+        PalsykitError: the folder is not a run, its training is not finished, its pictures have changed since, or its
+            data are not those it began with.
     """
     run = RunFolder(folder)
     be_deterministic()
     parts = reopened(run)
+    require_made(run.path, "prepare", "generate")
     with held(folder):
         run.forget("evaluate", "report")
         _show(run, parts)
@@ -147,7 +159,7 @@ def pictures_again(folder: Path, count: int) -> list[int]:
     if "generate" not in run.state()["stages"] or not run.facts("generate").get("images"):
         raise PalsykitError(f"{folder}: it has no pictures to make again; resume it: palsykit run {run.recipe}")
     synthesiser = parts.synthesiser(trained_model(run, parts))
-    before = generated(run)[:count]
+    before = generated(run, parts.chosen_pairs)[:count]
     again = synthesised(parts, synthesiser, range(len(before)))
     return [int(np.abs(a.astype(int) - b).max()) for a, b in zip(before, again, strict=True)]
 
@@ -166,6 +178,7 @@ def reopened(run: RunFolder) -> Parts:
         )
     require_model(run.path)
     parts = Parts(load_recipe(run.recipe, unchecked=NOT_FOR_SYNTHESIS, within=within))
+    parts.check = partial(require_same, run)
     restore_fits(run, parts)
     parts.predicts_landmarks = True
     return parts

@@ -12,6 +12,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from palsykit.data.consistency import doubts_of
 from palsykit.data.imagefolder import IMAGEFOLDER, TABLES
 from palsykit.data.rejections import printable
 from palsykit.errors import PalsykitError
@@ -124,7 +125,8 @@ def in_folder(parts: Parts, folder: Path) -> People:
                 f"--identities {folder}: no photograph at rest and without a palsy; expected one per person",
                 lines_of(left_out)[:10],
             )
-        return People(people, f"{len(people)} people of the {IMAGEFOLDER} {folder.name}", dataset.attribution, left_out)
+        source = f"{len(people)} people of the {IMAGEFOLDER} {folder.name}"
+        return People(people, source, dataset.attribution, left_out, doubts_of(dataset))
     return _portraits(folder, parts.settings.image_size)
 
 

@@ -1,6 +1,8 @@
 """Opens every entry of a layout and aligns it to the face frame; lists the entries that cannot be used."""
 
 import hashlib
+from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -9,26 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from palsykit.data.faults import tally
+from palsykit.data.rejections import printable
 from palsykit.errors import PalsykitError
 from palsykit.faces.alignment import to_frame
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.records import FaceRecord, NothingUsable, Rejected
 from palsykit.files.atomic import write_with
-from palsykit.photographs.files import read_bytes
+from palsykit.photographs.files import read_bytes, refuse_disk
 from palsykit.photographs.find import SMALL_CROP, detector_of
 from palsykit.photographs.frame import warp
-from palsykit.photographs.read import count_pictures, note_on_others, read_photograph
+from palsykit.photographs.read import Photograph, count_pictures, note_on_others, open_picture, read_photograph
 from palsykit.progress import track
-from palsykit_datasets.cells import Points
+from palsykit_datasets.cells import COLUMNS, Points
 from palsykit_datasets.entries import Entry, Listing
 from palsykit_datasets.files import reject
 from palsykit_datasets.finding import Finder, by_detector, find_face
+from palsykit_datasets.storage import cache_written
 
-VERSION = 3
+VERSION = 4
 """Increase it when the same file would give another aligned picture, so that cached pictures are replaced."""
 
 SMALLEST = 16
 """px; no face can be seen in a picture, or in a face frame, with a shorter side."""
+
+LYING = 45.0
+"""Degrees between the eyes and the horizontal from which a face lies on its side."""
 
 MOST_ENLARGED = 2.0
 """Largest factor by which a face may be enlarged, unless a layout sets another limit."""
@@ -37,8 +45,8 @@ Frame = Literal["auto", "points", "aligned"]
 """How a photograph is brought into the face frame.
 
 "points": by its points, given or detected; "aligned": it already is a square crop in the face frame, and points are
-used only as landmarks; "auto": as "points", and a square picture without a face that can be found is taken as a crop in
-the face frame. A picture that is such a crop is recognised, and keeps its pixels.
+used only as landmarks; "auto": as "points", and a small square picture (find.SMALL_CROP) without points is taken as a
+crop in the face frame. A picture that is such a crop is recognised, and keeps its pixels.
 """
 
 
@@ -58,8 +66,12 @@ class AlignedPhotographs:
         smallest: px that a face frame must have in the photograph; None: half of ``image_size``.
         attribution: of the photographs.
 
+    Attributes:
+        notes: what a user should know of how the photographs were read, a line each.
+
     Raises:
         NothingUsable: if no photograph can be used, with the first reasons.
+        PalsykitError: the disk fails, or the cache cannot be written.
     """
 
     def __init__(
@@ -81,14 +93,16 @@ class AlignedPhotographs:
         self._given = None if detector is None else by_detector(detector)
         self._prepared = listing.prepared
         self._aligned: dict[str, Path] = {}
+        self._believed: list[str] = []
         seen: dict[str, Entry] = {}
         with track(f"aligning {listing.root.name}", len(listing.entries), "photographs") as work:
             for entry in listing.entries:
                 try:
                     self.records.append(self._record(entry, seen))
-                except (ValueError, OSError) as error:
+                except ValueError as error:
                     self.rejected.append(reject(entry.path, error))
                 work.advance()
+        self.notes = [*listing.notes, *_unread(listing.entries), *self._taken_as_crops()]
         if not self.records:
             reasons = "; ".join(f"{r.path}: {r.reason}" for r in self.rejected[:3]) or listing.nothing
             raise NothingUsable(
@@ -98,15 +112,30 @@ class AlignedPhotographs:
 
     def image(self, record: FaceRecord) -> NDArray[np.uint8]:
         """The aligned picture [image_size, image_size, 3] RGB."""
-        with Image.open(self._aligned[record.key]) as picture:
-            return np.asarray(picture, dtype=np.uint8)
+        aligned = self._aligned[record.key]
+        try:
+            with Image.open(aligned) as picture:
+                return np.asarray(picture, dtype=np.uint8)
+        except (OSError, ValueError, SyntaxError) as error:
+            if isinstance(error, OSError):
+                refuse_disk(aligned, error)
+            aligned.unlink(missing_ok=True)
+            raise PalsykitError(
+                f"{aligned}: the aligned picture of {record.key} is gone from the cache, or damaged ({error}); run the "
+                "command again, which makes it again"
+            ) from error
+
+    def _taken_as_crops(self) -> list[str]:
+        if not self._believed:
+            return []
+        what = tally("square photographs without points that are taken as crops in the face frame", self._believed)
+        return [f"{what}; if they are not, give their points, or set frame: points"]
 
     def _record(self, entry: Entry, seen: dict[str, Entry]) -> FaceRecord:
         """Aligns the photograph unless it is cached; ``seen`` holds the usable ones by their content.
 
         Raises:
             ValueError: if it cannot be used.
-            OSError: if the file cannot be read.
         """
         # Refuse repeated names and repeated pictures.
         if entry.key in self._aligned:
@@ -121,10 +150,15 @@ class AlignedPhotographs:
         aligned = self.cache / f"{self._digest(photograph.content, five)}.png"
         # Align the picture if it is not cached, and move the landmarks with it.
         landmarks = None if points is None else points.landmarks
+        if entry.points is not None and (five is None or not aligned.exists()):
+            _check_given(entry.points, photograph)
         matrix = self._to_frame(photograph, five, aligned.exists(), landmarks is not None)
         if not aligned.exists() and matrix is not None:
             pixels = Image.fromarray(warp(photograph.picture, matrix, self.image_size))
-            write_with(aligned, lambda partial: pixels.save(partial, format="PNG"))
+            with cache_written(self.cache):
+                write_with(aligned, lambda partial: pixels.save(partial, format="PNG"))
+        if self._frame == "auto" and five is None and not self._prepared and (points is None or photograph.is_small):
+            self._believed.append(entry.key)
         if photograph.count > 1:
             self.rejected.append(reject(entry.path, note_on_others(photograph.count)))
         seen[photograph.content], self._aligned[entry.key] = entry, aligned
@@ -136,6 +170,7 @@ class AlignedPhotographs:
             landmarks_source=None if moved is None else source,
             split=entry.split,
             further=None if points is None else _moved(points.further, matrix),
+            digest=_digest_of(entry, photograph.content),
         )
 
     def _points(self, entry: Entry, photograph: "_Photograph") -> tuple[Points | None, str]:
@@ -150,10 +185,11 @@ class AlignedPhotographs:
         if finders:
             try:
                 return find_face(finders, self.cache, photograph.content, lambda: photograph.picture), "predicted"
-            except ValueError:
+            except ValueError as error:
                 width, height = photograph.picture.size
-                if self._given is not None or self._frame != "auto" or width != height:
-                    raise
+                if self._given is None and self._frame == "auto" and width == height:
+                    raise ValueError(f"{error}; if it is a crop in the face frame, set frame: aligned") from None
+                raise
         if self._frame == "points":
             raise ValueError(self._unmarked.format(subject=entry.labels.subject))
         return None, "given"
@@ -203,6 +239,22 @@ def _moved(points: NDArray[np.float64] | None, matrix: NDArray[np.float64] | Non
     return None if points is None or matrix is None else (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
+def _digest_of(entry: Entry, content: str) -> str:
+    """What a photograph and its given points are, by their content."""
+    given = [] if entry.points is None else [entry.points.five, entry.points.landmarks, entry.points.further]
+    parts = [content, *(points.tobytes().hex() for points in given if points is not None)]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+
+def _unread(entries: Sequence[Entry]) -> list[str]:
+    """The columns of tables and sidecar files that nothing reads."""
+    counts = Counter(column for entry in entries for column in dict.fromkeys(entry.unread))
+    columns = [f"{printable(column)} of {count} photographs" for column, count in counts.most_common()]
+    return (
+        [f"{tally('columns that are not read', columns)}; those that are read: {', '.join(COLUMNS)}"] if columns else []
+    )
+
+
 def _bytes(entry: Entry) -> bytes:
     try:
         return read_bytes(entry.path)
@@ -218,21 +270,59 @@ class _Photograph:
         self.content = hashlib.sha256(data).hexdigest()
 
     @cached_property
+    def _read(self) -> Photograph:
+        return read_photograph(self._data)
+
+    @property
     def picture(self) -> Image.Image:
-        return read_photograph(self._data).picture
+        return self._read.picture
+
+    @property
+    def orientation(self) -> int:
+        """EXIF's, 1 to 8; 1: viewers show it as it is stored."""
+        return 1 if self._read.original is None else self._read.original.orientation
 
     @cached_property
     def count(self) -> int:
         """How many pictures the file holds, of which the first is read."""
         return count_pictures(self._data)
 
+    @cached_property
+    def is_small(self) -> bool:
+        """Whether no detector looks at it (find.SMALL_CROP)."""
+        with open_picture(self._data) as opened:
+            return max(opened.size) <= SMALL_CROP
 
-def _by_points(five: NDArray[np.float64], width: int, height: int, size: int, smallest: float) -> NDArray[np.float64]:
+
+def _check_given(points: Points, photograph: _Photograph) -> None:
+    """Refuses points of another picture: outside of this one, or of it as it is stored where viewers turn it.
+
+    If viewers turn a picture upright and the face lies on its side, or on its head, its points were not turned.
+
+    Raises:
+        ValueError: if so.
+    """
+    _refuse_outside(points.five, *photograph.picture.size)
+    right, down = points.five[1] - points.five[0]
+    turned = abs(float(np.degrees(np.arctan2(down, right))))
+    if photograph.orientation != 1 and turned > LYING:
+        raise ValueError(
+            f"found points of a face turned by {turned:.0f} degrees, and viewers turn the picture (EXIF orientation "
+            f"{photograph.orientation}); expected points in px of the upright picture; turn them, or save the picture "
+            "upright without EXIF"
+        )
+
+
+def _refuse_outside(five: NDArray[np.float64], width: int, height: int) -> None:
     if (five < 0).any() or (five > (width, height)).any():
         raise ValueError(
             f"found eyes, nose or mouth outside the picture of {width} x {height} px; expected points in px of the "
             f"upright picture, as viewers show it; correct them, or show the whole face"
         )
+
+
+def _by_points(five: NDArray[np.float64], width: int, height: int, size: int, smallest: float) -> NDArray[np.float64]:
+    _refuse_outside(five, width, height)
     matrix = to_frame(five, size)
     side = size / float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if side < smallest:

@@ -13,11 +13,18 @@ from palsykit.data.tables import short
 from palsykit.faces.alignment import five_points
 from palsykit.faces.landmarks import COUNT
 from palsykit.faces.vocabulary import SPLITS, FaceLabels, Group, Side
+from palsykit.recipe.problems import nearest
 from palsykit_datasets.expressions import Words
 
 LABELS = ("subject", "expression", "side", "severity", "group", "sunnybrook", "eface")
 COLUMNS = (*LABELS, "split", "landmarks", "landmarks_source", "points5")
-"""The columns that are read; others are ignored."""
+"""The columns that are read; others are named as not read."""
+
+WRITTEN = frozenset(
+    {"file_name", "key", "source", "identity", "driver", "seed", "synthetic", "strength", "guidance", "run"}
+    | {"recipe_hash", "model_sha256"}
+)
+"""Further columns of the tables that palsykit writes. They say nothing about a face."""
 
 SOURCES = ("given", "predicted", "unknown")
 """In a run's own metadata ``landmarks`` gives the source of the driver's; those of the picture are unknown."""
@@ -44,12 +51,21 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class Said:
-    """The content of a row or a sidecar; ``where`` is its file and line; None is unknown."""
+    """The content of a row or a sidecar.
+
+    Attributes:
+        where: its file and line.
+        labels: None is unknown.
+        split: of the subject, or None.
+        points: the place of the face, or None.
+        unread: columns with a content that nothing reads.
+    """
 
     where: str
     labels: FaceLabels = field(default_factory=FaceLabels)
     split: str | None = None
     points: Points | None = None
+    unread: tuple[str, ...] = ()
 
 
 def read_cells(where: str, cells: Mapping[str, Any], words: Words) -> Said:
@@ -78,6 +94,9 @@ def read_cells(where: str, cells: Mapping[str, Any], words: Words) -> Said:
         ),
         split=None if split is None else one_of(where, "split", split, SPLITS),
         points=_points_of(where, given, values["points5"], source),
+        unread=tuple(
+            column for column in cells if column not in {*COLUMNS, *WRITTEN} and _filled(cells[column]) is not None
+        ),
     )
 
 
@@ -94,7 +113,7 @@ def merged(first: Said, second: Said) -> Said:
     if first.points is not None and second.points is not None:
         raise ValueError(f"found landmarks in {first.where} and in {second.where}, expected one; remove one of them")
     split = _same(first.where, second.where, "split", first.split, second.split)
-    return Said(first.where, labels, split, first.points or second.points)
+    return Said(first.where, labels, split, first.points or second.points, (*first.unread, *second.unread))
 
 
 def _same(where: str, elsewhere: str, name: str, one: Any, other: Any) -> Any:
@@ -122,8 +141,10 @@ def read_name(where: str, column: str, value: Any) -> str | None:
 def one_of(where: str, column: str, value: str, words: Any) -> str:
     """The value, which must be one of ``words``."""
     if value not in words:
+        hint = nearest(value.lower(), words).replace('"', "")
         raise ValueError(
             f"{where}: found {column} {value!r}, expected one of {', '.join(words)}, or nothing if unknown"
+            + (f"; {hint}" if hint else "")
         )
     return value
 
@@ -174,7 +195,22 @@ def read_pairs(where: str, column: str, value: Any, count: int) -> NDArray[np.fl
         raise ValueError(
             f"{where}: found {column} {short(value)}, expected {count} pairs [x, y] of finite numbers in px"
         )
+    refuse_unseen(where, points)
     return points
+
+
+def refuse_unseen(where: str, points: NDArray[np.float64]) -> None:
+    """Refuses points at (0, 0) or (-1, -1): programs write these for a point that nobody saw.
+
+    Raises:
+        ValueError: with the numbers of the points, from 1.
+    """
+    unseen = [str(number) for number, (x, y) in enumerate(points, start=1) if x in (0, -1) and y in (0, -1)]
+    if unseen:
+        raise ValueError(
+            f"{where}: found points that nobody saw (number {', '.join(unseen[:8])}, marked by (0, 0) or (-1, -1)); "
+            "give their places, or five points alone"
+        )
 
 
 def checked(where: str, points: NDArray[np.floating] | None) -> Points:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from palsykit.data.consistency import plain_name
+from palsykit.data.faults import tally
 from palsykit.faces.records import Rejected
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit_datasets.cells import Points
@@ -23,6 +25,7 @@ class Entry:
         points: the place of the face, if given.
         where: the file and line that describe it, or "" if names and folders do.
         finders: tried in this order on a photograph without points, before the data set's detector.
+        unread: columns with a content that nothing reads.
     """
 
     path: Path
@@ -32,6 +35,7 @@ class Entry:
     points: Points | None = None
     where: str = ""
     finders: Sequence[Finder] = ()
+    unread: Sequence[str] = ()
 
 
 @dataclass
@@ -45,6 +49,7 @@ class Listing:
         nothing: the reason if there is nothing to list.
         unmarked: why a photograph without points, and without a detector, is not used; ``{subject}`` is filled in.
         prepared: the pictures were written by ``palsykit data prepare``, so they are in the face frame.
+        notes: what a user should know of the files, a line each.
     """
 
     layout: str
@@ -55,6 +60,7 @@ class Listing:
     nothing: str = "there is none"
     unmarked: str = "no landmarks are given and no detector is set; give five points or 68, or set the key detector"
     prepared: bool = False
+    notes: list[str] = field(default_factory=list)
 
 
 def existing(layout: str, root: Path, holds: str) -> Path:
@@ -82,7 +88,12 @@ def with_splits(listing: Listing, path: Path | None) -> Listing:
             )
         subjects = {str(entry.labels.subject) for entry in listing.entries}
         if missing := sorted(subjects - set(splits)):
-            raise ValueError(f"{path}: no split for subject {', '.join(missing)}; add a line for each")
+            near = {plain_name(name): name for name in sorted(set(splits) - subjects)}
+            meant = [f"{name} may be {near[plain_name(name)]}" for name in missing if plain_name(name) in near]
+            hint = f" ({', '.join(meant)}, spelt otherwise)" if meant else ""
+            raise ValueError(f"{path}: no split for subject {', '.join(missing)}{hint}; add a line for each")
+        if others := sorted(set(splits) - subjects):
+            listing.notes.append(tally(f"subjects of {path.name} without a photograph", others))
         listing.entries = [replace(entry, split=splits[str(entry.labels.subject)]) for entry in listing.entries]
     _agree(listing.entries)
     return listing

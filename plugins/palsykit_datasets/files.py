@@ -1,6 +1,8 @@
 """Finds the files below a folder, each once, and gives a reason for each file that cannot be a photograph."""
 
+import json
 import stat
+import unicodedata
 from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ from palsykit.data.imagefolder import SUFFIXES
 from palsykit.data.left_alone import is_left_alone
 from palsykit.data.rejections import printable
 from palsykit.faces.records import Rejected
-from palsykit.photographs.files import NO_FILE
+from palsykit.photographs.files import NO_FILE, refuse_disk
 
 DOCUMENTS = frozenset(
     {".htm", ".html", ".jsonl", ".log", ".md", ".rst", ".tsv", ".txt", ".xml", ".yaml", ".yml"}
@@ -23,6 +25,9 @@ TABLES = frozenset({"", ".csv", ".json", ".pts", ".tem"})
 
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")
 """First bytes of pictures, among them GIF, which is not read."""
+
+MADE_WITH = {"state.json": "recipe_hash", "synthesis.json": "settings", "data.json": "settings_hash"}
+"""Files that say that palsykit made a folder (a run, a synthesis, prepared data), and a key that they have."""
 
 CONTROL = frozenset(range(32)) - frozenset(b"\t\n\f\r")
 
@@ -59,7 +64,10 @@ def files_below(root: Path) -> Files:
     """Every file below a folder; a folder that can be reached twice by links is read once.
 
     Links are followed last, so that a folder is found in its own place. A link to a folder that was read already, or
-    that contains ``root``, is listed.
+    that contains ``root``, is listed, and so is a run that lies among the photographs.
+
+    Raises:
+        PalsykitError: the disk fails.
     """
     found, seen = Files(), set[tuple[int, int]]()
     above = {_identity(folder) for folder in root.resolve().parents}
@@ -73,7 +81,12 @@ def files_below(root: Path) -> Files:
             seen.add(where)
             paths = sorted(folder.iterdir())
         except OSError as error:
+            refuse_disk(folder, error)
             found.rejected.append(reject(folder, error))
+            continue
+        if folder != root and is_palsykits(folder):
+            words = "palsykit made this folder, and its pictures are no photographs of anybody; keep it elsewhere"
+            found.rejected.append(reject(folder, words))
             continue
         for path in paths:
             if not is_left_alone(path.name):
@@ -102,9 +115,40 @@ def _identity(folder: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+def is_palsykits(folder: Path) -> bool:
+    """Whether palsykit made a folder: a run, a synthesis or prepared data."""
+    for name, key in MADE_WITH.items():
+        try:
+            if key in json.loads((folder / name).read_text(encoding="utf-8")):
+                return True
+        except (OSError, ValueError, TypeError):
+            continue
+    return False
+
+
 def is_picture(path: Path) -> bool:
     """Whether the extension is a picture's; the content is checked when it is opened."""
     return path.suffix.lower() in SUFFIXES
+
+
+def meant(root: Path, names: Iterable[str], paths: Collection[Path]) -> dict[str, Path]:
+    """The file that each name of a table means, by its name.
+
+    Tables are written on other systems than the one that holds the files: where no file has the very name, the only
+    one is meant whose path differs in case, in Unicode form (macOS) or in the direction of its slashes (Windows).
+    """
+    alike: dict[str, list[Path]] = {}
+    for path in paths:
+        alike.setdefault(_plain(path.relative_to(root).as_posix()), []).append(path)
+    found = {}
+    for name in names:
+        exact, near = root / name, alike.get(_plain(name), [])
+        found[name] = near[0] if exact not in near and len(near) == 1 and not exact.exists() else exact
+    return found
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).replace("\\", "/").casefold()
 
 
 def strays(paths: Iterable[Path], read: Collection[Path], root: Path | None = None) -> list[Rejected]:

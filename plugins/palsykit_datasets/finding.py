@@ -14,6 +14,7 @@ from palsykit.faces.interfaces import Detector
 from palsykit.files.atomic import write_text
 from palsykit.photographs.find import eye_distance, hidden_parts, is_crop
 from palsykit_datasets.cells import Points, checked
+from palsykit_datasets.storage import cache_written
 
 CLEARLY = 1.5
 """A face is clearly the largest if its eyes are so many times further apart than those of the next one."""
@@ -87,19 +88,29 @@ def find_face(finders: Sequence[Finder], cache: Path, content: str, picture: Cal
 
 def _answer(kept: Path, finder: Finder, picture: Callable[[], Image.Image]) -> Points | str:
     """Points, or the reason why there are none."""
-    if kept.exists():
+    if (known := _kept(kept)) is not None:
+        return known
+    opened = picture()
+    try:
+        points = finder.find(opened)
+    except ValueError as error:
+        with cache_written(kept.parent):
+            write_text(kept, json.dumps({"reason": str(error)}))
+        return str(error)
+    landmarks = None if points.landmarks is None else points.landmarks.tolist()
+    with cache_written(kept.parent):
+        write_text(kept, json.dumps({"five": points.five.tolist(), "landmarks": landmarks, "whole": points.whole}))
+    return points
+
+
+def _kept(kept: Path) -> Points | str | None:
+    """An answer in the cache; None if there is none, or if its file is damaged."""
+    try:
         facts = json.loads(kept.read_text(encoding="utf-8"))
         if "reason" in facts:
             return str(facts["reason"])
         landmarks = facts["landmarks"]
         marks = None if landmarks is None else np.array(landmarks)
         return Points(np.array(facts["five"]), marks, whole=facts.get("whole", False))
-    opened = picture()
-    try:
-        points = finder.find(opened)
-    except ValueError as error:
-        write_text(kept, json.dumps({"reason": str(error)}))
-        return str(error)
-    landmarks = None if points.landmarks is None else points.landmarks.tolist()
-    write_text(kept, json.dumps({"five": points.five.tolist(), "landmarks": landmarks, "whole": points.whole}))
-    return points
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

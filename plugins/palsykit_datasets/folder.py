@@ -9,7 +9,7 @@ from palsykit_datasets.aligned import AlignedPhotographs, Frame
 from palsykit_datasets.cells import Said, merged
 from palsykit_datasets.entries import Entry, Listing, existing, with_splits
 from palsykit_datasets.expressions import UnknownExpression, Words, words_of
-from palsykit_datasets.files import reject
+from palsykit_datasets.files import meant, reject
 from palsykit_datasets.metadata import read_metadata
 from palsykit_datasets.tree import Tree
 
@@ -65,8 +65,10 @@ def read_layout(root: Path, labels: Path | None, words: Words) -> Listing:
         ValueError: for a malformed table.
     """
     table = labels or (root / TABLE if (root / TABLE).is_file() else None)
-    rows = {} if table is None else {root / row.name: row.said for row in read_metadata(table, words)}
     tree = Tree(root, [] if table is None else [table])
+    read = [] if table is None else read_metadata(table, words)
+    paths = meant(root, (row.name for row in read), tree.files)
+    rows = {paths[row.name]: row.said for row in read}
     listing = Listing("folder", root, rejected=tree.rejected)
     listing.expected = "expected ROOT/SUBJECT/NAME.jpg and landmarks, or the key detector; check the key root"
     for path in tree.pictures:
@@ -89,4 +91,4 @@ def _entry(root: Path, path: Path, said: Said) -> Entry:
         raise ValueError("lies in no subject's folder; expected ROOT/SUBJECT/NAME.jpg; move it into one")
     subject = printable(below.parts[0])
     said = merged(said, Said(f"the folder's name {subject!r}", FaceLabels(subject=subject)))
-    return Entry(path, printable(below), said.labels, said.split, said.points, said.where)
+    return Entry(path, printable(below), said.labels, said.split, said.points, said.where, unread=said.unread)

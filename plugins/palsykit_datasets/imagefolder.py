@@ -9,9 +9,8 @@ from palsykit.faces.records import Rejected
 from palsykit_datasets.aligned import SMALLEST, AlignedPhotographs, Frame
 from palsykit_datasets.entries import Entry, Listing, existing, with_splits
 from palsykit_datasets.expressions import Words, words_of
-from palsykit_datasets.files import files_below, is_picture, reject, strays
+from palsykit_datasets.files import Files, files_below, is_palsykits, is_picture, meant, reject, strays
 from palsykit_datasets.metadata import Row, find_metadata, read_metadata
-from palsykit_datasets.plan import read_marker
 
 
 def imagefolder(
@@ -69,32 +68,33 @@ def read_layout(root: Path, words: Words) -> Listing:
     Raises:
         ValueError: for malformed metadata, with file and line.
     """
-    table = find_metadata(root)
+    table, files = find_metadata(root), files_below(root)
     rows = read_metadata(table, words)
+    paths = meant(root, (row.name for row in rows), files.paths)
     return Listing(
         "imagefolder",
         root,
-        entries=[_entry(root, row) for row in rows],
-        rejected=_without_row(root, {root / row.name for row in rows}, table),
+        entries=[_entry(root, paths[row.name], row) for row in rows],
+        rejected=_without_row(files, set(paths.values()), table),
         expected=f"expected a row with file_name and subject for every picture in {table}",
         nothing="the metadata has no rows",
         unmarked="no landmarks and no points5, which frame: points asks for; add one of the columns, or set detector",
-        prepared=bool(read_marker(root)),
+        prepared=is_palsykits(root) or is_palsykits(root.parent),
     )
 
 
-def _entry(root: Path, row: Row) -> Entry:
-    said = row.said
+def _entry(root: Path, path: Path, row: Row) -> Entry:
+    said, key = row.said, printable(path.relative_to(root))
     if said.labels.subject is None:
         raise ValueError(
             f"{said.where}: found no subject, expected one for every picture (splits go by subject); add it"
         )
-    return Entry(root / row.name, printable(row.name), said.labels, said.split, said.points, said.where)
+    return Entry(path, key, said.labels, said.split, said.points, said.where, unread=said.unread)
 
 
-def _without_row(root: Path, named: set[Path], table: Path) -> list[Rejected]:
+def _without_row(files: Files, named: set[Path], table: Path) -> list[Rejected]:
     """Files below the folder, apart from hidden ones, that no row names."""
-    files, known = files_below(root), {printable(path) for path in named}
+    known = {printable(path) for path in named}
     others = [path for path in files.paths if path not in named]
     unreached = [listed for listed in files.rejected if listed.path not in known]
     words = "the metadata has no row for it; add one with file_name and subject"

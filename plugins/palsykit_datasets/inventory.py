@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from palsykit.data.consistency import doubts_of
 from palsykit.data.faults import UNKNOWN, faults_of, subject_of, tally
 from palsykit.data.rejections import printable
 from palsykit.faces.pairing import by_subject, identity_photograph
@@ -52,7 +53,7 @@ def take_inventory(dataset: FaceDataset, seed: int) -> Inventory:
         cells=_cells(records),
         faults=faults,
     )
-    found.lacks = [*_lacks(records, splits), *_empty_cells(found.cells), *_contradictions(records), *_rejected(dataset)]
+    found.lacks = [*_lacks(records, splits), *_empty_cells(found.cells), *doubts_of(dataset), *_rejected(dataset)]
     return found
 
 
@@ -127,12 +128,6 @@ def _empty_cells(cells: dict[str, dict[str, int]]) -> list[str]:
         if empty and known and expression != UNKNOWN:
             lines.append(f"{expression} is never shown with side {' or '.join(empty)}")
     return lines
-
-
-def _contradictions(records: Sequence[FaceRecord]) -> list[str]:
-    odd = [printable(r.key) for r in records if r.labels.side is Side.NONE and (r.labels.severity or 1.0) > 1]
-    what = "photographs with side none and a House-Brackmann grade above 1"
-    return [f"{tally(what, odd)}: one of the two is wrong"] if odd else []
 
 
 def _rejected(dataset: FaceDataset) -> list[str]:

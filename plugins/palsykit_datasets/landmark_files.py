@@ -7,7 +7,6 @@ are. Five points are image-left eye, image-right eye, nose tip, image-left and i
 """
 
 import csv
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from palsykit.data.tables import read_text
+from palsykit.data.tables import check_names, read_json, read_text
 from palsykit.faces.landmarks import COUNT
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.faces.webmorph import FURTHER, read_template, to_ibug68
-from palsykit_datasets.cells import COLUMNS, Points, Said, checked, read_cells, read_pairs
+from palsykit_datasets.cells import COLUMNS, Points, Said, checked, read_cells, read_pairs, refuse_unseen
 from palsykit_datasets.expressions import Words
 
 SUFFIXES = (".csv", ".json", ".pts", ".tem")
@@ -102,22 +101,21 @@ def _counted(path: Path, rows: Sequence[tuple[float, float]], shift: float = 0.0
         raise ValueError(
             f"{path}: found {len(rows)} points, expected 5 (eyes, nose tip, mouth corners) or iBUG's {COUNT}"
         )
-    return checked(str(path), np.array(rows, dtype=np.float64) + shift)
+    points = np.array(rows, dtype=np.float64)
+    refuse_unseen(str(path), points)
+    return checked(str(path), points + shift)
 
 
 def _read_json(path: Path, words: Words) -> Said:
     """A list of 5 or 68 pairs, or an object."""
-    text = read_text(path)
-    try:
-        value: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: found no JSON ({error}), expected a list of points or an object") from None
+    value: Any = read_json(str(path), read_text(path), "a list of points or an object")
     if isinstance(value, list):
         count = COUNT if len(value) == COUNT else 5
         column = "landmarks" if count == COUNT else "points5"
         return Said(str(path), points=checked(str(path), read_pairs(str(path), column, value, count)))
     if not isinstance(value, dict):
         raise ValueError(f"{path}: found {str(value)[:60]!r}, expected a list of 5 or {COUNT} points, or an object")
+    check_names(str(path), list(value), COLUMNS)
     if not set(COLUMNS) & set(value):
         raise ValueError(f"{path}: found keys {list(value)[:8]}, expected some of {', '.join(COLUMNS)}")
     return read_cells(str(path), value, words)

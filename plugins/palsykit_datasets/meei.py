@@ -99,6 +99,7 @@ def read_layout(
     outside = [path for path in tree.pictures if not any(path.is_relative_to(folder) for folder in folders.values())]
     words_outside = f"lies in none of the folders {', '.join(folder.name for folder in folders.values())}; move it"
     listing = Listing("meei", root, rejected=[*tree.rejected, *(reject(path, words_outside) for path in outside)])
+    listing.notes = people.notes
     listing.expected = f"expected {', '.join(ARCHIVES)} in ROOT with files as the key pattern says ({pattern})"
     named: dict[str, list[Named]] = {}
     for archive, folder in folders.items():

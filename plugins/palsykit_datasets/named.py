@@ -91,7 +91,9 @@ def described(
             rejected.append(reject(photograph.path, error))
             continue
         key = printable(photograph.path.relative_to(root))
-        entries.append(Entry(photograph.path, key, said.labels, said.split, said.points, said.where))
+        entries.append(
+            Entry(photograph.path, key, said.labels, said.split, said.points, said.where, unread=said.unread)
+        )
     return entries, rejected
 
 

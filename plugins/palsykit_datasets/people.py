@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from palsykit.data.faults import tally
 from palsykit.data.tables import read_csv
 from palsykit.faces.vocabulary import FaceLabels, Group, Side
 from palsykit_datasets.cells import one_of, read_score, read_severity
@@ -18,15 +19,30 @@ Person = tuple[str | None, str]
 
 @dataclass
 class People:
-    """What the spreadsheet says about a person, and its line."""
+    """What the spreadsheet says about a person, and its line.
+
+    Attributes:
+        known: person -> labels.
+        where: person -> file and line.
+        nameless: file and line of rows that say something, but not about whom.
+    """
 
     known: dict[Person, FaceLabels] = field(default_factory=dict)
     where: dict[Person, str] = field(default_factory=dict)
+    nameless: list[str] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
         """People described."""
         return len(self.known)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of the spreadsheet, a line each."""
+        if not self.nameless:
+            return []
+        words = "where cells were merged, write the subject into each of their rows"
+        return [f"{tally('rows of the spreadsheet without a subject, which are left out', self.nameless)}; {words}"]
 
     def of(self, subjects: Mapping[str, set[str]]) -> dict[tuple[str, str], FaceLabels]:
         """{(group, subject): labels} of the described ones among ``subjects``, the people of each group.
@@ -57,7 +73,7 @@ def read_people(
     columns: Mapping[str, str],
     values: Mapping[str, Mapping[str, str | int | float]],
 ) -> People:
-    """The rows of a CSV file; empty cells are unknown, and rows without a subject are left out.
+    """The rows of a CSV file; empty cells are unknown; rows without a subject are left out and named.
 
     Args:
         path: the file.
@@ -85,6 +101,7 @@ def read_people(
         read = _Row(where, {column: cells[heading].strip() for column, heading in columns.items()}, values)
         subject = read.ours("subject")
         if subject is None:
+            people.nameless.append(where)
             continue
         group = read.ours("group")
         person = None if group is None else one_of(f"{where}{read.step('group')}", "group", group, list(Group)), subject

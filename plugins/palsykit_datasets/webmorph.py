@@ -16,6 +16,7 @@ from palsykit.data.rejections import printable
 from palsykit.faces.alignment import to_frame
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.vocabulary import FaceLabels, canonical_expression
+from palsykit.photographs.files import UnreadablePicture, read_bytes
 from palsykit.photographs.frame import warp
 from palsykit.photographs.read import read_photograph
 from palsykit_datasets.aligned import AlignedPhotographs
@@ -88,23 +89,19 @@ def read_layout(root: Path, folders: Mapping[str, str], pattern: re.Pattern[str]
     listing.unmarked = "no template, and no other photograph of subject {subject} has one; add one, or set detector"
     files = files_below(root)
     chosen = [path for path in files.paths if _is_read(path.relative_to(root), folders)]
-    templates = {path for path in chosen if path.suffix == ".tem"}
-    named = {path.with_suffix(".tem") for path in chosen if is_picture(path)}
+    templates = {path.with_suffix(""): path for path in chosen if path.suffix.lower() == ".tem"}
+    named = {path.with_suffix("") for path in chosen if is_picture(path)}
     words = "no photograph of this name lies beside it; rename one of them, or remove it"
-    lost = [reject(path, words) for path in sorted(templates - named)]
-    listing.rejected = [*files.rejected, *strays(chosen, templates, root), *lost]
+    lost = [reject(path, words) for path in sorted(templates[name] for name in templates.keys() - named)]
+    listing.rejected = [*files.rejected, *strays(chosen, templates.values(), root), *lost]
     found = []
     for path in filter(is_picture, chosen):
         try:
-            found.append(_photograph(path, root, folders, pattern))
+            found.append(_photograph(path, root, folders, pattern, templates.get(path.with_suffix(""))))
         except (ValueError, OSError) as error:
             listing.rejected.append(reject(path, error))
     for photograph in found:
-        try:
-            finders = [] if photograph.points is not None else _borrowed(photograph, found)
-        except OSError as error:
-            listing.rejected.append(reject(photograph.path, error))
-            continue
+        finders = [] if photograph.points is not None else _borrowed(photograph, found)
         listing.entries.append(
             Entry(photograph.path, photograph.key, photograph.labels, points=photograph.points, finders=finders)
         )
@@ -144,23 +141,27 @@ def _is_read(below: Path, folders: Mapping[str, str]) -> bool:
     return len(below.parts) == 1 or below.parts[0] in folders
 
 
-def _photograph(path: Path, root: Path, folders: Mapping[str, str], pattern: re.Pattern[str]) -> Photograph:
+def _photograph(
+    path: Path, root: Path, folders: Mapping[str, str], pattern: re.Pattern[str], template: Path | None
+) -> Photograph:
     below = path.relative_to(root)
     if len(below.parts) != 2:
         raise ValueError("does not lie in an expression's folder itself, ROOT/EXPRESSION/NAME.jpg; move it there")
     match = pattern.match(legible(Path(path.name)))
     if match is None or not match[1]:
         raise ValueError(f"the name does not say the subject: it does not start with {pattern.pattern!r}")
-    template = path.with_suffix(".tem")
-    points = read_points(template) if template.exists() else None
+    points = None if template is None else read_points(template)
     return Photograph(path, printable(below), FaceLabels(subject=match[1], expression=folders[below.parts[0]]), points)
 
 
 def _borrowed(photograph: Photograph, found: Sequence[Photograph]) -> list[Finder]:
-    """By the template of the subject's first photograph that has one."""
+    """By the template of the subject's first photograph that has one and can be read."""
     for lender in found:
         if lender.labels.subject == photograph.labels.subject and lender.points is not None:
-            data = lender.path.read_bytes()
+            try:
+                data = read_bytes(lender.path)
+            except UnreadablePicture:  # it is listed by itself
+                continue
             places = lender.points.five.tobytes()
             version = f"webmorph {VERSION} {hashlib.sha256(data).hexdigest()} {hashlib.sha256(places).hexdigest()}"
             return [Finder(version, partial(_registered, data, lender.key, lender.points.five))]

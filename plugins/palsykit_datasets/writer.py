@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from palsykit import __version__
+from palsykit.data.consistency import doubts_of
 from palsykit.data.imagefolder import IMAGEFOLDER, METADATA, SUFFIXES
 from palsykit.data.rejections import list_on_failure, printable, write_rejected
 from palsykit.errors import PalsykitError
@@ -86,6 +87,8 @@ def write_imagefolder(dest: Path, plan: Plan, cache: Path) -> Summary:
     # Mark the folder as finished.
     about = _about(dest, plan, dataset, rows, rejected)
     write_marker(dest, {**begun, "finished": True, "state": state, **about})
+    for doubt in about["doubts"]:
+        say(doubt)
     if not kept:
         raise PalsykitError(f"{dest}: none of {len(rejected)} photographs can be used; its rejected.csv says why")
     return Summary(len(kept), about["subjects"], about["rejected"], about["single_photograph_subjects"], about["data"])
@@ -210,6 +213,7 @@ def _about(
         "single_photograph_subjects": alone,
         "without_landmarks": sum(row["landmarks"] is None for row in rows),
         "rejected": kinds(rejected),
+        "doubts": doubts_of(dataset),
         "hashes": hashes(dest, [row["file_name"] for row in rows]),
         "data": {"use": IMAGEFOLDER, "frame": "aligned", **kept_as_they_are},
         "attribution": dataset.attribution,

@@ -212,6 +212,7 @@ class Simulated:
                 landmarks=known if shot.number == 0 else _moved(known, who, after, self.image_size),
                 landmarks_source=record.landmarks_source,
                 split=record.split,
+                digest=record.digest,
                 further=record.further
                 if shot.number == 0
                 else _moved_further(record.further, who, beside, self.image_size),

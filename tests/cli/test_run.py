@@ -44,6 +44,16 @@ def test_options(palsykit: Run, recipe: Path, runs: list[Any]) -> None:
     assert runs == [("other", 3, Path("there"), True)]
 
 
+@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "..", "a/b", "a\\\\b"])
+def test_a_recipes_name_does_not_leave_the_folder_of_runs(
+    palsykit: Run, recipe: Path, runs: list[Any], name: str
+) -> None:
+    done = palsykit("run", recipe, "--set", f'name="{name}"')
+    assert (done.code, runs) == (2, [])
+    assert "expected a name without slashes" in done.err
+    assert palsykit("run", recipe, "--set", f'name="{name}"', "--output", "there").code == 0
+
+
 def test_a_finished_run(palsykit: Run, recipe: Path, runs: list[Any]) -> None:
     done = palsykit("run", recipe, "--set", "seed=5")
     assert done.out == "Nothing to do: this run is finished. Its report: runs/small/report.html\n"
@@ -67,7 +77,7 @@ def test_a_signal_gives_its_exit_code(palsykit: Run, recipe: Path, runs: list[An
     assert "Stopped. Resume the run from its last checkpoint with: palsykit run small.yaml" in done.err
 
 
-@pytest.mark.parametrize("code", ["ENOSPC", "EDQUOT", "EROFS", "EACCES"])
+@pytest.mark.parametrize("code", ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "ENOENT", "ENOTDIR", "EFBIG"])
 def test_a_file_system_that_refuses_is_one_line(palsykit: Run, recipe: Path, runs: list[Any], code: str) -> None:
     def refuses(*_: Any) -> None:
         raise OSError(getattr(errno, code), os.strerror(getattr(errno, code)), "runs/small/state.json")

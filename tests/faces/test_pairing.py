@@ -1,9 +1,9 @@
 import pytest
 
-from palsykit.faces.pairing import grid, pair
+from palsykit.faces.pairing import grid, identity_photograph, pair
 from palsykit.faces.records import FaceRecord
 from palsykit.faces.splits import shared_subjects, split_records
-from palsykit.faces.vocabulary import FaceLabels
+from palsykit.faces.vocabulary import FaceLabels, Side
 
 
 def record(subject, expression, severity=None, split=None):
@@ -25,6 +25,24 @@ def test_the_least_affected_photograph_at_rest_says_who():
     rest = "a-rest-1.0"
     assert [chosen[key] for key in ("a-smile_full-4.0", "a-rest-4.0", "a-lip_pucker-4.0")] == [rest] * 3
     assert chosen[rest] != rest
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        ((Side.NONE, 1.0), (Side.LEFT, None)),
+        ((None, 1.0), (Side.LEFT, None)),
+        ((Side.NONE, None), (Side.LEFT, None)),
+        ((Side.NONE, None), (Side.LEFT, 2.0)),
+        ((None, None), (Side.LEFT, None)),
+        ((None, 1.0), (None, None)),
+        ((None, None), (Side.LEFT, 4.0)),
+        ((Side.LEFT, 3.0), (Side.LEFT, 4.0)),
+    ],
+)
+def test_an_affected_side_of_unknown_grade_is_a_palsy(less, more):
+    records = [FaceRecord(str(labels), FaceLabels("a", "rest", *labels)) for labels in (more, less)]
+    assert identity_photograph(records) is records[1]
 
 
 def test_without_one_at_rest_the_choice_is_seeded_and_never_oneself():

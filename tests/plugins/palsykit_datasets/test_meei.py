@@ -175,3 +175,12 @@ def test_is_registered():
 def test_it_keeps_the_contract_of_data_sets(tree):
     results = check("dataset", "meei", image_size=SIZE, root=str(tree), pattern=PATTERN, expressions=NUMBERS)
     assert [str(result) for result in results if result.state != "passed"] == []
+
+
+def test_rows_that_do_not_say_whom_they_mean_are_named(tree):
+    """A cell that was merged over two rows is saved as a subject and an empty cell."""
+    sheet(tree, [("1", "L", "III", "61.5"), ("", "R", "VI", ""), ("", "", "", ""), ("4", "L", "2", "80")])
+    faces = described(tree)
+    (note,) = faces.notes
+    assert note.startswith("rows of the spreadsheet without a subject, which are left out: 1 (")
+    assert "people.csv:3); where cells were merged" in note

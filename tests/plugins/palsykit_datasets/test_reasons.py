@@ -15,6 +15,9 @@ from palsykit_datasets.reasons import kind, kinds
         ("the same picture as a/b.jpg of subject anna", "the same picture as"),
         ("found 2 faces (scores 0.9, 0.8), expected one", "found … faces"),
         ("its file is gone", "its file is gone"),
+        ("/my photos of 2/p1/rest.pts: found a mirrored face, expected another order", "found a mirrored face"),
+        ("C:\\x\\rest.pts:3: found no points, expected 68", "found no points"),
+        ("/p/rest.csv:1: found 'x;y', expected two finite numbers, x and y", "found …, expected two finite numbers"),
         ("", ""),
     ],
 )

@@ -223,3 +223,11 @@ def test_a_template_gives_pupils_and_folds_and_the_second_reading_gives_the_same
         matrix = np.linalg.lstsq(plain[:68], found[:68], rcond=None)[0]
         assert np.abs(plain[68:] @ matrix - found[68:]).max() < 1e-3
         assert smile.further is None
+
+
+def test_a_template_in_capitals_is_read(tree):
+    for path in (tree / "neutral").glob("*.tem"):
+        path.rename(path.with_suffix(".TEM"))
+    faces = dataset(tree)
+    assert (len(faces.records), faces.rejected) == (4, [])
+    assert record(faces, "neutral/001_03.png").landmarks_source == "given"
