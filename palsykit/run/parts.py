@@ -1,6 +1,7 @@
 """Build a recipe's parts: data, networks and the model, one instance of each."""
 
 import atexit
+import contextlib
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from palsykit.faces.pairing import Pair, grid, of_first_people
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.splits import split_records
 from palsykit.faces.views import view
+from palsykit.files.atomic import remove_partials
 from palsykit.interfaces import ConditioningSpec, Synthesiser, TokenSpec, Trainer, TrainingData
 from palsykit.networks import SharedNetwork
 from palsykit.progress import say
@@ -29,14 +31,17 @@ from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import FitBlock, PartBlock, Settings
 from palsykit.registry import registry
 from palsykit.seeds import derive
-from palsykit.training.loop import accelerator
+from palsykit.training.processes import accelerator
+
+DAY = 24 * 3600.0
+"""Seconds."""
 
 
 def cache_folder() -> Path:
     """The folder of the data sets' caches: $PALSYKIT_CACHE, else $XDG_CACHE_HOME/palsykit, else ~/.cache/palsykit.
 
     If it cannot be written, for example because the home directory is read-only, a temporary folder takes its place
-    until this process ends.
+    until this process ends. What a killed process was writing there is removed a day later.
     """
     named = os.environ.get("PALSYKIT_CACHE")
     folder = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "palsykit"
@@ -48,12 +53,15 @@ def _writable(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            return folder
+            pass
     except OSError as error:
         other = tempfile.mkdtemp(prefix="palsykit-cache-")
         atexit.register(shutil.rmtree, other, ignore_errors=True)
         say(f"{folder}: not writable ({error.strerror}); aligned and rendered pictures are not kept for the next run")
         return Path(other)
+    with contextlib.suppress(OSError):  # others may use the cache, too
+        remove_partials(folder, age=DAY)
+    return folder
 
 
 class Data:

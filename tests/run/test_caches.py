@@ -1,6 +1,8 @@
 """A cache is a convenience: where it cannot be written, the run does without it and says so."""
 
 import errno
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +23,17 @@ def test_a_folder_that_can_be_written_is_used(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("PALSYKIT_CACHE", str(tmp_path / "new" / "cache"))
     assert parts.cache_folder() == tmp_path / "new" / "cache"
     assert list((tmp_path / "new" / "cache").iterdir()) == []
+
+
+def test_what_a_killed_process_was_writing_is_removed_a_day_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PALSYKIT_CACHE", str(tmp_path))
+    for name, age in {".partial-old.png": 25, ".tmpAb12Cd": 25, ".partial-now.png": 1, "kept.png": 99}.items():
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (0, time.time() - 3600 * age))
+    parts.cache_folder()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".partial-now.png", "kept.png"]
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
