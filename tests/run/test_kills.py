@@ -37,6 +37,7 @@ class Runs:
     def __init__(self, base: Path):
         self.base, self.folder, self.cache = base, base / "run", base / "cache"
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PALSYKIT_CACHE": str(self.cache)}
+        environment["GIT_DIR"] = os.devnull  # runs name the commit, and whether files were edited since
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.process = subprocess.Popen([sys.executable, str(DYING)], env=environment, **pipes)
         assert self._line() == "ready\n"
