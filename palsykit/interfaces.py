@@ -250,8 +250,10 @@ class Trainer(Protocol):
     def losses(self, model: Any, batch: FaceBatch, generator: torch.Generator, phase: str) -> dict[str, Tensor]:
         """Weighted scalar loss terms; their sum is minimised over the group ``phase``. Draw only from ``generator``.
 
-        ``generator`` is a CPU generator seeded by run, step and rank. Draw on the CPU, then move to the device: so all
-        devices get the same numbers. For an independent stream: ``palsykit.seeds.spawn(generator, "name")``.
+        ``generator`` is a CPU generator seeded by run, step and batch. Draw on the CPU, then move to the device: so all
+        devices get the same numbers. Draw what belongs to a row with ``palsykit.seeds.normal``, ``uniform`` or
+        ``integers``: then a row gets the same numbers in whatever process and part of a step it is. For an independent
+        stream: ``palsykit.seeds.spawn(generator, "name")``.
         """
         ...
 

@@ -1,8 +1,15 @@
-"""Seeds for all random numbers. A seed is the hash of a name, so it does not depend on what ran before."""
+"""Seeds for all random numbers. A seed is the hash of a name, so it does not depend on what ran before.
+
+In a training, what is drawn for a row belongs to the row, not to the process or the part of a batch that the row is in:
+trainers draw it with ``normal``, ``uniform`` and ``integers``. So the same rows get the same numbers on one device, on
+several, and in batches of any size.
+"""
 
 import hashlib
+from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 
 def derive(*parts: object) -> int:
@@ -16,6 +23,68 @@ def generator(*parts: object) -> torch.Generator:
     return torch.Generator().manual_seed(derive(*parts))
 
 
+class RowGenerator(torch.Generator):
+    """A CPU generator for a batch, with one more generator for each row, and one that all batches of a step share.
+
+    It is a generator like any other; then its numbers depend on the batch. ``by_row`` makes one.
+
+    Attributes:
+        rows: one generator per row.
+        step: the same numbers in all batches and processes of a step.
+    """
+
+    rows: Sequence[torch.Generator]
+    step: torch.Generator
+
+
+def by_row(seed: object, step: int, numbers: Sequence[int]) -> RowGenerator:
+    """The generators of a batch of a training: ``numbers`` are those of its rows, counted from the first step on."""
+    made = RowGenerator()
+    made.manual_seed(derive("batch", seed, *numbers[:1]))
+    made.rows, made.step = [generator("row", seed, number) for number in numbers], generator("step", seed, step)
+    return made
+
+
 def spawn(parent: torch.Generator, name: str) -> torch.Generator:
     """A generator that depends on ``parent``'s seed and ``name`` only, not on how much ``parent`` has drawn."""
-    return generator(parent.initial_seed(), name)
+    if not isinstance(parent, RowGenerator):
+        return generator(parent.initial_seed(), name)
+    made = RowGenerator()
+    made.manual_seed(derive(parent.initial_seed(), name))
+    made.rows, made.step = [spawn(row, name) for row in parent.rows], spawn(parent.step, name)
+    return made
+
+
+def of_step(generator: torch.Generator) -> torch.Generator:
+    """The generator for what all rows of a step share, whatever process they are in."""
+    return generator.step if isinstance(generator, RowGenerator) else generator
+
+
+def normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """Standard normal numbers [B, ...] on the CPU; row i is drawn from the generator of row i, if it has one."""
+    if not isinstance(generator, RowGenerator):
+        return torch.randn(*shape, generator=generator)
+    drawn = torch.empty(*shape)
+    for row, own in zip(drawn, generator.rows, strict=True):
+        row.normal_(generator=own)
+    return drawn
+
+
+def uniform(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """Numbers from 0 to 1, drawn as by ``normal``."""
+    if not isinstance(generator, RowGenerator):
+        return torch.rand(*shape, generator=generator)
+    drawn = torch.empty(*shape)
+    for row, own in zip(drawn, generator.rows, strict=True):
+        row.uniform_(generator=own)
+    return drawn
+
+
+def integers(low: int, high: int, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """Whole numbers from ``low`` to ``high`` (exclusive), int64, drawn as by ``normal``."""
+    if not isinstance(generator, RowGenerator):
+        return torch.randint(low, high, tuple(shape), generator=generator)
+    drawn = torch.empty(*shape, dtype=torch.int64)
+    for row, own in zip(drawn, generator.rows, strict=True):
+        row.random_(low, high, generator=own)
+    return drawn

@@ -12,6 +12,7 @@ from palsykit.diffusion.guess import corrected, output_scale
 from palsykit.errors import PalsykitError
 from palsykit.interfaces import ConditionEncoder, Conditioning, Denoiser, Encoded, FaceBatch, Fusion, Guess, Map
 from palsykit.networks import computed_once
+from palsykit.seeds import uniform
 
 UNGUESSED = 0.5
 """The error of a grey picture as the guess: about the standard deviation of photographs in [-1, 1]."""
@@ -157,7 +158,7 @@ class ConditionalDiffusion(nn.Module):
         masks = {}
         for name, condition in encoded.conditions.items():
             if self.drops[name] > 0:
-                keep = torch.rand(len(condition.tokens), generator=generator) >= self.drops[name]
+                keep = uniform((len(condition.tokens),), generator) >= self.drops[name]
                 masks[name] = keep.to(condition.tokens.device)
         return self._select(encoded, masks)
 

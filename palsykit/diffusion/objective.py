@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from palsykit.diffusion.model import ConditionalDiffusion
 from palsykit.errors import PalsykitError
 from palsykit.interfaces import Conditioning
+from palsykit.seeds import integers, normal
 
 
 @dataclass
@@ -37,8 +38,8 @@ def one_group(model: nn.Module) -> dict[str, list[nn.Parameter]]:
 
 def draw_noise(model: ConditionalDiffusion, like: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Draw standard normal noise with the shape of ``like`` and one uniform time step per row, on the CPU."""
-    noise = torch.randn(like.shape, generator=generator).to(like.device)
-    t = torch.randint(model.timesteps, (len(like),), generator=generator).to(like.device)
+    noise = normal(like.shape, generator).to(like.device)
+    t = integers(0, model.timesteps, (len(like),), generator).to(like.device)
     return noise, t
 
 

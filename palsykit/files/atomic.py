@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,9 +45,18 @@ def is_partial(path: Path) -> bool:
     return path.name.startswith(PARTIAL) or re.fullmatch(r"\.tmp[A-Za-z0-9]{6}", path.name) is not None
 
 
-def remove_partials(folder: Path) -> None:
-    """Remove what killed writes left in a folder and below it. No other process may write there meanwhile."""
+def remove_partials(folder: Path, age: float = 0.0) -> None:
+    """Remove what killed writes left in a folder and below it.
+
+    Args:
+        folder: the folder.
+        age: only what has not changed for so many seconds; where other processes may write meanwhile, more than a write
+            takes.
+    """
+    before = time.time() - age
     for path in [path for path in folder.rglob(".*") if is_partial(path)]:
+        if age and path.lstat().st_mtime > before:
+            continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:

@@ -24,7 +24,7 @@ from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import FitBlock, PartBlock, Settings
 from palsykit.registry import registry
 from palsykit.seeds import derive
-from palsykit.training.loop import accelerator
+from palsykit.training.processes import accelerator
 
 
 class Data:

@@ -23,7 +23,7 @@ from palsykit.run.parts import Parts, check_guidance
 from palsykit.run.prepare import prepare, require_people
 from palsykit.run.same_data import require_same
 from palsykit.run.train import check_all_flips, fit, restore_fits, train_model, trained_model
-from palsykit.training.loop import accelerator
+from palsykit.training.processes import accelerator
 
 NOT_FOR_SYNTHESIS = ("data", "fits", "train", "trainer", "metrics", "poser")
 """Sections that synthesis does not need. They are not checked when a run is opened; a part is checked when built."""

@@ -82,10 +82,16 @@ def save(folder: Path, step: int, tensors: dict[str, dict[str, Tensor]], facts: 
     except OSError:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    # Remove old checkpoints.
-    for old in existing(folder)[:-KEEP]:
-        shutil.rmtree(old)
+    remove_old(folder)
     return final
+
+
+def remove_old(folder: Path) -> None:
+    """Remove the oldest checkpoints, all but ``KEEP``. A kill meanwhile leaves a partial folder, not a damaged one."""
+    for old in existing(folder)[:-KEEP]:
+        partial = old.with_name(f"{PARTIAL}{old.name}")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(old.rename(partial))
 
 
 def existing(folder: Path) -> list[Path]:

@@ -3,12 +3,10 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
@@ -17,14 +15,16 @@ from palsykit.errors import PalsykitError
 from palsykit.interfaces import FaceBatch, Trainer
 from palsykit.progress import say, track
 from palsykit.recipe.schema import Optimisation
-from palsykit.seeds import derive, generator
-from palsykit.stopping import Stopped, finishing, requested
+from palsykit.seeds import by_row, derive
+from palsykit.stopping import Stopped, finishing
 from palsykit.training import checkpoint
 from palsykit.training.batches import PairedFaces, StepSampler
 from palsykit.training.ema import averaged
 from palsykit.training.failures import last_lines, owner
 from palsykit.training.groups import checked_groups, optimisers, rate
+from palsykit.training.memory import bounds, enough_memory, is_out_of_memory, smaller
 from palsykit.training.precision import autocast, autocast_dtype
+from palsykit.training.processes import accelerator, is_lost, means, stop_signal, together
 from palsykit.training.strided import subsample_first
 
 
@@ -55,6 +55,22 @@ class Job:
     rewind: Callable[[int], None] = lambda step: None
 
 
+class Part(NamedTuple):
+    """A part of a step, as large as the memory allows.
+
+    Attributes:
+        batch: its rows.
+        first: the number of its first row, counted over all processes from the first step on.
+        share: of the step of this process.
+        last: whether it is the last one; only then processes exchange gradients.
+    """
+
+    batch: FaceBatch
+    first: int
+    share: float
+    last: bool
+
+
 class Losses(nn.Module):
     """Model and trainer as one module, so that for a distributed wrapper the whole step is one forward pass."""
 
@@ -69,26 +85,21 @@ class Losses(nn.Module):
         return self._trainer[0].losses(self.model, batch, generator, phase)
 
 
-@cache
-def accelerator() -> Accelerator:
-    """This process's Accelerator. It handles device and distribution; the loop handles precision and accumulation."""
-    return Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
-
-
 def train(job: Job) -> nn.Module:
     """Train to the last step, from the last checkpoint if there is one.
 
     All random numbers depend on the seed and the step: the trainer's own, and torch's global ones, which dropout draws.
+    What a trainer draws by row (palsykit/seeds.py) does not depend on the number of processes or on ``accumulate``.
 
     Returns:
         The exponential moving average of the model, in eval mode.
 
     Raises:
-        PalsykitError: the loss, a gradient or a weight is not finite, the trainer fails, a parameter group is wrong, or
-            no checkpoint is as it was written.
+        PalsykitError: the loss, a gradient or a weight is not finite, the trainer fails, a parameter group is wrong, no
+            checkpoint is as it was written, the memory is too small, or another process of the run has ended.
         Stopped: a signal came; the step is finished and saved.
     """
-    with torch.random.fork_rng(), finishing():
+    with torch.random.fork_rng(), finishing(), together(job.name), enough_memory(job.name, job.settings):
         # Construct model, optimisers and EMA; resume if there is a checkpoint.
         state = _State(job)
         first = state.restore()
@@ -104,22 +115,13 @@ def train(job: Job) -> nn.Module:
                 if done % settings.log_every == 0 or done == steps:
                     state.log(done)
                 # Save a checkpoint; the last step needs none.
-                signal = _stop_signal()
+                signal = stop_signal()
                 if (done % settings.checkpoint_every == 0 and done < steps) or signal is not None:
                     state.save(done)
                 if signal is not None:
                     raise Stopped(signal)
                 progress.advance(1, f"loss {sum(terms.values()):.4f}")
         return state.result()
-
-
-def _stop_signal() -> int | None:
-    """The signal that asks any process of this run to stop, so that all stop after the same step."""
-    number = requested()
-    if accelerator().num_processes == 1:
-        return number
-    numbers = accelerator().gather(torch.tensor([number or 0], device=accelerator().device))
-    return int(numbers.max()) or None
 
 
 class _State:
@@ -145,6 +147,7 @@ class _State:
         self.dtype = autocast_dtype(job.settings.precision, self.device)
         self.recent: list[dict[str, float]] = []  # loss terms since the last line of the log
         self.skipped = 0
+        self.parts = 1  # of a batch; more if the memory of the GPU is too small for a whole one
 
     def batches(self, first_step: int) -> Iterator[FaceBatch]:
         """This process's batches, starting at ``first_step``."""
@@ -167,12 +170,11 @@ class _State:
         for phase, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
                 group["lr"] = rate(step, self.job.settings)
-            # Accumulate gradients; processes exchange them with the last batch only.
-            optimiser.zero_grad(set_to_none=True)
-            for number, batch in enumerate(batches):
-                last = number == len(batches) - 1
-                for term, value in self._backward(step, number, batch, phase, sync=last).items():
-                    totals[term] = totals.get(term, 0.0) + value / len(batches)
+            # Accumulate gradients, in smaller parts if the memory is too small for a whole batch.
+            while (terms := self._gradients(step, batches, phase)) is None:
+                self._halve(step)
+            for term, value in means(terms).items():
+                totals[term] = totals.get(term, 0.0) + value
             # Update weights, if all gradients are finite.
             limit = math.inf if self.job.settings.clip is None else self.job.settings.clip
             norm = accelerator().clip_grad_norm_(list(self.groups[phase].values()), limit)
@@ -218,19 +220,57 @@ class _State:
             self.job.log({"job": self.job.name, "step": done, "lr": rate(done - 1, self.job.settings), **line})
         self.recent.clear()
 
-    def _backward(self, step: int, number: int, batch: FaceBatch, phase: str, sync: bool) -> dict[str, float]:
-        """Add the gradients of one batch; returns its loss terms."""
-        draws = generator("step", self.job.seed, step, number, accelerator().process_index)
-        with torch.enable_grad() if sync else accelerator().no_sync(self.wrapped):
+    def _gradients(self, step: int, batches: list[FaceBatch], phase: str) -> dict[str, float] | None:
+        """Add up the gradients of a step; returns its loss terms, or None if the memory of the GPU is too small."""
+        self.optimisers[phase].zero_grad(set_to_none=True)
+        totals: dict[str, float] = {}
+        try:
+            for part in self._in_parts(step, batches):
+                for term, value in self._backward(step, part, phase).items():
+                    totals[term] = totals.get(term, 0.0) + value * part.share
+        except torch.OutOfMemoryError:
+            # Several processes would have to halve together, and one that fails cannot tell the others.
+            if self.parts >= max(map(len, batches)) or accelerator().num_processes > 1:
+                raise
+            return None
+        return totals
+
+    def _halve(self, step: int) -> None:
+        """Go on with parts of a batch that are half as large. The gradients stay the same."""
+        torch.cuda.empty_cache()
+        self.parts *= 2
+        say(
+            f"{self.job.name}: step {step + 1}: the memory of the GPU is too small; from now on a batch is computed in "
+            f"{self.parts} parts, which takes the same steps more slowly. To begin so, "
+            f"{smaller(self.job.settings, self.parts)}"
+        )
+
+    def _in_parts(self, step: int, batches: list[FaceBatch]) -> list[Part]:
+        """This process's part of a step, in the order of its rows."""
+        size, world, parts = self.job.settings.batch_size, accelerator().num_processes, []
+        for number, batch in enumerate(batches):
+            first = ((step * len(batches) + number) * world + accelerator().process_index) * size
+            for start, stop in bounds(len(batch), self.parts):
+                share = (stop - start) / len(batch) / len(batches)
+                last = number == len(batches) - 1 and stop == len(batch)
+                parts.append(Part(batch.rows(start, stop), first + start, share, last))
+        return parts
+
+    def _backward(self, step: int, part: Part, phase: str) -> dict[str, float]:
+        """Add the gradients of a part of a step; returns its loss terms."""
+        draws = by_row(self.job.seed, step, range(part.first, part.first + len(part.batch)))
+        with torch.enable_grad() if part.last else accelerator().no_sync(self.wrapped):
             try:
                 with autocast(self.dtype, self.device):
-                    terms: dict[str, Tensor] = self.wrapped(batch, draws, phase)
-            except (PalsykitError, ValueError, torch.OutOfMemoryError):  # a ValueError is how a part refuses its input
+                    terms: dict[str, Tensor] = self.wrapped(part.batch, draws, phase)
+            except (PalsykitError, ValueError):  # a ValueError is how a part refuses its input
                 raise
             except Exception as error:  # a plugin's code may raise anything
+                if is_out_of_memory(error) or is_lost(error):
+                    raise
                 raise self._failure(step, error) from error
             loss = torch.stack([term.float() for term in terms.values()]).sum()
-            accelerator().backward(loss / self.job.settings.accumulate)
+            accelerator().backward(loss * part.share)
         return {name: float(term.detach()) for name, term in terms.items()}
 
     def _failure(self, step: int, error: Exception) -> PalsykitError:
@@ -247,6 +287,8 @@ class _State:
         """Load the last checkpoint, if there is one. Returns the number of steps already done."""
         with accelerator().main_process_first():  # only the main process renames what is damaged
             last = checkpoint.newest(self.job.folder)
+            if accelerator().is_main_process:
+                checkpoint.remove_old(self.job.folder)  # a kill may have come before it
         if last is None:
             return 0
         self.job.model.load_state_dict(checkpoint.load(last, "model"))

@@ -9,7 +9,7 @@ from palsykit.files.hashes import sha256
 from palsykit.files.provenance import SHOWN, as_facts, provenance
 from palsykit.files.resources import locate
 from palsykit.run.folder import RunFolder
-from palsykit.training.loop import accelerator
+from palsykit.training.processes import accelerator
 from palsykit_benchmark.plan import Plan
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from palsykit.interfaces import FaceBatch, FaceView
+from palsykit.seeds import integers, uniform
 from palsykit_trainers.camera import photographed
 
 Augment = bool | Literal["camera"]
@@ -40,8 +41,8 @@ def augmented(view: FaceView, generator: torch.Generator, augment: Augment = Tru
         return photographed(view, generator)
     count, _, height, width = view.image.shape
     most = round(SHIFT * min(height, width))
-    brightness, contrast = (torch.rand(2, count, 1, 1, 1, generator=generator) * 2 - 1).to(view.image.device)
-    shift = torch.randint(-most, most + 1, (count, 2), generator=generator).to(view.image.device)
+    brightness, contrast = (uniform((count, 2, 1, 1, 1), generator) * 2 - 1).to(view.image.device).unbind(1)
+    shift = integers(-most, most + 1, (count, 2), generator).to(view.image.device)
     mean = view.image.mean((1, 2, 3), keepdim=True)
     lit = (view.image - mean) * (1 + CONTRAST * contrast) + mean + BRIGHTNESS * brightness
     further = None if view.further is None else view.further + shift[:, None]

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from palsykit.interfaces import FaceView
+from palsykit.seeds import normal, uniform
 
 SHIFT, SCALE, ROLL = 0.04, 0.09, 7.0
 """Largest error of the framing: of the side, as a fraction, in degrees."""
@@ -43,7 +44,7 @@ def photographed(view: FaceView, generator: torch.Generator) -> FaceView:
     noise = _drawn(generator, count, NOISES, 0.0, NOISE)
     quality = _drawn(generator, count, LOSSY, *JPEG)
     image = torch.stack([_smaller(row, factor) for row, factor in zip(image, sides, strict=True)])
-    grain = torch.randn(image.shape, generator=generator)
+    grain = normal(image.shape, generator)
     image = (image + torch.tensor([n or 0.0 for n in noise])[:, None, None, None] * grain).clamp(0, 1)
     image = torch.stack([_compressed(row, loss) for row, loss in zip(image, quality, strict=True)])
     landmarks = _moved(view.landmarks, moves, view.image.shape[-1])
@@ -52,14 +53,14 @@ def photographed(view: FaceView, generator: torch.Generator) -> FaceView:
 
 
 def _uniform(generator: torch.Generator, *shape: int) -> Tensor:
-    """Numbers from -1 to 1."""
-    return torch.rand(shape, generator=generator) * 2 - 1
+    """Numbers from -1 to 1; the first dimension is the batch's."""
+    return uniform(shape, generator) * 2 - 1
 
 
 def _drawn(generator: torch.Generator, count: int, share: float, low: float, high: float) -> list[float | None]:
     """For a ``share`` of the rows a number from ``low`` to ``high``, otherwise None."""
-    chance, place = torch.rand(2, count, generator=generator).tolist()
-    return [low + (high - low) * p if c < share else None for c, p in zip(chance, place, strict=True)]
+    chance, place = uniform((count, 2), generator).unbind(1)
+    return [low + (high - low) * p if c < share else None for c, p in zip(chance.tolist(), place.tolist(), strict=True)]
 
 
 def _framed(image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -86,11 +87,13 @@ def _moved(points: Tensor, moves: Tensor, side: int) -> Tensor:
 def _lit(image: Tensor, generator: torch.Generator) -> Tensor:
     """Change gain, gamma and the fall of light, and shade one half of some pictures; [B, 3, H, W] in [0, 1]."""
     count, _, height, width = image.shape
-    gain, gamma = (_uniform(generator, 2, count, 1, 1, 1) * torch.tensor([GAIN, GAMMA]).view(2, 1, 1, 1, 1)).exp()
+    gain, gamma = (
+        (_uniform(generator, count, 2, 1, 1, 1) * torch.tensor([GAIN, GAMMA]).view(2, 1, 1, 1)).exp().unbind(1)
+    )
     fall = GRADIENT * _uniform(generator, count, 2, 1, 1)
     direction = torch.pi * _uniform(generator, count, 1, 1)
-    edge, soft, dark = (_uniform(generator, 3, count, 1, 1) + 1) / 2
-    shaded = torch.rand(count, 1, 1, generator=generator) < SHADOWS
+    edge, soft, dark = ((_uniform(generator, count, 3, 1, 1) + 1) / 2).unbind(1)
+    shaded = uniform((count, 1, 1), generator) < SHADOWS
     y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
     light = 1 + fall[:, 0] * x + fall[:, 1] * y
     across = x * direction.cos() + y * direction.sin() - (edge - 0.5)
@@ -104,7 +107,7 @@ def _coloured(image: Tensor, generator: torch.Generator) -> Tensor:
     count = len(image)
     cast = (CAST * _uniform(generator, count, 3, 1, 1)).exp()
     colour = 1 + SATURATION * _uniform(generator, count, 1, 1, 1)
-    colour = torch.where(torch.rand(count, 1, 1, 1, generator=generator) < GREYS, torch.zeros(()), colour)
+    colour = torch.where(uniform((count, 1, 1, 1), generator) < GREYS, torch.zeros(()), colour)
     grey = image.mean(1, keepdim=True)
     return cast * (grey + colour * (image - grey))
 

@@ -11,6 +11,7 @@ from palsykit import ConditionalDiffusion, FaceBatch, FaceView, TrainingData
 from palsykit.diffusion.objective import denoising_pass, draw_noise, one_group
 from palsykit.faces.landmarks import JAW
 from palsykit.interfaces import Conditioning
+from palsykit.seeds import of_step, uniform
 
 SHIFT = 0.1
 """A window lies at most this fraction of its side beside the middle of the face, in each direction."""
@@ -56,7 +57,7 @@ class DiffusionTrainer:
         x_0 = batch.target.image
         noise, t = draw_noise(model, x_0, generator)
         conditioning = model.fuse(model.drop(model.encode(batch), generator))
-        if self.window is not None and float(torch.rand((), generator=generator)) >= self.whole:
+        if self.window is not None and float(torch.rand((), generator=of_step(generator))) >= self.whole:
             corners = _corners(batch.target, self.window, generator)
             x_0, noise = _cut(x_0, corners, self.window), _cut(noise, corners, self.window)
             conditioning = _within(conditioning, corners, self.window)
@@ -67,7 +68,7 @@ def _corners(view: FaceView, side: int, generator: torch.Generator) -> list[tupl
     """(top, left) of a window in each row: about the middle of the face without the jaw, shifted at random."""
     points, size = view.landmarks[:, len(JAW) :].cpu(), view.image.shape[-1]
     middle = ((points.amin(1) + points.amax(1)) / 2).nan_to_num(size / 2)  # the picture's where no landmarks are known
-    shift = (torch.rand(middle.shape, generator=generator) * 2 - 1) * SHIFT * side
+    shift = (uniform(middle.shape, generator) * 2 - 1) * SHIFT * side
     corners = (middle + shift - side / 2).round().clamp(0, size - side).long()
     return [(top, left) for left, top in corners.tolist()]
 

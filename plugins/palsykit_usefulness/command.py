@@ -57,7 +57,7 @@ def command(
 
     from palsykit.files.provenance import as_facts, provenance
     from palsykit.recipe import load_recipe
-    from palsykit.training.loop import accelerator
+    from palsykit.training.processes import accelerator
     from palsykit_usefulness.study import Bench, study
     from palsykit_usefulness.writing import write
 

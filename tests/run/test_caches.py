@@ -1,6 +1,8 @@
 """A cache is a convenience: where it cannot be written, the run does without it and says so."""
 
 import errno
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +22,27 @@ def forgetful() -> None:
 def test_a_folder_that_can_be_written_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PALSYKIT_CACHE", str(tmp_path / "new" / "cache"))
     assert caches.cache_folder() == tmp_path / "new" / "cache"
-    assert list((tmp_path / "new" / "cache").iterdir()) == []
+    assert [path.name for path in (tmp_path / "new" / "cache").iterdir()] == [caches.STAMP]
+
+
+def test_what_a_killed_process_was_writing_is_removed_a_day_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PALSYKIT_CACHE", str(tmp_path))
+    for name, age in {".partial-old.png": 25, ".tmpAb12Cd": 25, ".partial-now.png": 1, "kept.png": 99}.items():
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (0, time.time() - 3600 * age))
+    caches.cache_folder()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".partial-now.png", "kept.png", caches.STAMP]
+    (tmp_path / ".partial-old.png").write_bytes(b"half")
+    os.utime(tmp_path / ".partial-old.png", (0, 0))
+    caches._writable.cache_clear()
+    caches.cache_folder()
+    assert (tmp_path / ".partial-old.png").exists(), "a cache is looked through once a day"
+    os.utime(tmp_path / caches.STAMP, (0, 0))
+    caches._writable.cache_clear()
+    caches.cache_folder()
+    assert not (tmp_path / ".partial-old.png").exists()
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])

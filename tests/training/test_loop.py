@@ -94,6 +94,31 @@ def test_a_half_written_checkpoint_is_not_resumed_from(job):
     assert made.lines[-1]["step"] == 6
 
 
+def test_a_kill_while_an_old_checkpoint_is_removed_leaves_no_damaged_one(job, monkeypatch):
+    def dies(path, **_):
+        if path.name.endswith("step-000001") and path.exists():
+            (path / "state.json").unlink()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.shutil, "rmtree", dies)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(job(steps=4, checkpoint_every=1))
+    assert [path.name for path in checkpoint.existing(job().folder)] == ["step-000002", "step-000003"]
+    assert all(checkpoint.damage(path) is None for path in checkpoint.existing(job().folder))
+
+
+def test_a_checkpoint_that_should_have_been_removed_is_removed_at_the_next_start(job, monkeypatch):
+    keys = {"steps": 4, "checkpoint_every": 1}
+    die_in(monkeypatch, 3)
+    monkeypatch.setattr(checkpoint, "remove_old", lambda folder: None)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(job(**keys))
+    monkeypatch.undo()
+    assert [path.name for path in checkpoint.existing(job().folder)] == ["step-000001", "step-000002", "step-000003"]
+    loop.train(job(**keys))
+    assert [path.name for path in checkpoint.existing(job().folder)] == ["step-000002", "step-000003"]
+
+
 def flip_a_bit(file):
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1

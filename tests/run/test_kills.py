@@ -1,0 +1,131 @@
+"""A run that is killed at any moment and started again ends as if nothing had happened, to the last bit."""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from palsykit.files.atomic import is_partial
+
+pytestmark = pytest.mark.slow
+
+RECIPE = Path(__file__).with_name("kills.yaml")
+DYING = Path(__file__).with_name("dying.py")
+SEED, OPERATIONS, TIMES = 0, 50, 20
+TOOK = re.compile(r"(?<=\(seconds\)</th><td class=\"long\">)[\d.]+|[\d.]+(?= s on )|(?<=\"seconds\": )[\d.]+")
+"""How long a stage took: in the report, in the model card and in state.json."""
+
+
+def shares(count: int, name: str) -> list[float]:
+    """``count`` seeded numbers, one from each part of [0, 1)."""
+    numbers = random.Random(f"{name} {SEED}")
+    return [(part + numbers.random()) / count for part in range(count)]
+
+
+class Runs:
+    """One command line, run and killed in the same folder, and what it made when nobody disturbed it."""
+
+    def __init__(self, base: Path):
+        self.base, self.folder, self.cache = base, base / "run", base / "cache"
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PALSYKIT_CACHE": str(self.cache)}
+        environment["GIT_DIR"] = os.devnull  # runs name the commit, and whether files were edited since
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen([sys.executable, str(DYING)], env=environment, **pipes)
+        assert self._line() == "ready\n"
+        self.run()  # imports what the later ones need, which is not to be counted
+        first = self.contents()
+        self.clear()
+        self.whole = self.run()
+        self.expected = self.contents()
+        assert self.expected == first, "two undisturbed runs differ"
+
+    def run(self, **death: Any) -> dict[str, Any]:
+        """Run the command; its status and its number of operations on files."""
+        arguments = ["run", str(RECIPE), "--output", str(self.folder)]
+        assert self.process.stdin is not None
+        job = {"arguments": arguments, "output": str(self.base / "said"), **death}
+        self.process.stdin.write(json.dumps(job) + "\n")
+        self.process.stdin.flush()
+        done: dict[str, Any] = json.loads(self._line())
+        if not death:
+            assert done["status"] == 0, self.said()
+        return done
+
+    def said(self) -> str:
+        return (self.base / "said").read_text()
+
+    def clear(self) -> None:
+        shutil.rmtree(self.folder)
+        shutil.rmtree(self.cache)
+
+    def contents(self) -> dict[str, Any]:
+        """Every file of the run and of its cache, without the times.
+
+        Other processes may write into the cache, so what was being written there stays for a day (test_caches.py).
+        """
+        files = {str(p.relative_to(self.base)): p for top in (self.folder, self.cache) for p in sorted(top.rglob("*"))}
+        return {
+            name: _without_times(path)
+            for name, path in files.items()
+            if path.is_file() and not (name.startswith("cache/") and is_partial(path))
+        }
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+
+def _without_times(path: Path) -> Any:
+    if path.name == "log.jsonl":
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        return [{key: value for key, value in line.items() if key != "time"} for line in lines]
+    if path.name == "manifest.json" and path.parent.name == "run":
+        return {stage: files for stage, files in json.loads(path.read_text()).items() if stage != "report"}
+    if path.name in ("report.html", "MODEL_CARD.md", "state.json"):
+        return TOOK.sub("0", path.read_text())
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    made = Runs(tmp_path_factory.mktemp("kills"))
+    yield made
+    assert made.process.stdin is not None
+    made.process.stdin.close()
+    made.process.wait(timeout=60)
+
+
+@pytest.fixture
+def fresh(runs: Runs) -> Runs:
+    runs.clear()
+    return runs
+
+
+def goes_on(runs: Runs, killed: dict[str, Any]) -> None:
+    """Run again what was killed, and compare."""
+    where = runs.said().strip().splitlines()[-1:]
+    assert killed["status"] == -signal.SIGKILL, where
+    runs.run()
+    found = runs.contents()
+    assert not [path for path in runs.folder.rglob(".*") if is_partial(path)], f"{where}: left behind"
+    assert sorted(found) == sorted(runs.expected), where
+    assert [name for name in found if found[name] != runs.expected[name]] == [], where
+
+
+@pytest.mark.parametrize("share", shares(OPERATIONS, "operations"))
+def test_killed_before_an_operation_on_files_it_resumes_to_the_same_bits(fresh: Runs, share: float) -> None:
+    goes_on(fresh, fresh.run(before=1 + int(share * fresh.whole["operations"])))
+
+
+@pytest.mark.parametrize("share", shares(TIMES, "times"))
+def test_killed_at_any_time_it_resumes_to_the_same_bits(fresh: Runs, share: float) -> None:
+    goes_on(fresh, fresh.run(after=share * 0.9 * fresh.whole["seconds"]))
