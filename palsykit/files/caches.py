@@ -46,9 +46,8 @@ def _writable(folder: Path, keeps_rights: bool) -> Path:
         return Path(other)
     with contextlib.suppress(OSError):  # others may use the cache, too
         stamp = folder / STAMP
-        if (
-            not stamp.exists() or time.time() - stamp.stat().st_mtime > DAY
-        ):  # a large cache takes seconds to look through
+        # A large cache takes seconds to look through.
+        if not stamp.exists() or time.time() - stamp.stat().st_mtime > DAY:
             remove_partials(folder, age=DAY)
             stamp.touch(mode=0o600)
     return folder
