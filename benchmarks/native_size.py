@@ -6,10 +6,11 @@
 
 People: test and validation people of recipes/london.yaml (neutral photographs), or people of the face space whom
 nothing has seen, for pictures that may be shown. Truth: the palsy that the face space's
-poser simulates on the photograph at the full size. Systems, all from the same synthesis by the shipped model:
+poser simulates on the photograph at the full size. Systems, the first three from one synthesis by the shipped model:
     edit      palsykit's: the photograph's own pixels move, and the model's correction is enlarged and added
-    enlarged  the model's picture, enlarged (Lanczos)
+    picture   the model's own picture, enlarged (Lanczos) where the frame is larger
     warp      the photograph's own pixels move; nothing is added
+    enlarged  the picture of the model at 64 px, enlarged
     truth     the bound of every figure
 Figures: PSNR, SSIM and a perceptual distance in boxes around eyes, brows and mouth (metric `moving`); cosine of the
 identity by the judge network; sharpness (amplitude above a quarter of the sampling rate in the face, over the
@@ -54,7 +55,7 @@ from palsykit.synthesis.photograph import Synthesis
 from palsykit.synthesis.request import Request
 
 ROOT = Path(__file__).parents[1]
-SYSTEMS = ("edit", "enlarged", "warp", "truth")
+SYSTEMS = ("edit", "picture", "warp", "enlarged", "truth")
 JUDGE = {"depth": 18, "width": 0.25, "embedding": 256, "weights": "palsykit_weights:judge_recognition.safetensors"}
 Pictures = NDArray[np.uint8]
 Rows = dict[str, list[dict[str, Any]]]
@@ -63,6 +64,7 @@ Person = tuple[str, str, Pictures, NDArray[np.floating]]
 """Name, split, photograph [S, S, 3] in the face frame, landmarks [68, 2] px."""
 HIGH = {"psnr": True, "ssim": True, "perceptual": False}
 """Figures in which the edit should be ahead -> whether higher is better."""
+SMALL = "cfcpalsy-64"
 SHOWN = ("smile_full", "eye_closure_tight")
 
 
@@ -95,20 +97,25 @@ def framed(picture: Pictures) -> FramedFace:
     return FramedFace(read_photograph(picture), np.array([[1 / side, 0, 0], [0, 1 / side, 0]]), True, None)
 
 
-def systems(made: Synthesis, picture: Pictures, truth: Pictures) -> dict[str, Pictures]:
-    """The same synthesis, brought to the size of ``picture`` in each way."""
+def systems(made: Synthesis, small: Synthesis, picture: Pictures, truth: Pictures) -> dict[str, Pictures]:
+    """The same synthesis, brought to the size of ``picture`` in each way; ``small`` is that of the model at 64 px."""
     size = len(picture)
-    enlarged = Image.fromarray(made.picture).resize((size, size), Image.Resampling.LANCZOS)
     everywhere = torch.ones_like(made.edit.mask)
     assert made.edit.guess is not None  # the shipped model corrects a guess
     moved = replace(made.edit, picture=made.edit.guess, detail=torch.ones_like(made.edit.guess[:1]), mask=everywhere)
     to_frame = np.array([[1 / size, 0, 0], [0, 1 / size, 0]])
     return {
         "edit": np.asarray(made.frame(size)),
-        "enlarged": np.asarray(enlarged),
+        "picture": enlarged(made.picture, size),
         "warp": apply(moved, picture, to_frame),
+        "enlarged": enlarged(small.picture, size),
         "truth": truth,
     }
+
+
+def enlarged(picture: Pictures, size: int) -> Pictures:
+    """A picture at ``size`` px; unchanged if it has that size."""
+    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.LANCZOS))
 
 
 class Judges:
@@ -184,7 +191,7 @@ def fine(image: Tensor) -> float:
 def ahead(rows: Rows) -> list[str]:
     """For each other system and figure: in how many expressions and people the edit is ahead, and where it is not."""
     lines = []
-    for other in ("enlarged", "warp"):
+    for other in ("enlarged", "warp", "picture"):
         for figure, high in HIGH.items():
             parts = []
             for by, noun in (("expression", "expressions"), ("person", "people")):
@@ -224,7 +231,8 @@ def page_section(text: str, size: int, model: Model) -> str:
         f"Made of: model {facts['model']}, weights {facts['weights'][:12]}, palsykit {facts['palsykit']}. "
         "Neutral photographs of the London set's test and validation people, each with eight expressions and one "
         "palsy. Truth: the same palsy, simulated on the photograph at full size. `edit` is what palsykit writes, "
-        "`enlarged` the model's picture, enlarged, `warp` the photograph's pixels moved, with nothing added. PSNR, "
+        "`picture` the model's own picture, enlarged where it is smaller, `warp` the photograph's pixels moved, with "
+        f"nothing added, `enlarged` the picture of {SMALL}, enlarged. PSNR, "
         "SSIM and the perceptual distance are of eyes, brows and mouth; rim is the change outside the face, of 255.\n\n"
         + text
     )
@@ -242,13 +250,13 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="Markdown page that gets the table as a section")
     parser.add_argument("--sheet", type=Path, help="picture of the systems side by side")
     given = parser.parse_args()
-    model, judges = load(given.run), Judges(given.size)
+    model, small, judges = load(given.run), load(SMALL), Judges(given.size)
     people = rendered(given.size, given.rendered) if given.rendered else photographs(given.size, given.splits)
     chosen = list(islice(people, given.people))
     rows, panels = defaultdict[str, list[dict[str, Any]]](list), []
     with track("compare", len(chosen), "people") as work:
         for number, person in enumerate(chosen):
-            panels.append(compare(model, judges, person, number, rows))
+            panels.append(compare((model, small), judges, person, number, rows))
             work.advance()
     text = report(rows, given.size)
     print(text)
@@ -261,14 +269,16 @@ def main() -> None:
         write_marked(draw_sheet(panels, given.size, footer), given.sheet, model.facts)
 
 
-def compare(model: Model, judges: Judges, person: Person, number: int, rows: Rows) -> Panel:
+def compare(models: tuple[Model, Model], judges: Judges, person: Person, number: int, rows: Rows) -> Panel:
     """Every figure of every system for one person, added to ``rows``; and the systems' pictures of ``SHOWN``."""
     name, split, picture, marks = person
     labels, shown = requests(number), []
-    for label, made in zip(labels, model.synthesise_person(framed(picture), Request(labels, 1.0)), strict=True):
-        truth, there = model.poser.pose(picture, marks, label, 1.0)
+    request = Request(labels, 1.0)
+    both = (model.synthesise_person(framed(picture), request) for model in models)
+    for label, made, small in zip(labels, *both, strict=True):
+        truth, there = models[0].poser.pose(picture, marks, label, 1.0)
         batch = FaceBatch(_view(picture, marks), _view(truth, there), _view(truth, there))
-        pictures = systems(made, picture, truth)
+        pictures = systems(made, small, picture, truth)
         who = {"person": name, "split": split, "expression": label.expression}
         for system, each in pictures.items():
             rows[system].append(who | judges.figures(batch, each, made.edit.mask))

@@ -20,12 +20,13 @@ def row(person: str, expression: str, psnr: float, perceptual: float) -> dict[st
 def test_where_the_edit_is_behind(benchmark: ModuleType) -> None:
     ours = [row("a", "rest", 30, 0.1), row("a", "smile_full", 20, 0.1), row("b", "rest", 28, 0.1)]
     theirs = [row("a", "rest", 25, 0.2), row("a", "smile_full", 21, 0.2), row("b", "rest", 28.5, 0.2)]
-    lines = benchmark.ahead({"edit": ours, "enlarged": theirs, "warp": theirs})
+    lines = benchmark.ahead({"edit": ours, "enlarged": theirs, "warp": theirs, "picture": ours})
     assert lines[0] == (
         "psnr, to enlarged: ahead in 1 of 2 expressions (behind: smile_full by 1) and 1 of 2 people "
         "(behind by 0.5 to 0.5)"
     )
     assert lines[1].startswith("ssim, to enlarged: ahead in 0 of 2 expressions")  # as good is not ahead
+    assert lines[6].startswith("psnr, to picture: ahead in 0 of 2 expressions")
     assert lines[2] == "perceptual, to enlarged: ahead in 2 of 2 expressions and 2 of 2 people"
 
 
@@ -34,4 +35,4 @@ def test_every_system_has_a_row_a_split(benchmark: ModuleType) -> None:
     text = benchmark.report(rows, 256)
     assert text.splitlines()[0] == "| frames of 256 px | psnr | ssim | perceptual |"
     assert "| test, 1 people: edit | 31 | 0.5 | 0.1 |" in text
-    assert sum(line.startswith("| test, 1 people") for line in text.splitlines()) == 4
+    assert sum(line.startswith("| test, 1 people") for line in text.splitlines()) == 5
