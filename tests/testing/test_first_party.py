@@ -35,6 +35,7 @@ ELSEWHERE = {
     "transformers",
     "arcface_onnx",
     "lpips",
+    "autoencoder",
     "inception",
 }
 """Parts that need files; their own tests have these."""
