@@ -36,6 +36,8 @@ ELSEWHERE = {
     "arcface_onnx",
     "lpips",
     "autoencoder",
+    "pretrained_unet",
+    "pretrained_dit",
     "inception",
 }
 """Parts that need files; their own tests have these."""
