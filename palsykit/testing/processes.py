@@ -161,7 +161,8 @@ def codec_checks(subject: Subject) -> list[Check]:
         return {"latents": latents, "picture": codec.decode(latents)}
 
     def expected(codec: Any, outputs: Tensors) -> Shapes:
-        channels, factor = getattr(codec, "channels", None), getattr(codec, "factor", None)
+        channels: Any = getattr(codec, "channels", None)
+        factor: Any = getattr(codec, "factor", None)
         require(
             isinstance(channels, int) and isinstance(factor, int) and factor > 0 and size % factor == 0,
             f"channels and factor (numbers) after __init__, and a factor that divides {size} px",

@@ -45,12 +45,12 @@ class Autoencoder(nn.Module):
         precision: Literal["fp32", "bf16", "fp16"] = "fp32",
     ):
         super().__init__()
-        self.model: Any = load(weights, CLASSES, config)
+        self.model = cast(Any, load(weights, CLASSES, config))
         found = self.model.config
         self.channels = int(found.latent_channels)
         self.shift, self.scale = float(found.get("shift_factor") or 0.0), float(found.scaling_factor)
         self.factor = int(getattr(self.model, "spatial_scale_factor", 2 ** (len(found.block_out_channels) - 1)))
-        self.half = DTYPES.get(precision)
+        self.decoding = DTYPES.get(precision)
         if slicing:
             self.model.enable_slicing()
         if tiling:
@@ -65,9 +65,9 @@ class Autoencoder(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """latents [B, C, h, w] -> image [B, 3, H, W]."""
         z = latents / self.scale + self.shift
-        if self.half is None:
+        if self.decoding is None:
             return cast(Tensor, self.model.decode(z).sample)
-        with torch.autocast(z.device.type, dtype=self.half):
+        with torch.autocast(z.device.type, dtype=self.decoding):
             image = self.model.decode(z).sample.float()
         whole = torch.isfinite(image.detach()).flatten(1).all(1)
         if bool(whole.all()):

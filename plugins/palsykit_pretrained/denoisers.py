@@ -115,7 +115,7 @@ class Pretrained(nn.Module):
         """The entries of the state dict that are in an adapter's folder."""
         return lora.load(folder)
 
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:  # type: ignore[override]
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
         """The weights that training can change: with an adapter, those that stay as they were read are left out."""
         state = super().state_dict(destination=destination, prefix=prefix, keep_vars=keep_vars)
         for name in self._frozen:

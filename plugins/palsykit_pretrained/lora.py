@@ -38,7 +38,8 @@ def add(model: nn.Module, keys: Lora) -> None:
     except ImportError as error:
         raise PalsykitError(f"train: lora needs peft ({error}); {INSTALL}") from error
     rank = keys.get("rank", 16)
-    config = LoraConfig(r=rank, lora_alpha=keys.get("alpha", float(rank)), target_modules=list(TARGETS))
+    alpha: Any = keys.get("alpha", rank)  # peft's annotation wants an integer; it only divides by r
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(TARGETS))
     model.requires_grad_(False)
     inject_adapter_in_model(config, model, adapter_name=NAME)
 

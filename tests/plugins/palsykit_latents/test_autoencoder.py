@@ -59,7 +59,7 @@ def test_what_overflows_in_half_precision_is_decoded_in_full(stable_diffusion):
     half = codec.decode(latents)
     assert half.dtype == torch.float32
     assert 0 < float((half - exact.decode(latents)).abs().max()) < 0.2
-    codec.half = torch.float16
+    codec.decoding = torch.float16
     for made in (codec, exact):
         made.model.decoder.conv_in.weight.mul_(3e5)  # beyond 65504, the largest number of fp16
     full = exact.decode(latents)
