@@ -106,6 +106,7 @@ TABLE = (
     Interface(
         "fusions", "Fusions, whose inputs are ``{condition: TokenSpec}``", ("Fusion",), ("inputs",), "fusion",
     ),
+    Interface("codecs", "Codecs, between pictures and the space of diffusion", ("Codec",), ("image_size",), "codec"),
     Interface(
         "denoisers", "Denoisers, whose conditioning is a ``ConditioningSpec``", ("Denoiser",),
         ("conditioning", "image_size"), "denoiser",

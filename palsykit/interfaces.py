@@ -30,8 +30,8 @@ class Guess:
     """An estimate of the picture, known before denoising; made from a map.
 
     Attributes:
-        image: [B, 3, H, W] in [-1, 1].
-        error: [B], root mean squared error of ``image``, in its units. A grey image has about 0.5.
+        image: [B, C, H, W]: a picture in [-1, 1], or its latents.
+        error: [B], root mean squared error of ``image``, in its units. A grey picture has about 0.5.
     """
 
     image: Tensor
@@ -68,13 +68,15 @@ class ConditioningSpec:
     """Input sizes of a denoiser: the width of every token stream and of the pooled vector.
 
     ``streams`` names the token streams that need their own keys and values; a denoiser that does not support this
-    concatenates the streams along T. ``spatial`` is the number of channels of the recipe's maps.
+    concatenates the streams along T. ``spatial`` is the number of channels of the recipe's maps. ``channels`` is that
+    of x_t: 3, or the codec's.
     """
 
     token_width: int
     pooled_width: int | None = None
     streams: tuple[str, ...] = ()
     spatial: int = 0
+    channels: int = 3
 
 
 @dataclass
@@ -149,6 +151,9 @@ class Map(Protocol):
     gives the landmarks in the picture and where they go, each [B, 68, 2] px. A synthesis can then be applied to a
     photograph at the photograph's own size (palsykit.photographs.edit).
 
+    A map that is a picture in [-1, 1] has the optional attribute ``is_picture = True``: a codec then encodes it. Of
+    other maps every pixel becomes a channel over the latents.
+
     Attributes:
         channels: C.
         views: names of the views that core passes to it, in order.
@@ -177,16 +182,48 @@ class Fusion(Protocol):
     def __call__(self, conditions: dict[str, Encoded]) -> Conditioning: ...
 
 
+class Codec(Protocol):
+    """Turn pictures into latents and back; an ``nn.Module`` or any object, frozen: ``factory(image_size, *, ...)``.
+
+    Loss, guess and sampler work on the latents; conditions, metrics and results are pictures. Core gives float32
+    without autocast, clips decoded pictures to [-1, 1], and keeps the latents of pictures that were seen.
+
+    Attributes:
+        channels: C.
+        factor: H / h; divides ``image_size``.
+        bounded: whether latents are in [-1, 1]; if so, estimates of x_0 are clipped.
+        spread: standard deviation of photographs' latents about 0; that of pictures is 0.5.
+    """
+
+    channels: int
+    factor: int
+    bounded: bool
+    spread: float
+
+    def encode(self, image: Tensor) -> Tensor:
+        """image [B, 3, H, W] in [-1, 1] -> latents [B, C, h, w], row by row; deterministic and differentiable."""
+        ...
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """latents [B, C, h, w] -> image [B, 3, H, W], row by row; differentiable."""
+        ...
+
+
 class Denoiser(Protocol):
     """Predict the quantity that the scheduler's ``prediction_type`` names; an ``nn.Module``.
 
-    ``factory(conditioning: ConditioningSpec, image_size: int, *, ...)``. If a denoiser wraps a diffusers model, its
-    optional attribute ``pretrained_part: str`` is the name of the attribute with that model. A run saves the model so
-    that diffusers can load it.
+    ``factory(conditioning: ConditioningSpec, image_size: int, *, ...)``; x_t has ``conditioning.channels`` channels,
+    and ``image_size`` is its side: with a codec, the side of the latents. If a denoiser wraps a diffusers model, its
+    optional attribute ``pretrained_part: str`` is the name of the attribute with that model, ``unet`` or
+    ``transformer``. A run saves the model in a folder of this name, so that diffusers can load it.
+
+    If it trains an adapter of frozen weights, its state dict lacks the frozen weights, ``pretrained_part`` is None, and
+    it has ``save_adapter(folder)``, which writes the adapter as other libraries read it, ``load_adapter(folder)``,
+    which gives those entries of its state dict, and ``fingerprint``, by which the frozen weights are known again.
     """
 
     def __call__(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
-        """x_t [B, 3, H, W], t [B] int64 -> [B, 3, H, W]."""
+        """x_t [B, C, H, W], t [B] int64 -> [B, C, H, W]."""
         ...
 
 
@@ -207,16 +244,17 @@ class AttentionBackend(Protocol):
 class Sampler(Protocol):
     """Sample images from noise: ``factory(training_scheduler, *, ...)``.
 
-    Every row has its own generator, so its pixels do not depend on the other rows.
+    Every row has its own generator, so its pixels do not depend on the other rows. Results are in [-1, 1], unless the
+    training scheduler has ``config.clip_sample = False``: it then works on a codec's latents, which have no bounds.
     """
 
     def sample(self, predict: "Predict", noise: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        """noise [B, 3, H, W] ~ N(0, I) -> images [B, 3, H, W] in [-1, 1]; ``predict`` is the conditioned denoiser."""
+        """noise [B, C, H, W] ~ N(0, I) -> x_0 [B, C, H, W]; ``predict`` is the conditioned denoiser."""
         ...
 
 
 class Predict(Protocol):
-    """The conditioned denoiser: x_t [B, 3, H, W], t [B] -> prediction [B, 3, H, W]."""
+    """The conditioned denoiser: x_t [B, C, H, W], t [B] -> prediction [B, C, H, W]."""
 
     def __call__(self, x_t: Tensor, t: Tensor) -> Tensor: ...
 
@@ -240,7 +278,8 @@ class Trainer(Protocol):
     """Compute losses: ``factory(data: TrainingData, *, ...)``; an ``nn.Module`` if it owns modules, else any object.
 
     For the main model, ``model`` is a ConditionalDiffusion or, in a recipe without a denoiser, its TrainedSynthesiser;
-    in ``fits`` it is the network to fit.
+    in ``fits`` it is the network to fit. A ConditionalDiffusion denoises ``model.codec.encode(pictures)``, and
+    ``model.codec.decode`` gives pictures; without a codec both return what they are given.
     """
 
     def groups(self, model: Any) -> Mapping[str, Iterable[torch.nn.Parameter]]:
@@ -287,7 +326,7 @@ class TrainedSynthesiser(Synthesiser, Protocol):
 
 
 __all__ = [
-    "AttentionBackend", "ConditionEncoder", "Conditioning", "ConditioningSpec", "Denoiser", "Encoded",
+    "AttentionBackend", "Codec", "ConditionEncoder", "Conditioning", "ConditioningSpec", "Denoiser", "Encoded",
     "FaceBatch", "FaceDataset", "FaceRecord", "FaceView", "Fusion", "Guess", "Images", "Map", "Metric",
     "MetricCard", "Network", "NetworkOutput", "Predict", "Sampler", "Synthesiser", "TokenSpec",
     "TrainedSynthesiser", "Trainer", "TrainingData", "ViewName",

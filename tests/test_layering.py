@@ -58,6 +58,7 @@ ORDINARY = {
     "convert": "to convert; the message on pickled checkpoints names the command, which comes in the same wheel",
     "data": "the section of a recipe that names the data set",
     "diffusion": "the method, whose loop is core's",
+    "pixels": "picture elements",
     "identity": "a role of a photograph: whose face it is",
     "landmark": "a point of a face",
     "landmarks": "a column and a key that core writes and reads",

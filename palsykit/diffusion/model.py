@@ -8,14 +8,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from palsykit.diffusion.codec import CodecSpace
 from palsykit.diffusion.guess import corrected, output_scale
 from palsykit.errors import PalsykitError
 from palsykit.interfaces import ConditionEncoder, Conditioning, Denoiser, Encoded, FaceBatch, Fusion, Guess, Map
 from palsykit.networks import computed_once
 from palsykit.seeds import uniform
-
-UNGUESSED = 0.5
-"""The error of a grey picture as the guess: about the standard deviation of photographs in [-1, 1]."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,8 @@ class Overlay:
 
     Attributes:
         map: gives channels aligned with the picture.
-        error: root mean squared error in [-1, 1] of a map that is the guess, which the denoiser corrects; else None.
+        error: root mean squared error of a map that is the guess, which the denoiser corrects; else None. In units of
+            the space in which diffusion runs: of pictures in [-1, 1], or of the codec's latents.
         drops_with: when training drops this condition, it also drops the map; None: never.
     """
 
@@ -52,7 +51,7 @@ class EncodedBatch:
 
     Attributes:
         conditions: by name.
-        maps: by name, each [B, C, H, W].
+        maps: by name, each [B, C, H, W], over the picture or over the codec's latents.
         guess: made from the map that has an error.
     """
 
@@ -79,6 +78,7 @@ class ConditionalDiffusion(nn.Module):
         scheduler: a diffusers training scheduler with ``alphas_cumprod``, ``add_noise`` and ``get_velocity``.
         maps: by name, in the order of the denoiser's channels.
         pooled_from: the condition whose pooled vector is passed on if the fusion makes none.
+        codec: between pictures and the space of x_t; None: x_t is a picture.
 
     Raises:
         PalsykitError: two maps have an ``error``, or a map with an ``error`` is not a picture.
@@ -92,6 +92,7 @@ class ConditionalDiffusion(nn.Module):
         scheduler: Any,
         maps: Mapping[str, Overlay] | None = None,
         pooled_from: str | None = None,
+        codec: CodecSpace | None = None,
     ):
         # Conditions, fusion, denoiser and maps.
         super().__init__()
@@ -100,7 +101,8 @@ class ConditionalDiffusion(nn.Module):
         self.encoders = nn.ModuleDict({name: cast(nn.Module, c.encoder) for name, c in conditions.items()})
         self.fusion, self.denoiser = cast(nn.Module, fusion), cast(nn.Module, denoiser)
         self.maps, self.pooled_from = dict(maps or {}), pooled_from
-        self.guess = guessing(self.maps)
+        self.guess, self.codec = guessing(self.maps), codec or CodecSpace()
+        self.channels = {name: self.codec.map_channels(o.map, name == self.guess) for name, o in self.maps.items()}
         # Learnt nulls of the conditions that training drops, and of the maps that drop with them.
         self.null_tokens, self.null_pooled, self.null_spatial = (nn.ParameterDict() for _ in range(3))
         for name, condition in conditions.items():
@@ -109,7 +111,7 @@ class ConditionalDiffusion(nn.Module):
                 self.null_tokens[name] = nn.Parameter(torch.randn(spec.tokens, spec.width) * 0.02)
                 if spec.pooled is not None:
                     self.null_pooled[name] = nn.Parameter(torch.randn(spec.pooled) * 0.02)
-                if channels := [self.maps[key].map.channels for key in self._dropped_with(name)]:
+                if channels := [self.channels[key] for key in self._dropped_with(name)]:
                     self.null_spatial[name] = nn.Parameter(torch.randn(sum(channels)) * 0.02)
         # Forward process.
         self.scheduler = scheduler
@@ -131,7 +133,7 @@ class ConditionalDiffusion(nn.Module):
             conditions = {name: self._encoded(name, batch, grad) for name in names}
             with _frozen(batch, grad):
                 maps = {
-                    name: overlay.map(*(getattr(batch, view) for view in overlay.map.views))
+                    name: self._laid(name, overlay.map(*(getattr(batch, view) for view in overlay.map.views)), grad)
                     for name, overlay in self.maps.items()
                     if reading is None or reading in overlay.map.views
                 }
@@ -141,6 +143,9 @@ class ConditionalDiffusion(nn.Module):
             assert error is not None  # self.guess names a map with an error
             guess = Guess(image, torch.full_like(image[:, 0, 0, 0], error))
         return EncodedBatch(conditions, maps, guess)
+
+    def _laid(self, name: str, values: Tensor, grad: bool) -> Tensor:
+        return self.codec.lay(self.maps[name].map, values, name == self.guess, grad)
 
     def _encoded(self, name: str, batch: FaceBatch, grad: bool) -> Encoded:
         encoder = self.encoders[name]
@@ -192,7 +197,7 @@ class ConditionalDiffusion(nn.Module):
         for name, keep in masks.items():
             maps |= self._select_maps(name, maps, keep)
             if guess is not None and self.guess in self._dropped_with(name):
-                error = torch.where(keep, guess.error, torch.full_like(guess.error, UNGUESSED))
+                error = torch.where(keep, guess.error, torch.full_like(guess.error, self.codec.spread))
                 guess = Guess(guess.image * keep.to(guess.image)[:, None, None, None], error)
         return EncodedBatch(conditions, maps, guess)
 
@@ -202,7 +207,7 @@ class ConditionalDiffusion(nn.Module):
         present = [name for name in names if name in maps]
         if not present:
             return {}
-        channels = {name: self.maps[name].map.channels for name in names}
+        channels = {name: self.channels[name] for name in names}
         null = torch.split_with_sizes(self.null_spatial[condition], [*channels.values()])
         nulls = torch.cat([values for name, values in zip(names, null, strict=True) if name in present])
         values = torch.cat([maps[name] for name in present], dim=1)
@@ -222,7 +227,7 @@ class ConditionalDiffusion(nn.Module):
         return replace(conditioning, spatial=torch.cat(maps, dim=1) if maps else None, guess=encoded.guess)
 
     def predict(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
-        """x_t [B, 3, H, W], t [B] int64 -> noise, velocity or sample [B, 3, H, W], as ``prediction_type`` says.
+        """x_t [B, C, H, W], t [B] int64 -> noise, velocity or sample [B, C, H, W], as ``prediction_type`` says.
 
         With a guess, the denoiser predicts a correction to it, which ``corrected`` turns into the prediction.
         """
@@ -260,7 +265,10 @@ class ConditionalDiffusion(nn.Module):
         return signal * noise - sigma * x_0
 
     def predict_x0(self, prediction: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
-        """x0_hat from a prediction at x_t, clipped to [-1, 1]; for noise, (x_t - sqrt(1 - abar) eps) / sqrt(abar)."""
+        """x0_hat from a prediction at x_t; for noise, (x_t - sqrt(1 - abar) eps) / sqrt(abar).
+
+        It is clipped to [-1, 1], unless a codec's latents have no bounds. ``codec.decode`` makes it a picture.
+        """
         signal, sigma = self.signal_and_noise(t)
         if self.prediction_type == "epsilon":
             estimate = (x_t - sigma * prediction) / signal
@@ -268,7 +276,7 @@ class ConditionalDiffusion(nn.Module):
             estimate = prediction
         else:
             estimate = signal * x_t - sigma * prediction
-        return estimate.clamp(-1, 1)
+        return estimate.clamp(-1, 1) if self.codec.bounded else estimate
 
     def signal_and_noise(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """sqrt(abar_t) and sqrt(1 - abar_t), each [B, 1, 1, 1]."""

@@ -13,7 +13,10 @@ from palsykit.seeds import integers, normal
 
 @dataclass
 class Pass:
-    """One denoising pass: t [B], the noisy x_t, the estimate x0_hat [B, 3, H, W] in [-1, 1], mean loss, errors [B]."""
+    """One denoising pass: t [B], the noisy x_t, the estimate x0_hat [B, C, H, W], mean loss, errors [B].
+
+    With a codec x_t and x0_hat are latents.
+    """
 
     t: Tensor
     x_t: Tensor
@@ -55,9 +58,9 @@ def denoising_pass(
 
     Args:
         model: makes the prediction.
-        x_0: [B, 3, H, W].
+        x_0: [B, C, H, W]: pictures, or a codec's latents.
         conditioning: of the same B rows.
-        noise: [B, 3, H, W].
+        noise: [B, C, H, W].
         t: [B].
         min_snr: gamma of min-SNR weighting (Hang et al., arXiv:2303.09556), or None for equal weights.
     """

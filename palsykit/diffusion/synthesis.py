@@ -26,9 +26,10 @@ class DiffusionSynthesiser:
     def generate(self, batch: FaceBatch, seeds: Sequence[int]) -> Tensor:
         """Make one image per row, [B, 3, H, W] in [-1, 1]; row i depends only on row i of the batch and seeds[i]."""
         generators = [generator("noise", seed) for seed in seeds]
-        shape, device = batch.identity.image.shape[1:], batch.identity.image.device
+        shape, device = self.model.codec.shape(batch.identity.image), batch.identity.image.device
         noise = torch.stack([torch.randn(shape, generator=g) for g in generators]).to(device)
-        return self.sampler.sample(self._predictor(batch), noise, generators).clamp(-1, 1)
+        x_0 = self.sampler.sample(self._predictor(batch), noise, generators)
+        return self.model.codec.decode(x_0).clamp(-1, 1)
 
     def _predictor(self, batch: FaceBatch) -> Predict:
         model = self.model

@@ -110,11 +110,16 @@ def load_exact(module: nn.Module, path: Path) -> dict[str, str]:
 
 def state_digest(modules: Mapping[str, nn.Module | None]) -> str:
     """SHA-256 of all parameters and buffers of several modules, with their names."""
+    states = {prefix: {} if module is None else module.state_dict() for prefix, module in modules.items()}
+    return tensors_digest({f"{prefix}.{name}": v for prefix, state in states.items() for name, v in state.items()})
+
+
+def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of tensors with their names, shapes and types, in their order."""
     digest = hashlib.sha256()
-    for prefix, module in modules.items():
-        for name, value in ({} if module is None else module.state_dict()).items():
-            digest.update(f"{prefix}.{name} {tuple(value.shape)} {value.dtype}".encode())
-            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    for name, value in tensors.items():
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -147,6 +147,7 @@ class Settings(Block):
     """A complete recipe.
 
     Attributes:
+        codec: between pictures and the space in which diffusion runs; null: diffusion runs on the pictures.
         poser: makes the driver view for an expression given by name; not used in training or evaluation.
         tracking: a second place for the training log, besides log.jsonl; does not change results.
     """
@@ -161,6 +162,7 @@ class Settings(Block):
     conditions: dict[str, ConditionBlock] = Field(default_factory=dict)
     maps: dict[str, MapBlock] = Field(default_factory=dict)
     fusion: FusionBlock | None = None
+    codec: PartBlock | None = None
     denoiser: PartBlock | None = None
     scheduler: PartBlock | None = None
     sampler: PartBlock | None = None

@@ -17,7 +17,7 @@ ASIDE = "damaged"
 STAGE_FILES = {
     "prepare": ("data.json", "rejected.csv"),
     "fit": ("model/networks/*",),
-    "train": ("model/*", "model/unet/*", "model/scheduler/*"),
+    "train": ("model/*", "model/unet/*", "model/transformer/*", "model/adapter/*", "model/scheduler/*"),
     "generate": ("images/**/*",),
     "evaluate": ("metrics.json", "metrics.csv", "regenerated/*", "swapped_back/*"),
     "report": ("report.html", "MODEL_CARD.md"),

@@ -9,6 +9,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from palsykit.diffusion.codec import CodecSpace
 from palsykit.diffusion.model import Condition, ConditionalDiffusion, Overlay
 from palsykit.diffusion.synthesis import DiffusionSynthesiser
 from palsykit.errors import PalsykitError
@@ -211,21 +212,42 @@ class Parts:
         if pooled is None:
             pooled_from = s.fusion.pooled_from
             pooled = pooled_width(specs, pooled_from)
-        # Build denoiser, scheduler and model.
-        channels = sum(overlay.map.channels for overlay in maps.values())
-        spec = ConditioningSpec(fusion.token_width, pooled, tuple(getattr(fusion, "streams", ())), channels)
-        denoiser = self.build("denoisers", s.denoiser, spec, s.image_size)
+        # Build codec, denoiser, scheduler and model.
+        codec = self._codec()
+        channels = sum(codec.map_channels(overlay.map, overlay.error is not None) for overlay in maps.values())
+        streams = tuple(getattr(fusion, "streams", ()))
+        spec = ConditioningSpec(fusion.token_width, pooled, streams, channels, codec.channels)
+        denoiser = self.build("denoisers", s.denoiser, spec, s.image_size // codec.factor)
         scheduler = self.build("schedulers", s.scheduler)
+        if not codec.bounded:
+            scheduler.register_to_config(clip_sample=False)  # samplers read it, and the run's folder keeps it
         with torch.random.fork_rng():
             torch.manual_seed(derive("model", s.seed))
             try:
-                model = ConditionalDiffusion(conditions, fusion, denoiser, scheduler, maps, pooled_from)
+                model = ConditionalDiffusion(conditions, fusion, denoiser, scheduler, maps, pooled_from, codec)
             except KeyError as error:  # torch's modules have attributes of their own: type, training, keys
                 names = f"{', '.join(conditions)}; {', '.join(maps)}"
                 raise PalsykitError(
                     f"{self.recipe.name}: {error.args[0]}; expected other names of conditions and maps ({names})"
                 ) from error
         return model.to(self.device)
+
+    def _codec(self) -> CodecSpace:
+        """The recipe's codec, with its latents cached on disk.
+
+        Raises:
+            PalsykitError: the codec's factor does not divide the image size.
+        """
+        block, side = self.settings.codec, self.settings.image_size
+        if block is None:
+            return CodecSpace()
+        codec = self.build("codecs", block, side)
+        if side % codec.factor:
+            raise PalsykitError(
+                f"{self.recipe.name}: image_size {side} is not a multiple of {codec.factor}, the factor of the codec "
+                f"{block.use!r}; use {side // codec.factor * codec.factor or codec.factor}, or another codec"
+            )
+        return CodecSpace(codec, cache_folder() / "latents", self.device)
 
     def synthesiser(self, model: nn.Module | None, guidance: float | None = None) -> Synthesiser:
         """The synthesiser: ``model`` if it is one, the recipe's synthesiser, or its sampler with ``model``."""

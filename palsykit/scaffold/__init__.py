@@ -61,6 +61,11 @@ KINDS = {
         "A transformer with time, conditions and patches of the picture as tokens",
         "U-ViT, Bao et al., arXiv:2209.12152",
     ),
+    "codec": Kind(
+        "Haar",
+        "Half the side and four times the channels, by wavelets: nothing is lost and nothing is learnt",
+        "wavelets as in WaveDiff, Phung et al., arXiv:2211.16152",
+    ),
     "dataset": Kind(
         "SubjectFolders",
         "One folder per person, one picture per expression; side and grade in the file's name",

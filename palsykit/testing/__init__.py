@@ -28,6 +28,7 @@ CHECKS: dict[str, Callable[[Subject], list[Check]]] = {
     "encoders": conditioning.encoder_checks,
     "maps": conditioning.map_checks,
     "fusions": conditioning.fusion_checks,
+    "codecs": processes.codec_checks,
     "denoisers": conditioning.denoiser_checks,
     "attention": processes.attention_checks,
     "schedulers": processes.scheduler_checks,

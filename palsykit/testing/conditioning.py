@@ -243,15 +243,14 @@ def denoiser_checks(subject: Subject) -> list[Check]:
     """The prediction is a picture, every input has an effect, and the contract of a module holds."""
     size = subject.image_size
 
-    def harness(pooled: int | None, streams: tuple[str, ...] = (), spatial: int = 0) -> Harness:
-        spec = ConditioningSpec(WIDTH, pooled, streams, spatial)
-        inputs = {"x_t": draw("x_t", ROWS, 3, size, size), "t": torch.tensor([0, 250, 500, 999][:ROWS])}
+    def harness(pooled: int | None, streams: tuple[str, ...] = (), spatial: int = 0, channels: int = 3) -> Harness:
+        spec = ConditioningSpec(WIDTH, pooled, streams, spatial, channels)
+        inputs = {"x_t": draw("x_t", ROWS, channels, size, size), "t": torch.tensor([0, 250, 500, 999][:ROWS])}
         inputs |= {name: draw(name, ROWS, tokens, WIDTH) for name, tokens in STREAMS.items()}
         inputs |= {} if pooled is None else {"pooled": draw("pooled", ROWS, pooled)}
         inputs |= {"spatial": draw("spatial", ROWS, spatial, size, size)} if spatial else {}
-        return Harness(
-            subject.maker(spec, size), inputs, predict, lambda *_: {"prediction": (ROWS, 3, size, size)}, "x_t is"
-        )
+        shape = (ROWS, channels, size, size)
+        return Harness(subject.maker(spec, size), inputs, predict, lambda *_: {"prediction": shape}, "x_t is")
 
     def predict(denoiser: nn.Module, inputs: Mapping[str, Tensor]) -> Tensors:
         streams = {name: inputs[name] for name in STREAMS}
@@ -264,6 +263,7 @@ def denoiser_checks(subject: Subject) -> list[Check]:
         *shared.by_row(main),
         ("shapes without a pooled vector", lambda: shared.shapes(harness(None))),
         ("shapes with streams of their own", lambda: shared.shapes(harness(POOLED, tuple(STREAMS)))),
+        ("latents of a codec work or are refused", lambda: latents_work(harness(POOLED, channels=5))),
         ("every input has an effect", lambda: shared.every_input(main, {name: [name] for name in main.inputs})),
         ("maps have an effect or are refused", lambda: maps_have_effect(harness(POOLED, (), 2))),
         *shared.trainable(main),
@@ -277,3 +277,19 @@ def maps_have_effect(harness: Harness) -> None:
     except PalsykitError:
         return
     shared.every_input(harness, {"spatial": ["spatial"]})
+
+
+def latents_work(harness: Harness) -> None:
+    """A denoiser built for x_t with other channels than a picture predicts as many, or it refuses to be built."""
+    try:
+        harness.build(0)
+    except PalsykitError:
+        return
+    try:
+        shared.shapes(harness)
+    except RuntimeError as error:
+        raise Unmet(
+            "a prediction for x_t with conditioning.channels channels, or a refusal by __init__",
+            f"{type(error).__name__} in forward: {str(error).splitlines()[0]}",
+            "build for conditioning.channels instead of 3",
+        ) from None

@@ -1,4 +1,4 @@
-"""Contracts of schedulers (forward process), samplers (reverse process) and attention backends."""
+"""Contracts of codecs, schedulers (forward process), samplers (reverse process) and attention backends."""
 
 import tempfile
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from torch import Tensor
 from palsykit.seeds import generator
 from palsykit.testing import shared
 from palsykit.testing.result import Check, NotChecked, Unmet, require
-from palsykit.testing.shared import HALF, ROWS_APART, Harness, Tensors, distance
+from palsykit.testing.shared import HALF, ROWS_APART, Harness, Shapes, Tensors, distance
 from palsykit.testing.stand_ins import faces
-from palsykit.testing.subject import Subject
+from palsykit.testing.subject import ROWS, Subject
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 RECOVERED = 0.05
@@ -99,12 +99,13 @@ def sampler_checks(subject: Subject) -> list[Check]:
         *shared.by_row(harness),
         ("recovers the picture of a perfect denoiser", lambda: recovers(subject, x_0)),
         ("stays in [-1, 1]", lambda: shared.in_range(sampler_harness(subject, "sample", 3 * x_0))),
+        ("does not clip latents", lambda: keeps_latents(subject, 3 * x_0)),
     ]
 
 
-def sampler_harness(subject: Subject, kind: str, truth: Tensor) -> Harness:
-    """Samples with a denoiser that always predicts ``truth`` [B, 3, H, W], in the form of ``kind``."""
-    scheduler: Any = DDPMScheduler(prediction_type=kind)  # type: ignore[no-untyped-call]
+def sampler_harness(subject: Subject, kind: str, truth: Tensor, bounded: bool = True) -> Harness:
+    """Samples with a denoiser that always predicts ``truth`` [B, C, H, W], in the form of ``kind``."""
+    scheduler: Any = DDPMScheduler(prediction_type=kind, clip_sample=bounded)  # type: ignore[no-untyped-call]
 
     def sample(sampler: Any, inputs: Mapping[str, Tensor]) -> Tensors:
         truth = inputs["x_0"]
@@ -135,6 +136,77 @@ def recovers(subject: Subject, x_0: Tensor) -> None:
             f"{gap:.2f} off",
             "read prediction_type and betas from the training scheduler, and end at t = 0",
         )
+
+
+def keeps_latents(subject: Subject, latents: Tensor) -> None:
+    """With ``config.clip_sample = False`` in the training scheduler, values beyond [-1, 1] are kept."""
+    harness = sampler_harness(subject, "epsilon", latents, bounded=False)
+    gap = float((harness.run(harness.build(0))["picture"] - latents).abs().max())
+    require(
+        gap <= 3 * RECOVERED,
+        "latents beyond [-1, 1] where the training scheduler's config.clip_sample is False",
+        f"{gap:.2f} off",
+        'clip only if training_scheduler.config.get("clip_sample", True)',
+    )
+
+
+def codec_checks(subject: Subject) -> list[Check]:
+    """Latents and pictures have the promised shapes, row by row; the codec is differentiable and frozen."""
+    size = subject.image_size
+    part = subject.build(size)
+    inputs = {"image": faces(ROWS, size, "image").image}
+
+    def call(codec: Any, inputs: Mapping[str, Tensor]) -> Tensors:
+        latents = codec.encode(inputs["image"])
+        return {"latents": latents, "picture": codec.decode(latents)}
+
+    def expected(codec: Any, outputs: Tensors) -> Shapes:
+        channels: Any = getattr(codec, "channels", None)
+        factor: Any = getattr(codec, "factor", None)
+        require(
+            isinstance(channels, int) and isinstance(factor, int) and factor > 0 and size % factor == 0,
+            f"channels and factor (numbers) after __init__, and a factor that divides {size} px",
+            f"{channels!r} and {factor!r}",
+            "set self.channels and self.factor, by which core builds the denoiser",
+        )
+        return {"latents": (ROWS, channels, size // factor, size // factor), "picture": (ROWS, 3, size, size)}
+
+    harness = Harness(subject.maker(size), inputs, call, expected, "channels and factor say")
+    return [
+        *shared.by_row(harness),
+        ("says its range", lambda: codec_range(part, call(part, inputs)["latents"])),
+        ("gradients pass in both directions", lambda: codec_gradients(part, inputs["image"])),
+    ]
+
+
+def codec_range(codec: Any, latents: Tensor) -> None:
+    """``bounded`` is true of its latents, and ``spread`` is a positive number."""
+    bounded, spread = getattr(codec, "bounded", None), getattr(codec, "spread", None)
+    require(
+        isinstance(bounded, bool) and isinstance(spread, float) and spread > 0,
+        "bounded (true or false) and spread (a positive float)",
+        f"{bounded!r} and {spread!r}",
+        "set them: spread is the standard deviation of photographs' latents, about 1 if they are scaled",
+    )
+    if bounded:
+        largest = float(latents.detach().abs().max())
+        require(largest <= 1 + shared.SAME, "latents in [-1, 1], as bounded says", f"{largest:.2f}", "bounded = False")
+
+
+def codec_gradients(codec: Any, image: Tensor) -> None:
+    """Latents have a gradient with respect to the picture, and the decoded picture with respect to the latents."""
+    with torch.enable_grad():
+        pixels = image.clone().requires_grad_()
+        latents = codec.encode(pixels)
+        inner = latents.detach().requires_grad_()
+        picture = codec.decode(inner)
+        for name, output, source in (("encode", latents, pixels), ("decode", picture, inner)):
+            slope = None
+            if output.requires_grad:
+                (slope,) = torch.autograd.grad(output.square().sum(), source, allow_unused=True)
+            found = slope is not None and bool(torch.isfinite(slope).all()) and float(slope.abs().max()) > 0
+            mend = "remove no_grad, detach and rounding; core disables gradients where it does not need them"
+            require(found, f"a gradient through {name}", "none", mend)
 
 
 def attention_checks(subject: Subject) -> list[Check]:

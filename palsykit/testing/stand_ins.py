@@ -9,6 +9,7 @@ from diffusers import DDPMScheduler
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from palsykit.diffusion.codec import CodecSpace
 from palsykit.diffusion.model import Condition, ConditionalDiffusion
 from palsykit.faces.records import FaceRecord
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
@@ -148,16 +149,30 @@ class StandInFusion(nn.Module):
         return Conditioning({"all": self.mix(torch.cat([c.tokens for c in conditions.values()], 1))}, pooled)
 
 
+class StandInCodec:
+    """Pixel-unshuffle, doubled: latents of 12 channels and half the side, which have no bounds."""
+
+    channels, factor, bounded, spread = 12, 2, False, 1.0
+
+    def encode(self, image: Tensor) -> Tensor:
+        """image [B, 3, H, W] -> [B, 12, H / 2, W / 2]."""
+        return 2 * F.pixel_unshuffle(image, 2)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """[B, 12, H / 2, W / 2] -> image [B, 3, H, W]."""
+        return F.pixel_shuffle(latents / 2, 2)
+
+
 class StandInDenoiser(nn.Module):
     """Two convolutions; tokens, pooled vector and time shift the features between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 3) -> None:
         super().__init__()
-        self.inner, self.outer = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+        self.inner, self.outer = nn.Conv2d(channels, 8, 3, padding=1), nn.Conv2d(8, channels, 3, padding=1)
         self.tokens, self.pooled = nn.Linear(WIDTH, 8), nn.Linear(EMBEDDING, 8)
 
     def forward(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
-        """x_t [B, 3, H, W], t [B] -> [B, 3, H, W]."""
+        """x_t [B, C, H, W], t [B] -> [B, C, H, W]."""
         assert conditioning.pooled is not None
         shift = self.tokens(conditioning.tokens["all"].mean(1)) + self.pooled(conditioning.pooled)
         shift = shift + (t.float() / 1000)[:, None]
@@ -194,12 +209,14 @@ class StandInSynthesiser(nn.Module):
             return self(batch.identity.image, self.encode(batch))  # type: ignore[no-any-return]
 
 
-def model(networks: Networks) -> ConditionalDiffusion:
+def model(networks: Networks, codec: CodecSpace | None = None) -> ConditionalDiffusion:
     """A conditional diffusion model of a few thousand weights with the reference recipe's conditions."""
+    codec = codec or CodecSpace()
     with torch.random.fork_rng():
         torch.manual_seed(derive("stand-in model"))
         shared = {"identity": "recognition", "expression": "expression", "landmark": "points"}
         sources = {"identity": "identity", "expression": "driver", "landmark": "driver"}
         conditions = {n: Condition(StandInEncoder(networks[shared[n]]), sources[n], 0.2) for n in CONDITIONS}
         scheduler = DDPMScheduler()  # type: ignore[no-untyped-call]
-        return ConditionalDiffusion(conditions, StandInFusion(), StandInDenoiser(), scheduler)
+        denoiser = StandInDenoiser(codec.channels)
+        return ConditionalDiffusion(conditions, StandInFusion(), denoiser, scheduler, codec=codec)

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from palsykit.diffusion.codec import CodecSpace
+from palsykit.diffusion.model import ConditionalDiffusion
 from palsykit.errors import PalsykitError
 from palsykit.faces.vocabulary import FaceLabels
 from palsykit.interfaces import FaceBatch, NetworkOutput
@@ -13,7 +15,15 @@ from palsykit.seeds import generator
 from palsykit.testing import shared
 from palsykit.testing.result import Check, NotChecked, Unmet, require
 from palsykit.testing.shared import Harness, Shapes, Tensors
-from palsykit.testing.stand_ins import StandInNetwork, StandInSynthesiser, face_batch, faces, model, training_data
+from palsykit.testing.stand_ins import (
+    StandInCodec,
+    StandInNetwork,
+    StandInSynthesiser,
+    face_batch,
+    faces,
+    model,
+    training_data,
+)
 from palsykit.testing.subject import ROWS, Subject
 from palsykit.training.groups import Groups, checked_groups
 
@@ -29,6 +39,7 @@ def trainer_checks(subject: Subject) -> list[Check]:
     return [
         ("finite scalar terms", lambda: terms_are_scalars(make(0), batch)),
         ("unknown landmarks and labels are handled", lambda: unknowns(make(0), batch)),
+        ("works on the latents of a codec", lambda: works_on_latents(subject, batch)),
         ("all random numbers are from the generator", lambda: seeded(make, batch)),
         ("every parameter is trained", lambda: trained(make(0), batch)),
         ("weights are restored from safetensors", lambda: trainer_round_trip(make, batch)),
@@ -73,6 +84,27 @@ def _maker(subject: Subject, batch: FaceBatch) -> Make:
         "call model.encode, model.fuse and model.predict; or model(image), as palsykit.interfaces.Trainer says; or "
         "model.encode and model(image, conditioning), as TrainedSynthesiser does",
     )
+
+
+def works_on_latents(subject: Subject, batch: FaceBatch) -> None:
+    """A trainer of diffusion models gives finite losses also for a model with a codec."""
+    if not isinstance(_maker(subject, batch)(0)[0], ConditionalDiffusion):
+        return
+    module = model(subject.networks, CodecSpace(StandInCodec()))
+    trainer = subject.build(training_data(len(batch), subject.image_size))
+    try:
+        groups = checked_groups(module, trainer)
+    except (PalsykitError, ValueError):
+        return  # it refuses codecs
+    for phase in groups:
+        mend = "denoise model.codec.encode(batch.target.image); model.codec.decode(x0_hat) is a picture"
+        expected = "finite losses for latents of 12 channels and half the side"
+        try:
+            terms = _losses((module, trainer, groups), batch, phase)
+        except (RuntimeError, IndexError) as error:
+            raise Unmet(expected, f"{type(error).__name__}: {str(error).splitlines()[0]}", mend) from None
+        bad = [name for name, term in terms.items() if not torch.isfinite(term)]
+        require(not bad, expected, f"{', '.join(bad)} is not finite", mend)
 
 
 def _losses(built: Built, batch: FaceBatch, phase: str, seed: str = "a") -> dict[str, Tensor]:

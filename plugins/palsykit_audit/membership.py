@@ -119,7 +119,7 @@ def losses(
         for start in range(0, len(pairs), size):
             faces = batch(dataset, pairs[start : start + size]).to(device)
             assert faces.target is not None  # a photograph is its own truth
-            x_0, conditioning = faces.target.image, model.fuse(model.encode(faces))
+            x_0, conditioning = model.codec.encode(faces.target.image), model.fuse(model.encode(faces))
             for column, time in enumerate(times):
                 t = torch.full((len(faces),), time, device=device)
                 for draw in range(DRAWS):

@@ -19,7 +19,8 @@ class CycleTrainer:
 
     First pass: X_t = sqrt(abar_t) X_0 + sqrt(1 - abar_t) eps, conditions from X_ID and X_0; it gives L and x0_hat,
     clipped to [-1, 1]. Second pass: x0_hat replaces X_0; it is noised, the driver's conditions (expression, landmarks)
-    are encoded again from it, and the noise is predicted again. In each pass:
+    are encoded again from it, and the noise is predicted again. With a codec x0_hat is latents: it is noised as it is,
+    and decoded for the conditions and the networks. In each pass:
 
     - identity: 1 - cosine of the recognition embeddings of x0_hat and a reference that moves with time from X_0
       (t = 0) to X_ID (t = T): (t/T) (1 - cos(., X_ID)) + (1 - t/T) (1 - cos(., X_0)), as in DCFace (arXiv:2304.07060);
@@ -92,17 +93,18 @@ class CycleTrainer:
         """Terms "noise", "identity", "landmark", and "cycle_..." for the second pass. A weight of 0 omits its term."""
         assert batch.target is not None  # true for all training batches
         # First pass.
-        x_0 = batch.target.image
+        x_0 = model.codec.encode(batch.target.image)
         noise, t = draw_noise(model, x_0, generator)
         encoded = model.drop(model.encode(batch), generator)
         references = self._references(batch)
         first = denoising_pass(model, x_0, model.fuse(encoded), noise, t, self.min_snr)
-        terms = {"noise": first.loss, **self._auxiliary(model, first, references)}
+        picture = model.codec.decode(first.x0_hat)
+        terms = {"noise": first.loss, **self._auxiliary(model, first, references, picture)}
         # Second pass.
         if self.cycle_weight > 0:
             if self.second_noise == "fresh":
                 noise, t = draw_noise(model, x_0, spawn(generator, "second pass"))
-            second = self._second_pass(model, batch, encoded, first, noise, t)
+            second = self._second_pass(model, batch, encoded, first, picture, noise, t)
             again = {"noise": second.loss, **self._auxiliary(model, second, references)}
             terms |= {f"cycle_{name}": self.cycle_weight * term for name, term in again.items()}
         return terms
@@ -113,11 +115,12 @@ class CycleTrainer:
         batch: FaceBatch,
         encoded: EncodedBatch,
         first: Pass,
+        picture: Tensor,
         noise: Tensor,
         t: Tensor,
     ) -> Pass:
-        """Denoise x0_hat of the first pass, with the driver's conditions encoded from it."""
-        seen = first.x0_hat if self.condition_gradients else first.x0_hat.detach()
+        """Denoise x0_hat of the first pass, with the driver's conditions encoded from its ``picture``."""
+        seen = picture if self.condition_gradients else picture.detach()
         again = FaceBatch(batch.identity, FaceView.of_images(seen))
         # Conditions that were dropped in the first pass are encoded, too, because x0_hat is known.
         encoded = encoded | model.encode(again, reading="driver", grad=True)
@@ -135,19 +138,26 @@ class CycleTrainer:
             references["points"] = self._coordinates(batch.target.image)
         return references
 
-    def _auxiliary(self, model: ConditionalDiffusion, result: Pass, references: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The identity and landmark losses of one pass, weighted."""
-        terms = {}
+    def _auxiliary(
+        self,
+        model: ConditionalDiffusion,
+        result: Pass,
+        references: dict[str, Tensor],
+        picture: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """The identity and landmark losses of one pass, weighted; ``picture``: its x0_hat, if it is decoded already."""
+        terms: dict[str, Tensor] = {}
+        if not references:
+            return terms
+        picture = model.codec.decode(result.x0_hat) if picture is None else picture
         if self.identity_weight > 0:
-            embedding = self._embed(result.x0_hat)
+            embedding = self._embed(picture)
             gamma = result.t / model.timesteps
             to_person, to_truth = ((embedding * references[name]).sum(-1) for name in ("person", "truth"))
             cosine = gamma * to_person + (1 - gamma) * to_truth
             terms["identity"] = self.identity_weight * (1 - cosine).mean()
         if self.landmark_weight > 0:
-            terms["landmark"] = self.landmark_weight * F.mse_loss(
-                self._coordinates(result.x0_hat), references["points"]
-            )
+            terms["landmark"] = self.landmark_weight * F.mse_loss(self._coordinates(picture), references["points"])
         return terms
 
     def _embed(self, image: Tensor) -> Tensor:

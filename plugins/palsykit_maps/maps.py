@@ -22,7 +22,7 @@ class Photograph:
         of: the view.
     """
 
-    channels = 3
+    channels, is_picture = 3, True
 
     def __init__(self, image_size: int, *, of: ViewName = "identity"):
         self.views: tuple[ViewName, ...] = (of,)
@@ -83,7 +83,7 @@ class Warped:
         network: the network that finds the points.
     """
 
-    channels = 3
+    channels, is_picture = 3, True
 
     def __init__(
         self,

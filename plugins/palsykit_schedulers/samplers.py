@@ -1,7 +1,8 @@
 """Samplers: the reverse process from x_T ~ N(0, I) to a picture, with diffusers' schedulers.
 
 All of them read the betas and the prediction type of the training scheduler and clip the final picture to [-1, 1]; with
-``clip`` they also clip every step's estimate of x_0. Each row has its own generator, and noise is drawn row by row, so
+``clip`` they also clip every step's estimate of x_0. If the training scheduler's ``clip_sample`` is False, as for the
+latents of a codec, nothing is clipped. Each row has its own generator, and noise is drawn row by row, so
 a row's pixels do not depend on its neighbours. Predictions are converted to float32 before a step.
 """
 
@@ -28,7 +29,7 @@ class Ddim:
         eta: 0 is deterministic, 1 adds DDPM's noise.
         spacing: ``leading`` takes t = 0, T/steps, ... and so starts below T - 1 (980 of 1000 for 50 steps);
             ``trailing`` starts at T - 1 and ends at T/steps - 1 (Lin et al., arXiv:2305.08891, section 3.3).
-        clip: x_0 estimates to [-1, 1].
+        clip: x_0 estimates to [-1, 1]; has no effect on a codec's latents.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class Ddim:
         if timesteps % steps:
             near = [n for n in range(1, timesteps + 1) if timesteps % n == 0 and steps / 2 <= n <= 2 * steps]
             raise ValueError(f"ddim: steps {steps} does not divide {timesteps}; use one of {near}, or dpm_solver")
-        self.steps, self.eta = steps, eta
-        self._scheduler = lambda: DDIMScheduler(**process, clip_sample=clip, timestep_spacing=spacing)
+        self.steps, self.eta, self.bounded = steps, eta, _is_bounded(training_scheduler)
+        clips = clip and self.bounded
+        self._scheduler = lambda: DDIMScheduler(**process, clip_sample=clips, timestep_spacing=spacing)
 
     def sample(self, predict: Predict, noise: Tensor, generators: Sequence[Generator]) -> Tensor:
-        """noise [B, 3, H, W], one CPU generator per row -> images [B, 3, H, W] in [-1, 1]."""
-        return _walk(self._scheduler(), self.steps, predict, noise, eta=self.eta, generator=list(generators))
+        """noise [B, C, H, W], one CPU generator per row -> x_0 [B, C, H, W]; pictures are in [-1, 1]."""
+        x_0 = _walk(self._scheduler(), self.steps, predict, noise, eta=self.eta, generator=list(generators))
+        return x_0.clamp(-1, 1) if self.bounded else x_0
 
 
 class Ancestral:
@@ -61,7 +64,7 @@ class Ancestral:
 
     Args:
         steps: None for all T steps of training.
-        clip: x_0 estimates to [-1, 1].
+        clip: x_0 estimates to [-1, 1]; has no effect on a codec's latents.
     """
 
     def __init__(
@@ -72,14 +75,16 @@ class Ancestral:
         clip: bool = True,
     ):
         process = _process(training_scheduler, steps)
-        self.steps = steps or process["num_train_timesteps"]
+        self.steps, self.bounded = steps or process["num_train_timesteps"], _is_bounded(training_scheduler)
+        clips = clip and self.bounded
         self._scheduler = lambda: DDPMScheduler(
-            **process, clip_sample=clip, variance_type="fixed_small", timestep_spacing="trailing"
+            **process, clip_sample=clips, variance_type="fixed_small", timestep_spacing="trailing"
         )
 
     def sample(self, predict: Predict, noise: Tensor, generators: Sequence[Generator]) -> Tensor:
-        """noise [B, 3, H, W], one CPU generator per row -> images [B, 3, H, W] in [-1, 1]."""
-        return _walk(self._scheduler(), self.steps, predict, noise, generator=list(generators))
+        """noise [B, C, H, W], one CPU generator per row -> x_0 [B, C, H, W]; pictures are in [-1, 1]."""
+        x_0 = _walk(self._scheduler(), self.steps, predict, noise, generator=list(generators))
+        return x_0.clamp(-1, 1) if self.bounded else x_0
 
 
 class DpmSolver:
@@ -105,8 +110,9 @@ class DpmSolver:
         clip: bool = True,
     ):
         process = _process(training_scheduler, steps)
-        self.steps = steps
-        self._keys = dict(process, solver_order=order, use_karras_sigmas=karras, thresholding=clip)
+        self.steps, self.bounded = steps, _is_bounded(training_scheduler)
+        clips = clip and self.bounded
+        self._keys = dict(process, solver_order=order, use_karras_sigmas=karras, thresholding=clips)
 
     def _scheduler(self) -> DPMSolverMultistepScheduler:
         scheduler = DPMSolverMultistepScheduler(
@@ -117,8 +123,9 @@ class DpmSolver:
         return scheduler
 
     def sample(self, predict: Predict, noise: Tensor, generators: Sequence[Generator]) -> Tensor:
-        """noise [B, 3, H, W] -> images [B, 3, H, W] in [-1, 1]; the generators are not used."""
-        return _walk(self._scheduler(), self.steps, predict, noise)
+        """noise [B, C, H, W] -> x_0 [B, C, H, W], pictures in [-1, 1]; the generators are not used."""
+        x_0 = _walk(self._scheduler(), self.steps, predict, noise)
+        return x_0.clamp(-1, 1) if self.bounded else x_0
 
 
 def _process(training_scheduler: Any, steps: int | None) -> dict[str, Any]:
@@ -140,6 +147,11 @@ def _process(training_scheduler: Any, steps: int | None) -> dict[str, Any]:
     }
 
 
+def _is_bounded(training_scheduler: Any) -> bool:
+    """Whether x_0 is in [-1, 1], as pictures are and the latents of most codecs are not."""
+    return bool(training_scheduler.config.get("clip_sample", True))
+
+
 def _walk(scheduler: Any, steps: int, predict: Predict, noise: Tensor, **options: Any) -> Tensor:
     """Run ``scheduler`` from x_T = noise to x_0; ``options`` are passed to each of its steps."""
     scheduler.set_timesteps(steps)
@@ -149,4 +161,4 @@ def _walk(scheduler: Any, steps: int, predict: Predict, noise: Tensor, **options
     for t in scheduler.timesteps:
         prediction = predict(x_t, t.to(noise.device).expand(len(noise))).float()
         x_t = scheduler.step(prediction, t, x_t, **options).prev_sample
-    return x_t.clamp(-1, 1)
+    return x_t

@@ -26,11 +26,12 @@ class DiffusionTrainer:
     Args:
         data: the training data.
         min_snr: gamma of min-SNR loss weighting (arXiv:2303.09556); None gives every time step the same weight.
-        window: side in px of the square; None: whole pictures. The denoiser must work at this size, too.
+        window: side in px of the square; None: whole pictures. The denoiser must work at this size, too. With a codec
+            the latents are cut, at whole latents.
         whole: share of the steps on whole pictures, with a window.
 
     Raises:
-        ValueError: the window is larger than the pictures.
+        ValueError: the window is larger than the pictures, or not a multiple of the codec's factor.
     """
 
     def __init__(
@@ -47,20 +48,26 @@ class DiffusionTrainer:
 
     def groups(self, model: ConditionalDiffusion) -> dict[str, list[nn.Parameter]]:
         """One optimiser for all trainable parameters."""
-        return one_group(model)
+        group = one_group(model)
+        if self.window is not None and self.window % model.codec.factor:
+            factor = model.codec.factor
+            raise ValueError(f"window: found {self.window} px, expected a multiple of the codec's factor, {factor}")
+        return group
 
     def losses(
         self, model: ConditionalDiffusion, batch: FaceBatch, generator: torch.Generator, phase: str
     ) -> dict[str, Tensor]:
         """{"noise": scalar}."""
         assert batch.target is not None  # true for all training batches
-        x_0 = batch.target.image
+        x_0 = model.codec.encode(batch.target.image)
         noise, t = draw_noise(model, x_0, generator)
         conditioning = model.fuse(model.drop(model.encode(batch), generator))
         if self.window is not None and float(torch.rand((), generator=of_step(generator))) >= self.whole:
-            corners = _corners(batch.target, self.window, generator)
-            x_0, noise = _cut(x_0, corners, self.window), _cut(noise, corners, self.window)
-            conditioning = _within(conditioning, corners, self.window)
+            factor = model.codec.factor
+            corners = [(y // factor, x // factor) for y, x in _corners(batch.target, self.window, generator)]
+            side = self.window // factor
+            x_0, noise = _cut(x_0, corners, side), _cut(noise, corners, side)
+            conditioning = _within(conditioning, corners, side)
         return {"noise": denoising_pass(model, x_0, conditioning, noise, t, self.min_snr).loss}
 
 

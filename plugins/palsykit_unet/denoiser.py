@@ -37,8 +37,8 @@ class UNet(nn.Module):
       - theirs resamples inside residual blocks; here strided convolutions, and interpolation + convolution, do it.
 
     Args:
-        conditioning: width of the tokens, and of the pooled vector or None; names of decoupled streams.
-        image_size: side in px.
+        conditioning: width of the tokens, and of the pooled vector or None; names of decoupled streams; x_t's channels.
+        image_size: side of x_t: of the pictures in px, or of the codec's latents.
         channels: of each level, from full resolution down; each level has half the side of the one above.
         layers: residual blocks per level (one more on the way up).
         attention_at: sides in px of the levels with attention.
@@ -84,8 +84,8 @@ class UNet(nn.Module):
         attends = [side in attention_at for side in sides]
         self.unet: Any = UNet2DConditionModel(
             sample_size=image_size // patch,
-            in_channels=(3 + conditioning.spatial) * patch**2,
-            out_channels=3 * patch**2,
+            in_channels=(conditioning.channels + conditioning.spatial) * patch**2,
+            out_channels=conditioning.channels * patch**2,
             block_out_channels=tuple(channels),
             layers_per_block=layers,
             down_block_types=tuple("CrossAttnDownBlock2D" if yes else "DownBlock2D" for yes in attends),
@@ -104,7 +104,7 @@ class UNet(nn.Module):
         (Sdpa() if attention == "auto" else named(attention)).apply(self.unet)
 
     def forward(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
-        """x_t [B, 3, H, W], t [B] int64, tokens [B, T, W] per stream, pooled [B, P] -> prediction [B, 3, H, W]."""
+        """x_t [B, C, H, W], t [B] int64, tokens [B, T, W] per stream, pooled [B, P] -> prediction [B, C, H, W]."""
         if self.pooled_width is not None and conditioning.pooled is None:
             raise ValueError(f"unet: built for a pooled vector of width {self.pooled_width}; the conditioning has none")
         if (channels := 0 if conditioning.spatial is None else conditioning.spatial.shape[1]) != self.spatial:

@@ -5,7 +5,8 @@ import torch
 from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
-from palsykit.diffusion.model import UNGUESSED, Condition, ConditionalDiffusion, Overlay
+from palsykit.diffusion.codec import Pixels
+from palsykit.diffusion.model import Condition, ConditionalDiffusion, Overlay
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.faces.views import batch
@@ -108,10 +109,10 @@ def test_a_dropped_guess_is_a_grey_picture_that_little_is_known_of(rows):
     encoded = built.encode(rows)
     keep = torch.tensor([True, False, True, False])
     guess = built._select(encoded, {"identity": keep}).guess
-    torch.testing.assert_close(guess.error, torch.tensor([0.1, UNGUESSED, 0.1, UNGUESSED]))
+    torch.testing.assert_close(guess.error, torch.tensor([0.1, Pixels.spread, 0.1, Pixels.spread]))
     assert torch.equal(guess.image[keep], rows.identity.image[keep])
     assert guess.image[~keep].abs().max() == 0
-    assert torch.equal(built.without(encoded).guess.error, torch.full((4,), UNGUESSED))
+    assert torch.equal(built.without(encoded).guess.error, torch.full((4,), Pixels.spread))
 
 
 def test_two_guesses_and_a_guess_that_is_no_picture_are_refused():

@@ -35,6 +35,7 @@ EXTRA = {
     "trainer": (FACES, "train.start=null", *NETS),
     "metric": (FACES, "train.start=null", "trainer={use: diffusion}", *NETS),
     "denoiser": (FACES, "denoiser.width=16", "denoiser.depth=3", "denoiser.patch=16"),
+    "codec": (FACES, *NETS),
     "dataset": ("train.start=null", "trainer={use: diffusion}", *NETS),
 }
 """What makes each recipe tiny; the shipped weights of the model go with its size."""

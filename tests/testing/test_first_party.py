@@ -35,6 +35,9 @@ ELSEWHERE = {
     "transformers",
     "arcface_onnx",
     "lpips",
+    "autoencoder",
+    "pretrained_unet",
+    "pretrained_dit",
     "inception",
 }
 """Parts that need files; their own tests have these."""

@@ -1,0 +1,148 @@
+"""From a pretrained folder to pictures: train, stop, resume, generate, and hand the adapter to diffusers."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import PixArtTransformer2DModel, UNet2DConditionModel
+from safetensors import safe_open
+
+from palsykit.errors import PalsykitError
+from palsykit.recipe import load_recipe
+from palsykit.recipe.merge import read_extended
+from palsykit.recipe.problems import RecipeError
+from palsykit.run import run_recipe
+from palsykit.run.folder import RunFolder
+from palsykit.run.runner import pictures_again, reopened
+from palsykit.run.train import trained_model
+from palsykit.training import loop
+
+ROOT = Path(__file__).parents[3]
+RECIPE = ROOT / "recipes" / "cfcpalsy-sd15.yaml"
+FITS = [
+    {"network": name, "trainer": {"use": "landmarks"}, "steps": 0} for name in read_extended(RECIPE).value["networks"]
+]
+SMALL = [
+    "data={use: face_space, identities: 2, validation: 0, test: 1, renders: 2}",
+    *(f"networks.{fit['network']}.{change}" for fit in FITS for change in ("weights=null", "image_size=32")),
+    f"fits={json.dumps(FITS)}",
+    "image_size=64",
+    "train.steps=4",
+    "train.batch_size=2",
+    "train.accumulate=1",
+    "train.checkpoint_every=2",
+    "train.precision=fp32",
+    "generate.identities=1",
+    "sampler.steps=2",
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _alike(one_thread, one_cache):
+    """All runs compute alike."""
+
+
+def small(folder: Path, *changes: str):
+    where = [f"denoiser.weights={folder}", f"codec.weights={folder}"]
+    return load_recipe(RECIPE, [*where, *SMALL, *changes])
+
+
+@pytest.fixture(scope="module")
+def finished(stable_diffusion, tmp_path_factory, _alike):
+    folder = tmp_path_factory.mktemp("runs") / "sd15"
+    run_recipe(small(stable_diffusion), folder)
+    return folder
+
+
+def test_the_recipe_asks_for_the_users_folder():
+    with pytest.raises(RecipeError) as refused:
+        load_recipe(RECIPE)
+    found = {(problem.key, problem.found) for problem in refused.value.problems}
+    assert found == {("codec", "no key weights"), ("denoiser", "no key weights")}
+
+
+def test_a_run_has_the_adapter_and_not_the_pretrained_weights(finished, stable_diffusion):
+    model = finished / "model"
+    assert {path.name for path in model.iterdir()} >= {"adapter", "conditioning.safetensors", "scheduler"}
+    assert not (model / "unet").exists()
+    with safe_open(model / "conditioning.safetensors", "pt") as file:
+        names, frozen = set(file.keys()), file.metadata()
+    assert not [name for name in names if name.startswith(("denoiser.unet", "codec"))]
+    assert {"denoiser.tokens.weight", "denoiser.pooled.weight", "denoiser.maps.weight"} <= names
+    assert json.loads(frozen["frozen"]).keys() == {"codec", "denoiser"}
+    assert json.loads((model / "scheduler/scheduler_config.json").read_text())["clip_sample"] is False
+    plain = UNet2DConditionModel.from_pretrained(stable_diffusion / "unet")
+    plain.load_lora_adapter(str(model / "adapter"), prefix="unet", use_safetensors=True)
+    learnt = [p for name, p in plain.named_parameters() if "lora_B" in name]
+    assert learnt
+    assert all(float(p.abs().max()) > 0 for p in learnt)
+    assert json.loads((finished / "manifest.json").read_text())["train"].keys() >= {
+        "model/adapter/pytorch_lora_weights.safetensors"
+    }
+
+
+def test_it_is_opened_again_and_makes_the_same_pictures(finished):
+    assert pictures_again(finished, 2) == [0, 0]
+
+
+def test_a_stopped_run_resumes_to_the_same_bits(finished, stable_diffusion, tmp_path, monkeypatch):
+    class Dies(Exception):
+        pass
+
+    step = loop._State.step
+
+    def dies(self, number, batches):
+        if number == 3:
+            raise Dies
+        return step(self, number, batches)
+
+    recipe = small(stable_diffusion)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._State, "step", dies)
+        with pytest.raises(Dies):
+            run_recipe(recipe, tmp_path / "run")
+    checkpoint = tmp_path / "run/checkpoints/train/step-000002"
+    with safe_open(checkpoint / "model.safetensors", "pt") as file:
+        assert not [name for name in file.keys() if "base_layer" in name], "frozen weights are in no checkpoint"  # noqa: SIM118
+    run_recipe(recipe, tmp_path / "run")
+    for path in sorted((finished / "model").rglob("*.safetensors")):
+        assert path.read_bytes() == (tmp_path / "run/model" / path.relative_to(finished / "model")).read_bytes(), path
+    pictures = sorted((finished / "images/generated").iterdir())
+    assert pictures
+    for path in pictures:
+        assert path.read_bytes() == (tmp_path / "run/images/generated" / path.name).read_bytes()
+
+
+def test_other_frozen_weights_are_refused(finished, stable_diffusion, tmp_path):
+    other = tmp_path / "sd15"
+    shutil.copytree(stable_diffusion, other)
+    torch.manual_seed(9)
+    UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(other / "unet")).save_pretrained(other / "unet")
+    shutil.copytree(finished, tmp_path / "run")
+    written = (tmp_path / "run/recipe.yaml").read_text()
+    (tmp_path / "run/recipe.yaml").write_text(written.replace(str(stable_diffusion), str(other)))
+    run = RunFolder(tmp_path / "run")
+    parts = reopened(run)
+    with pytest.raises(PalsykitError, match=r"the denoiser's frozen weights have SHA-256 .* put back the files"):
+        trained_model(run, parts)
+
+
+def test_a_transformer_is_trained_whole_with_a_guess_in_latents(pixart, tiny_autoencoder, tmp_path):
+    changes = [
+        f"denoiser={{use: pretrained_dit, weights: {pixart}, train: all}}",
+        f"codec={{use: autoencoder, weights: {tiny_autoencoder}}}",
+        "maps.warped.error=0.5",
+        "scheduler.prediction=v_prediction",
+        "trainer={use: cycle, recognition: recognition, points: points}",
+        "train.steps=2",
+    ]
+    run_recipe(load_recipe(RECIPE, [*SMALL, *changes]), tmp_path / "run")
+    terms = json.loads((tmp_path / "run/log.jsonl").read_text().splitlines()[-1])["terms"]
+    assert {"noise", "identity", "landmark", "cycle_noise", "cycle_identity", "cycle_landmark"} == set(terms)
+    trained = PixArtTransformer2DModel.from_pretrained(tmp_path / "run/model/transformer")
+    start = PixArtTransformer2DModel.from_pretrained(pixart / "transformer")
+    moved = [name for name, p in trained.named_parameters() if not torch.equal(p, start.state_dict()[name])]
+    assert len(moved) > 20
+    assert pictures_again(tmp_path / "run", 1) == [0]
