@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from palsykit.errors import PalsykitError
-from palsykit.memory import bounded, machine_memory, size
+from palsykit.memory import bounded, size
 from palsykit.recipe import Recipe, RecipeError, load_recipe
 from palsykit.run.parts import Parts
 
@@ -65,14 +65,14 @@ def test_a_batch_that_does_not_fit_into_the_memory(tiny: Callable[..., Recipe]) 
         tiny("image_size=4096", "train.batch_size=65536", "denoiser.attention_at=[2048]")
 
 
-def test_tensors_that_do_not_fit_are_not_asked_for() -> None:
+def test_tensors_that_do_not_fit_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    count = machine_memory() // 4
+    monkeypatch.setattr("palsykit.memory.machine_memory", lambda: 4_000_000)
     with bounded():
-        torch.empty(count // 2)  # the system would grant two, and end the process when they are used
-        with pytest.raises(MemoryError, match=r"its tensors need at least .* and this machine has"):
-            torch.empty(count // 2 + 10**6)
+        torch.empty(500_000)  # the system would grant two, and end the process when they are used
+        with pytest.raises(MemoryError, match=r"its tensors need at least 4.4 MB of memory, and this machine has 4.0 MB"):
+            torch.empty(600_000)
     with bounded():
         assert torch.nn.Linear(3, 4).weight.shape == (4, 3)
 
