@@ -71,7 +71,7 @@ def test_tensors_that_do_not_fit_are_not_asked_for(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("palsykit.memory.machine_memory", lambda: 4_000_000)
     with bounded():
         torch.empty(500_000)  # the system would grant two, and end the process when they are used
-        with pytest.raises(MemoryError, match="its tensors need at least 4.4 MB of memory"):
+        with pytest.raises(MemoryError, match="its tensors need at least"):
             torch.empty(600_000)
     with bounded():
         assert torch.nn.Linear(3, 4).weight.shape == (4, 3)
