@@ -60,7 +60,8 @@ def readable(annotation: Any, section: str = "") -> Any:
         return Union[tuple(_member(member, section) for member in arguments)]  # noqa: UP007 (known at run time)
     if origin is dict and is_block(arguments[-1]):
         entry: Any = _special(arguments[-1], section, entry=True)
-        return Annotated[dict[str, entry], BeforeValidator(_names)]
+        named_files = getattr(arguments[-1], "named_files", True)
+        return Annotated[dict[str, entry], BeforeValidator(_names if named_files else _mapping)]
     inner = tuple(member if member is ... else readable(member, section) for member in arguments)
     generic = origin[inner]
     return Annotated[generic, Strict(False)] if origin in (tuple, set, frozenset) else generic
@@ -131,10 +132,14 @@ def _bounded(value: float) -> float:
     return value
 
 
-def _names(value: Any) -> Any:
+def _mapping(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError("a mapping of names")
-    for name in value:
+    return value
+
+
+def _names(value: Any) -> Any:
+    for name in _mapping(value):
         if not ENTRY.fullmatch(name):
             expected = "a name of letters, digits, - and _, which begins with a letter: files are called by it"
             raise refused(describe(name), expected, at=(name,))

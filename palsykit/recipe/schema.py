@@ -4,7 +4,7 @@ Every model is strict and refuses unknown keys.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -23,9 +23,14 @@ Name = Annotated[str, AfterValidator(file_name)]
 
 
 class Block(BaseModel):
-    """Base of every core-owned block."""
+    """Base of every core-owned block.
+
+    Attributes:
+        named_files: files or folders are called by the names of such blocks in a mapping, so those lead nowhere else.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    named_files: ClassVar[bool] = True
 
 
 class PartBlock(BaseModel):

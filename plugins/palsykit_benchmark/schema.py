@@ -1,6 +1,6 @@
 """The keys of a benchmark's recipe. ``extends``, ``null`` and ``--set`` work as in any recipe."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ class FigureBlock(Block):
         above: the aim, a system that should be surpassed.
     """
 
+    named_files: ClassVar[bool] = False  # figures have names such as lengths/corner_error
     label: str | None = None
     digits: Annotated[int, Field(ge=0, le=9)] | None = None
     least: float | None = None

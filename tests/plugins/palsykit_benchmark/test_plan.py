@@ -195,3 +195,16 @@ def test_a_wrong_recipe_is_told_without_a_traceback(small: Path, palsykit: Run) 
     assert "Traceback" not in done.err
     assert palsykit("benchmark", "nowhere.yaml").code == 2
     assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "systems", "data"),
+    [
+        ("benchmark.yaml", ["copy"], []),
+        ("benchmark-small.yaml", ["copy"], []),
+        ("benchmarks/ablations.yaml", [], []),
+        ("benchmarks/reference.yaml", ["copy"], ["face space"]),
+    ],
+)
+def test_the_benchmarks_of_the_project_can_be_planned(recipe: str, systems: list[str], data: list[str]) -> None:
+    assert load_benchmark(Path(__file__).parents[3] / "recipes" / recipe, [], systems, data).jobs
