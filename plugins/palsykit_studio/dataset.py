@@ -1,5 +1,6 @@
 """A data set on the page: every portrait with every expression, side and grade, as an imagefolder in a ZIP."""
 
+import json
 import subprocess
 import sys
 import time
@@ -133,6 +134,13 @@ def _watch(work: Thread, progress: Progress, folder: Path) -> Iterator[Progress]
 def made_in(folder: Path) -> list[Path]:
     """The pictures of a data set that are there, sheets left out."""
     return [path for path in folder.glob("*/*.png") if path.parent.name != "sheets"]
+
+
+def described(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The pictures that a finished data set's table lists, each with its row."""
+    lines = (folder / METADATA).read_text(encoding="utf-8").splitlines()
+    rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    return [(folder / row["file_name"], row) for row in rows]
 
 
 def pack(folder: Path, archive: Path, keep: Callable[[str], bool]) -> Path:

@@ -1,6 +1,7 @@
 """What all pages of the studio share, and what each open page has of its own."""
 
 import html
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,6 +96,8 @@ def telling(texts: Texts, session: Session | None = None, key: str = "refused") 
         refusal.words, refusal.stopped = texts("stopped"), True
     except PalsykitError as error:
         reason = "; ".join([error.message, *error.problems[:5]])
+        if session is not None:  # where this machine keeps files is nobody's business
+            reason = reason.replace(f"{session.folder}{os.sep}", "")
         refusal.words = texts(key, reason=texts.reason(reason))
     except Exception as error:
         gone = session is not None and not session.folder.is_dir()

@@ -5,12 +5,14 @@ from typing import Any
 
 import gradio as gr
 
-from palsykit_studio.dataset import Order, Progress, can_audit, made_in, make, make_audited
+from palsykit_studio.dataset import Order, Progress, can_audit, described, make, make_audited
 from palsykit_studio.sessions import fresh, take
 from palsykit_studio.studio import QUEUE, Session, Studio, status, telling
 from palsykit_studio.texts import Texts
 
 ROMAN = ("I", "II", "III", "IV", "V", "VI")
+SHOWN = 36
+"""Pictures of a data set that the page shows."""
 
 
 class DatasetTab:
@@ -44,10 +46,10 @@ class DatasetTab:
             start = gr.Button(t("data.start"), variant="primary", elem_id="data-start")
             stop = gr.Button(t("stop"), variant="stop", elem_id="data-stop")
         said = gr.HTML(elem_id="data-status")
-        self.gallery = gr.Gallery(label=t("data.tab"), columns=6, height=260, visible=False, elem_id="data-gallery")
+        gallery = gr.Gallery(label=t("data.tab"), columns=6, show_label=False, visible=False, elem_id="data-gallery")
         download = gr.DownloadButton(t("data.download"), visible=False, elem_id="data-download")
         work = start.click(
-            self.run, [session, people, expressions, sides, grades, crop], [said, self.gallery, download],
+            self.run, [session, people, expressions, sides, grades, crop], [said, gallery, download],
             concurrency_limit=1, concurrency_id=QUEUE, show_progress="hidden", api_visibility="private",
         )  # fmt: skip
         stop.click(
@@ -96,14 +98,20 @@ class DatasetTab:
         if progress.file is None:
             key = "data.auditing" if self.audits else "made"
             return status(t(key, done=progress.done, total=progress.total)), gr.skip(), gr.skip()
-        pictures = made_in(folder / "images" if self.audits else folder)
-        people = len({picture.parent for picture in pictures})
-        words = [t("data.done", pictures=len(pictures), people=people), progress.words]
+        rows = described(folder / "images" if self.audits else folder)
+        people = len({path.parent for path, _ in rows})
+        words = [t("data.done", pictures=len(rows), people=people), progress.words]
         if progress.rejected:
             words += [t("data.notused"), "; ".join(f"{one.path}: {t.reason(one.reason)}" for one in progress.rejected)]
-        shown = [(str(picture), picture.stem) for picture in sorted(pictures)[:36]]
+        shown = [(str(path), self._caption(row)) for path, row in rows[:SHOWN]]
         return (
             status(" ".join(word for word in words if word)),
             gr.update(visible=True, value=shown),
             gr.update(visible=True, value=str(progress.file)),
         )
+
+    def _caption(self, row: dict[str, Any]) -> str:
+        """What a picture shows, in the page's words."""
+        side, grade = str(row["side"] or "none"), int(row["severity"] or 1)
+        words = [self.texts(f"expression.{row['expression']}"), self.texts(f"side.{side}"), ROMAN[grade - 1]]
+        return ", ".join(words if side != "none" else words[::2])

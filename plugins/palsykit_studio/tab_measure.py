@@ -44,7 +44,7 @@ class MeasureTab:
         )  # fmt: skip
         csv = gr.DownloadButton(t("measure.csv"), visible=False, elem_id="measure-csv")
         overlays = gr.Gallery(
-            label=t("measure.overlays"), columns=3, object_fit="contain", visible=False, elem_id="measure-overlays"
+            label=t("measure.overlays"), columns=2, object_fit="contain", visible=False, elem_id="measure-overlays"
         )
         work = start.click(
             self.run, [session, files, scale], [said, table, csv, overlays], concurrency_limit=1, concurrency_id=QUEUE,

@@ -89,8 +89,8 @@ class PhotographTab:
     def _build_result(self) -> None:
         t = self.texts
         self.slider = gr.ImageSlider(
-            label=t("photograph.slider"), interactive=False, visible=False, max_height=720, buttons=["fullscreen"],
-            elem_id="slider",
+            label=t("photograph.slider"), interactive=False, visible=False, max_height=720, slider_position=25,
+            buttons=["fullscreen"], elem_id="slider",
         )  # fmt: skip
         self.download = gr.DownloadButton(t("photograph.download"), visible=False, elem_id="download")
         parts = [t(f"length.{part}") for part in ("right", "left", "difference")]

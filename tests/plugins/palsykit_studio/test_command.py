@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 
 from palsykit.errors import PalsykitError
+from palsykit.testing import check
 from palsykit_studio import command as module
 from palsykit_studio.command import INSTALL, is_loopback, password_for, stay_here
+
+
+def test_contract() -> None:
+    check("command", "studio")
 
 
 def test_without_gradio_one_line_says_what_to_install(

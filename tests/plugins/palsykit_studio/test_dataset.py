@@ -10,7 +10,7 @@ from PIL import Image
 
 from palsykit.errors import PalsykitError
 from palsykit_studio import dataset as module
-from palsykit_studio.dataset import Order, can_audit, made_in, make, make_audited, pack
+from palsykit_studio.dataset import Order, can_audit, described, made_in, make, make_audited, pack
 from palsykit_studio.engine import Engine, Stopped
 
 ORDER = Order(("rest", "smile_full"), ("left", "right"), (1.0, 5.0))
@@ -57,6 +57,9 @@ def test_it_is_made_stopped_resumed_and_packed(engine: Engine, portraits: Path, 
     assert {row["file_name"] for row in rows} <= set(names)
     assert all(row["synthetic"] and row["subject"] == "anna" for row in rows)
     assert "generate.json" not in names
+    assert [(path.is_file(), row["expression"]) for path, row in described(folder)] == [
+        (True, expression) for expression in ORDER.expressions for _ in range(3)
+    ]
     assert all(not name.startswith(("/", "..")) for name in names)
 
 
