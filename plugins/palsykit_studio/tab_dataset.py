@@ -113,5 +113,5 @@ class DatasetTab:
     def _caption(self, row: dict[str, Any]) -> str:
         """What a picture shows, in the page's words."""
         side, grade = str(row["side"] or "none"), int(row["severity"] or 1)
-        words = [self.texts(f"expression.{row['expression']}"), self.texts(f"side.{side}"), ROMAN[grade - 1]]
+        words = [ROMAN[grade - 1], self.texts(f"side.{side}"), self.texts(f"expression.{row['expression']}")]
         return ", ".join(words if side != "none" else words[::2])
