@@ -27,8 +27,9 @@ help:
 run: $(VENV)/.installed
 	$(BIN)/palsykit run recipes/cfcpalsy.yaml
 
+# Two processes; the tests of a file stay in one, so that they share what it makes.
 test: lint
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 slow: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -q -m slow

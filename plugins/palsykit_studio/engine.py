@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from palsykit.errors import PalsykitError
-from palsykit.faces.interfaces import Poser
 from palsykit.faces.views import to_tensor
 from palsykit.interfaces import FaceView
 from palsykit.photographs.find import FramedFace
@@ -104,8 +103,7 @@ class Engine:
             size = parts.settings.image_size
             view = FaceView.of_images(to_tensor(np.stack([person.crop(size)] * count))).to(parts.device)
             still = with_landmarks(parts, view)
-            poser = cast(Poser, self.model.poser)
-            posed = pose_faces(poser, still, request.labels, [request.strength] * count, request.dials)
+            posed = pose_faces(self.model.poser, still, request.labels, [request.strength] * count, request.dials)
         rest, asked = (v.landmarks.double().cpu().numpy() / size for v in (still, posed))
         return Posed(rest[0], asked)
 

@@ -61,10 +61,11 @@ def make_app(settings: Settings) -> Any:
     studio = Studio(engine, Sessions(settings.folder / "sessions"), Runs(settings.runs))
     app = FastAPI(title="palsykit studio", docs_url=None, redoc_url=None, openapi_url=None)
 
-    @app.get("/")
     def first(request: Request) -> Any:
         chosen = settings.language or preferred(request.headers.get("accept-language", ""))
         return RedirectResponse(f"/{chosen}/")
+
+    app.get("/")(first)
 
     for code in languages():
         texts = Texts(code)

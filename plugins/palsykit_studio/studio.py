@@ -95,7 +95,7 @@ def telling(texts: Texts, session: Session | None = None, key: str = "refused") 
     except Stopped:
         refusal.words, refusal.stopped = texts("stopped"), True
     except PalsykitError as error:
-        reason = "; ".join([error.message, *error.problems[:5]])
+        reason = "; ".join([error.message, *(str(problem) for problem in error.problems[:5])])
         if session is not None:  # where this machine keeps files is nobody's business
             reason = reason.replace(f"{session.folder}{os.sep}", "")
         refusal.words = texts(key, reason=texts.reason(reason))

@@ -25,7 +25,7 @@ def languages() -> tuple[str, ...]:
 
 def preferred(header: str) -> str:
     """The language of a browser's ``Accept-Language`` header that the table has; else the first."""
-    wanted = []
+    wanted: list[tuple[float, int, str]] = []
     for part in header.split(","):
         code, _, quality = part.strip().partition(";q=")
         try:
