@@ -1,6 +1,6 @@
 # palsykit in a container: nothing is downloaded at run time, and the user is not root.
-#   docker build -t palsykit .                                        # CPU
-#   docker build -t palsykit:cuda --build-arg TORCH_INDEX= .          # with CUDA; run it with --gpus all
+#   docker build -t palsykit .                                   # with CUDA, used if run with --gpus all; works without a GPU, too
+#   docker build -t palsykit:cpu --build-arg TORCH=URL .         # URL of a wheel of torch without CUDA: a tenth of the size
 #   docker run --rm --network none -v "$PWD:/work" --user "$(id -u):$(id -g)" palsykit generate --identity portrait.jpg \
 #     --expression smile_full --side left --severity 5
 ARG PYTHON=3.11
@@ -14,11 +14,10 @@ COPY splits splits
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM python:${PYTHON}-slim
-# PyTorch's own index has builds without CUDA, a tenth of the size. Empty: the build with CUDA.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG TORCH=torch
 COPY constraints.txt /tmp/constraints.txt
 COPY --from=build /wheels /tmp/wheels
-RUN pip install --no-cache-dir -c /tmp/constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch \
+RUN pip install --no-cache-dir -c /tmp/constraints.txt "$TORCH" \
  && pip install --no-cache-dir -c /tmp/constraints.txt /tmp/wheels/*.whl \
  && rm -r /tmp/wheels /tmp/constraints.txt \
  && useradd --create-home palsykit

@@ -1,6 +1,7 @@
 # palsykit from a fresh clone. You need Python 3.11, git and make.
 #   make run    install into .venv, run recipes/cfcpalsy.yaml, print the path of the report
 #   make test   install with the test tools, then lint and all tests except the slow ones
+#   make browser  the studio's tests in Chromium
 #   make slow   the slow tests: clean environments with palsykit's wheel, all scaffolds, the tutorial word for word
 # With another Python: make PYTHON=python3.12 run
 
@@ -10,13 +11,14 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 MANIFESTS := pyproject.toml constraints.txt
 
-.PHONY: help run test slow lint weights benchmark-small clean
+.PHONY: help run test slow browser lint weights benchmark-small clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run      train, generate, evaluate and report recipes/cfcpalsy.yaml"
 	@echo "make test     lint, then all tests except the slow ones"
 	@echo "make slow     the slow tests: clean environments, all scaffolds, the tutorial"
+	@echo "make browser  the studio's tests in Chromium, which the system has (apt-get install chromium)"
 	@echo "make lint     ruff and mypy"
 	@echo "make weights  train the networks, the judges and the base model that ship with palsykit (hours)"
 	@echo "make benchmark-small  all systems on few people, a privacy audit, a usefulness study (13 minutes on two cores)"
@@ -25,11 +27,19 @@ help:
 run: $(VENV)/.installed
 	$(BIN)/palsykit run recipes/cfcpalsy.yaml
 
+# Two processes; the tests of a file stay in one, so that they share what it makes.
 test: lint
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 slow: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -q -m slow
+
+# Gradio's bound on Pillow is below the Pillow that everything is tested with; so its libraries are named here (constraints.txt).
+STUDIO := gradio gradio_client hf-gradio fastapi starlette uvicorn opentelemetry-api orjson python-multipart aiofiles brotli ffmpy \
+  groovy httpx httpcore pandas pydub pytz safehttpx semantic-version axe-playwright-python playwright greenlet pyee
+browser: $(VENV)/.installed-dev
+	@$(INSTALL) --no-deps $(STUDIO)
+	@$(BIN)/python -m pytest -q -m browser tests/plugins/palsykit_studio
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

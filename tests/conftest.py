@@ -32,7 +32,7 @@ from palsykit.run.parts import Parts
 
 ROOT = Path(__file__).parents[1]
 SIZE = 16
-torch.set_num_threads(2)
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)  # two processes share two cores
 
 
 @pytest.fixture(scope="session")

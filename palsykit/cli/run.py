@@ -35,11 +35,6 @@ def _run(path: Path, overrides: list[str], output: Path | None, fresh: bool) -> 
 
     # Problems of the recipe, and that its run is finished, are said before torch is imported, which takes seconds.
     recipe = read_recipe(path, overrides)
-    if output is None and (recipe.name in ("", ".", "..") or set(recipe.name) & set("/\\\0")):
-        raise PalsykitError(
-            f"name: {recipe.name!r} is no name of a folder, and a run without --output lies in runs/NAME; expected a "
-            "name without slashes; correct it in the recipe, or give --output DIR"
-        )
     folder = output or Path("runs") / recipe.name
     if not fresh and nothing_to_do(folder, recipe):
         if speaks():

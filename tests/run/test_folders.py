@@ -86,7 +86,9 @@ def test_a_run_killed_at_its_start_resumes(tiny: Callable[..., Recipe], tmp_path
         (folder / name).write_text(content.read_text() if content.exists() else '{"palsy')
     with held(folder):
         opened = open_run(tiny(), folder)
-        assert opened.state() == whole.state()
+        # each has its own identity
+        made, expected = ({k: v for k, v in run.state().items() if k != "run"} for run in (opened, whole))
+        assert made == expected
         assert opened.recipe.read_text() == whole.recipe.read_text()
     assert sorted(path.name for path in folder.iterdir()) == ["recipe.yaml", "state.json"], "nothing half stays"
 

@@ -176,7 +176,7 @@ def test_a_damaged_model_is_an_error(finished: RunFolder, tmp_path: Path) -> Non
         package.load(tmp_path / "run")
 
 
-def test_evaluate_measures_the_pictures_that_are_there(finished: RunFolder, tmp_path: Path) -> None:
+def test_evaluate_measures_the_run_again_and_refuses_pictures_that_changed(finished: RunFolder, tmp_path: Path) -> None:
     shutil.copytree(finished.path, tmp_path / "run")
     run = RunFolder(tmp_path / "run")
     before = json.loads(run.metrics.read_text())["metrics"]
@@ -187,5 +187,6 @@ def test_evaluate_measures_the_pictures_that_are_there(finished: RunFolder, tmp_
     assert run.report.exists()
     first = next((run.images / "generated").iterdir())
     Image.new("RGB", (32, 32)).save(first)
-    assert evaluate_run(run.path)["psnr"] != before["psnr"]
-    assert run.finished()
+    with pytest.raises(PalsykitError, match=rf"not as it was made(.|\n)*{first.name}: changed"):
+        evaluate_run(run.path)
+    assert json.loads(run.metrics.read_text())["metrics"] == before

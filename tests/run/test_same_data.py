@@ -141,7 +141,7 @@ def test_a_deleted_picture_is_named(mine: Path) -> None:
     with pytest.raises(PalsykitError, match=rf"not as it was made.*\n.*{picture.name}: missing"):
         evaluate_run(mine / "run")
     (mine / "run/manifest.json").unlink()
-    with pytest.raises(PalsykitError, match=rf"{picture.name}: cannot be read .*run the recipe again"):
+    with pytest.raises(PalsykitError, match=rf"{picture.name}: there is no such file.*run the recipe again"):
         evaluate_run(mine / "run")
 
 
