@@ -13,7 +13,7 @@ from palsykit.errors import PalsykitError
 from palsykit.recipe import load_recipe
 from palsykit.recipe.merge import read_extended
 from palsykit.recipe.problems import RecipeError
-from palsykit.run import run_recipe
+from palsykit.run import run_recipe, trust
 from palsykit.run.folder import RunFolder
 from palsykit.run.runner import pictures_again, reopened
 from palsykit.run.train import trained_model
@@ -124,6 +124,7 @@ def test_other_frozen_weights_are_refused(finished, stable_diffusion, tmp_path):
     written = (tmp_path / "run/recipe.yaml").read_text()
     (tmp_path / "run/recipe.yaml").write_text(written.replace(str(stable_diffusion), str(other)))
     run = RunFolder(tmp_path / "run")
+    trust.remember(run.state()["run"], run.recipe_text())  # else it may not read another folder at all
     parts = reopened(run)
     with pytest.raises(PalsykitError, match=r"the denoiser's frozen weights have SHA-256 .* put back the files"):
         trained_model(run, parts)
