@@ -190,19 +190,24 @@ def model_of() -> Callable[..., ConditionalDiffusion]:
     return tiny_model
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests share one cache of renders, outside the user's."""
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one cache of all tests and processes, outside the user's."""
     base = tmp_path_factory.getbasetemp()
-    shared: Path = base.parent / "palsykit-cache" if "gw" in base.name else base / "palsykit-cache"
-    monkeypatch.setenv("PALSYKIT_CACHE", str(shared))
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "palsykit-cache"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests use the cache that they share."""
+    monkeypatch.setenv("PALSYKIT_CACHE", str(shared_cache))
 
 
 @pytest.fixture(scope="session")
-def one_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The cache of renders that all tests share, for session fixtures."""
+def one_cache(shared_cache: Path) -> Iterator[None]:
+    """The same cache, for session fixtures."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PALSYKIT_CACHE", str(tmp_path_factory.getbasetemp() / "palsykit-cache"))
+        patch.setenv("PALSYKIT_CACHE", str(shared_cache))
         yield
 
 

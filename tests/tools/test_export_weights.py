@@ -41,12 +41,12 @@ class Exported:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def surroundings(shared_cache: Path) -> Iterator[None]:
     """The cache that all tests share, for what is run once; one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PALSYKIT_CACHE", str(tmp_path_factory.getbasetemp() / "palsykit-cache"))
+        patch.setenv("PALSYKIT_CACHE", str(shared_cache))
         yield
     torch.set_num_threads(threads)
 

@@ -63,9 +63,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 
 @pytest.fixture(scope="module")
-def finished(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+def finished(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> RunFolder:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PALSYKIT_CACHE", str(tmp_path_factory.getbasetemp() / "palsykit-cache"))
+        patch.setenv("PALSYKIT_CACHE", str(shared_cache))
         folder = tmp_path_factory.mktemp("runs") / "whole"
         run_recipe(tiny(), folder)
     return RunFolder(folder)

@@ -148,12 +148,12 @@ class Finished:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def finished(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Finished:
     """Every system of SMALL with two seeds."""
     base = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch, acme() as part:
         patch.chdir(base)
-        patch.setenv("PALSYKIT_CACHE", str(tmp_path_factory.getbasetemp() / "palsykit-cache"))
+        patch.setenv("PALSYKIT_CACHE", str(shared_cache))
         Path("small.yaml").write_text(SMALL, encoding="utf-8")
         done = command("benchmark", "small.yaml", "--set", "seeds=[0, 1]", "--page", "results.md")
         page = Path("results.md").read_text() if Path("results.md").exists() else ""

@@ -34,10 +34,10 @@ class Darker:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def cache(shared_cache: Path) -> Iterator[None]:
     """The cache of renders that all tests share, for what is built once a module."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PALSYKIT_CACHE", str(tmp_path_factory.getbasetemp() / "palsykit-cache"))
+        patch.setenv("PALSYKIT_CACHE", str(shared_cache))
         yield
 
 
