@@ -300,12 +300,18 @@ def pooled_width(specs: Mapping[str, TokenSpec], name: str | None) -> int | None
     return None if name is None else widths[name]
 
 
+MOST_GUIDANCE = 100.0
+"""As in a recipe's ``generate.guidance``."""
+
+
 def check_guidance(strength: float, settings: Settings) -> None:
     """Refuse guidance that the recipe's model does not support. Runs before any training.
 
     Raises:
-        PalsykitError: guidance is not 1, and training drops no condition.
+        PalsykitError: guidance is not 1, and training drops no condition; or it is no number from 0 to MOST_GUIDANCE.
     """
+    if not 0 <= strength <= MOST_GUIDANCE:  # nor is "not a number", which would make black pictures
+        raise PalsykitError(f"guidance: found {strength:g}, expected a number from 0 to {MOST_GUIDANCE:g}; 1 is none")
     diffuses = settings.synthesiser is None and settings.sampler is not None
     if diffuses and strength != 1 and not any(block.drop > 0 for block in settings.conditions.values()):
         raise PalsykitError(

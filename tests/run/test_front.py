@@ -120,6 +120,14 @@ def test_guidance(model: package.Model, faces: tuple[Path, Path]) -> None:
     assert not np.array_equal(one, two)
 
 
+@pytest.mark.parametrize("strength", [float("nan"), float("inf"), -1.0, 101.0])
+def test_guidance_that_no_recipe_may_have_is_refused(
+    model: package.Model, faces: tuple[Path, Path], strength: float
+) -> None:
+    with pytest.raises(PalsykitError, match="guidance: found .*, expected a number from 0 to 100"):
+        model.generate(identity=faces[0], driver=faces[1], guidance=strength)
+
+
 def test_guidance_without_dropped_conditions_is_refused_before_training(
     tiny: Callable[..., Recipe], tmp_path: Path
 ) -> None:
