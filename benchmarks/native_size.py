@@ -4,7 +4,7 @@
     python benchmarks/native_size.py --size 512 --page docs/results.md
     python benchmarks/native_size.py --size 512 --rendered 1 --sheet docs/native-size.jpg
 
-People: test and validation people of recipes/london.yaml (neutral photographs), or people of the face space whom
+People: test and validation people of recipes/london.yaml (neutral photographs), or people of the face space that
 nothing has seen, for pictures that may be shown. Truth: the palsy that the face space's
 poser simulates on the photograph at the full size. Systems, the first three from one synthesis by the shipped model:
     edit      palsykit's: the photograph's own pixels move, and the model's correction is enlarged and added

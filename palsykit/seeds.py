@@ -6,7 +6,7 @@ several, and in batches of any size.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -62,29 +62,23 @@ def of_step(generator: torch.Generator) -> torch.Generator:
 
 def normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:
     """Standard normal numbers [B, ...] on the CPU; row i is drawn from the generator of row i, if it has one."""
-    if not isinstance(generator, RowGenerator):
-        return torch.randn(*shape, generator=generator)
-    drawn = torch.empty(*shape)
-    for row, own in zip(drawn, generator.rows, strict=True):
-        row.normal_(generator=own)
-    return drawn
+    return _by_row(torch.empty(*shape), generator, lambda part, own: part.normal_(generator=own))
 
 
 def uniform(shape: Sequence[int], generator: torch.Generator) -> Tensor:
     """Numbers from 0 to 1, drawn as by ``normal``."""
-    if not isinstance(generator, RowGenerator):
-        return torch.rand(*shape, generator=generator)
-    drawn = torch.empty(*shape)
-    for row, own in zip(drawn, generator.rows, strict=True):
-        row.uniform_(generator=own)
-    return drawn
+    return _by_row(torch.empty(*shape), generator, lambda part, own: part.uniform_(generator=own))
 
 
 def integers(low: int, high: int, shape: Sequence[int], generator: torch.Generator) -> Tensor:
     """Whole numbers from ``low`` to ``high`` (exclusive), int64, drawn as by ``normal``."""
+    empty = torch.empty(*shape, dtype=torch.int64)
+    return _by_row(empty, generator, lambda part, own: part.random_(low, high, generator=own))
+
+
+def _by_row(empty: Tensor, generator: torch.Generator, fill: Callable[[Tensor, torch.Generator], Tensor]) -> Tensor:
     if not isinstance(generator, RowGenerator):
-        return torch.randint(low, high, tuple(shape), generator=generator)
-    drawn = torch.empty(*shape, dtype=torch.int64)
-    for row, own in zip(drawn, generator.rows, strict=True):
-        row.random_(low, high, generator=own)
-    return drawn
+        return fill(empty, generator)
+    for row, own in zip(empty, generator.rows, strict=True):
+        fill(row, own)
+    return empty

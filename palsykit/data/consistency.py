@@ -13,7 +13,7 @@ from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side, nearest_expression
 
 MANY = 4
-"""With so many people and more, of whom most have several affected sides, the data are simulated: no mistake is that
+"""If so many people or more have several affected sides, and most people do, the data are simulated: no mistake is that
 frequent."""
 
 
@@ -116,7 +116,7 @@ def _visible(name: str) -> str:
 
 
 def _shared(records: Sequence[FaceRecord]) -> list[str]:
-    """Subjects of whom two folders have a file of the same name and expression: two collections may share a number."""
+    """Subjects with a file of the same name and expression in two folders: two collections may share a number."""
     found: defaultdict[tuple[str, str, str | None], set[str]] = defaultdict(set)
     for record in records:
         path = PurePosixPath(record.key)

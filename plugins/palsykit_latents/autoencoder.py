@@ -29,7 +29,7 @@ class Autoencoder(nn.Module):
             that is not finite is decoded again in fp32.
 
     Raises:
-        PalsykitError: there is no such model in ``weights``.
+        PalsykitError: ``weights`` has no model of this kind.
     """
 
     bounded, spread = False, 1.0

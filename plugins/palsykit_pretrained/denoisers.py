@@ -210,7 +210,7 @@ def pretrained_unet(
         attention: a backend; null: PyTorch's own.
 
     Raises:
-        PalsykitError: there is no such model, or peft is missing.
+        PalsykitError: the model or peft is missing.
         ValueError: the model needs other inputs or channels, or the backend cannot run.
     """
     return _built(UNET, conditioning, image_size, weights, config, train, checkpointing, attention)
@@ -241,7 +241,7 @@ def pretrained_dit(
         attention: as for ``pretrained_unet``.
 
     Raises:
-        PalsykitError: there is no such model, or peft is missing.
+        PalsykitError: the model or peft is missing.
         ValueError: the model needs other inputs or channels, or the backend cannot run.
     """
     return _built(PIXART, conditioning, image_size, weights, config, train, checkpointing, attention)

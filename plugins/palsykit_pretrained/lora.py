@@ -66,7 +66,7 @@ def load(folder: Path) -> dict[str, Tensor]:
     """The adapter in a folder: the names of a state dict of the denoiser -> values.
 
     Raises:
-        FileNotFoundError, ValueError: there is no such file, or it is damaged.
+        FileNotFoundError, ValueError: the file is missing or damaged.
     """
     state, _ = weights.load(folder / FILE)
     return {re.sub(r"\.weight$", f".{NAME}.weight", key): value for key, value in state.items()}

@@ -90,7 +90,7 @@ def make(
         stop: whether to stop.
 
     Raises:
-        Stopped: somebody pressed Stop; the same call resumes.
+        Stopped: the user stopped it; the same call resumes.
         PalsykitError: no portrait can be used, or the folder has another order's pictures.
     """
     pictures, refused = portraits_in(portraits)
@@ -171,7 +171,7 @@ def make_audited(
     """As ``make``, with a run's model, in a process of its own that audits before it releases.
 
     Raises:
-        Stopped: somebody pressed Stop; the same call resumes.
+        Stopped: the user stopped it; the same call resumes.
         PalsykitError: the command refuses, or holds the data set back; with its own words.
     """
     pictures, refused = portraits_in(portraits)

@@ -26,7 +26,7 @@ AT_ONCE = 4
 
 
 class Stopped(Exception):
-    """Somebody pressed Stop."""
+    """The user stopped it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,7 @@ class Watched:
         """As the model's.
 
         Raises:
-            Stopped: somebody wants to stop.
+            Stopped: the user stopped it.
         """
         if self.stop():
             raise Stopped
@@ -146,7 +146,7 @@ class Watched:
         """As the model's, a few pictures at a time.
 
         Raises:
-            Stopped: somebody wants to stop.
+            Stopped: the user stopped it.
         """
         assert guidance is None  # the page has no such dial
         made: list[Synthesis] = []

@@ -236,7 +236,7 @@ def sheet(
         stop: whether to stop.
 
     Raises:
-        Stopped: somebody pressed Stop.
+        Stopped: the user stopped it.
         PalsykitError: a row of a face without a palsy, or the poser refuses.
     """
     if what == "row" and wish.side == "none":

@@ -70,7 +70,7 @@ class Refusal:
 
     Attributes:
         words: empty if it did not fail.
-        stopped: somebody pressed Stop, which is no fault.
+        stopped: the user stopped it, which is not a fault.
     """
 
     def __init__(self) -> None:

@@ -125,7 +125,7 @@ def test_a_run_does_not_record_who_its_people_are(made: Path) -> None:
 
 
 def test_pictures_made_for_other_photographs_are_not_measured(mine: Path) -> None:
-    """A run of an earlier version has recorded nothing of its data, but its pictures say for whom they are."""
+    """A run of an earlier version has recorded nothing of its data, but its pictures name their people."""
     summary = json.loads((mine / "run/data.json").read_text())
     del summary[KEY]
     (mine / "run/data.json").write_text(json.dumps(summary))
