@@ -14,10 +14,10 @@ from palsykit.faces.flip import Face
 from palsykit.faces.measures import px_per_mm
 from palsykit.faces.records import FaceDataset
 from palsykit.faces.vocabulary import FaceLabels, Side
+from palsykit.files.caches import cache_folder
 from palsykit.recipe import load_recipe
 from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import PartBlock
-from palsykit.run.parts import cache_folder
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT / "recipes" / "examination-real.yaml"

@@ -37,6 +37,7 @@ from palsykit import load
 from palsykit.faces.views import FaceView, to_tensor
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Side
 from palsykit.files.atomic import write_text
+from palsykit.files.caches import cache_folder
 from palsykit.interfaces import FaceBatch, Images
 from palsykit.photographs.edit import apply
 from palsykit.photographs.find import FramedFace
@@ -49,7 +50,6 @@ from palsykit.recipe.schema import PartBlock
 from palsykit.report import words
 from palsykit.report.faces import Panel, draw_sheet
 from palsykit.report.tables import markdown, put_section
-from palsykit.run.parts import cache_folder
 from palsykit.synthesis.front import Model
 from palsykit.synthesis.photograph import Synthesis
 from palsykit.synthesis.request import Request

@@ -1,8 +1,6 @@
 """diffusers' models from the user's disk: nothing is downloaded, and no pickle is read."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from torch import nn
 from palsykit.errors import PalsykitError
 from palsykit.files import weights
 from palsykit.foreign.licence import say_licence
+from palsykit.foreign.quiet import quiet
 
 CONFIG = "config.json"
 STEM = "diffusion_pytorch_model"
@@ -31,7 +30,9 @@ def load(path: Path, classes: dict[str, Any], config: Path | None = None) -> nn.
     """
     home, name = find(path if path.is_dir() else config or path.parent, classes, path)
     try:
-        with _quiet():
+        from diffusers.utils import logging
+
+        with quiet(logging):
             model = _from_folder(home, classes[name]) if path.is_dir() else _from_file(path, home, classes[name])
     except (OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
         files = ", ".join(sorted(item.name for item in home.iterdir())[:8])
@@ -104,21 +105,6 @@ def _from_file(file: Path, config: Path, kind: Any) -> nn.Module:
         )
     weights.load_exact(model, file)
     return model  # type: ignore[no-any-return]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Turn off the library's reports and progress bars while it loads."""
-    from diffusers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        logging.enable_progress_bar()
 
 
 def _first_line(error: Exception) -> str:

@@ -17,7 +17,7 @@ from palsykit.faces.pairing import Pair, grid, of_first_people
 from palsykit.faces.records import FaceDataset, FaceRecord
 from palsykit.faces.splits import split_records
 from palsykit.faces.views import view
-from palsykit.files.caches import cache_folder as cache_folder  # plugins import it from here
+from palsykit.files.caches import cache_folder
 from palsykit.interfaces import ConditioningSpec, Synthesiser, TokenSpec, Trainer, TrainingData
 from palsykit.networks import SharedNetwork
 from palsykit.recipe import Recipe

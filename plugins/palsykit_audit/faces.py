@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from palsykit.data.imagefolder import METADATA
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceDataset, FaceRecord
+from palsykit.files.caches import cache_folder
 from palsykit.files.pictures import read_png
 from palsykit.recipe import load_recipe
 from palsykit.run.folder import RunFolder
-from palsykit.run.parts import Data, Parts, cache_folder
+from palsykit.run.parts import Data, Parts
 from palsykit_audit.identities import People
 
 Picture = NDArray[np.uint8]

@@ -20,10 +20,11 @@ from palsykit.faces.pairing import by_subject
 from palsykit.faces.records import FaceDataset, FaceRecord, Rejected
 from palsykit.faces.splits import shared_subjects
 from palsykit.faces.vocabulary import Side
+from palsykit.files.caches import cache_folder
 from palsykit.photographs.find import FramedFace, detector_of, frame_face
 from palsykit.photographs.read import read_photograph
 from palsykit.recipe.schema import PartBlock
-from palsykit.run.parts import Data, Parts, cache_folder
+from palsykit.run.parts import Data, Parts
 from palsykit.seeds import derive
 from palsykit.synthesis.portraits import portraits_in
 

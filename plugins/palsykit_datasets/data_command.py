@@ -70,7 +70,7 @@ def prepare(
 
     part = resolve(layout, given, overrides or [])
 
-    from palsykit.run.parts import cache_folder
+    from palsykit.files.caches import cache_folder
     from palsykit_datasets.data_tables import closing
     from palsykit_datasets.plan import Plan
     from palsykit_datasets.writer import write_imagefolder
@@ -93,7 +93,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")] = False,
 ) -> None:
     """Count what a data set holds and report what is missing. Exit code 2 if no model can be trained on it."""
-    from palsykit.run.parts import cache_folder
+    from palsykit.files.caches import cache_folder
     from palsykit_datasets.data_block import build
 
     block, size, seed = _folder(data, overrides or []) if data.is_dir() else _recipe(data, overrides or [])

@@ -1,7 +1,5 @@
 """Load a model and its image processor from a folder written by ``save_pretrained``, after checking the folder."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ from torch import nn
 
 from palsykit.errors import PalsykitError
 from palsykit.foreign.licence import say_licence
+from palsykit.foreign.quiet import quiet
 
 INSTALL = "pip install 'palsykit[transformers]'"
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
@@ -29,7 +28,9 @@ def load(folder: Path) -> tuple[nn.Module, Any]:
     except ImportError as error:
         raise PalsykitError(f"network transformers: {error}; {INSTALL}") from error
     try:
-        with _quiet():
+        from transformers.utils import logging
+
+        with quiet(logging):
             model, report = _model(transformers, folder)
             processor = _processor(transformers, folder)
     except (SafetensorError, ImportError, OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
@@ -104,24 +105,6 @@ def _complete(folder: Path, model: Any, report: dict[str, Any]) -> None:
             f"{folder}: its weights are not those of its config.json: missing {', '.join(missing[:5]) or 'none'}, of "
             f"another shape {', '.join(wrong[:5]) or 'none'}; download the folder again"
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Turn off the library's reports and progress bars while it loads; _complete checks what matters in them."""
-    from transformers.utils import logging as its
-
-    logging: Any = its
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _first_line(error: Exception) -> str:
