@@ -56,7 +56,7 @@ class Flash(torch.autograd.Function):
         raise NotImplementedError
 
 
-def kept(denoiser: Pretrained, side: int, batch: int) -> int:
+def forward_bytes(denoiser: Pretrained, side: int, batch: int) -> int:
     """Bytes that the forward pass of a batch keeps, each tensor once: bf16 copies of weights, but no weights."""
     own = {p.untyped_storage()._cdata for p in denoiser.parameters()}
     found: dict[int, Any] = {}
@@ -100,7 +100,7 @@ def count(name: str, train: str, side: int, checkpointing: bool) -> dict[str, fl
         denoiser = Pretrained(model, layout, SPEC, side, TRAINED[train]).train()
     with FakeTensorMode():
         fake(denoiser)
-        one, two = (kept(denoiser, side, batch) for batch in (1, 2))
+        one, two = (forward_bytes(denoiser, side, batch) for batch in (1, 2))
     whole = sum(p.numel() for p in denoiser.parameters())
     learns = sum(p.numel() for p in denoiser.parameters() if p.requires_grad)
     copied = learns if isinstance(TRAINED[train], dict) else whole  # the EMA shares what an adapter leaves frozen
