@@ -125,14 +125,16 @@ def _hash(resolved: dict[str, Any]) -> str:
     """SHA-256 of canonical JSON."""
     hashed: dict[str, Any] = {key: value for key, value in resolved.items() if key not in UNHASHED}
     hashed |= {section: list(resolved[section].items()) for section in ORDERED}
-    if not resolved["train"]["start_without"]:  # if empty, leave it out: runs older than this key keep their hash
-        hashed["train"] = {key: value for key, value in resolved["train"].items() if key != "start_without"}
-    hashed["networks"] = {
-        name: {key: value for key, value in block.items() if key != "image_size" or value is not None}
-        for name, block in resolved["networks"].items()
-    }  # the recipe's size is left out for the same reason
+    # Leave out newer keys that say nothing: runs older than these keys keep their hash.
+    hashed["train"] = _without_empty(resolved["train"], "start_without")
+    hashed["fits"] = [_without_empty(block, "start") for block in resolved["fits"]]
+    hashed["networks"] = {name: _without_empty(block, "image_size") for name, block in resolved["networks"].items()}
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_empty(block: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in block.items() if key not in keys or value not in (None, [])}
 
 
 def _origins(resolved: dict[str, Any], tree: Tree) -> dict[KeyPath, str]:

@@ -85,11 +85,13 @@ class Optimisation(Block):
     """Settings of the training loop, for the main model and for fits.
 
     Attributes:
+        start: a safetensors file with the initial weights, of a model or network with the same architecture.
         skip_not_finite: how many steps may be left out because their loss or gradient is not finite; then it stops.
         flip: probability that a pair of photographs is mirrored, with landmarks and side; only if the data's labels
             allow it (palsykit.faces.flip).
     """
 
+    start: Path | None = None
     steps: Annotated[int, Field(ge=0, le=10**9)] = 1000
     batch_size: Annotated[int, Field(ge=1, le=ROWS)] = 16
     lr: Annotated[float, Field(gt=0, le=10)] = 1e-4
@@ -110,12 +112,10 @@ class Training(Optimisation):
     """The main model's training.
 
     Attributes:
-        start: a safetensors file with the initial weights, of a model with the same architecture.
         start_without: modules that keep their own initial weights, such as "fusion" or "encoders.landmark". The file
             or the model may lack them; the file's weights for them are ignored.
     """
 
-    start: Path | None = None
     start_without: tuple[str, ...] = ()
 
 

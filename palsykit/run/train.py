@@ -1,6 +1,7 @@
 """Second and third stage: fit the networks that have no weights, in the recipe's order; then train the model."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -93,16 +94,23 @@ def _fit_one(run: RunFolder, parts: Parts, block: FitBlock) -> None:
     fit_network(
         network,
         lambda: _job(name, run, parts, network.module, parts.trainer(block.trainer, data), data, block, seed),
+        block.start,
     )
 
 
-def fit_network(network: SharedNetwork, job: Callable[[], Job]) -> None:
+def fit_network(network: SharedNetwork, job: Callable[[], Job], start: Path | None = None) -> None:
     """Train a network, from its last checkpoint if there is one, and freeze it with its EMA weights.
 
     Args:
         network: its weights become trainable before ``job`` builds the trainer.
         job: builds the training of ``network.module``.
+        start: a file with the weights that the first step starts from; None for the network's own.
+
+    Raises:
+        PalsykitError: the file is not of this network.
     """
+    if start is not None:
+        start_from(network.module, start)
     network.module.requires_grad_(True)
     network.module.load_state_dict(train(job()).state_dict())
     network.freeze()

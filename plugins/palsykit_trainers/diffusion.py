@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from palsykit import ConditionalDiffusion, FaceBatch, FaceView, TrainingData
 from palsykit.diffusion.objective import denoising_pass, draw_noise, one_group
-from palsykit.faces.landmarks import JAW
+from palsykit.faces.landmarks import JAW, NOSE_BRIDGE
 from palsykit.interfaces import Conditioning
 from palsykit.seeds import of_step, uniform
 
@@ -20,8 +20,9 @@ SHIFT = 0.1
 class DiffusionTrainer:
     """L(theta) = E ||eps - eps_theta(X_t, t)||^2 (DDPM, arXiv:2006.11239, eq. 14; CFCPalsy's first term).
 
-    With ``window``, most steps train on a part of the pictures: a square about brows, eyes and mouth, where expressions
-    show. A step then costs a fraction of one on whole pictures (as in Patch Diffusion, Wang et al., arXiv:2304.12526).
+    With ``window``, most steps train on a part of the pictures: a square about forehead, brows, eyes and mouth, where
+    expressions show. A step then costs a fraction of one on whole pictures (as in Patch Diffusion, Wang et al.,
+    arXiv:2304.12526).
 
     Args:
         data: the training data.
@@ -72,9 +73,16 @@ class DiffusionTrainer:
 
 
 def _corners(view: FaceView, side: int, generator: torch.Generator) -> list[tuple[int, int]]:
-    """(top, left) of a window in each row: about the middle of the face without the jaw, shifted at random."""
+    """(top, left) of a window in each row: about the middle of the face without the jaw, shifted at random.
+
+    The face without the jaw goes from the lower lip to the top of the forehead, which is as far above the brows as the
+    bridge of the nose is long. Forehead lines are there, and the brows alone do not show who lifts them.
+    """
     points, size = view.landmarks[:, len(JAW) :].cpu(), view.image.shape[-1]
-    middle = ((points.amin(1) + points.amax(1)) / 2).nan_to_num(size / 2)  # the picture's where no landmarks are known
+    low, high = points.amin(1), points.amax(1)
+    root, tip = (view.landmarks[:, NOSE_BRIDGE[end], 1].cpu() for end in (0, -1))
+    low[:, 1] -= (tip - root).abs()
+    middle = ((low + high) / 2).nan_to_num(size / 2)  # the picture's where no landmarks are known
     shift = (uniform(middle.shape, generator) * 2 - 1) * SHIFT * side
     corners = (middle + shift - side / 2).round().clamp(0, size - side).long()
     return [(top, left) for left, top in corners.tolist()]

@@ -164,7 +164,7 @@ class Bench:
                 checkpoints = folder / "checkpoints"
                 return Job(one.name, network.module, trainer, faces, self.block, one.seed, checkpoints, _discard)
 
-            fit_network(network, job)
+            fit_network(network, job, self.block.start)
             save_network(network, folder)
         # Load the weights.
         load_into(network.module, file)

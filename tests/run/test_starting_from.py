@@ -10,8 +10,10 @@ from palsykit.diffusion.model import ConditionalDiffusion
 from palsykit.errors import PalsykitError
 from palsykit.files.weights import save
 from palsykit.recipe import Recipe
+from palsykit.run.folder import RunFolder
 from palsykit.run.model_folder import start_from
 from palsykit.run.parts import Parts
+from palsykit.run.train import fit
 
 State = dict[str, torch.Tensor]
 
@@ -87,3 +89,20 @@ def test_what_does_not_fit_is_refused_and_named(tiny: Callable[..., Recipe], fil
     with pytest.raises(PalsykitError, match="no such file"):
         start_from(model, file[0].with_name("none.safetensors"), ["fusion"])
     assert before.keys() == model.state_dict().keys()
+
+
+def test_a_fit_starts_from_a_network_s_file(tiny: Callable[..., Recipe], tmp_path: Path) -> None:
+    state = {
+        name: torch.zeros_like(value) for name, value in Parts(tiny()).networks["points"].module.state_dict().items()
+    }
+    file = tmp_path / "points.safetensors"
+    save(state, file)
+    none = "fits.0.steps=0", "fits.1.steps=0", "fits.2.steps=0"
+    recipe = tiny(f"fits.2.start={file}", *none)
+    assert recipe.hash != tiny(*none).hash == tiny("fits.2.start=null", *none).hash
+    parts = Parts(recipe)
+    fit(RunFolder(tmp_path / "run"), parts, {})
+    assert not any(value.any() for value in parts.networks["points"].module.state_dict().values())
+    assert any(value.any() for value in parts.networks["expression"].module.state_dict().values())
+    with pytest.raises(PalsykitError, match=r"points.safetensors: not the weights of this"):
+        fit(RunFolder(tmp_path / "other"), Parts(tiny(f"fits.0.start={file}", *none)), {})
