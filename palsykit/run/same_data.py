@@ -7,6 +7,7 @@ from typing import Any
 from palsykit.data.rejections import printable
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceRecord
+from palsykit.files.atomic import write_text
 from palsykit.report.words import names
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Data
@@ -29,7 +30,23 @@ def require_same(run: RunFolder, data: Data) -> None:
         PalsykitError: names new and changed photographs, and counts those that are gone.
     """
     file = run.path / "data.json"
-    before = json.loads(file.read_text(encoding="utf-8")).get(KEY) if file.is_file() else None
+    _compare(run, json.loads(file.read_text(encoding="utf-8")).get(KEY) if file.is_file() else None, data)
+
+
+def require_same_fit(run: RunFolder, name: str, data: Data) -> None:
+    """Record the data on which a network is fitted; if this run has recorded them before, refuse others.
+
+    Raises:
+        PalsykitError: names new and changed photographs, and counts those that are gone.
+    """
+    file = run.path / "checkpoints" / f"fit-{name}.data.json"
+    if file.is_file():
+        _compare(run, json.loads(file.read_text(encoding="utf-8")), data)
+    elif run.writes:
+        write_text(file, json.dumps(recorded(data), indent=1) + "\n")
+
+
+def _compare(run: RunFolder, before: dict[str, str] | None, data: Data) -> None:
     now = recorded(data)
     if not before or before == now:
         return

@@ -13,6 +13,7 @@ from palsykit.recipe.schema import FitBlock, Optimisation
 from palsykit.run.folder import RunFolder
 from palsykit.run.model_folder import load_into, load_model, save_model, save_network, start_from
 from palsykit.run.parts import Data, Parts
+from palsykit.run.same_data import require_same_fit
 from palsykit.run.tracking import logger
 from palsykit.seeds import derive
 from palsykit.training.batches import PairedFaces, check_flips
@@ -90,6 +91,8 @@ def trained_model(run: RunFolder, parts: Parts) -> nn.Module | None:
 
 def _fit_one(run: RunFolder, parts: Parts, block: FitBlock) -> None:
     name, network, data = f"fit-{block.network}", parts.networks[block.network], parts.fit_data(block)
+    if block.data is not None:  # the recipe's own data are compared with those in data.json
+        require_same_fit(run, block.network, data)
     seed = derive(name, parts.settings.seed)
     fit_network(
         network,

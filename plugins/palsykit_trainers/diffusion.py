@@ -13,8 +13,9 @@ from palsykit.faces.landmarks import JAW, NOSE_BRIDGE
 from palsykit.interfaces import Conditioning
 from palsykit.seeds import of_step, uniform
 
-SHIFT = 0.1
-"""A window lies at most this fraction of its side beside the middle of the face, in each direction."""
+SHIFT = 0.2
+"""A window lies at most this fraction of its side beside the middle of the face, in each direction: far enough that the
+head's edge is often inside. With 0.1 lifted brows had bright lines beside the head, which only whole pictures show."""
 
 
 class DiffusionTrainer:

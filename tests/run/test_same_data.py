@@ -14,7 +14,9 @@ from palsykit.errors import PalsykitError
 from palsykit.recipe import Recipe
 from palsykit.run import evaluate_run, run_recipe, runner
 from palsykit.run.folder import RunFolder
+from palsykit.run.parts import Parts
 from palsykit.run.same_data import KEY
+from palsykit.run.train import fit
 
 SHORT = ("fits.0.steps=1", "train.steps=1", "train.checkpoint_every=9", "metrics.ssim=null")
 
@@ -116,6 +118,26 @@ def test_the_same_data_are_gone_on_with(mine: Path, short: Callable[[Path], Reci
     run_recipe(short(mine / "photographs"), run.path)
     assert {path: path.read_bytes() for path in run.images.rglob("*.png")} == pictures != {}
     assert "psnr" in evaluate_run(run.path)
+
+
+@pytest.mark.parametrize(("change", "words"), CHANGES)
+def test_a_fit_is_not_gone_on_with_on_changed_data(
+    tiny: Callable[..., Recipe], tmp_path: Path, change: Callable[[Path], None], words: str
+) -> None:
+    photographs, run = write_people(tmp_path / "photographs", 8), RunFolder(tmp_path / "run")
+    own = f"fits.0.data={{use: imagefolder, root: {photographs}}}"
+    recipe = tiny(own, "fits.0.steps=1", "fits.1.steps=0", "fits.2.steps=0")
+    fit(run, Parts(recipe), {})
+    fitted = run.networks / "recognition.safetensors"
+    before = fitted.read_bytes()
+    fitted.unlink()  # as if it was killed before its end
+    fit(run, Parts(recipe), {})
+    assert fitted.read_bytes() == before
+    fitted.unlink()
+    change(photographs)
+    with pytest.raises(PalsykitError, match=words):
+        fit(run, Parts(recipe), {})
+    assert not fitted.exists()
 
 
 def test_a_run_does_not_record_who_its_people_are(made: Path) -> None:

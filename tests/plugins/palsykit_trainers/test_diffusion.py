@@ -46,9 +46,7 @@ def test_a_window_of_the_whole_side_is_the_whole_picture(model_of, faces, rows, 
     assert torch.equal(plain, window)
 
 
-def test_a_window_is_about_forehead_to_mouth_and_cuts_map_and_guess_at_the_same_place(
-    model_of, faces, rows, trainer
-):
+def test_a_window_is_about_forehead_to_mouth_and_cuts_map_and_guess_at_the_same_place(model_of, faces, rows, trainer):
     # A picture whose pixels say where they are, with the inner points about (9, 10) and a bridge of 6 px.
     side = faces.image_size
     where = torch.stack([torch.arange(side).expand(side, side), torch.arange(side)[:, None].expand(side, side)]).float()
@@ -62,8 +60,8 @@ def test_a_window_is_about_forehead_to_mouth_and_cuts_map_and_guess_at_the_same_
     assert denoiser.x_t.shape[-2:] == (10, 10)
     assert torch.equal(denoiser.conditioning.spatial, denoiser.conditioning.guess.image)
     left, top = (denoiser.conditioning.spatial[:, channel, 0, 0] * 100 for channel in (0, 1))
-    assert ((left - 4).abs() <= 1.5).all(), "the middle is at 9, so the window begins at 4, moved by at most a tenth"
-    assert ((top - 5).abs() <= 1.5).all(), "the middle is at 10, between 4 and 16"
+    assert ((left - 4).abs() <= 2.5).all(), "the middle is at 9, so the window begins at 4, moved by at most a fifth"
+    assert ((top - 5).abs() <= 2.5).all(), "the middle is at 10, between 4 and 16"
 
 
 def test_without_landmarks_the_window_is_in_the_middle(model_of, faces, rows, trainer):
