@@ -21,7 +21,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from palsykit.faces.landmarks import COMMISSURES, COUNT, INNER_CORNERS, LEFT_BROW, OUTER_CORNERS, RIGHT_BROW
+from palsykit.faces.landmarks import (
+    COMMISSURES,
+    COUNT,
+    INNER_CORNERS,
+    LEFT_BROW,
+    NOSE_BRIDGE,
+    OUTER_CORNERS,
+    RIGHT_BROW,
+)
 
 Points = NDArray[np.floating]
 Values = NDArray[np.float64]
@@ -46,6 +54,7 @@ In the templates of the 66 people of splits/london.csv that are not test people,
 _BROWS = [*RIGHT_BROW], [*LEFT_BROW]
 _UPPER_LIDS, _LOWER_LIDS = ([37, 38], [43, 44]), ([40, 41], [46, 47])
 _LOWER_LIPS = [58, 59], [56, 55]
+_STILL = [*OUTER_CORNERS, *INNER_CORNERS, *NOSE_BRIDGE]
 _INNER_UPPER, _INNER_LOWER = (61, 63), (67, 65)
 _CUPIDS_BOW = 51
 
@@ -183,15 +192,35 @@ def lip_opening(landmarks: Points, unit: Unit = None) -> Halves:
 def commissure_movement(landmarks: Points, rest: Points, unit: Unit = None, rest_unit: Unit = None) -> Halves:
     """Movement of each corner of the mouth from its position at rest, as (away from the midline, up): [..., 2] each.
 
+    The face at rest is laid over the other by the points that expressions hardly move, the corners of the eyes and the
+    bridge of the nose. The eyes alone would not do: the corners of a shut eye are hard to find.
+
     Args:
         landmarks: of the expression, usually a smile.
         rest: of the same person at rest, from the same camera: each picture is measured in its own axes and unit.
         unit: of ``landmarks``.
         rest_unit: of ``rest``.
     """
-    moved = in_face_axes(landmarks, unit) - in_face_axes(rest, rest_unit)
+    now = in_face_axes(landmarks, unit)
+    moved = now - _laid_over(in_face_axes(rest, rest_unit), now)
     sides = zip((-1.0, 1.0), COMMISSURES, strict=True)
     return Halves(*(moved[..., corner, :] * np.array([outward, -1.0]) for outward, corner in sides))
+
+
+def _laid_over(rest: Values, now: Values) -> Values:
+    """``rest`` turned and moved so that its still points lie over those of ``now``, by least squares: [..., 68, 2]."""
+    known = ~np.isnan(rest[..., _STILL, :] + now[..., _STILL, :]).any(-1)[..., None]
+    count = np.maximum(known.sum(-2), 1)
+    means = [np.where(known, face[..., _STILL, :], 0).sum(-2) / count for face in (rest, now)]
+    a, b = (
+        np.where(known, face[..., _STILL, :] - mean[..., None, :], 0)
+        for face, mean in zip((rest, now), means, strict=True)
+    )
+    # The angle that turns a onto b, from the sums of their dot and cross products.
+    angle = np.arctan2((a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]).sum(-1), (a * b).sum((-2, -1)))
+    x, y = np.moveaxis(rest - means[0][..., None, :], -1, 0)
+    cos, sin = np.cos(angle)[..., None], np.sin(angle)[..., None]
+    return np.stack([cos * x - sin * y, sin * x + cos * y], -1) + means[1][..., None, :]
 
 
 def commissure_excursion(landmarks: Points, rest: Points, unit: Unit = None, rest_unit: Unit = None) -> Halves:

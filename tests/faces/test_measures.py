@@ -83,6 +83,20 @@ def test_a_corner_moves_out_and_up_on_its_own_side(drawn: np.ndarray) -> None:
     assert measures.commissure_excursion(smile, smile) == pytest.approx((0, 0))
 
 
+def test_rest_is_laid_over_the_face_by_the_bridge_of_the_nose_too() -> None:
+    face = to_ibug68(load_file(str(ASSET))["shape_mean"]).astype(np.float64)
+    lower = face.copy()
+    lower[[36, 39, 42, 45]] += 0, 2  # as a network sees the corners of shut eyes
+    assert measures.commissure_excursion(lower, face, 1.0, 1.0) == pytest.approx((1, 1), abs=0.1)
+    unknown = lower.copy()
+    unknown[27:31] = np.nan
+    assert measures.commissure_excursion(unknown, face, 1.0, 1.0) == pytest.approx((2, 2), abs=1e-6), (
+        "by the eyes alone"
+    )
+    turned = face @ np.array([[np.cos(0.1), np.sin(0.1)], [-np.sin(0.1), np.cos(0.1)]])
+    assert measures.commissure_excursion(turned, face, 1.0, 1.0) == pytest.approx((0, 0), abs=1e-6)
+
+
 @st.composite
 def people(draw: st.DrawFn) -> np.ndarray:
     """A face like no other: the mean face's 68 points, each moved."""
