@@ -12,7 +12,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,14 @@ def at_random(path: Path, changes: Sequence[str]) -> Recipe:
     return load_recipe(path, [*changes, *files, f"fits=[{fits}]", "train.start=null"])
 
 
-def step_seconds(parts: Parts, trainer: PartBlock, precision: str, batch: int, steps: int) -> tuple[float, float]:
-    """(first step, median of the later steps) in seconds; the first one runs the frozen networks on every picture."""
+def step_seconds(
+    parts: Parts, trainer: PartBlock, precision: str, batch: int, steps: int, now: Callable[[], float] | None = None
+) -> tuple[float, float]:
+    """(first step, median of the later steps) in seconds; the first one runs the frozen networks on every picture.
+
+    ``now``: the clock; None: the wall's.
+    """
+    now = now or _now
     data = Data(Noise(parts.settings.image_size, batch), 0)
     keys: dict[str, Any] = {"steps": 1 + steps, "batch_size": batch, "precision": precision, "log_every": 1}
     settings = parts.settings.train.model_copy(update={**keys, "accumulate": 1, "checkpoint_every": 2 + steps})
@@ -77,8 +83,8 @@ def step_seconds(parts: Parts, trainer: PartBlock, precision: str, batch: int, s
     with tempfile.TemporaryDirectory() as folder:
         faces = PairedFaces(data.dataset, pair(data.splits["train"], 0))
         model, part = parts.model(), parts.trainer(trainer, data)
-        job = Job("step", model, part, faces, settings, 0, Path(folder), lambda line: ends.append(_now()))
-        began = _now()
+        job = Job("step", model, part, faces, settings, 0, Path(folder), lambda line: ends.append(now()))
+        began = now()
         train(job)
     spans = np.diff([began, *ends])
     return float(spans[0]), statistics.median(spans[1:])
