@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 MANIFESTS := pyproject.toml constraints.txt
 
-.PHONY: help run test slow browser lint weights benchmark-small clean
+.PHONY: help run test slow browser lint weights bench benchmark-small clean
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make browser  the studio's tests in Chromium, which the system has (apt-get install chromium)"
 	@echo "make lint     ruff and mypy"
 	@echo "make weights  train the networks, the judges and the base model that ship with palsykit (hours)"
+	@echo "make bench    speed against the released algorithm and the machine's ceiling, few-step sampling (12 minutes on two cores)"
 	@echo "make benchmark-small  all systems on few people, a privacy audit, a usefulness study (13 minutes on two cores)"
 	@echo "make clean    remove caches and builds; keep runs/ and $(VENV)"
 
@@ -59,6 +60,15 @@ weights: $(VENV)/.installed
 	$(BIN)/python tools/export_weights.py runs/judges-256
 	$(BIN)/palsykit run recipes/base-256.yaml
 	$(BIN)/python tools/export_weights.py runs/base-256 base_256
+
+# Speed, and the quality of few sampler steps: tables and plot in docs/performance.md, JSON in runs/bench. Needs an idle
+# machine; on one that is not: make bench CLOCK=cpu. Students: make bench STUDENTS=runs/cfcpalsy-fewstep
+CLOCK := wall
+STUDENTS :=
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/speed.py --clock $(CLOCK) --json runs/bench/speed.json --plot docs/performance.svg --page docs/performance.md
+	$(BIN)/python benchmarks/few_steps.py --released --people 8 --each 2 $(if $(STUDENTS),--students $(STUDENTS)) \
+	  --json runs/bench/few_steps.json --page docs/performance.md
 
 # Benchmark, privacy audit and usefulness study; each report is in $(SMALL).
 SMALL := runs/benchmarks/benchmark-small

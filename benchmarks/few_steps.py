@@ -12,7 +12,9 @@ sign-flip permutation test over people.
 
 import argparse
 import json
+import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +30,13 @@ from palsykit.diffusion.synthesis import DiffusionSynthesiser
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_pictures, to_tensor
 from palsykit.files.atomic import write_text
+from palsykit.files.provenance import as_facts, provenance
 from palsykit.interfaces import Images
 from palsykit.measure.statistics import Statistic, difference, measure, summarise
 from palsykit.progress import track
 from palsykit.recipe import load_recipe
 from palsykit.recipe.schema import PartBlock
+from palsykit.report.tables import markdown, put_section
 from palsykit.run.generate import row_seed
 from palsykit.run.model_folder import load_model, start_from
 from palsykit.run.parts import Parts
@@ -99,6 +103,18 @@ def synthesise(
     return {name: torch.cat(pictures) for name, pictures in made.items()}, seconds
 
 
+def first_of_each(pairs: Sequence[Pair], count: int | None) -> list[Pair]:
+    """The first ``count`` pictures of every person; None for all."""
+    seen: Counter[str] = Counter()
+    chosen = []
+    for one in pairs:
+        person = str(one.record.labels.subject)
+        seen[person] += 1
+        if count is None or seen[person] <= count:
+            chosen.append(one)
+    return chosen
+
+
 def judged(parts: Parts, pictures: Mapping[str, Tensor], pairs: Sequence[Pair]) -> dict[str, dict[str, Statistic]]:
     """The figures of every system."""
     faces = batch(parts.data().dataset, pairs).to(parts.device)
@@ -133,8 +149,11 @@ def report(figures: Mapping[str, dict[str, Statistic]], seconds: dict[str, list[
     return rows
 
 
-def summary(rows: list[dict[str, Any]]) -> str:
-    """A table of all rows."""
+HEAD = ("system", "s/picture", *FIGURES.values(), "paired, dB", "p")
+
+
+def cells_of(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """One line of the table per row; the paired columns are of the PSNR of the moving regions."""
     cells = []
     for row in rows:
         gap = row["paired"].get("moving_psnr")
@@ -142,7 +161,14 @@ def summary(rows: list[dict[str, Any]]) -> str:
         p = "" if gap is None or gap["p"] is None else f"{gap['p']:.3f}"
         values = [f"{row[key]:.3f}" for key in FIGURES]
         cells.append((row["system"], f"{row['seconds']:.3f}", *values, paired, p))
-    return table(("system", "s/picture", *FIGURES.values(), "paired, dB", "p"), cells)
+    return cells
+
+
+def section(found: dict[str, Any], command: str) -> str:
+    """The section of the page."""
+    made = ", ".join(f"{key} {value}" for key, value in found["made"].items())
+    about = f"{found['pictures']} pictures of {found['people']} validation people of the face space. Made of: {made}."
+    return f"    {command}\n\n{about}\n\n{markdown(HEAD, cells_of(found['rows']))}"
 
 
 def _shown(value: float | None) -> str:
@@ -159,14 +185,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, nargs="*", default=STEPS, help="numbers of steps of the recipe's sampler")
     parser.add_argument("--released", action="store_true", help="also DDIM with 50 steps and eta 1 (slow)")
     parser.add_argument("--people", type=int, default=4, help="validation people; each has seven or eight pictures")
+    parser.add_argument("--each", type=int, help="pictures of each person; default: all")
     parser.add_argument("--batch", type=int, default=4, help="pictures per batch")
     parser.add_argument("--json", type=Path, help="also write the JSON to this file")
+    parser.add_argument("--page", type=Path, help="Markdown page that gets the table as a section")
     given = parser.parse_args(arguments)
     found = measure_all(given)
-    print(summary(found["rows"]))
+    print(table(HEAD, cells_of(found["rows"])))
     print(json.dumps(found))
     if given.json is not None:
         write_text(given.json, json.dumps(found, indent=1) + "\n")
+    if given.page is not None:
+        words = " ".join(arguments if arguments is not None else sys.argv[1:])
+        put_section(given.page, "few steps", section(found, f"python benchmarks/few_steps.py {words}".strip()))
 
 
 def measure_all(given: argparse.Namespace) -> dict[str, Any]:
@@ -178,12 +209,13 @@ def measure_all(given: argparse.Namespace) -> dict[str, Any]:
     if start is None:
         raise SystemExit(f"{given.recipe}: names no weights in train.start; give --weights FILE.safetensors")
     chosen = systems(parts, start, given.students, given.steps, given.released)
-    pairs = parts.chosen_pairs
+    pairs = first_of_each(parts.chosen_pairs, given.each)
     pictures, seconds = synthesise(parts, chosen, pairs, given.batch)
     people = [str(pair.record.labels.subject) for pair in pairs]
     rows = report(judged(parts, pictures, pairs), seconds, people)
     return {
         "benchmark": "few_steps",
+        "made": as_facts(provenance(recipe, parts.device)),
         "recipe": recipe.name,
         "people": len(set(people)),
         "pictures": len(pairs),

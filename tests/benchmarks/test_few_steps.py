@@ -20,13 +20,15 @@ Script = Callable[[str], ModuleType]
 
 
 def test_it_compares_samplers_and_students(script: Script, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Performance\n")
     # The student is the model itself, so with the same sampler its pictures are the same to the bit.
     model = Parts(load_recipe(TINY)).model()
     save(model.state_dict(), tmp_path / "weights.safetensors")
     save_model(model, tmp_path / "twin" / "model")
     (tmp_path / "twin" / "recipe.yaml").write_text(TINY.read_text())
     given = ["--recipe", TINY, "--weights", tmp_path / "weights.safetensors", "--students", tmp_path / "twin"]
-    given += ["--steps", 1, "--people", 1, "--json", tmp_path / "found.json"]
+    given += ["--steps", 1, "--people", 1, "--each", 1, "--json", tmp_path / "found.json", "--page", page]
     script("benchmarks/few_steps.py").main([str(word) for word in given])
     *lines, last = capsys.readouterr().out.splitlines()
     found = json.loads(last)
@@ -37,7 +39,9 @@ def test_it_compares_samplers_and_students(script: Script, tmp_path: Path, capsy
     assert student["moving_psnr"] == own["moving_psnr"]
     assert student["paired"]["moving_psnr"]["difference"] == 0
     assert one["paired"]["psnr"]["difference"] == pytest.approx(one["psnr"] - own["psnr"])
-    assert found["people"] == 1
+    assert (found["people"], found["pictures"]) == (1, 1)
+    assert "| student twin, 2 steps |" in page.read_text()
+    assert "    python benchmarks/few_steps.py --recipe" in page.read_text()
     assert all(row["seconds"] > 0 for row in found["rows"])
     assert len([line for line in lines if "student twin" in line]) == 1
 
