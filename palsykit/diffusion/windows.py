@@ -1,7 +1,7 @@
 """Windows about the face: training on a part of the pictures, which costs a fraction of a step on whole ones.
 
-Expressions show about forehead, brows, eyes and mouth, and a denoiser without position codes works at every size that its levels
-allow (as in Patch Diffusion, Wang et al., arXiv:2304.12526).
+Expressions show about forehead, brows, eyes and mouth, and a denoiser without position codes works at every size that
+its levels allow (as in Patch Diffusion, Wang et al., arXiv:2304.12526).
 """
 
 from collections.abc import Sequence
