@@ -23,17 +23,19 @@ if TYPE_CHECKING:
         TrainingData,
     )
     from palsykit.synthesis.front import Model, load
+    from palsykit.synthesis.pipeline import Pipeline
 
 _HOME = {
     "ConditionalDiffusion": "palsykit.diffusion.model",
     "Model": "palsykit.synthesis.front",
+    "Pipeline": "palsykit.synthesis.pipeline",
     "load": "palsykit.synthesis.front",
 }
 """Name -> the module that it comes from; the others come from palsykit.interfaces."""
 
 __all__ = [
     "API_VERSION", "ConditionalDiffusion", "Conditioning", "ConditioningSpec", "Encoded", "FaceBatch",
-    "FaceView", "Images", "MetricCard", "Model", "Network", "NetworkOutput", "TokenSpec", "TrainingData",
+    "FaceView", "Images", "MetricCard", "Model", "Network", "NetworkOutput", "Pipeline", "TokenSpec", "TrainingData",
     "__version__", "hookimpl", "load",
 ]  # fmt: skip
 

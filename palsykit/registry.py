@@ -17,7 +17,19 @@ SINGULAR = {name: interface.noun for name, interface in INTERFACES.items()} | {C
 GROUPS = {word: name for name, noun in SINGULAR.items() for word in (name, noun, noun.split()[0])}
 """A user's word for an interface, such as "fusion" or "fusions" -> the interface's name."""
 
-CORE_COMMANDS = ("run", "check", "show", "generate", "evaluate", "verify", "trust", "whence", "doctor", "plugins")
+CORE_COMMANDS = (
+    "run",
+    "check",
+    "show",
+    "generate",
+    "evaluate",
+    "verify",
+    "export",
+    "trust",
+    "whence",
+    "doctor",
+    "plugins",
+)
 """palsykit's own commands, defined in ``palsykit.cli.app``. Plugins cannot replace them."""
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from palsykit import __version__
-from palsykit.cli import check, doctor, evaluate, generate, plugins, run, show, trust, verify, whence
+from palsykit.cli import check, doctor, evaluate, export, generate, plugins, run, show, trust, verify, whence
 from palsykit.cli.commands import CommandLine
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ for _name, _module in (
     ("generate", generate),
     ("evaluate", evaluate),
     ("verify", verify),
+    ("export", export),
     ("trust", trust),
     ("whence", whence),
     ("doctor", doctor),

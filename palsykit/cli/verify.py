@@ -18,7 +18,8 @@ def command(
     """Compare a run's files with the hashes of when they were made. Exit code 2 if a file is missing or was changed."""
     existing_run(run)
 
-    from palsykit.run.manifest import changed, read
+    from palsykit.run.exported import is_exported
+    from palsykit.run.manifest import changed, read, require_model
 
     hashes = read(run)
     if not hashes:
@@ -26,7 +27,9 @@ def command(
             f"{run}: has no manifest.json to compare with: an earlier version made it, or no stage is finished; resume "
             f"it with palsykit run {run / 'recipe.yaml'} --output {run}"
         )
-    if faults := changed(run):
+    if is_exported(run):
+        require_model(run)
+    elif faults := changed(run):
         raise PalsykitError(
             f"{run}: not as it was made; what can be made again is made again by: palsykit run {run / 'recipe.yaml'} "
             f"--output {run}",

@@ -142,6 +142,7 @@ class CardContents:
         evaluation_data: the people that ``metrics`` were computed on.
         limits: other known limits, one line each.
         load: the folder that ``palsykit.load`` opens.
+        exported: whether diffusers opens it, too.
         recipe_hash: SHA-256 of the resolved recipe.
         provenance: versions, machine and plugins, name -> value.
         sha256: file below ``load`` -> digest.
@@ -164,3 +165,4 @@ class CardContents:
     seed: int
     provenance: dict[str, str]
     sha256: dict[str, str] = field(default_factory=dict)
+    exported: bool = False

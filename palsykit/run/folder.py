@@ -21,6 +21,7 @@ from palsykit.progress import say
 from palsykit.recipe import Recipe
 from palsykit.recipe.read import SIZE_LIMIT, read_file
 from palsykit.run import manifest, trust
+from palsykit.run.exported import is_exported
 
 _START_AGAIN = "start again with --fresh (the old run is kept under another name)"
 _ANOTHER = "name another: --output DIR"
@@ -48,12 +49,17 @@ class RunFolder:
         return self.path / "images"
 
     @property
+    def exported(self) -> bool:
+        """Whether it is the folder of an exported run, which has no data and no stages to resume."""
+        return is_exported(self.path)
+
+    @property
     def model(self) -> Path:
-        return self.path / "model"
+        return self.path if self.exported else self.path / "model"
 
     @property
     def networks(self) -> Path:
-        return self.path / "model" / "networks"
+        return self.model / "networks"
 
     @property
     def metrics(self) -> Path:
@@ -110,6 +116,18 @@ class RunFolder:
                 return None
         trust.refuse_links_outside(self.path)
         return self.path
+
+    def refuse_exported(self, what: str, data: object = None) -> None:
+        """Refuse an exported folder, because ``what`` needs the run's data or stages; ``data`` is not looked at.
+
+        Raises:
+            PalsykitError: it is one.
+        """
+        if self.exported:
+            raise PalsykitError(
+                f"{self.path}: an exported model, without the run's data and pictures: palsykit cannot {what}; "
+                "expected the folder of a run"
+            )
 
     def recipe_text(self) -> str:
         """The text of recipe.yaml; empty if it cannot be read, which ``load_recipe`` refuses."""
@@ -233,6 +251,7 @@ def open_run(recipe: Recipe, path: Path) -> RunFolder:
         PalsykitError: the folder belongs to another recipe, or is neither empty nor a run.
     """
     run, claim = RunFolder(path), _claim(path)
+    run.refuse_exported("run in it")
     if claim.begun():
         if run.state()["recipe_hash"] != recipe.hash:
             claim.refuse(recipe.difference(_written(run.recipe)))

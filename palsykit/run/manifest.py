@@ -9,6 +9,7 @@ from palsykit.errors import PalsykitError
 from palsykit.files.atomic import is_partial, make_folder, write_text
 from palsykit.files.hashes import sha256
 from palsykit.files.json_files import read_object
+from palsykit.run.exported import is_exported
 
 NAME = "manifest.json"
 ASIDE = "damaged"
@@ -89,6 +90,8 @@ def require_model(folder: Path) -> None:
     Raises:
         PalsykitError: a file is missing or was changed.
     """
+    if is_exported(folder) and not read(folder):
+        raise PalsykitError(f"{folder}: has no {NAME}, which an exported model has; get the whole folder again")
     _require(folder, "not as it was trained; make its files again from its checkpoints", "fit", "train")
 
 
@@ -104,8 +107,11 @@ def require_made(folder: Path, *stages: str) -> None:
 def _require(folder: Path, what: str, *stages: str) -> None:
     faults = {name: fault for files in changed(folder, *stages).values() for name, fault in files.items()}
     if faults:
+        again = f"{what}: palsykit run {folder / 'recipe.yaml'} --output {folder}"
+        if is_exported(folder):
+            again = "not as it was exported; get the folder again, or export the run again"
         raise PalsykitError(
-            f"{folder}: {what}: palsykit run {folder / 'recipe.yaml'} --output {folder}",
+            f"{folder}: {again}",
             [f"{name}: {fault}" for name, fault in faults.items()],
         )
 

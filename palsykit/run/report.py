@@ -22,7 +22,7 @@ FIGURE_ROWS = 16
 
 def write_report(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
     """Write report.html and, for a recipe with a trainer, MODEL_CARD.md."""
-    metrics = _metric_rows(run)
+    metrics = metric_rows(run)
     summary = run.made("data.json")
     settings, origin = parts.settings, provenance(parts.recipe.resolved, parts.device)
     report = ReportContents(
@@ -42,7 +42,7 @@ def write_report(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
     )
     write_text(run.report, render_html(report))
     if settings.trainer is not None:
-        write_text(run.path / "MODEL_CARD.md", render_card(_card(run, parts, metrics, summary, origin)))
+        write_text(run.path / "MODEL_CARD.md", render_card(card_of(run, parts, metrics, summary, origin)))
     facts["report"] = run.report.name
 
 
@@ -77,7 +77,8 @@ def _curves(run: RunFolder) -> dict[str, list[Curve]]:
     return {job: list(named.values()) for job, named in curves.items()}
 
 
-def _metric_rows(run: RunFolder) -> list[MetricRow]:
+def metric_rows(run: RunFolder) -> list[MetricRow]:
+    """The figures in metrics.json; none before they are measured."""
     if not run.metrics.exists():
         return []
     details = run.made(run.metrics.name)["details"]
@@ -115,9 +116,10 @@ def _notes(parts: Parts, summary: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _card(
+def card_of(
     run: RunFolder, parts: Parts, metrics: list[MetricRow], summary: dict[str, Any], origin: dict[str, Any]
 ) -> CardContents:
+    """What the model card of a trained run says."""
     settings, trained = parts.settings, run.facts("train")
     machine = next((e["machine"] for e in recorded(run.provenance) if "train" in e["stages"]), origin["machine"])
     sections = ("fusion", "denoiser", "scheduler", "synthesiser")

@@ -16,6 +16,7 @@ from palsykit.files.provenance import provenance, record
 from palsykit.measure.passes import check_needs
 from palsykit.recipe import Recipe, load_recipe
 from palsykit.run.evaluate import build_metrics, evaluate
+from palsykit.run.exported import require_parts
 from palsykit.run.folder import RunFolder, held, open_run
 from palsykit.run.generate import generate, generated, synthesised
 from palsykit.run.manifest import require_made, require_model
@@ -137,6 +138,7 @@ def evaluate_run(folder: Path) -> dict[str, float | None]:
             data are not those it began with.
     """
     run = RunFolder(folder)
+    run.refuse_exported("compute its metrics")
     be_deterministic()
     parts = reopened(run)
     require_made(run.path, "prepare", "generate")
@@ -154,6 +156,7 @@ def pictures_again(folder: Path, count: int) -> list[int]:
         PalsykitError: the folder is not a run with pictures, or its weights are not as they were trained.
     """
     run = RunFolder(folder)
+    run.refuse_exported("make its pictures again")
     be_deterministic()
     parts = reopened(run)
     if "generate" not in run.state()["stages"] or not run.facts("generate").get("images"):
@@ -177,11 +180,21 @@ def reopened(run: RunFolder) -> Parts:
             f"{run.path}: its training is not finished; resume it: palsykit run {run.recipe} --output {run.path}"
         )
     require_model(run.path)
-    parts = Parts(load_recipe(run.recipe, unchecked=NOT_FOR_SYNTHESIS, within=within))
-    parts.check = partial(require_same, run)
+    recipe = (
+        _recipe_of_exported(run, within) if run.exported else load_recipe(run.recipe, (), NOT_FOR_SYNTHESIS, within)
+    )
+    parts = Parts(recipe)
+    parts.check = partial(run.refuse_exported, "read them") if run.exported else partial(require_same, run)
     restore_fits(run, parts)
     parts.predicts_landmarks = True
     return parts
+
+
+def _recipe_of_exported(run: RunFolder, within: Path | None) -> Recipe:
+    """Its recipe has other paths than the run's, and a poser whose files are in the folder, but is the same recipe."""
+    require_parts(run.path, run.state().get("parts"))
+    unchecked = [name for name in NOT_FOR_SYNTHESIS if name != "poser"]
+    return replace(load_recipe(run.recipe, (), unchecked, within), hash=str(run.state()["recipe_hash"]))
 
 
 def _show(run: RunFolder, parts: Parts) -> None:
