@@ -273,6 +273,13 @@ def face(tmp_path: Path) -> Path:
     return tmp_path / "faces/who.png"
 
 
+@pytest.fixture
+def load_dataset(tmp_path: Path) -> Callable[[Path], Any]:
+    """``datasets.load_dataset`` of a folder; the test is skipped where the library is absent."""
+    datasets: Any = pytest.importorskip("datasets", reason="needs datasets: pip install 'palsykit[datasets]'")
+    return lambda folder: datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "datasets"))
+
+
 @dataclass
 class Done:
     """A finished command line."""

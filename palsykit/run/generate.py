@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from palsykit.data.hub_card import README, dataset_header
+from palsykit.data.imagefolder import METADATA
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_pictures
@@ -16,6 +18,7 @@ from palsykit.files.json_files import parse
 from palsykit.files.pictures import read_png, synthesise_to
 from palsykit.files.resources import is_inside
 from palsykit.interfaces import Synthesiser
+from palsykit.report.templates import markdown_text
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.seeds import derive
@@ -44,7 +47,19 @@ def generate(run: RunFolder, parts: Parts, synthesiser: Synthesiser, facts: dict
     synthesise_to(files, synthesise, parts.settings.generate.batch_size, "generate", facts=mark)
     lines = [_metadata(name, pair, parts.settings.generate.seed) for name, pair in zip(names, pairs, strict=True)]
     write_text(run.images / "metadata.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    write_text(run.images / README, _card(parts, len(pairs)))
     facts["images"] = len(pairs)
+
+
+def _card(parts: Parts, count: int) -> str:
+    """README.md of the pictures: how a hub and ``datasets.load_dataset`` read them."""
+    split = parts.settings.generate.split
+    head = dataset_header("generated/*.png", {split: METADATA}, synthetic=True)
+    name = markdown_text(parts.recipe.name)
+    return (
+        f"{head}\n# Synthetic faces\n\n{count} pictures, all synthetic, made by the recipe {name} of people of its "
+        f"split {split}. Sides are the subject's; severities are those of the drivers, not measured.\n"
+    )
 
 
 def synthesised(parts: Parts, synthesiser: Synthesiser, rows: range) -> NDArray[np.uint8]:

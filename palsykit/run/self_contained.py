@@ -82,15 +82,19 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _names_only(parts: Parts, recipe: dict[str, Any]) -> dict[str, Any]:
-    """The sections that a recipe must have, without any key that could name a user's file."""
+    """The sections that a recipe must have, without any key that could name a user's file.
+
+    The sizes of batches stay, because a recipe is checked for what fits into the memory.
+    """
     settings = parts.settings
     fits = [
-        {"network": fit.network, "trainer": {"use": fit.trainer.use}}
+        {"network": fit.network, "trainer": {"use": fit.trainer.use}, "batch_size": fit.batch_size}
         for fit in parts.fits
         if fit.network in recipe["networks"]
     ]
     assert settings.trainer is not None  # else there is no trained model to export
-    return {"data": {"use": settings.data.use}, "fits": fits, "trainer": {"use": settings.trainer.use}}
+    train = {"batch_size": settings.train.batch_size}
+    return {"data": {"use": settings.data.use}, "fits": fits, "trainer": {"use": settings.trainer.use}, "train": train}
 
 
 def _stock_models(model: nn.Module) -> Iterator[tuple[str, str, Any]]:

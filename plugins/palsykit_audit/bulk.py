@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from palsykit import __version__
+from palsykit.data.hub_card import README, dataset_header
+from palsykit.data.imagefolder import METADATA
 from palsykit.data.rejections import NAME as REJECTED
 from palsykit.data.rejections import write_rejected
 from palsykit.errors import PalsykitError
@@ -269,7 +271,8 @@ def _write_summaries(
     write_text(folder / "counts.csv", table)
     if people.left_out:
         write_rejected(folder, people.left_out)
-    write_text(folder / "README.md", _card(people, len(rows), settings))
+    head = dataset_header(f"{RELEASED}/*/*.png", {"train": f"{RELEASED}/{METADATA}"}, synthetic=True)
+    write_text(folder / README, f"{head}\n{_card(people, len(rows), settings)}")
     shown = [row for row in rows if row.copy == 0]
     sheet = contact_sheet(
         [

@@ -1,4 +1,4 @@
-"""Writes a data set as a Hugging Face imagefolder: PNG files, metadata.jsonl, rejected.csv and data.json."""
+"""Writes a data set as a Hugging Face imagefolder: PNG files, tables, rejected.csv, data.json, a card."""
 
 import hashlib
 import json
@@ -15,6 +15,7 @@ from PIL import Image
 
 from palsykit import __version__
 from palsykit.data.consistency import doubts_of
+from palsykit.data.hub_card import README, dataset_header, split_tables, table_of
 from palsykit.data.imagefolder import IMAGEFOLDER, METADATA, SUFFIXES
 from palsykit.data.rejections import list_on_failure, printable, write_rejected
 from palsykit.errors import PalsykitError
@@ -26,6 +27,7 @@ from palsykit.files.hashes import sha256
 from palsykit.files.pictures import save_png
 from palsykit.files.provenance import provenance
 from palsykit.progress import say, track
+from palsykit.report.templates import markdown_text
 from palsykit_datasets.data_block import build
 from palsykit_datasets.picture_names import PICTURES, picture_names
 from palsykit_datasets.plan import Plan, claim, read_marker, write_marker
@@ -82,6 +84,7 @@ def write_imagefolder(dest: Path, plan: Plan, cache: Path) -> Summary:
     rows = [_row(record, names[record.key], where[record.key], plan.part.get("root")) for record in kept]
     _say_who_moved(dest, rows)
     write_text(dest / METADATA, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))
+    _write_card(dest, rows, dataset.attribution)
     rejected = [*dataset.rejected, *failed]
     write_rejected(dest, rejected)
     # Mark the folder as finished.
@@ -183,6 +186,23 @@ def _source(root: str, key: str) -> str | None:
         if os.path.isfile(os.path.join(root, path)):  # noqa: PTH113, PTH118 (a key may be any text)
             return path
     return None
+
+
+def _write_card(dest: Path, rows: Sequence[Mapping[str, Any]], attribution: str) -> None:
+    """README.md and a table per split: how a hub and ``datasets.load_dataset`` read the folder."""
+    texts, left_out = split_tables(rows)
+    tables = {split: table_of(split) for split in SPLITS if split in texts}
+    for stale in set(dest.glob(table_of("*"))) - {dest / table for table in tables.values()}:
+        stale.unlink()
+    for split, table in tables.items():
+        write_text(dest / table, texts[split])
+    lacking = f" The tables by split lack {', '.join(left_out)}, which not every split knows." if left_out else ""
+    lines = [
+        f"{len(rows)} photographs, cropped by palsykit {__version__}; `{METADATA}` has the labels.{lacking}",
+        markdown_text(attribution),
+    ]
+    head = dataset_header(f"{PICTURES}/*.png", tables, synthetic=False) if tables else ""
+    write_text(dest / README, "\n\n".join([f"{head}\n# Prepared photographs", *filter(None, lines)]) + "\n")
 
 
 def _say_who_moved(dest: Path, rows: Sequence[Mapping[str, Any]]) -> None:

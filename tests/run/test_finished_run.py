@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ FILES = {
     "checkpoints/train/step-000002/optimiser.safetensors",
     "checkpoints/train/step-000002/state.json",
     "data.json",
+    "images/README.md",
     "images/metadata.jsonl",
     "log.jsonl",
     "manifest.json",
@@ -50,6 +52,14 @@ def test_every_file_and_none_besides(finished: RunFolder) -> None:
     pictures = {name for name in found if name.endswith(".png")}
     assert found - pictures == FILES
     assert len(pictures) == 2 * PICTURES, "each synthesised, and synthesised again for aFID"
+
+
+def test_datasets_reads_its_pictures_as_the_split_that_they_are_of(finished: RunFolder, load_dataset: Any) -> None:
+    found = load_dataset(finished.images)
+    assert list(found) == ["test"], "a picture's name may say train"
+    lines = [json.loads(line) for line in (finished.images / "metadata.jsonl").read_text().splitlines()]
+    assert found["test"]["seed"] == [line["seed"] for line in lines]
+    assert np.array_equal(found["test"][1]["image"], read_png(finished.images / lines[1]["file_name"]))
 
 
 def test_every_file_is_safetensors_json_text_or_a_picture(finished: RunFolder) -> None:

@@ -82,6 +82,15 @@ def test_every_person_is_in_every_cell_the_requested_number_of_times(whole: Path
     assert counts == {(str(c.expression), str(c.side), str(float(c.severity or 0))): 4 for c in CELLS}
 
 
+def test_datasets_reads_a_released_set(whole: Path, tmp_path: Path, load_dataset: Any) -> None:
+    shutil.copytree(whole, tmp_path / "dest")
+    (tmp_path / "dest/unreleased").rename(tmp_path / "dest/images")
+    found = load_dataset(tmp_path / "dest")
+    assert {split: table["seed"] for split, table in found.items()} == {"train": [row["seed"] for row in rows(whole)]}
+    first = rows(whole)[0]["file_name"]
+    assert np.array_equal(found["train"][0]["image"], Image.open(pictures_of(whole) / first))
+
+
 def test_every_row_says_where_its_picture_is_from(whole: Path, model: package.Model, finished: RunFolder) -> None:
     lines = rows(whole)
     assert len({row["seed"] for row in lines}) == len(lines)

@@ -181,6 +181,22 @@ DRAWN = ("photographs", "out", "--layout", "drawn")
 PREPARE = ("data", "prepare", "photographs", "out", "--layout", "drawn", "--size", 32)
 
 
+def test_datasets_finds_splits_and_labels(run: Run, source: Path, load_dataset: Any) -> None:
+    write(source, FACES | {"test/train": ["dora", "rest", "left", 2.0, "train", 90]})
+    assert run(*PREPARE).code == 0
+    found, listed = load_dataset("out"), rows()
+    assert set(found) == {"train", "test", "validation"}
+    for split, table in found.items():
+        own = [row for row in listed if row["split"] == split]
+        assert [(row["subject"], row["expression"]) for row in table] == [(o["subject"], o["expression"]) for o in own]
+        for row, line in zip(table, own, strict=True):
+            assert np.array_equal(row["image"], Image.open(Path("out", line["file_name"])))
+    card = Path("out/README.md").read_text(encoding="utf-8")
+    lost = {"side", "severity"} - set(found["train"].features)
+    assert all(name in card for name in lost)
+    assert "6 photographs" in card
+
+
 def test_photographs_become_an_imagefolder(run: Run, source: Path) -> None:
     done = run(*PREPARE)
     assert done.code == 0, done.err

@@ -1,19 +1,23 @@
-"""From a pretrained folder to pictures: train, stop, resume, generate, and hand the adapter to diffusers."""
+"""From a pretrained folder to pictures: train, stop, resume, generate, export, and hand the adapter to diffusers."""
 
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from diffusers import PixArtTransformer2DModel, UNet2DConditionModel
+import yaml
+from diffusers import AutoencoderKL, AutoencoderTiny, PixArtTransformer2DModel, UNet2DConditionModel
 from safetensors import safe_open
 
+import palsykit
 from palsykit.errors import PalsykitError
 from palsykit.recipe import load_recipe
 from palsykit.recipe.merge import read_extended
 from palsykit.recipe.problems import RecipeError
 from palsykit.run import run_recipe, trust
+from palsykit.run.export import export_run
 from palsykit.run.folder import RunFolder
 from palsykit.run.runner import pictures_again, reopened
 from palsykit.run.train import trained_model
@@ -147,3 +151,37 @@ def test_a_transformer_is_trained_whole_with_a_guess_in_latents(pixart, tiny_aut
     moved = [name for name, p in trained.named_parameters() if not torch.equal(p, start.state_dict()[name])]
     assert len(moved) > 20
     assert pictures_again(tmp_path / "run", 1) == [0]
+    shared = exported(tmp_path / "run", tmp_path / "shared")
+    same_weights(PixArtTransformer2DModel.from_pretrained(shared, subfolder="transformer"), trained)
+    same_weights(
+        AutoencoderTiny.from_pretrained(shared, subfolder="vae"), AutoencoderTiny.from_pretrained(tiny_autoencoder)
+    )
+
+
+def exported(run: Path, dest: Path) -> Path:
+    """The run's export, moved, which names no file of the user's and makes the same picture."""
+    folder = export_run(run, dest).folder.rename(dest.with_name("moved"))
+    here = str(dest.parents[1]).encode()
+    assert [file for file in folder.rglob("*.*") if here in file.read_bytes()] == [], "where weights were"
+    recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
+    assert recipe["codec"]["weights"] == "vae"
+    noise = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    pictures = [palsykit.load(place).generate(identity=noise[0], driver=noise[1], crop=True) for place in (run, folder)]
+    assert np.array_equal(*map(np.asarray, pictures))
+    return folder
+
+
+def same_weights(found, expected):
+    assert found.state_dict().keys() == expected.state_dict().keys()
+    assert all(torch.equal(value, expected.state_dict()[name]) for name, value in found.state_dict().items())
+
+
+def test_an_export_has_the_pretrained_weights_under_its_adapter(finished, stable_diffusion, tmp_path):
+    shared = exported(finished, tmp_path / "shared")
+    plain = UNet2DConditionModel.from_pretrained(shared, subfolder="unet")
+    same_weights(plain, UNet2DConditionModel.from_pretrained(stable_diffusion, subfolder="unet"))
+    vae = AutoencoderKL.from_pretrained(shared, subfolder="vae")
+    same_weights(vae, AutoencoderKL.from_pretrained(stable_diffusion, subfolder="vae"))
+    plain.load_lora_adapter(str(shared / "adapter"), prefix="unet", use_safetensors=True)
+    assert [name for name, _ in plain.named_parameters() if "lora_B" in name]
+    assert "denoiser: creativeml-openrail-m (README.md)" in (shared / "README.md").read_text()
