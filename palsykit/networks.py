@@ -112,6 +112,16 @@ class SharedNetwork:
         self.module.eval().requires_grad_(False)
         self._cache, self._fingerprint = FeatureCache(), None
 
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Within this context, it remembers outputs in a cache of its own: what others read stays as it is."""
+        before = self._cache
+        self._cache = None if before is None else FeatureCache()
+        try:
+            yield
+        finally:
+            self._cache = before
+
     def _is_trainable(self) -> bool:
         return any(parameter.requires_grad for parameter in self.module.parameters())
 

@@ -17,8 +17,8 @@ from palsykit.recipe.schema import Settings
 from palsykit.recipe.values import plain
 from palsykit.recipe.yaml_rules import dump
 
-UNHASHED = ("name", "about", "tracking")
-"""Keys left out of the hash: they do not change the results."""
+UNHASHED = ("name", "about", "tracking", "watch")
+"""Keys left out of the hash: they do not change the results. With ``generate.checkpoint: best``, ``watch`` does."""
 
 ORDERED = ("conditions", "maps")
 """Sections whose order matters: a fusion gets the conditions in this order, a denoiser the maps' channels."""
@@ -129,6 +129,10 @@ def _hash(resolved: dict[str, Any]) -> str:
     hashed["train"] = _without_empty(resolved["train"], "start_without")
     hashed["fits"] = [_without_empty(block, "start") for block in resolved["fits"]]
     hashed["networks"] = {name: _without_empty(block, "image_size") for name, block in resolved["networks"].items()}
+    if resolved["generate"]["checkpoint"] == "best":
+        hashed["watch"] = resolved["watch"]
+    else:
+        hashed["generate"] = {key: value for key, value in resolved["generate"].items() if key != "checkpoint"}
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -32,6 +32,7 @@ def read_settings(tree: Tree, recipe: str, unchecked: Collection[str] = (), with
     _check_maps(reader)
     if settings is not None:
         _check_memory(reader, settings)
+        _check_watch(reader, settings)
     if settings is None or reader.problems:
         raise RecipeError(recipe, reader.problems)
     settings.networks.update(reader.inline)
@@ -69,6 +70,26 @@ def _check_memory(reader: Reader, settings: Settings) -> None:
     for path, count, side in rows:
         if words := too_large(count * side * side * PICTURE):
             reader.complain(path, f"{count} pictures of {side} px", f"fewer: they need {words}")
+
+
+def _check_watch(reader: Reader, settings: Settings) -> None:
+    """``watch`` has a training to look at and names a network of the recipe; the best weights have a figure."""
+    watch = settings.watch
+    if watch is not None and not reader.is_unchecked(("watch",)):
+        known = _networks(reader.tree)
+        if settings.trainer is None and not reader.is_unchecked(("trainer",)):
+            reader.complain(("watch",), "watch without a trainer", "a trainer: it looks at the main model's training")
+        if watch.best == "validation_loss" and not watch.losses:
+            reader.complain(
+                ("watch", "losses"), "false, with best: validation_loss", "true, or best: picture_error or null"
+            )
+        if watch.network is not None and watch.network not in known:
+            expected = f"one of networks ({', '.join(known) or 'there are none'})"
+            reader.complain(("watch", "network"), f'"{watch.network}"', expected, nearest(watch.network, known))
+    has_best = reader.is_unchecked(("watch",)) or (watch is not None and watch.best is not None)
+    if settings.generate.checkpoint == "best" and not has_best:
+        expected = "last, or a section watch with best: it says by which figure"
+        reader.complain(("generate", "checkpoint"), "best", expected)
 
 
 def _check_maps(reader: Reader) -> None:

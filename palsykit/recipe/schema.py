@@ -139,6 +139,8 @@ class Generation(Block):
         seed: of the noise, together with each photograph's key.
         guidance: classifier-free guidance strength; 1 is none.
         batch_size: rows per batch; does not change the pictures.
+        checkpoint: the weights that the run keeps in model/ and generates from: those of the last step, or of the
+            step that was best by ``watch.best``.
     """
 
     split: Literal["train", "validation", "test"] = "test"
@@ -146,6 +148,34 @@ class Generation(Block):
     seed: Seed = 0
     guidance: Annotated[float, Field(ge=0, le=100)] = 1.0
     batch_size: Annotated[int, Field(ge=1, le=ROWS)] = 16
+    checkpoint: Literal["last", "best"] = "last"
+
+
+class Watch(Block):
+    """Looks at the main model while it trains: pictures and losses of people of the split validation, a live page.
+
+    Looking changes no weight: it draws from random streams of its own.
+
+    Attributes:
+        every: steps between two looks; there is one before the first step and one after the last, too.
+        identities: how many people to make pictures of.
+        losses: whether to compute the trainer's losses on validation photographs, at the same noise in every look.
+        best: the figure by which the best weights are kept (checkpoints/train/best): the sum of the validation losses,
+            or the root mean squared error of the pictures; both of the averaged weights. null: none are kept.
+        alarms: whether to look for copies of training photographs, loss terms that are flat or dominate, and
+            conditions that are ignored.
+        network: the network by whose embedding copies are found; null: the one called recognition, if there is one.
+    """
+
+    every: Annotated[int, Field(ge=1, le=10**9)] = 500
+    identities: Annotated[int, Field(ge=1, le=64)] = 4
+    losses: bool = True
+    best: Literal["validation_loss", "picture_error"] | None = "validation_loss"
+    alarms: bool = True
+    network: str | None = None
+
+
+Tracker = Literal["tensorboard", "wandb", "trackio", "mlflow"]
 
 
 class Settings(Block):
@@ -154,7 +184,9 @@ class Settings(Block):
     Attributes:
         codec: between pictures and the space in which diffusion runs; null: diffusion runs on the pictures.
         poser: makes the driver view for an expression given by name; not used in training or evaluation.
-        tracking: a second place for the training log, besides log.jsonl; does not change results.
+        watch: looks at the model while it trains; null: none. Does not change results.
+        tracking: further places for the training log and for what ``watch`` sees, one or several; does not change
+            results.
     """
 
     name: Name | None = None
@@ -177,4 +209,5 @@ class Settings(Block):
     poser: PartBlock | None = None
     generate: Generation = Generation()
     metrics: dict[str, PartBlock] = Field(default_factory=dict)
-    tracking: Literal["tensorboard"] | None = None
+    watch: Watch | None = None
+    tracking: Tracker | tuple[Tracker, ...] | None = None

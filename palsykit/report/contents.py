@@ -97,6 +97,60 @@ class MetricRow:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Alarm:
+    """Something that looks wrong in a training.
+
+    Attributes:
+        kind: "copies", "flat", "dominates" or "ignored".
+        title: what, in a few words.
+        found: the figures.
+        advice: what to do.
+    """
+
+    kind: str
+    title: str
+    found: str
+    advice: str
+
+
+@dataclass(frozen=True, eq=False)
+class LiveContents:
+    """The page about a training that runs, has stopped or has ended.
+
+    Attributes:
+        state: "running", "stopped" or "ended".
+        said: the state in plain sentences.
+        refresh: seconds after which the page loads itself again; None: it does not.
+        step, steps: done, and all.
+        alarms: None: they are not looked for.
+        notes: what a reader should know about the figures.
+        best: of the best weights, in a sentence; empty without any.
+        people: the last pictures, of the averaged weights.
+        raw: those of the weights as they are: for each row of ``people`` one per cell.
+        looks: (step, one picture per row of ``over_steps``), in the order of the steps.
+        over_steps: one person per row, with one cell: the first of each person.
+        plots: figure -> its curves by name.
+        facts: name -> value.
+    """
+
+    title: str
+    state: str
+    said: str
+    refresh: int | None
+    step: int
+    steps: int
+    alarms: list[Alarm] | None
+    notes: list[str]
+    best: str
+    people: list[FigureRow]
+    raw: list[list[Picture]]
+    over_steps: list[FigureRow]
+    looks: list[tuple[int, list[Picture]]]
+    plots: dict[str, dict[str, Curve]]
+    facts: dict[str, str]
+
+
 @dataclass(frozen=True, eq=False)
 class ReportContents:
     """A whole report.

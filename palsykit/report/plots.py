@@ -5,6 +5,7 @@ Equal contents give equal text.
 
 import io
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 import matplotlib
@@ -20,6 +21,7 @@ from palsykit.report.words import number
 INK, MUTED, LINE, ACCENT, WARM, VIOLET, ALARM = (
     "#1f2a33", "#5b6b77", "#dfe5e9", "#1f7a8c", "#b7791f", "#8a5a9e", "#b3261e"
 )  # fmt: skip
+COLOURS = (ACCENT, WARM, MUTED, VIOLET, ALARM, INK)
 POINTS = 400
 """A curve with more measurements than these is averaged in groups before drawing."""
 LOG_SPREAD = 15.0
@@ -53,6 +55,37 @@ def curve_svg(curve: Curve) -> str:
     steps, values = _measured(curve)
     figure = canvas(3.6, 2.1)
     axes = figure.add_subplot()
+    _scale(axes, values)
+    axes.plot(steps, values, color=ACCENT, alpha=0.35, linewidth=1, marker="." if len(values) < 20 else "")
+    axes.plot(steps, running_mean(values), color=ACCENT, linewidth=1.8)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    style(axes)
+    return svg(figure)
+
+
+def curves_svg(curves: Mapping[str, Curve]) -> str:
+    """Several curves over the steps in one plot, with their names; of long ones the running mean is the dark one.
+
+    At most as many as there are ``COLOURS``.
+    """
+    figure = canvas(3.6, 2.4)
+    axes = figure.add_subplot()
+    measured = {name: _measured(curve) for name, curve in curves.items()}
+    _scale(axes, np.concatenate([np.empty(0), *(values for _, values in measured.values())]))
+    for (name, (steps, values)), colour in zip(measured.items(), COLOURS, strict=False):
+        if len(values) >= 20:
+            axes.plot(steps, values, color=colour, alpha=0.3, linewidth=0.8)
+            values = running_mean(values)
+        axes.plot(steps, values, color=colour, linewidth=1.6, marker="." if len(values) < 20 else "", label=name)
+    if len(curves) > 1:
+        figure.legend(loc="outside upper left", ncols=2, fontsize=8, frameon=False, labelcolor=INK)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    style(axes)
+    return svg(figure)
+
+
+def _scale(axes: Axes, values: NDArray[np.float64]) -> None:
+    """A logarithmic axis for values that differ much; otherwise one from 0, if they are not negative."""
     logarithmic = bool(len(values)) and values.min() > 0 and values.max() / values.min() > LOG_SPREAD
     if logarithmic:
         axes.set_yscale("log")
@@ -61,12 +94,7 @@ def curve_svg(curve: Curve) -> str:
         axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     elif len(values) and values.min() >= 0:
         axes.set_ylim(0, 1.06 * max(float(values.max()), 1e-12))
-    axes.plot(steps, values, color=ACCENT, alpha=0.35, linewidth=1, marker="." if len(values) < 20 else "")
-    axes.plot(steps, running_mean(values), color=ACCENT, linewidth=1.8)
     axes.set_xlabel("step (log. scale of values)" if logarithmic else "step")
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    style(axes)
-    return svg(figure)
 
 
 def curve_in_words(curve: Curve) -> str:

@@ -73,6 +73,20 @@ class RunFolder:
     def report(self) -> Path:
         return self.path / "report.html"
 
+    @property
+    def best(self) -> Path:
+        """The folder for the best weights of the main training."""
+        return self.checkpoints("train") / "best"
+
+    @property
+    def watch(self) -> Path:
+        """What was seen while the main model trained; ``live`` is the page about it."""
+        return self.path / "watch"
+
+    @property
+    def live(self) -> Path:
+        return self.path / "live.html"
+
     def checkpoints(self, job: str) -> Path:
         """The folder for the checkpoints of one training."""
         return self.path / "checkpoints" / job

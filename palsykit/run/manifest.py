@@ -18,7 +18,10 @@ ASIDE = "damaged"
 STAGE_FILES = {
     "prepare": ("data.json", "rejected.csv"),
     "fit": ("model/networks/*",),
-    "train": ("model/*", "model/unet/*", "model/transformer/*", "model/adapter/*", "model/scheduler/*"),
+    "train": (
+        *("model/*", "model/unet/*", "model/transformer/*", "model/adapter/*", "model/scheduler/*"),
+        "checkpoints/train/best/step-*/*",
+    ),
     "generate": ("images/**/*",),
     "evaluate": ("metrics.json", "metrics.csv", "regenerated/*", "swapped_back/*"),
     "report": ("report.html", "MODEL_CARD.md"),

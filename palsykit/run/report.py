@@ -116,6 +116,12 @@ def _notes(parts: Parts, summary: dict[str, Any]) -> list[str]:
     return notes
 
 
+def _best(trained: dict[str, Any]) -> list[str]:
+    if (best := trained.get("best")) is None:
+        return []
+    return [f"weights of the step that was best by {best['figure']}: {best['step']}, with {best['value']:.4g}"]
+
+
 def card_of(
     run: RunFolder, parts: Parts, metrics: list[MetricRow], summary: dict[str, Any], origin: dict[str, Any]
 ) -> CardContents:
@@ -142,6 +148,7 @@ def card_of(
             else "",
             f"started from {settings.train.start}" if settings.train.start else "started from random weights",
             f"{trained['seconds']:g} s on {machine}",
+            *_best(trained),
         ],
         training_data=f"{settings.data.use}: {photographs['train']} photographs of {subjects['train']} people.",
         attribution=summary["attribution"],

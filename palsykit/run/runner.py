@@ -23,10 +23,12 @@ from palsykit.run.manifest import require_made, require_model
 from palsykit.run.parts import Parts, check_guidance
 from palsykit.run.prepare import prepare, require_people
 from palsykit.run.same_data import require_same
+from palsykit.run.tracking import tracked
 from palsykit.run.train import check_all_flips, fit, restore_fits, train_model, trained_model
+from palsykit.run.watch import require_watched
 from palsykit.training.processes import accelerator
 
-NOT_FOR_SYNTHESIS = ("data", "fits", "train", "trainer", "metrics", "poser")
+NOT_FOR_SYNTHESIS = ("data", "fits", "train", "trainer", "metrics", "poser", "watch")
 """Sections that synthesis does not need. They are not checked when a run is opened; a part is checked when built."""
 
 
@@ -106,18 +108,20 @@ def _trained(run: RunFolder, recipe: Recipe, shows: bool = True) -> Parts:
         if facts is not None:
             prepare(run, parts, facts)
             check_all_flips(parts)
+            require_watched(parts)
             if shows:
                 require_people(parts)
                 check_needs(build_metrics(parts))
     parts.check = partial(require_same, run)
-    with _stage(run, parts, "fit") as facts:
-        restore_fits(run, parts)
-        if facts is not None:
-            fit(run, parts, facts)
-    parts.predicts_landmarks = True
-    with _stage(run, parts, "train") as facts:
-        if facts is not None:
-            train_model(run, parts, facts)
+    with tracked(run, recipe.settings.tracking, {"recipe": recipe.hash, "seed": recipe.settings.seed}) as trackers:
+        with _stage(run, parts, "fit") as facts:
+            restore_fits(run, parts)
+            if facts is not None:
+                fit(run, parts, facts, trackers)
+        parts.predicts_landmarks = True
+        with _stage(run, parts, "train") as facts:
+            if facts is not None:
+                train_model(run, parts, facts, trackers)
     return parts
 
 

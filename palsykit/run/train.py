@@ -1,6 +1,7 @@
 """Second and third stage: fit the networks that have no weights, in the recipe's order; then train the model."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.networks import SharedNetwork
 from palsykit.recipe.schema import FitBlock, Optimisation
+from palsykit.run.best import load_best
 from palsykit.run.folder import RunFolder
 from palsykit.run.model_folder import load_into, load_model, save_model, save_network, start_from
 from palsykit.run.parts import Data, Parts
 from palsykit.run.same_data import require_same_fit
-from palsykit.run.tracking import logger
+from palsykit.run.tracking import Trackers
+from palsykit.run.watch import Watch, watching
 from palsykit.seeds import derive
 from palsykit.training.batches import PairedFaces, check_flips
 from palsykit.training.loop import Job, train
@@ -33,12 +36,12 @@ def check_all_flips(parts: Parts) -> None:
         check_flips("train", parts.settings.train.flip, parts.data().splits["train"])
 
 
-def fit(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
+def fit(run: RunFolder, parts: Parts, facts: dict[str, Any], trackers: Trackers) -> None:
     """Fit each network of ``fits`` that this run has not fitted yet."""
     for block in parts.fits:
         file = run.networks / f"{block.network}.safetensors"
         if not file.exists():
-            _fit_one(run, parts, block)
+            _fit_one(run, parts, block, trackers)
             if run.writes:
                 save_network(parts.networks[block.network], run.networks)
         facts[block.network] = block.steps
@@ -63,8 +66,12 @@ def restore_fits(run: RunFolder, parts: Parts) -> None:
             )
 
 
-def train_model(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
-    """Train the main model and write its EMA weights to model/. Does nothing without a trainer."""
+def train_model(run: RunFolder, parts: Parts, facts: dict[str, Any], trackers: Trackers) -> None:
+    """Train the main model and write its EMA weights, the last or the best ones, to model/; nothing without a trainer.
+
+    Raises:
+        PalsykitError: the recipe asks for the best weights, and there are none.
+    """
     settings = parts.settings
     if settings.trainer is None:
         return
@@ -73,7 +80,14 @@ def train_model(run: RunFolder, parts: Parts, facts: dict[str, Any]) -> None:
     if settings.train.start is not None:
         start_from(model, settings.train.start, settings.train.start_without)
     trainer = parts.trainer(settings.trainer, data)
-    average = train(_job("train", run, parts, model, trainer, data, settings.train, settings.seed))
+    job = partial(_job, "train", run, parts, model, trainer, data, settings.train, settings.seed, trackers)
+    if settings.watch is None:
+        average = train(job())
+    else:
+        with watching(run, parts, data, trainer, trackers) as watch:
+            average = train(job(watch))
+    if settings.generate.checkpoint == "best" and run.writes:
+        facts["best"] = load_best(average, run.best)
     facts["parameters"] = sum(p.numel() for p in model.parameters() if p.requires_grad)
     facts["steps"] = settings.train.steps
     if run.writes:
@@ -89,14 +103,14 @@ def trained_model(run: RunFolder, parts: Parts) -> nn.Module | None:
     return model.eval().requires_grad_(False)
 
 
-def _fit_one(run: RunFolder, parts: Parts, block: FitBlock) -> None:
+def _fit_one(run: RunFolder, parts: Parts, block: FitBlock, trackers: Trackers) -> None:
     name, network, data = f"fit-{block.network}", parts.networks[block.network], parts.fit_data(block)
     if block.data is not None:  # the recipe's own data are compared with those in data.json
         require_same_fit(run, block.network, data)
     seed = derive(name, parts.settings.seed)
     fit_network(
         network,
-        lambda: _job(name, run, parts, network.module, parts.trainer(block.trainer, data), data, block, seed),
+        lambda: _job(name, run, parts, network.module, parts.trainer(block.trainer, data), data, block, seed, trackers),
         block.start,
     )
 
@@ -120,13 +134,26 @@ def fit_network(network: SharedNetwork, job: Callable[[], Job], start: Path | No
 
 
 def _job(
-    name: str, run: RunFolder, parts: Parts, model: Any, trainer: Any, data: Data, settings: Optimisation, seed: int
+    name: str,
+    run: RunFolder,
+    parts: Parts,
+    model: Any,
+    trainer: Any,
+    data: Data,
+    settings: Optimisation,
+    seed: int,
+    trackers: Trackers,
+    watch: Watch | None = None,
 ) -> Job:
     faces = PairedFaces(data.dataset, pair(data.splits["train"], seed))
-    log = logger(run, parts.settings.tracking)
 
     def rewind(step: int) -> None:
         if run.writes:
             run.rewind_log(name, step)
+            if watch is not None:
+                watch.rewind(step)
 
-    return Job(name, model, trainer, faces, settings, seed, run.checkpoints(name), log, rewind)
+    job = Job(name, model, trainer, faces, settings, seed, run.checkpoints(name), trackers.log, rewind)
+    if watch is not None and run.writes:
+        job.watch = watch.look
+    return job

@@ -54,8 +54,10 @@ def not_finite(tensors: dict[str, Tensor]) -> list[str]:
     return [name for name, value in tensors.items() if value.is_floating_point() and not torch.isfinite(value).all()]
 
 
-def save(folder: Path, step: int, tensors: dict[str, dict[str, Tensor]], facts: dict[str, Any]) -> Path:
-    """Write checkpoints/.../step-NNNNNN, then remove older ones.
+def save(
+    folder: Path, step: int, tensors: dict[str, dict[str, Tensor]], facts: dict[str, Any], removes: bool = True
+) -> Path:
+    """Write checkpoints/.../step-NNNNNN, then remove older ones if it ``removes``.
 
     It holds one safetensors file per key of ``tensors``, ``facts`` as JSON, and a manifest with the SHA-256 of each.
 
@@ -82,16 +84,22 @@ def save(folder: Path, step: int, tensors: dict[str, dict[str, Tensor]], facts: 
     except OSError:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    remove_old(folder)
+    if removes:
+        remove_old(folder)
     return final
 
 
 def remove_old(folder: Path) -> None:
-    """Remove the oldest checkpoints, all but ``KEEP``. A kill meanwhile leaves a partial folder, not a damaged one."""
+    """Remove the oldest checkpoints, all but ``KEEP``."""
     for old in existing(folder)[:-KEEP]:
-        partial = old.with_name(f"{PARTIAL}{old.name}")
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(old.rename(partial))
+        remove(old)
+
+
+def remove(path: Path) -> None:
+    """Remove a checkpoint. A kill meanwhile leaves a partial folder, not a damaged one."""
+    partial = path.with_name(f"{PARTIAL}{path.name}")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(path.rename(partial))
 
 
 def existing(folder: Path) -> list[Path]:

@@ -42,6 +42,8 @@ class Job:
         folder: for its checkpoints.
         log: called with one JSON-serialisable line.
         rewind: called with the number of steps done; removes the lines of later steps from the log.
+        watch: called with the number of steps done, the model, its EMA and the groups' names, before the checkpoint of
+            these steps; it changes nothing.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Job:
     folder: Path
     log: Callable[[dict[str, Any]], None]
     rewind: Callable[[int], None] = lambda step: None
+    watch: Callable[[int, nn.Module, nn.Module, list[str]], None] = lambda *_: None
 
 
 class Part(NamedTuple):
@@ -106,6 +109,8 @@ def train(job: Job) -> nn.Module:
         job.rewind(first)
         settings, steps = job.settings, job.settings.steps
         batches = state.batches(first)
+        if first == 0:
+            job.watch(0, job.model, state.ema.module, [*state.groups])
         with track(job.name, steps, "steps", done=first) as progress:
             for step in range(first, steps):
                 # Load the batches of one step and update the weights.
@@ -114,6 +119,7 @@ def train(job: Job) -> nn.Module:
                 # Log the mean losses since the last line.
                 if done % settings.log_every == 0 or done == steps:
                     state.log(done)
+                job.watch(done, job.model, state.ema.module, [*state.groups])
                 # Save a checkpoint; the last step needs none.
                 signal = stop_signal()
                 if (done % settings.checkpoint_every == 0 and done < steps) or signal is not None:
