@@ -1,6 +1,7 @@
-"""The memory of the machine: what would not fit is refused before it is asked for, which ends or freezes a machine."""
+"""Memory and disk of the machine: what would not fit is refused before it is asked for."""
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -27,6 +28,13 @@ def too_large(needed: float) -> str:
     """What is said of ``needed`` bytes that do not fit into the memory; empty if they do."""
     have = machine_memory()
     return f"at least {size(needed)} of memory, and this machine has {size(have)}" if needed > have else ""
+
+
+def no_room(folder: Path, needed: float) -> str:
+    """What is said of ``needed`` bytes that do not fit onto the disk of a folder; empty if they do."""
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    have = shutil.disk_usage(place).free
+    return f"{size(needed)} on the disk, and {place} has {size(have)} free" if needed > have else ""
 
 
 def size(count: float) -> str:

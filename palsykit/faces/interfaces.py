@@ -63,7 +63,8 @@ class Detector(Protocol):
     """Finds faces in a photograph that has no landmarks: ``factory(*, ...)``.
 
     A detector whose 68 points do not see palsies says so by a further attribute ``frames_only = True``: its points
-    frame a face, and are not taken as landmarks of a data set.
+    frame a face, and are not taken as landmarks of a data set. One that may be asked by several threads at once says
+    ``parallel = True``; others are asked by one at a time.
     """
 
     version: str

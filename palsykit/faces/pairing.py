@@ -15,7 +15,7 @@ from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.seeds import derive
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Pair:
     """A photograph and its identity photograph."""
 

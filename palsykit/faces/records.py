@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from palsykit.faces.vocabulary import FaceLabels
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class FaceRecord:
     """One photograph of a data set.
 

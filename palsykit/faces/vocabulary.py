@@ -76,7 +76,7 @@ def nearest_expression(name: str) -> str | None:
     return _CANONICAL[close[0]] if close else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FaceLabels:
     """What is known of one photograph. None means unknown.
 

@@ -1,5 +1,6 @@
 """Write files atomically: if the process stops, a file is complete or absent."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -7,6 +8,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
+
+_ONE_AT_A_TIME = Lock()
 
 PARTIAL = ".partial-"
 """The name of what is being written begins with this; after a kill such a file or folder stays."""
@@ -21,15 +25,25 @@ def make_folder(path: Path) -> None:
     path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
 
 
-def write_with(path: Path, write: Callable[[Path], object]) -> None:
-    """Call ``write`` with a temporary file beside ``path``, then rename it to ``path``. Creates the folder."""
+def write_with(path: Path, write: Callable[[Path], object], lasting: bool = True) -> None:
+    """Call ``write`` with a temporary file beside ``path``, then rename it to ``path``. Creates the folder.
+
+    Args:
+        path: the file.
+        write: writes it.
+        lasting: wait until the disk has it. Not waiting saves milliseconds where many small files can be made again; a
+            loss of power may then leave a file cut off, which its reader must notice.
+    """
     make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PARTIAL}{path.stem[:32]}-", suffix=path.suffix)
     os.close(handle)
     partial = Path(name)
     try:
         write(partial)
-        flush(partial)
+        if lasting:
+            flush(partial)
+        else:
+            _restrict(partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -70,10 +84,20 @@ def flush(file: Path) -> None:
     """
     with file.open("rb+") as handle:
         os.fsync(handle.fileno())
+    _restrict(file)
+
+
+def _restrict(file: Path) -> None:
     file.chmod(PRIVATE & 0o666 & ~_umask())
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    """The process's mask. Asking the system for it sets it, and other threads may ask meanwhile; Linux tells it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    with _ONE_AT_A_TIME:
+        mask = os.umask(0)
+        os.umask(mask)
+        return mask

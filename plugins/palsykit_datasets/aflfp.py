@@ -4,10 +4,12 @@ from pathlib import Path
 
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.vocabulary import FaceLabels
-from palsykit_datasets.aligned import AlignedPhotographs, Frame
+from palsykit_datasets.aligned import AlignedPhotographs
 from palsykit_datasets.entries import Listing, existing, with_splits
 from palsykit_datasets.expressions import Words, words_of
 from palsykit_datasets.named import check_words, described, pattern_of, read_names
+from palsykit_datasets.reading import Frame
+from palsykit_datasets.stamp import Sources
 from palsykit_datasets.tree import Tree
 
 PATTERN = r"(?P<subject>[^/]+)/[^/_]*_(?P<expression>[^/]+)_\d+_face\.\w+"
@@ -52,9 +54,14 @@ def aflfp(
     """
     words = words_of("aflfp", expressions)
     base = existing("aflfp", root, "that holds a folder for every subject")
-    listing = read_layout(base, pattern, words, [] if splits is None else [splits])
     return AlignedPhotographs(
-        image_size, cache, with_splits(listing, splits), frame=frame, detector=detector, attribution=attribution
+        image_size,
+        cache,
+        lambda: with_splits(read_layout(base, pattern, words, [] if splits is None else [splits]), splits),
+        Sources("aflfp", root, (splits,), {"pattern": pattern, "expressions": expressions}),
+        frame=frame,
+        detector=detector,
+        attribution=attribution,
     )
 
 

@@ -1,11 +1,11 @@
-"""Opens every entry of a layout and aligns it to the face frame; lists the entries that cannot be used."""
+"""The photographs of a layout as a data set: aligned once, in parallel, and found again by an index."""
 
 import hashlib
+import os
 from collections import Counter
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,52 +14,30 @@ from PIL import Image
 from palsykit.data.faults import tally
 from palsykit.data.rejections import printable
 from palsykit.errors import PalsykitError
-from palsykit.faces.alignment import to_frame
+from palsykit.faces.index import read_index, write_index
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.records import FaceRecord, NothingUsable, Rejected
-from palsykit.files.atomic import write_with
-from palsykit.photographs.files import read_bytes, refuse_disk
-from palsykit.photographs.find import SMALL_CROP, detector_of
-from palsykit.photographs.frame import warp
-from palsykit.photographs.read import Photograph, count_pictures, note_on_others, open_picture, read_photograph
-from palsykit.progress import track
-from palsykit_datasets.cells import COLUMNS, Points
+from palsykit.parallel import in_parallel
+from palsykit.photographs.files import refuse_disk
+from palsykit.photographs.read import note_on_others
+from palsykit_datasets.cells import COLUMNS
 from palsykit_datasets.entries import Entry, Listing
 from palsykit_datasets.files import reject
-from palsykit_datasets.finding import Finder, by_detector, find_face
-from palsykit_datasets.storage import cache_written
-
-VERSION = 4
-"""Increase it when the same file would give another aligned picture, so that cached pictures are replaced."""
-
-SMALLEST = 16
-"""px; no face can be seen in a picture, or in a face frame, with a shorter side."""
-
-LYING = 45.0
-"""Degrees between the eyes and the horizontal from which a face lies on its side."""
-
-MOST_ENLARGED = 2.0
-"""Largest factor by which a face may be enlarged, unless a layout sets another limit."""
-
-Frame = Literal["auto", "points", "aligned"]
-"""How a photograph is brought into the face frame.
-
-"points": by its points, given or detected; "aligned": it already is a square crop in the face frame, and points are
-used only as landmarks; "auto": as "points", and a small square picture (find.SMALL_CROP) without points is taken as a
-crop in the face frame. A picture that is such a crop is recognised, and keeps its pixels.
-"""
+from palsykit_datasets.reading import Frame, Reader
+from palsykit_datasets.stamp import Sources, stamp
 
 
 class AlignedPhotographs:
     """A data set of a layout's entries, aligned when it is built; unusable photographs are in ``rejected``.
 
-    Pictures and detected faces are cached under the hash of file, points, frame, size, finder and version, so that an
-    interrupted reading resumes.
+    Photographs are read in several threads, which changes no bit. What was found is kept in an index; while no file,
+    setting or version changes, the next start opens neither tables nor photographs.
 
     Args:
         image_size: side of every picture in px.
-        cache: folder for aligned pictures and detected faces.
-        listing: the layout's entries.
+        cache: folder for aligned pictures, detected faces and the index.
+        read_layout: lists the entries; not called if the index holds what it gave.
+        sources: the folder, and everything else that the entries depend on.
         frame: how a photograph is brought into the face frame.
         detector: finds the face in photographs without points; its landmarks count as predicted. None: the detector
             that works without settings, if one is installed.
@@ -78,7 +56,8 @@ class AlignedPhotographs:
         self,
         image_size: int,
         cache: Path,
-        listing: Listing,
+        read_layout: Callable[[], Listing],
+        sources: Sources,
         *,
         frame: Frame,
         detector: Detector | None = None,
@@ -86,33 +65,27 @@ class AlignedPhotographs:
         attribution: str = "",
     ):
         self.image_size, self.cache, self.attribution = image_size, cache, attribution
-        self.records: list[FaceRecord] = []
-        self.rejected: list[Rejected] = list(listing.rejected)
-        self._frame, self._unmarked = frame, listing.unmarked
-        self._smallest = max(SMALLEST, image_size / MOST_ENLARGED) if smallest is None else smallest
-        self._given = None if detector is None else by_detector(detector)
-        self._prepared = listing.prepared
-        self._aligned: dict[str, Path] = {}
-        self._believed: list[str] = []
-        seen: dict[str, Entry] = {}
-        with track(f"aligning {listing.root.name}", len(listing.entries), "photographs") as work:
-            for entry in listing.entries:
-                try:
-                    self.records.append(self._record(entry, seen))
-                except ValueError as error:
-                    self.rejected.append(reject(entry.path, error))
-                work.advance()
-        self.notes = [*listing.notes, *_unread(listing.entries), *self._taken_as_crops()]
-        if not self.records:
-            reasons = "; ".join(f"{r.path}: {r.reason}" for r in self.rejected[:3]) or listing.nothing
-            raise NothingUsable(
-                f"{listing.layout}: no picture in {listing.root} can be used ({reasons}); {listing.expected}",
-                self.rejected,
-            )
+        self.records: Sequence[FaceRecord] = []
+        self.rejected: list[Rejected] = []
+        self.notes: list[str] = []
+        self._aligned: dict[str, str] = {}
+        how: dict[str, Any] = {"frame": frame, "detector": detector, "smallest": smallest}
+        facts = [image_size, frame, smallest, None if detector is None else detector.version]
+        name = hashlib.sha256(repr((sources.name, facts)).encode()).hexdigest()[:40]
+        index, origin = cache / f"{name}.safetensors", stamp(sources)
+        if origin is not None and self._found_again(index, origin, Reader(image_size, cache, **how)):
+            return
+        listing = read_layout()
+        reader = Reader(image_size, cache, **how, unmarked=listing.unmarked, prepared=listing.prepared)
+        self._read(listing, reader)
+        if origin is not None and origin == stamp(sources):
+            extra = [list(self._aligned.values()), [[r.path, r.reason] for r in self.rejected], self.notes,
+                     reader.version]  # fmt: skip
+            write_index(index, origin, self.records, extra, listing.root.name)
 
     def image(self, record: FaceRecord) -> NDArray[np.uint8]:
         """The aligned picture [image_size, image_size, 3] RGB."""
-        aligned = self._aligned[record.key]
+        aligned = self.cache / f"{self._aligned[record.key]}.png"
         try:
             with Image.open(aligned) as picture:
                 return np.asarray(picture, dtype=np.uint8)
@@ -125,125 +98,60 @@ class AlignedPhotographs:
                 "command again, which makes it again"
             ) from error
 
-    def _taken_as_crops(self) -> list[str]:
-        if not self._believed:
-            return []
-        what = tally("square photographs without points that are taken as crops in the face frame", self._believed)
-        return [f"{what}; if they are not, give their points, or set frame: points"]
+    def _found_again(self, index: Path, origin: str, reader: Reader) -> bool:
+        """Takes everything from the index; False if it does not hold, or an aligned picture is gone from the cache."""
+        if (found := read_index(index, origin)) is None:
+            return False
+        records, (aligned, rejected, notes, version) = found
+        there = {entry.name for entry in os.scandir(self.cache)}
+        if any(f"{name}.png" not in there for name in aligned):
+            return False
+        if version is not None and version != reader.default_version():
+            return False
+        self.records, self.notes = records, notes
+        self.rejected = [Rejected(path, reason) for path, reason in rejected]
+        self._aligned = dict(zip((record.key for record in records), aligned, strict=True))
+        return True
 
-    def _record(self, entry: Entry, seen: dict[str, Entry]) -> FaceRecord:
-        """Aligns the photograph unless it is cached; ``seen`` holds the usable ones by their content.
-
-        Raises:
-            ValueError: if it cannot be used.
-        """
-        # Refuse repeated names and repeated pictures.
-        if entry.key in self._aligned:
-            raise ValueError(f"another file's name reads {entry.key!r} as well; rename one")
-        photograph = _Photograph(_bytes(entry))
-        if first := seen.get(photograph.content):
-            repeats = f"; {entry.where} repeats it" if entry.where else ""
-            raise ValueError(f"the same picture as {first.key} of subject {first.labels.subject}{repeats}")
-        # Find the points, and with them the name of the aligned picture in the cache.
-        points, source = self._points(entry, photograph)
-        five = None if self._frame == "aligned" or points is None or points.whole else points.five
-        aligned = self.cache / f"{self._digest(photograph.content, five)}.png"
-        # Align the picture if it is not cached, and move the landmarks with it.
-        landmarks = None if points is None else points.landmarks
-        if entry.points is not None and (five is None or not aligned.exists()):
-            _check_given(entry.points, photograph)
-        matrix = self._to_frame(photograph, five, aligned.exists(), landmarks is not None)
-        if not aligned.exists() and matrix is not None:
-            pixels = Image.fromarray(warp(photograph.picture, matrix, self.image_size))
-            with cache_written(self.cache):
-                write_with(aligned, lambda partial: pixels.save(partial, format="PNG"))
-        if self._frame == "auto" and five is None and not self._prepared and (points is None or photograph.is_small):
-            self._believed.append(entry.key)
-        if photograph.count > 1:
-            self.rejected.append(reject(entry.path, note_on_others(photograph.count)))
-        seen[photograph.content], self._aligned[entry.key] = entry, aligned
-        moved = _moved(landmarks, matrix)
-        return FaceRecord(
-            key=entry.key,
-            labels=entry.labels,
-            landmarks=moved,
-            landmarks_source=None if moved is None else source,
-            split=entry.split,
-            further=None if points is None else _moved(points.further, matrix),
-            digest=_digest_of(entry, photograph.content),
-        )
-
-    def _points(self, entry: Entry, photograph: "_Photograph") -> tuple[Points | None, str]:
-        """Given points, else detected ones, else None; and their source.
-
-        Raises:
-            ValueError: if points are needed, and none are given or detected.
-        """
-        if entry.points is not None or self._frame == "aligned":
-            return entry.points, "given" if entry.points is None else entry.points.source
-        finders = [*entry.finders, *([] if self._finder is None else [self._finder])]
-        if finders:
-            try:
-                return find_face(finders, self.cache, photograph.content, lambda: photograph.picture), "predicted"
-            except ValueError as error:
-                width, height = photograph.picture.size
-                if self._given is None and self._frame == "auto" and width == height:
-                    raise ValueError(f"{error}; if it is a crop in the face frame, set frame: aligned") from None
-                raise
-        if self._frame == "points":
-            raise ValueError(self._unmarked.format(subject=entry.labels.subject))
-        return None, "given"
-
-    @cached_property
-    def _finder(self) -> Finder | None:
-        """The detector that was given, else the one that works without settings; a prepared folder has crops only."""
-        if self._given is not None or self._prepared:
-            return self._given
-        try:
-            return by_detector(detector_of(), crops=True, small=SMALL_CROP if self._frame == "auto" else 0)
-        except PalsykitError:  # none is installed
-            return None
-
-    def _to_frame(
-        self, photograph: "_Photograph", five: NDArray[np.float64] | None, cached: bool, landmarks: bool
-    ) -> NDArray[np.float64] | None:
-        """The transform [2, 3] from the photograph to the face frame; None if it is cached and moves no landmarks.
-
-        Raises:
-            ValueError: if the picture is too small, or neither points nor shape give the place of the face.
-        """
-        if cached and five is not None:
-            return to_frame(five, self.image_size)  # it was checked before it was cached
-        if cached and not landmarks:
-            return None
-        (width, height), size = photograph.picture.size, self.image_size
-        if min(width, height) < SMALLEST:
-            raise ValueError(f"too small: found {width} x {height} px, expected {SMALLEST} px a side at least")
-        if five is not None:
-            return _by_points(five, width, height, size, self._smallest)
-        if width != height:
-            raise ValueError(
-                f"found {width} x {height} px and no points to align it by, expected landmarks, five points or a "
-                f"square crop in the face frame; give points"
+    def _read(self, listing: Listing, reader: Reader) -> None:
+        records: list[FaceRecord] = []
+        self.rejected, believed = list(listing.rejected), []
+        entries, seen = listing.entries, dict[str, Entry]()
+        readings = in_parallel(reader.read, entries, f"aligning {listing.root.name}", len(entries), "photographs")
+        for entry, reading in zip(entries, readings, strict=True):
+            if (reason := self._refusal(entry, reading.content, seen) or reading.error) or reading.record is None:
+                self.rejected.append(reject(entry.path, reason))
+                continue
+            if reading.believed:
+                believed.append(entry.key)
+            if reading.count > 1:
+                self.rejected.append(reject(entry.path, note_on_others(reading.count)))
+            seen[str(reading.content)], self._aligned[entry.key] = entry, reading.aligned
+            records.append(reading.record)
+        self.records = records
+        self.notes = [*listing.notes, *_unread(entries), *_taken_as_crops(believed)]
+        if not records:
+            reasons = "; ".join(f"{r.path}: {r.reason}" for r in self.rejected[:3]) or listing.nothing
+            raise NothingUsable(
+                f"{listing.layout}: no picture in {listing.root} can be used ({reasons}); {listing.expected}",
+                self.rejected,
             )
-        return np.array([[size / width, 0.0, 0.0], [0.0, size / width, 0.0]])
 
-    def _digest(self, content: str, five: NDArray[np.float64] | None) -> str:
-        how = self._frame if five is None else five.tolist()
-        facts = f"aligned {VERSION} {self.image_size} {self._smallest:g} {how} {content}"
-        return hashlib.sha256(facts.encode()).hexdigest()[:40]
-
-
-def _moved(points: NDArray[np.float64] | None, matrix: NDArray[np.float64] | None) -> NDArray[np.float32] | None:
-    """Points [N, 2] px of the photograph, moved to the aligned picture."""
-    return None if points is None or matrix is None else (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    def _refusal(self, entry: Entry, content: str | None, seen: dict[str, Entry]) -> str | None:
+        """Why a repeated name or picture is not used; ``seen`` holds the usable ones by their content."""
+        if entry.key in self._aligned:
+            return f"another file's name reads {entry.key!r} as well; rename one"
+        if content is not None and (first := seen.get(content)):
+            repeats = f"; {entry.where} repeats it" if entry.where else ""
+            return f"the same picture as {first.key} of subject {first.labels.subject}{repeats}"
+        return None
 
 
-def _digest_of(entry: Entry, content: str) -> str:
-    """What a photograph and its given points are, by their content."""
-    given = [] if entry.points is None else [entry.points.five, entry.points.landmarks, entry.points.further]
-    parts = [content, *(points.tobytes().hex() for points in given if points is not None)]
-    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+def _taken_as_crops(believed: Sequence[str]) -> list[str]:
+    if not believed:
+        return []
+    what = tally("square photographs without points that are taken as crops in the face frame", believed)
+    return [f"{what}; if they are not, give their points, or set frame: points"]
 
 
 def _unread(entries: Sequence[Entry]) -> list[str]:
@@ -253,81 +161,3 @@ def _unread(entries: Sequence[Entry]) -> list[str]:
     return (
         [f"{tally('columns that are not read', columns)}; those that are read: {', '.join(COLUMNS)}"] if columns else []
     )
-
-
-def _bytes(entry: Entry) -> bytes:
-    try:
-        return read_bytes(entry.path)
-    except ValueError as error:
-        raise ValueError(f"{error}; {entry.where} names it" if entry.where else str(error)) from None
-
-
-class _Photograph:
-    """A file's bytes, opened when they are needed."""
-
-    def __init__(self, data: bytes):
-        self._data = data
-        self.content = hashlib.sha256(data).hexdigest()
-
-    @cached_property
-    def _read(self) -> Photograph:
-        return read_photograph(self._data)
-
-    @property
-    def picture(self) -> Image.Image:
-        return self._read.picture
-
-    @property
-    def orientation(self) -> int:
-        """EXIF's, 1 to 8; 1: viewers show it as it is stored."""
-        return 1 if self._read.original is None else self._read.original.orientation
-
-    @cached_property
-    def count(self) -> int:
-        """How many pictures the file holds, of which the first is read."""
-        return count_pictures(self._data)
-
-    @cached_property
-    def is_small(self) -> bool:
-        """Whether no detector looks at it (find.SMALL_CROP)."""
-        with open_picture(self._data) as opened:
-            return max(opened.size) <= SMALL_CROP
-
-
-def _check_given(points: Points, photograph: _Photograph) -> None:
-    """Refuses points of another picture: outside of this one, or of it as it is stored where viewers turn it.
-
-    If viewers turn a picture upright and the face lies on its side, or on its head, its points were not turned.
-
-    Raises:
-        ValueError: if so.
-    """
-    _refuse_outside(points.five, *photograph.picture.size)
-    right, down = points.five[1] - points.five[0]
-    turned = abs(float(np.degrees(np.arctan2(down, right))))
-    if photograph.orientation != 1 and turned > LYING:
-        raise ValueError(
-            f"found points of a face turned by {turned:.0f} degrees, and viewers turn the picture (EXIF orientation "
-            f"{photograph.orientation}); expected points in px of the upright picture; turn them, or save the picture "
-            "upright without EXIF"
-        )
-
-
-def _refuse_outside(five: NDArray[np.float64], width: int, height: int) -> None:
-    if (five < 0).any() or (five > (width, height)).any():
-        raise ValueError(
-            f"found eyes, nose or mouth outside the picture of {width} x {height} px; expected points in px of the "
-            f"upright picture, as viewers show it; correct them, or show the whole face"
-        )
-
-
-def _by_points(five: NDArray[np.float64], width: int, height: int, size: int, smallest: float) -> NDArray[np.float64]:
-    _refuse_outside(five, width, height)
-    matrix = to_frame(five, size)
-    side = size / float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    if side < smallest:
-        raise ValueError(
-            f"the face is too small: its frame is {side:.0f} px wide, expected {smallest:g} px at least for pictures "
-            f"of {size} px"
-        )
-    return matrix

@@ -3,8 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import Image
@@ -41,12 +43,14 @@ def by_detector(detector: Detector, crops: bool = False, small: int = 0) -> Find
         crops: leave a picture whose points lie as in the face frame as it is.
         small: side in px up to which a square picture is taken as a crop in the face frame without a look.
     """
+    one_at_a_time = nullcontext() if getattr(detector, "parallel", False) else Lock()
 
     def find(picture: Image.Image) -> Points:
         whole = Points(FRAME * picture.width, whole=True)
         if picture.width == picture.height <= small:
             return whole
-        faces = sorted(detector.detect(np.asarray(picture)), key=eye_distance, reverse=True)
+        with one_at_a_time:
+            faces = sorted(detector.detect(np.asarray(picture)), key=eye_distance, reverse=True)
         if not faces:
             raise ValueError("no face was found; give its points, or leave the photograph out")
         if len(faces) > 1 and eye_distance(faces[1]) * CLEARLY > eye_distance(faces[0]):

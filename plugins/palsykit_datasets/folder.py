@@ -5,12 +5,14 @@ from pathlib import Path
 from palsykit.data.rejections import printable
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.vocabulary import FaceLabels
-from palsykit_datasets.aligned import AlignedPhotographs, Frame
+from palsykit_datasets.aligned import AlignedPhotographs
 from palsykit_datasets.cells import Said, merged
 from palsykit_datasets.entries import Entry, Listing, existing, with_splits
 from palsykit_datasets.expressions import UnknownExpression, Words, words_of
 from palsykit_datasets.files import meant, reject
 from palsykit_datasets.metadata import read_metadata
+from palsykit_datasets.reading import Frame
+from palsykit_datasets.stamp import Sources
 from palsykit_datasets.tree import Tree
 
 TABLE = "labels.csv"
@@ -51,9 +53,15 @@ def folder(
         ValueError: for a malformed table, an unknown expression, and a folder without a usable photograph.
     """
     words = words_of("folder", expressions)
-    listing = read_layout(existing("folder", root, "that holds a folder for every subject"), labels, words)
+    base = existing("folder", root, "that holds a folder for every subject")
     return AlignedPhotographs(
-        image_size, cache, with_splits(listing, splits), frame=frame, detector=detector, attribution=attribution
+        image_size,
+        cache,
+        lambda: with_splits(read_layout(base, labels, words), splits),
+        Sources("folder", root, (labels, splits), {"expressions": expressions}),
+        frame=frame,
+        detector=detector,
+        attribution=attribution,
     )
 
 

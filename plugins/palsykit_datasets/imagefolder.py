@@ -6,11 +6,13 @@ from palsykit.data.imagefolder import METADATA
 from palsykit.data.rejections import printable
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.records import Rejected
-from palsykit_datasets.aligned import SMALLEST, AlignedPhotographs, Frame
+from palsykit_datasets.aligned import AlignedPhotographs
 from palsykit_datasets.entries import Entry, Listing, existing, with_splits
 from palsykit_datasets.expressions import Words, words_of
-from palsykit_datasets.files import Files, files_below, is_palsykits, is_picture, meant, reject, strays
+from palsykit_datasets.files import MADE_WITH, Files, files_below, is_palsykits, is_picture, meant, reject, strays
 from palsykit_datasets.metadata import Row, find_metadata, read_metadata
+from palsykit_datasets.reading import SMALLEST, Frame
+from palsykit_datasets.stamp import Sources
 
 
 def imagefolder(
@@ -50,11 +52,13 @@ def imagefolder(
     Raises:
         ValueError: for malformed metadata, with file and line, and for a folder without a usable picture.
     """
-    listing = read_layout(existing("imagefolder", root, f"with {METADATA}"), words_of("imagefolder", expressions))
+    base, words = existing("imagefolder", root, f"with {METADATA}"), words_of("imagefolder", expressions)
+    made = [root.parent / name for name in MADE_WITH]
     return AlignedPhotographs(
         image_size,
         cache,
-        with_splits(listing, splits),
+        lambda: with_splits(read_layout(base, words), splits),
+        Sources("imagefolder", root, (splits, *made), {"expressions": expressions}),
         frame=frame,
         detector=detector,
         smallest=SMALLEST,

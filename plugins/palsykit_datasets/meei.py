@@ -14,12 +14,14 @@ from palsykit.data.rejections import printable
 from palsykit.faces.interfaces import Detector
 from palsykit.faces.vocabulary import FaceLabels, Group
 from palsykit.progress import say
-from palsykit_datasets.aligned import AlignedPhotographs, Frame
+from palsykit_datasets.aligned import AlignedPhotographs
 from palsykit_datasets.entries import Listing, existing, with_splits
 from palsykit_datasets.expressions import Words, words_of
 from palsykit_datasets.files import reject
 from palsykit_datasets.named import Named, check_words, described, pattern_of, read_names
 from palsykit_datasets.people import People, read_people
+from palsykit_datasets.reading import Frame
+from palsykit_datasets.stamp import Sources
 from palsykit_datasets.tree import Tree
 
 ARCHIVES = tuple(group.value for group in (Group.FLACCID, Group.SYNKINETIC, Group.NORMAL))
@@ -74,9 +76,15 @@ def meei(
     people = People() if metadata is None else read_people(metadata, columns or {}, values or {})
     if metadata is None and (columns or values):
         raise ValueError("meei: columns and values explain a spreadsheet; set the key metadata to it")
-    listing = read_layout(root, there, pattern, words, people)
+    keys = {"pattern": pattern, "folders": folders, "expressions": expressions, "columns": columns, "values": values}
     return AlignedPhotographs(
-        image_size, cache, with_splits(listing, splits), frame=frame, detector=detector, attribution=attribution
+        image_size,
+        cache,
+        lambda: with_splits(read_layout(root, there, pattern, words, people), splits),
+        Sources("meei", root, (metadata, splits), keys),
+        frame=frame,
+        detector=detector,
+        attribution=attribution,
     )
 
 

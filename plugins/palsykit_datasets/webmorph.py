@@ -26,6 +26,7 @@ from palsykit_datasets.files import files_below, is_picture, legible, reject, st
 from palsykit_datasets.finding import Finder
 from palsykit_datasets.landmark_files import read_points
 from palsykit_datasets.registration import SIDE, eye_shift
+from palsykit_datasets.stamp import Sources
 
 VERSION = 1
 """Increase it when a borrowed template would be moved elsewhere, so that cached results are replaced."""
@@ -78,8 +79,16 @@ def webmorph(
         ValueError: for a missing or empty folder, a subject that ``splits`` lacks, a pattern without a group.
     """
     folders = _folders(existing("webmorph", root, "that holds one per expression"), expressions)
-    listing = with_splits(read_layout(root, folders, _pattern(subject)), splits)
-    return AlignedPhotographs(image_size, cache, listing, frame="points", detector=detector, attribution=attribution)
+    pattern = _pattern(subject)
+    return AlignedPhotographs(
+        image_size,
+        cache,
+        lambda: with_splits(read_layout(root, folders, pattern), splits),
+        Sources("webmorph", root, (splits,), {"expressions": expressions, "subject": subject}),
+        frame="points",
+        detector=detector,
+        attribution=attribution,
+    )
 
 
 def read_layout(root: Path, folders: Mapping[str, str], pattern: re.Pattern[str]) -> Listing:

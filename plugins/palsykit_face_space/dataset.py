@@ -1,7 +1,7 @@
 """The data set ``face_space``: photo-like pictures of people who do not exist, with and without a palsy."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -10,19 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from palsykit.faces.index import code_of, read_index, write_index
 from palsykit.faces.records import FaceRecord, Rejected
 from palsykit.faces.vocabulary import FaceLabels, Group, Side, canonical_expression
-from palsykit.memory import too_large
+from palsykit.memory import no_room, too_large
+from palsykit.parallel import in_parallel
 from palsykit.recipe.ranges import People
 from palsykit_face_space.camera import Camera, landmarks, placed
 from palsykit_face_space.model import ASSET, Person, draw, load_model
 from palsykit_face_space.palsy import Action, further_points
-from palsykit_face_space.plan import FIRST, VARIATIONS, Habits, Shot, Variation, plan
+from palsykit_face_space.plan import FIRST, VARIATIONS, Habits, Plan, Shot, Variation
 from palsykit_face_space.render import Scene, poses, render
-from palsykit_face_space.rendered import Rendered, batches
+from palsykit_face_space.rendered import BATCH, Rendered, batches
 
 RENDERER = 10
 """Increase it when the same parameters would give other pictures; part of the cache's name."""
+
+RECORD = 1000
+"""Bytes of a record in memory, about."""
+
+CODE = ("palsykit_face_space", "palsykit.faces")
+"""The code that makes the records."""
 
 
 class FaceSpace:
@@ -67,23 +75,24 @@ class FaceSpace:
     ) -> None:
         people = {"train": identities, "validation": validation, "test": test}
         _check(image_size, people, renders, seed, synkinetic, visits)
-        count = (identities + validation) * renders + 9 * test
-        if words := too_large(count * image_size**2 * 3):
-            raise ValueError(f"face_space: {count} photographs of {image_size} px need {words}; make fewer")
+        self._shots = Plan(seed, people, renders, Habits(vary, synkinetic, visits))
+        count = len(self._shots)
+        if words := too_large(count * RECORD):
+            raise ValueError(f"face_space: {count} photographs need {words}; make fewer")
         self.image_size, self.seed = image_size, seed
         self.attribution = (ASSET.parent / "attribution.txt").read_text(encoding="utf-8")
         self.rejected: Sequence[Rejected] = ()
         self._model = load_model()
         self._skin = "skin" in vary
         self._person = lru_cache(maxsize=64)(self._drawn)
-        self._shots = plan(seed, people, renders, Habits(vary, synkinetic, visits))
-        self._rows = {shot.key(seed): row for row, shot in enumerate(self._shots)}
-        self.records: Sequence[FaceRecord] = [
-            record for shots in batches(self._shots) for record in self._recorded(shots)
-        ]
         origin = f"{RENDERER} {self._model.sha256} {image_size} {people} {renders} {seed} {sorted(vary)} {synkinetic}"
         origin += f" {visits}"
         file = cache / f"face_space-{hashlib.sha256(origin.encode()).hexdigest()[:16]}.safetensors"
+        if not file.exists() and (words := no_room(cache, count * image_size**2 * 3)):
+            raise ValueError(f"face_space: {count} photographs of {image_size} px need {words}; make fewer")
+        index = file.with_name(f"{file.stem}-records{file.suffix}")
+        self.records: Sequence[FaceRecord] = self._all_records(index, f"{origin} {code_of(*CODE)}")
+        self._rows = {record.key: row for row, record in enumerate(self.records)}
         self._pictures = Rendered(file, self._shots, image_size, self._rendered, "render the face space")
 
     def image(self, record: FaceRecord) -> NDArray[np.uint8]:
@@ -92,8 +101,7 @@ class FaceSpace:
         Raises:
             ValueError: for a record of another data set.
         """
-        self._shot(record)
-        return self._pictures[self._rows[record.key]]
+        return self._pictures[self._row(record)]
 
     def render(
         self,
@@ -131,19 +139,34 @@ class FaceSpace:
         return picture, landmarks(poses(people, scenes).points[0], who.scene.camera, self.image_size)
 
     def _shot(self, record: FaceRecord) -> Shot:
+        return self._shots[self._row(record)]
+
+    def _row(self, record: FaceRecord) -> int:
         if record.key not in self._rows:
             raise ValueError(f"no photograph {record.key!r} in this face space of seed {self.seed}")
-        return self._shots[self._rows[record.key]]
+        return self._rows[record.key]
 
     def _drawn(self, number: int) -> Person:
         return draw(self._model, np.random.default_rng([self.seed, number]), self._skin)
 
-    def _recorded(self, shots: Sequence[Shot]) -> Iterator[FaceRecord]:
+    def _all_records(self, index: Path, origin: str) -> list[FaceRecord]:
+        """The records, from the index if it holds."""
+        if (found := read_index(index, origin)) is None:
+            shots = batches(self._shots)
+            made = in_parallel(self._recorded, shots, "pose the face space", len(self._shots), "images", BATCH)
+            records = [record for part in made for record in part]
+            self._person.cache_clear()
+            write_index(index, origin, records, None, "the face space")
+            return records
+        return found[0]
+
+    def _recorded(self, shots: Sequence[Shot]) -> list[FaceRecord]:
         pose = poses([self._person(shot.person) for shot in shots], [shot.scene for shot in shots])
+        records = []
         for shot, template, further in zip(shots, pose.points, further_points(pose), strict=True):
             action = shot.scene.action
             subject = f"fs{self.seed}-{shot.person:06d}"
-            yield FaceRecord(
+            record = FaceRecord(
                 key=shot.key(self.seed),
                 labels=FaceLabels(subject, action.expression, action.side, action.severity, action.group),
                 landmarks=landmarks(template, shot.scene.camera, self.image_size),
@@ -151,6 +174,8 @@ class FaceSpace:
                 split=shot.split,
                 further=placed(further, shot.scene.camera, self.image_size),
             )
+            records.append(record)
+        return records
 
     def _rendered(self, shots: Sequence[Shot]) -> NDArray[np.uint8]:
         people = [self._person(shot.person) for shot in shots]

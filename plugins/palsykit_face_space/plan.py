@@ -1,8 +1,9 @@
 """Plan the face space's photographs of each person; every random draw depends only on (seed, person, render)."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from itertools import islice
+from typing import Literal, get_args, overload
 
 import numpy as np
 
@@ -145,11 +146,42 @@ def scenes(seed: int, person: int, split: str, renders: int, habits: Habits) -> 
     return [_varied(seed, person, render, habits) for render in range(renders)]
 
 
-def plan(seed: int, people: dict[str, int], renders: int, habits: Habits) -> list[Shot]:
-    """Every photograph of the data set, by split, person and render; ``people`` counts them by split."""
-    return [
-        Shot(person, render, split, scene)
-        for split in SPLITS
-        for person in range(FIRST[split], FIRST[split] + people[split])
-        for render, scene in enumerate(scenes(seed, person, split, renders, habits))
-    ]
+class Plan(Sequence[Shot]):
+    """Every photograph of the data set, by split, person and render; each is drawn when it is asked for.
+
+    Args:
+        seed: of all draws.
+        people: counts them by split.
+        renders: photographs of each train and validation person.
+        habits: how they are photographed.
+    """
+
+    def __init__(self, seed: int, people: dict[str, int], renders: int, habits: Habits):
+        self._seed, self._habits = seed, habits
+        self._each = {split: len(EXPRESSIONS) + 1 if split == "test" else renders for split in SPLITS}
+        self._counts = {split: people[split] * self._each[split] for split in SPLITS}
+
+    def __len__(self) -> int:
+        return sum(self._counts.values())
+
+    @overload
+    def __getitem__(self, rows: int) -> Shot: ...
+    @overload
+    def __getitem__(self, rows: slice) -> list[Shot]: ...
+    def __getitem__(self, rows: int | slice) -> Shot | list[Shot]:
+        """One photograph, or those of a slice."""
+        numbers = range(len(self))[rows]
+        return [self._shot(row) for row in numbers] if isinstance(numbers, range) else self._shot(numbers)
+
+    def _shot(self, row: int) -> Shot:
+        for split in SPLITS:
+            if row < self._counts[split]:
+                break
+            row -= self._counts[split]
+        number, render = divmod(row, self._each[split])
+        person = FIRST[split] + number
+        if split == "test":
+            scene = next(islice(_examined(self._seed, person, self._habits), render, None))
+        else:
+            scene = _varied(self._seed, person, render, self._habits)
+        return Shot(person, render, split, scene)

@@ -1,27 +1,32 @@
 """Real people at rest with simulated expressions and palsies: the photograph is warped and drawn on."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from palsykit.faces.dials import Dials
+from palsykit.faces.index import code_of, read_index, write_index
 from palsykit.faces.records import FaceDataset, FaceRecord, NothingUsable, Rejected
-from palsykit.faces.vocabulary import FaceLabels, Group, Side, canonical_expression
+from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side, canonical_expression
 from palsykit.faces.webmorph import FURTHER, to_ibug68
+from palsykit.parallel import in_parallel
 from palsykit.recipe.ranges import People
 from palsykit.seeds import derive
-from palsykit_face_space.dataset import RENDERER
+from palsykit_face_space.dataset import CODE, RENDERER
 from palsykit_face_space.model import OUTLINE_PX, Person, person
 from palsykit_face_space.palsy import Action, further_points
 from palsykit_face_space.plan import VARIATIONS, Habits, scenes
 from palsykit_face_space.render import Scene, poses, render
-from palsykit_face_space.rendered import Rendered, batches
+from palsykit_face_space.rendered import BATCH, Rendered, batches
 from palsykit_face_space.template import template_points
 from palsykit_face_space.warp import SIZE
 
@@ -106,6 +111,35 @@ class _Shot:
         return f"{self.record.key}#{self.number:02d}"
 
 
+class _Shots(Sequence[_Shot]):
+    """The pictures of all photographs, drawn when they are asked for.
+
+    Args:
+        counts: photograph -> how many pictures are made of it.
+        drawn: photograph -> the scenes of its pictures.
+    """
+
+    def __init__(self, counts: dict[FaceRecord, int], drawn: Callable[[FaceRecord], list[Scene]]):
+        self._records, self._starts = list(counts), [0, *accumulate(counts.values())]
+        self._scenes = lru_cache(maxsize=64)(drawn)
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    @overload
+    def __getitem__(self, rows: int) -> _Shot: ...
+    @overload
+    def __getitem__(self, rows: slice) -> list[_Shot]: ...
+    def __getitem__(self, rows: int | slice) -> _Shot | list[_Shot]:
+        numbers = range(len(self))[rows]
+        return [self._shot(row) for row in numbers] if isinstance(numbers, range) else self._shot(numbers)
+
+    def _shot(self, row: int) -> _Shot:
+        place = bisect_right(self._starts, row) - 1
+        record, number = self._records[place], row - self._starts[place]
+        return _Shot(record, number, self._scenes(record)[number])
+
+
 class Simulated:
     """A data set of real people with simulated expressions and palsies.
 
@@ -147,20 +181,22 @@ class Simulated:
         self._person = lru_cache(maxsize=64)(self._read)
         self._originals = {record.key: record for record in usable}
         habits = Habits([name for name in VARIATIONS if name in ("movement", "strength")], synkinetic, visits=None)
-        self._shots = [
-            _Shot(record, number, scene)
-            for record in usable
-            for number, scene in enumerate(
-                scenes(seed, derive("simulated", seed, record.key), record.split or "train", renders, habits)
-            )
-        ]
-        self.records = [record for shots in batches(self._shots) for record in self._recorded(shots)]
-        self._rows = {shot.key: row for row, shot in enumerate(self._shots)}
+
+        def drawn(record: FaceRecord) -> list[Scene]:
+            return scenes(seed, derive("simulated", seed, record.key), record.split or "train", renders, habits)
+
+        counts = {record: len(EXPRESSIONS) + 1 if record.split == "test" else renders for record in usable}
+        self._shots = _Shots(counts, drawn)
         content = hashlib.sha256(f"{RENDERER} {image_size} {seed} {renders} {synkinetic}".encode())
         for record in usable:
             content.update(record.key.encode() + source.image(record).tobytes())
             content.update(np.asarray(record.landmarks, dtype=np.float32).tobytes())
         file = cache / f"simulated-{content.hexdigest()[:16]}.safetensors"
+        labels = [(r.key, r.labels, r.split, r.digest, r.landmarks_source, _told(r.further)) for r in usable]
+        known = hashlib.sha256(repr(labels).encode()).hexdigest()
+        index = file.with_name(f"{file.stem}-records{file.suffix}")
+        self.records = self._all_records(index, f"{content.hexdigest()} {known} {code_of(*CODE)}")
+        self._rows = {record.key: row for row, record in enumerate(self.records)}
         self._pictures = Rendered(file, self._shots, image_size, self._rendered, "simulate palsies")
 
     def image(self, record: FaceRecord) -> NDArray[np.uint8]:
@@ -169,8 +205,7 @@ class Simulated:
         Raises:
             ValueError: for a record of another data set.
         """
-        self._shot(record)
-        return self._pictures[self._rows[record.key]]
+        return self._pictures[self._row(record)]
 
     def truth(self, identity: FaceRecord, driver: FaceRecord) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """The photograph of ``identity`` with the expression and palsy of ``driver``: picture and landmarks.
@@ -185,9 +220,12 @@ class Simulated:
         return picture, _moved(np.asarray(original.landmarks), who, after, self.image_size)
 
     def _shot(self, record: FaceRecord) -> _Shot:
+        return self._shots[self._row(record)]
+
+    def _row(self, record: FaceRecord) -> int:
         if record.key not in self._rows:
             raise ValueError(f"no photograph {record.key!r} in this data set")
-        return self._shots[self._rows[record.key]]
+        return self._rows[record.key]
 
     def _can_use(self, record: FaceRecord) -> bool:
         reason = _unusable(record)
@@ -200,13 +238,25 @@ class Simulated:
         assert record.landmarks is not None  # _unusable sorts them out
         return photographed_person(self._source.image(record), record.landmarks)
 
-    def _recorded(self, shots: Sequence[_Shot]) -> Iterator[FaceRecord]:
+    def _all_records(self, index: Path, origin: str) -> list[FaceRecord]:
+        """The records, from the index if it holds."""
+        if (found := read_index(index, origin)) is None:
+            shots = batches(self._shots)
+            made = in_parallel(self._recorded, shots, "pose photographs", len(self._shots), "images", BATCH)
+            records = [record for part in made for record in part]
+            self._person.cache_clear()
+            write_index(index, origin, records, None, "the simulated palsies")
+            return records
+        return found[0]
+
+    def _recorded(self, shots: Sequence[_Shot]) -> list[FaceRecord]:
         people = [self._person(shot.record.key) for shot in shots]
         pose = poses(people, [shot.scene for shot in shots])
+        records = []
         for shot, who, after, beside in zip(shots, people, pose.points, further_points(pose), strict=True):
             record, action = shot.record, shot.scene.action
             known = np.asarray(record.landmarks)
-            yield FaceRecord(
+            made = FaceRecord(
                 key=shot.key,
                 labels=FaceLabels(record.labels.subject, action.expression, action.side, action.severity, action.group),
                 landmarks=known if shot.number == 0 else _moved(known, who, after, self.image_size),
@@ -217,6 +267,8 @@ class Simulated:
                 if shot.number == 0
                 else _moved_further(record.further, who, beside, self.image_size),
             )
+            records.append(made)
+        return records
 
     def _rendered(self, shots: Sequence[_Shot]) -> NDArray[np.uint8]:
         people = [self._person(shot.record.key) for shot in shots]
@@ -225,6 +277,10 @@ class Simulated:
             if shot.number == 0:
                 pictures[row] = self._source.image(shot.record)
         return pictures
+
+
+def _told(points: NDArray[np.float32] | None) -> str:
+    return "" if points is None else points.tobytes().hex()
 
 
 def _unusable(record: FaceRecord) -> str | None:

@@ -62,6 +62,9 @@ class MediaPipe:
     frames_only = True
     """Its points are not taken as landmarks of a data set."""
 
+    parallel = True
+    """It keeps nothing between photographs."""
+
     def __init__(
         self,
         *,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from palsykit.files import caches
+from palsykit.files import arrays, caches
 from palsykit_face_space import rendered
 
 
@@ -68,7 +68,7 @@ def test_rendered_pictures_that_cannot_be_cached_are_there_all_the_same(
     def full(path: Path, write: Callable[[Path], object]) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(rendered, "write_with", full)
+    monkeypatch.setattr(arrays, "write_with", full)
     render = lambda shots: np.full((len(shots), 4, 4, 3), 7, np.uint8)  # noqa: E731
     pictures = rendered.Rendered(tmp_path / "cache" / "a.safetensors", [None] * 5, 4, render, "render")  # type: ignore[list-item]
     assert (pictures[4] == 7).all()

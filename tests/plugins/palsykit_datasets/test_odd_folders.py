@@ -11,7 +11,7 @@ from PIL import Image
 from palsykit.data.consistency import doubts_of
 from palsykit.errors import PalsykitError
 from palsykit.photographs import files as photograph_files
-from palsykit_datasets import aligned, finding
+from palsykit_datasets import finding, reading
 from palsykit_datasets.cells import read_cells
 from palsykit_datasets.expressions import words_of
 from palsykit_datasets.folder import folder
@@ -219,12 +219,12 @@ def test_the_pictures_of_a_run_are_crops(tmp_path):
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])
 def test_a_cache_that_cannot_be_written_stops_and_blames_no_photograph(tmp_path, drawn, monkeypatch, code):
-    def refuses(path, _):
+    def refuses(path, *_, **__):
         raise OSError(code, "Refused", str(path))
 
     root = tmp_path / "own"
     table(root, photograph(root, drawn))
-    monkeypatch.setattr(aligned, "write_with", refuses)
+    monkeypatch.setattr(reading, "write_with", refuses)
     with pytest.raises(PalsykitError, match=r"cache: the cache .* cannot be written \(Refused\).*PALSYKIT_CACHE=DIR"):
         dataset(root)
 

@@ -1,16 +1,18 @@
 """The data set face_space: the same pictures every time, sides as labelled, splits apart, a cache that mends itself."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from palsykit import parallel
 from palsykit.faces.vocabulary import EXPRESSIONS, SPLITS, Group, Side
 from palsykit_face_space.camera import Camera
 from palsykit_face_space.dataset import FaceSpace
 from palsykit_face_space.model import SKIN, draw, load_model
 from palsykit_face_space.movements import MEAN
-from palsykit_face_space.plan import VARIATIONS, Habits, Variation, plan
+from palsykit_face_space.plan import VARIATIONS, Habits, Plan, Variation
 
 TINY = {"identities": 2, "validation": 1, "test": 1, "renders": 3}
 LEFT_CORNER, RIGHT_CORNER = 54, 48
@@ -79,13 +81,13 @@ def test_another_seed_gives_other_people(faces: FaceSpace, tmp_path: Path) -> No
 
 
 def test_more_people_leave_the_others_as_they_are() -> None:
-    few = {shot.key(0): shot for shot in plan(0, {"train": 2, "validation": 1, "test": 1}, 3, Habits())}
-    many = {shot.key(0): shot for shot in plan(0, {"train": 5, "validation": 2, "test": 3}, 4, Habits())}
+    few = {shot.key(0): shot for shot in Plan(0, {"train": 2, "validation": 1, "test": 1}, 3, Habits())}
+    many = {shot.key(0): shot for shot in Plan(0, {"train": 5, "validation": 2, "test": 3}, 4, Habits())}
     assert few.items() <= many.items()
 
 
 def test_draws_follow_their_shares() -> None:
-    shots = [s.scene.action for s in plan(0, {"train": 400, "validation": 0, "test": 0}, 6, Habits()) if s.render > 0]
+    shots = [s.scene.action for s in Plan(0, {"train": 400, "validation": 0, "test": 0}, 6, Habits()) if s.render > 0]
     counts = {side: sum(s.side is side for s in shots) / len(shots) for side in (Side.NONE, Side.LEFT, Side.RIGHT)}
     assert counts == pytest.approx({Side.NONE: 0.2, Side.LEFT: 0.4, Side.RIGHT: 0.4}, abs=0.04)
     for expression in EXPRESSIONS:
@@ -100,8 +102,8 @@ def test_draws_follow_their_shares() -> None:
 @pytest.mark.parametrize("off", VARIATIONS)
 def test_what_is_switched_off_leaves_the_other_draws_as_they_are(off: Variation) -> None:
     people = {"train": 3, "validation": 0, "test": 1}
-    everything = plan(0, people, 3, Habits())
-    without = plan(0, people, 3, Habits([name for name in VARIATIONS if name != off]))
+    everything = Plan(0, people, 3, Habits())
+    without = Plan(0, people, 3, Habits([name for name in VARIATIONS if name != off]))
     nothing = Camera()
     changed = set()
     for a, b in zip(everything, without, strict=True):
@@ -131,7 +133,7 @@ def test_what_is_switched_off_leaves_the_other_draws_as_they_are(off: Variation)
 
 @pytest.mark.parametrize(("visits", "lights"), [(1, 1), (2, 2), (None, 4)])
 def test_light_background_and_framing_are_a_sittings(visits: int | None, lights: int) -> None:
-    shots = plan(0, {"train": 1, "validation": 0, "test": 0}, 4, Habits(visits=visits))
+    shots = Plan(0, {"train": 1, "validation": 0, "test": 0}, 4, Habits(visits=visits))
     cameras = [shot.scene.camera for shot in shots]
     assert len({(c.gain, c.gradient, c.background) for c in cameras}) == lights
     assert len({(c.roll, c.zoom, c.shift) for c in cameras}) == lights
@@ -185,12 +187,49 @@ def test_pictures_are_read_from_the_cache(faces: FaceSpace, cache: Path, monkeyp
 def test_a_damaged_cache_is_made_again(faces: FaceSpace, tmp_path: Path, keep: int) -> None:
     first = FaceSpace(32, tmp_path, **TINY)
     expected = pictures(first)
-    (file,) = tmp_path.iterdir()
-    content = file.read_bytes()
-    file.write_bytes(content[:keep])
-    assert np.array_equal(pictures(FaceSpace(32, tmp_path, **TINY)), expected)
-    assert file.read_bytes() == content
-    assert list(tmp_path.iterdir()) == [file]
+    files = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    assert len(files) == 2, "the pictures, and the index of the records"
+    for file, content in files.items():
+        file.write_bytes(content[:keep])
+    again = FaceSpace(32, tmp_path, **TINY)
+    assert np.array_equal(pictures(again), expected)
+    assert all(np.array_equal(a.landmarks, b.landmarks) for a, b in zip(first.records, again.records, strict=True))
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == files
+
+
+def test_a_later_start_poses_nobody(cache: Path, faces: FaceSpace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("palsykit_face_space.dataset.poses", lambda *_: pytest.fail("posed again"))
+    again = FaceSpace(32, cache, **TINY)
+    for one, other in zip(faces.records, again.records, strict=True):
+        assert (one.key, one.labels, one.split, one.digest) == (other.key, other.labels, other.split, other.digest)
+        assert np.array_equal(one.landmarks, other.landmarks)
+        assert np.array_equal(one.further, other.further, equal_nan=True)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_number_of_workers_changes_no_bit(
+    faces: FaceSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(parallel, "workers", lambda: count)
+    again = FaceSpace(32, tmp_path, **TINY)
+    assert np.array_equal(pictures(again), pictures(faces))
+    assert all(np.array_equal(a.landmarks, b.landmarks) for a, b in zip(faces.records, again.records, strict=True))
+
+
+def test_a_cache_that_was_emptied_meanwhile_is_made_again(tmp_path: Path, faces: FaceSpace) -> None:
+    own = FaceSpace(32, tmp_path, **TINY)
+    pictures(own)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    assert np.array_equal(pictures(own), pictures(faces))
+
+
+def test_photographs_for_which_the_disk_has_no_room_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(ValueError, match=r"18 photographs of 32 px need 55\.3 kB on the disk, and .* has 1\.0 kB free"):
+        FaceSpace(32, tmp_path, **TINY)
 
 
 def test_what_cannot_be_is_refused(faces: FaceSpace, tmp_path: Path) -> None:
