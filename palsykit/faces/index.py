@@ -46,7 +46,7 @@ def write_index(file: Path, origin: str, records: Sequence[FaceRecord], extra: A
         extra: what else the data set wants to find again, as JSON has it.
         name: for the note.
     """
-    tensors = {
+    tensors: dict[str, NDArray[Any]] = {
         "text": np.frombuffer(json.dumps([[_row(record) for record in records], extra]).encode(), np.uint8),
         "landmarks": _points([record.landmarks for record in records], COUNT),
         "further": _points([record.further for record in records], FURTHER),

@@ -22,8 +22,11 @@ def test_blocks_become_a_file_that_safetensors_reads(tmp_path: Path) -> None:
 
 
 def test_arrays_that_safetensors_writes_are_found(tmp_path: Path) -> None:
-    tensors = {"b": np.arange(12, dtype=np.float32).reshape(3, 4), "a": np.arange(5, dtype=np.uint8),
-               "none": np.empty((0, 2), np.float32)}  # fmt: skip
+    tensors: dict[str, np.ndarray] = {
+        "b": np.arange(12, dtype=np.float32).reshape(3, 4),
+        "a": np.arange(5, dtype=np.uint8),
+        "none": np.empty((0, 2), np.float32),
+    }
     save_file(tensors, tmp_path / "a.safetensors", {"says": "so"})
     arrays, metadata = arrays_in(tmp_path / "a.safetensors")
     assert metadata == {"says": "so"}
