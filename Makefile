@@ -2,6 +2,7 @@
 #   make run    install into .venv, run recipes/cfcpalsy.yaml, print the path of the report
 #   make test   install with the test tools, then lint and all tests except the slow ones
 #   make browser  the studio's tests in Chromium
+#   make docs   the documentation as a site, in build/site
 #   make slow   the slow tests: clean environments with palsykit's wheel, all scaffolds, the tutorial word for word
 # With another Python: make PYTHON=python3.12 run
 
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 MANIFESTS := pyproject.toml constraints.txt
 
-.PHONY: help run test slow browser lint weights bench benchmark-small clean
+.PHONY: help run test slow browser docs lint weights bench benchmark-small clean
 .DELETE_ON_ERROR:
 
 help:
@@ -19,6 +20,7 @@ help:
 	@echo "make test     lint, then all tests except the slow ones"
 	@echo "make slow     the slow tests: clean environments, all scaffolds, the tutorial"
 	@echo "make browser  the studio's tests in Chromium, which the system has (apt-get install chromium)"
+	@echo "make docs     the documentation as a site in build/site; a warning is an error"
 	@echo "make lint     ruff and mypy"
 	@echo "make weights  train the networks, the judges and the base model that ship with palsykit (hours)"
 	@echo "make bench    speed against the released algorithm and the machine's ceiling, few-step sampling (12 minutes on two cores)"
@@ -41,6 +43,12 @@ STUDIO := gradio gradio_client hf-gradio fastapi starlette uvicorn opentelemetry
 browser: $(VENV)/.installed-dev
 	@$(INSTALL) --no-deps $(STUDIO)
 	@$(BIN)/python -m pytest -q -m browser tests/plugins/palsykit_studio
+
+# The theme would print that its authors work on a successor.
+docs: $(VENV)/.installed
+	@$(INSTALL) -e '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "build/site/index.html; with search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
