@@ -209,7 +209,7 @@ def commissure_movement(landmarks: Points, rest: Points, unit: Unit = None, rest
 
 def _laid_over(rest: Values, now: Values) -> Values:
     """``rest`` turned and moved so that its still points lie over those of ``now``, by least squares: [..., 68, 2]."""
-    known = ~np.isnan(rest[..., _STILL, :] + now[..., _STILL, :]).any(-1)[..., None]
+    known = ~np.isnan(rest[..., _STILL, :] + now[..., _STILL, :]).any(-1, keepdims=True)
     count = np.maximum(known.sum(-2), 1)
     means = [np.where(known, face[..., _STILL, :], 0).sum(-2) / count for face in (rest, now)]
     a, b = (
@@ -220,7 +220,7 @@ def _laid_over(rest: Values, now: Values) -> Values:
     angle = np.arctan2((a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]).sum(-1), (a * b).sum((-2, -1)))
     x, y = np.moveaxis(rest - means[0][..., None, :], -1, 0)
     cos, sin = np.cos(angle)[..., None], np.sin(angle)[..., None]
-    return np.stack([cos * x - sin * y, sin * x + cos * y], -1) + means[1][..., None, :]
+    return np.asarray(np.stack([cos * x - sin * y, sin * x + cos * y], -1) + means[1][..., None, :])
 
 
 def commissure_excursion(landmarks: Points, rest: Points, unit: Unit = None, rest_unit: Unit = None) -> Halves:
