@@ -131,8 +131,8 @@ class RunFolder:
         trust.refuse_links_outside(self.path)
         return self.path
 
-    def refuse_exported(self, what: str, data: object = None) -> None:
-        """Refuse an exported folder, because ``what`` needs the run's data or stages; ``data`` is not looked at.
+    def refuse_exported(self, what: str) -> None:
+        """Refuse an exported folder, because ``what`` needs the run's data or stages.
 
         Raises:
             PalsykitError: it is one.

@@ -76,6 +76,7 @@ class Parts:
         predicts_landmarks: whether ``data()`` fills in missing landmarks of the recipe's data; set to True after the
             networks are fitted.
         check: called with the recipe's data when they are read; a run that goes on refuses data that have changed.
+        refuse: called before they are read; an exported model has none.
     """
 
     def __init__(self, recipe: Recipe):
@@ -84,6 +85,7 @@ class Parts:
         self.networks: dict[str, SharedNetwork] = {}
         self.predicts_landmarks = False
         self.check: Callable[[Data], None] | None = None
+        self.refuse: Callable[[], None] | None = None
         self._data: dict[str, Data] = {}
         for name, block in self.settings.networks.items():
             side = block.image_size or self.settings.image_size
@@ -118,6 +120,8 @@ class Parts:
         own, block = block is None and image_size is None, block or self.settings.data
         size = image_size or self.settings.image_size
         key = _key(block, size)
+        if self.refuse is not None and block == self.settings.data:
+            self.refuse()
         if key not in self._data:
             data = Data(self.build("datasets", block, size, cache_folder()), self.settings.seed)
             if self.check is not None and key == _key(self.settings.data, self.settings.image_size):

@@ -188,7 +188,8 @@ def reopened(run: RunFolder) -> Parts:
         _recipe_of_exported(run, within) if run.exported else load_recipe(run.recipe, (), NOT_FOR_SYNTHESIS, within)
     )
     parts = Parts(recipe)
-    parts.check = partial(run.refuse_exported, "read them") if run.exported else partial(require_same, run)
+    parts.check = partial(require_same, run)
+    parts.refuse = partial(run.refuse_exported, "read them") if run.exported else None
     restore_fits(run, parts)
     parts.predicts_landmarks = True
     return parts

@@ -23,6 +23,7 @@ from palsykit.recipe import Recipe, load_recipe
 from palsykit.recipe.problems import RecipeError
 from palsykit.recipe.schema import Optimisation
 from palsykit.run import run_recipe
+from palsykit.run.export import export_run
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.training import checkpoint, loop
@@ -142,6 +143,17 @@ def test_the_command_line_generates_with_it(
     assert "made.png" in capsys.readouterr().out
     by_library = palsykit.load(finished.path).generate(identity=tmp_path / "who.png", driver=tmp_path / "how.png")
     assert np.array_equal(np.asarray(Image.open(tmp_path / "made.png")), np.asarray(by_library))
+
+
+def test_an_exported_generator_makes_the_same_pictures(finished: RunFolder, tmp_path: Path) -> None:
+    made = export_run(finished.path, tmp_path / "shared")
+    assert {name for name in made.files if name.endswith(".safetensors")} >= {"synthesiser.safetensors"}
+    noise = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
+    by_run, by_export = (
+        np.asarray(palsykit.load(place).generate(identity=noise[0], driver=noise[1]))
+        for place in (finished.path, made.folder)
+    )
+    assert np.array_equal(by_run, by_export)
 
 
 def test_another_recipe_uses_its_weights_without_a_trainer(tiny: Tiny, finished: RunFolder) -> None:
