@@ -16,6 +16,7 @@ from palsykit.run import evaluate_run, run_recipe, runner
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.run.same_data import KEY
+from palsykit.run.tracking import Trackers
 from palsykit.run.train import fit
 
 SHORT = ("fits.0.steps=1", "train.steps=1", "train.checkpoint_every=9", "metrics.ssim=null")
@@ -127,16 +128,16 @@ def test_a_fit_is_not_gone_on_with_on_changed_data(
     photographs, run = write_people(tmp_path / "photographs", 8), RunFolder(tmp_path / "run")
     own = f"fits.0.data={{use: imagefolder, root: {photographs}}}"
     recipe = tiny(own, "fits.0.steps=1", "fits.1.steps=0", "fits.2.steps=0")
-    fit(run, Parts(recipe), {})
+    fit(run, Parts(recipe), {}, Trackers(run))
     fitted = run.networks / "recognition.safetensors"
     before = fitted.read_bytes()
     fitted.unlink()  # as if it was killed before its end
-    fit(run, Parts(recipe), {})
+    fit(run, Parts(recipe), {}, Trackers(run))
     assert fitted.read_bytes() == before
     fitted.unlink()
     change(photographs)
     with pytest.raises(PalsykitError, match=words):
-        fit(run, Parts(recipe), {})
+        fit(run, Parts(recipe), {}, Trackers(run))
     assert not fitted.exists()
 
 

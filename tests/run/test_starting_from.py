@@ -13,6 +13,7 @@ from palsykit.recipe import Recipe
 from palsykit.run.folder import RunFolder
 from palsykit.run.model_folder import start_from
 from palsykit.run.parts import Parts
+from palsykit.run.tracking import Trackers
 from palsykit.run.train import fit
 
 State = dict[str, torch.Tensor]
@@ -101,8 +102,10 @@ def test_a_fit_starts_from_a_network_s_file(tiny: Callable[..., Recipe], tmp_pat
     recipe = tiny(f"fits.2.start={file}", *none)
     assert recipe.hash != tiny(*none).hash == tiny("fits.2.start=null", *none).hash
     parts = Parts(recipe)
-    fit(RunFolder(tmp_path / "run"), parts, {})
+    run = RunFolder(tmp_path / "run")
+    fit(run, parts, {}, Trackers(run))
     assert not any(value.any() for value in parts.networks["points"].module.state_dict().values())
     assert any(value.any() for value in parts.networks["expression"].module.state_dict().values())
+    run = RunFolder(tmp_path / "other")
     with pytest.raises(PalsykitError, match=r"points.safetensors: not the weights of this"):
-        fit(RunFolder(tmp_path / "other"), Parts(tiny(f"fits.0.start={file}", *none)), {})
+        fit(run, Parts(tiny(f"fits.0.start={file}", *none)), {}, Trackers(run))
