@@ -91,7 +91,6 @@ class Optimisation(Block):
             allow it (palsykit.faces.flip).
     """
 
-    start: Path | None = None
     steps: Annotated[int, Field(ge=0, le=10**9)] = 1000
     batch_size: Annotated[int, Field(ge=1, le=ROWS)] = 16
     lr: Annotated[float, Field(gt=0, le=10)] = 1e-4
@@ -106,6 +105,7 @@ class Optimisation(Block):
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     checkpoint_every: Annotated[int, Field(ge=1)] = 500
     log_every: Annotated[int, Field(ge=1)] = 10
+    start: Path | None = None
 
 
 class Training(Optimisation):
