@@ -23,6 +23,7 @@ def test_all_rows_in_one_table(speed: ModuleType, tmp_path: Path, capsys: pytest
     page = tmp_path / "page.md"
     page.write_text("# Performance\n")
     given = ["--recipe", TINY, "--pictures", TINY, "--quick", "--no-curves", "--batch", "2", "--clock", "cpu"]
+    given += ["--set", "maps={outlines: {use: outlines, of: driver, network: points}}"]  # the references have no maps
     speed.main([str(word) for word in [*given, "--json", tmp_path / "speed.json", "--page", page]])
     *_, last = capsys.readouterr().out.splitlines()
     found = json.loads(last)
@@ -35,7 +36,7 @@ def test_all_rows_in_one_table(speed: ModuleType, tmp_path: Path, capsys: pytest
     expected = rows["released, fp32"]["all"][0] / rows["palsykit, fp32"]["all"][0]
     assert found["ratios"][name]["median"] == pytest.approx(expected)
     assert found["ratios"][name]["aim"] == 1.7
-    assert {name for name, row in rows.items() if "share" in row} >= {"released, fp32", "palsykit, fp32"}
+    assert {name for name, row in rows.items() if "share" in row} >= {"palsykit, fp32"}
     text = page.read_text()
     assert text.startswith("# Performance\n\n<!-- begin speed -->")
     assert "python benchmarks/speed.py --recipe" in text
