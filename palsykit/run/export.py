@@ -13,7 +13,7 @@ from palsykit import __version__
 from palsykit.errors import PalsykitError
 from palsykit.files.atomic import PARTIAL, PRIVATE, make_folder, write_text
 from palsykit.files.hashes import sha256
-from palsykit.files.provenance import provenance
+from palsykit.files.provenance import provenance, recorded
 from palsykit.files.weights import tensors_digest
 from palsykit.recipe.yaml_rules import dump
 from palsykit.report.card import render_card
@@ -25,7 +25,7 @@ from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.run.report import card_of, metric_rows
 from palsykit.run.runner import reopened
-from palsykit.run.self_contained import TEXTS, WEIGHTS, self_contained
+from palsykit.run.self_contained import KEPT, TEXTS, WEIGHTS, self_contained
 from palsykit.run.train import trained_model
 
 COMPONENT = {"synthesis": ["palsykit.synthesis.pipeline", "Trained"]}
@@ -104,7 +104,10 @@ def _write(run: RunFolder, parts: Parts, model: nn.Module, dest: Path, listing: 
     # What makes it a folder that opens.
     train = {key: value for key, value in run.facts("train").items() if key in ("parameters", "steps", "seconds")}
     state = {"palsykit": __version__, "run": "exported", "recipe_hash": run.state()["recipe_hash"]}
-    state |= {"stages": {"prepare": {}, "fit": {}, "train": train}, "parts": listed_parts(recipe)}
+    state |= {
+        "stages": {"prepare": {}, "fit": {}, "train": train},
+        "parts": listed_parts({key: recipe[key] for key in KEPT}),
+    }
     write_text(dest / "state.json", json.dumps(state, indent=1) + "\n")
     write_text(dest / INDEX, json.dumps(_index(), indent=2) + "\n")
     source = Path(__file__).parents[1] / "synthesis" / "custom_pipeline.py"
@@ -129,7 +132,8 @@ def _card(
     """The run's model card for this folder, under the header for hubs."""
     rows: list[MetricRow] = metric_rows(run)
     try:
-        origin = provenance(parts.recipe.resolved, parts.device)
+        trained = (entry for entry in recorded(run.provenance) if "train" in entry["stages"])
+        origin = next(trained, None) or provenance(parts.recipe.resolved, parts.device)
         contents = card_of(run, parts, rows, run.made("data.json"), origin)
     except (KeyError, TypeError, AttributeError) as error:
         raise PalsykitError(

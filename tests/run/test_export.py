@@ -126,6 +126,9 @@ def test_a_missing_plugin_is_one_message(exported: Path, monkeypatch: pytest.Mon
             package.Pipeline.from_pretrained(exported)
     finally:
         registry.cache_clear()
+    listed = {part["interface"] for part in json.loads((exported / "state.json").read_text())["parts"]}
+    assert listed >= {"encoders", "fusions", "denoisers", "networks", "samplers"}
+    assert not listed & {"datasets", "trainers", "metrics"}, "what only training needs may be missing"
     assert len(refused.value.problems) == 3, "the fusion, the encoder and its network"
     assert any("fusion 'cross': of the package 'palsykit" in str(line) for line in refused.value.problems)
 
