@@ -121,8 +121,9 @@ def _ignored(looks: Looks) -> list[Alarm]:
             f"The condition {name} is ignored",
             f"Its share of the loss's gradient was at most {100 * share:.2g} % in the last {LAST} looks; equal shares "
             f"would be {100 / len(names):.0f} %.",
-            "The model draws nearly the same picture whatever this condition says. Check that its network has weights "
-            "and reads the right view, that a map does not say the same, and that drop is not near 1. A larger width, "
+            "The model draws nearly the same picture whatever this condition says. In the first hundreds of steps this "
+            "is usual: the clearest condition is learnt first. Later, check that its network has weights and reads the "
+            "right view, that a map does not say the same, and that drop is not near 1. A larger width, "
             "or a fusion that gives it a stream of its own, lets it reach the picture.",
         )
         for name, share in low.items()

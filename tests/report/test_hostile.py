@@ -11,8 +11,18 @@ import pytest
 from palsykit.faces.records import Rejected
 from palsykit.report.card import render_card
 from palsykit.report.compare import Person, render_comparison
-from palsykit.report.contents import CardContents, Cell, Curve, FigureRow, MetricRow, ReportContents
+from palsykit.report.contents import (
+    Alarm,
+    CardContents,
+    Cell,
+    Curve,
+    FigureRow,
+    LiveContents,
+    MetricRow,
+    ReportContents,
+)
 from palsykit.report.html import Picture, render_html
+from palsykit.report.live import render_live, spread
 from palsykit.report.tables import markdown
 from palsykit.report.templates import markdown_text
 
@@ -98,3 +108,21 @@ def test_a_table_of_hostile_cells_is_tame() -> None:
 ])  # fmt: skip
 def test_usual_text_is_as_it_was(text: str) -> None:
     assert markdown_text(text) == text
+
+
+def test_the_page_of_a_hostile_training_is_tame() -> None:
+    person = FigureRow(X, BLACK, [Cell(X, "left", 3.0, BLACK, BLACK)])
+    curves = {X: Curve(X, [1, 2], [1.0, 2.0]), "weights": Curve("weights", [1], [float("nan")])}
+    contents = LiveContents(
+        title=X, state="running", said=X, refresh=30, step=2, steps=4, alarms=[Alarm(X, X, X, X)], notes=[X], best=X,
+        people=[person], raw=[[BLACK]], over_steps=[person], looks=[(1, [BLACK]), (2, [BLACK])],
+        plots={X: curves}, facts={X: X},
+    )  # fmt: skip
+    page = render_live(contents)
+    assert_tame(page)
+    assert render_live(contents) == page, "equal contents give equal text"
+
+
+def test_looks_are_chosen_with_the_first_and_the_last() -> None:
+    assert spread(3, 8) == [0, 1, 2]
+    assert spread(100, 4) == [0, 33, 66, 99]

@@ -26,6 +26,7 @@ from palsykit.run import run_recipe
 from palsykit.run.export import export_run
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
+from palsykit.run.runner import train_recipe
 from palsykit.training import checkpoint, loop
 from palsykit.training.batches import PairedFaces
 from palsykit_adversarial.generator import Generator
@@ -70,6 +71,20 @@ def finished(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory, shared_cache:
         folder = tmp_path_factory.mktemp("runs") / "whole"
         run_recipe(tiny(), folder)
     return RunFolder(folder)
+
+
+def test_a_watched_training_of_two_players_has_the_same_weights(
+    finished: RunFolder, tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_recipe(tiny("data.validation=1", "watch={every: 3, best: picture_error}"), tmp_path / "watched")
+    file = "model/synthesiser.safetensors"
+    assert (tmp_path / "watched" / file).read_bytes() == (finished.path / file).read_bytes()
+    lines = [json.loads(line) for line in (tmp_path / "watched/watch/figures.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [0, 3, 6]
+    assert set(lines[-1]["losses"]["ema"]) == {"real", "made", "penalty", "adversarial", "l1", "identity"}
+    assert lines[-1]["shares"] == {}, "no diffusion model"
+    assert "Ignored conditions are not looked for" in (tmp_path / "watched/live.html").read_text(encoding="utf-8")
+    assert "failed" not in capsys.readouterr().err
 
 
 def test_both_players_are_logged_and_the_models_folder_holds_the_generator_alone(finished: RunFolder) -> None:
