@@ -6,7 +6,8 @@ makes folders of photographs with labels and 68 points (metadata.jsonl): one ren
 a few bytes that differ, so that each is another file. Each row is a fresh process: the data set as a recipe names it,
 then what a run does with it at its start (splits, pairs, hashes of all records, doubts). ``memory`` is what the process
 holds more than after its imports. ``--data face_space`` does the same with people whom a recipe renders; their pictures
-are rendered only with ``--render``.
+are rendered only with ``--render``. ``--unopened`` measures later starts of more photographs than a machine can align
+in the time: the first start opens none of them, and its seconds say nothing.
 """
 
 import argparse
@@ -57,7 +58,30 @@ def make(folder: Path, count: int, side: int) -> Path:
     return root
 
 
-def start(data: str, where: Path, cache: Path, count: int, side: int, render: bool) -> dict[str, float]:
+def _open_nothing(cache: Path, side: int) -> None:
+    """From now on a first start opens no photograph: all records have one aligned picture."""
+    import numpy as np
+    from PIL import Image
+
+    from palsykit.faces.records import FaceRecord
+    from palsykit_datasets.entries import Entry
+    from palsykit_datasets.reading import Reader, Reading
+
+    Image.fromarray(np.full((side, side, 3), 90, np.uint8)).save(cache / "one-picture.png")
+
+    def read(self: Reader, entry: Entry) -> Reading:
+        content = hashlib.sha256(entry.key.encode()).hexdigest()
+        points = None if entry.points is None or entry.points.landmarks is None else entry.points.landmarks
+        marks = None if points is None else points.astype(np.float32)
+        record = FaceRecord(entry.key, entry.labels, marks, "given", entry.split, digest=content)
+        return Reading(content, record, "one-picture")
+
+    Reader.read = read  # type: ignore[method-assign]
+
+
+def start(
+    data: str, where: Path, cache: Path, count: int, side: int, render: bool = False, unopened: bool = False
+) -> dict[str, float]:
     """Seconds and MB of a start in this process."""
     from palsykit.data.consistency import doubts_of
     from palsykit.faces.pairing import pair
@@ -66,13 +90,15 @@ def start(data: str, where: Path, cache: Path, count: int, side: int, render: bo
     from palsykit_datasets.imagefolder import imagefolder
     from palsykit_face_space.dataset import FaceSpace
 
-    before, began = _memory(), time.perf_counter()
+    if unopened:
+        _open_nothing(cache, side)
+    before, began, busy = _memory(), time.perf_counter(), time.process_time()
     faces: Any
     if data == "face_space":
         faces = FaceSpace(side, cache, identities=count // EACH, validation=0, test=0, renders=EACH)
     else:
         faces = imagefolder(side, cache, root=where)
-    read = time.perf_counter()
+    read, worked = time.perf_counter(), time.process_time() - busy
     whole = Data(faces, 0)
     pairs = [pair(records, 0) for records in whole.splits.values()]
     hashes, doubts = recorded(whole), doubts_of(faces)
@@ -83,6 +109,7 @@ def start(data: str, where: Path, cache: Path, count: int, side: int, render: bo
         assert faces.image(record).shape == (side, side, 3)
     found = {
         "seconds to the data": read - began,
+        "the processor's": worked,
         "seconds of a run's start": end - read,
         "memory MB": _memory() - before,
     }
@@ -110,19 +137,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, required=True, help="for photographs and cache; what is there is used")
     parser.add_argument("--data", choices=("photographs", "face_space"), default="photographs")
     parser.add_argument("--render", action="store_true")
+    parser.add_argument("--unopened", action="store_true")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.one is not None:
         where, cache, count, side = options.one
-        print(json.dumps(start(options.data, Path(where), Path(cache), int(count), int(side), options.render)))
+        print(
+            json.dumps(
+                start(options.data, Path(where), Path(cache), int(count), int(side), options.render, options.unopened)
+            )
+        )
         return
     rows: list[dict[str, Any]] = []
     for count in options.counts:
         where = make(options.folder, count, options.side) if options.data == "photographs" else options.folder
-        cache = options.folder / f"cache-{options.data}-{count}-{options.side}"
+        kind = f"{options.data}-unopened" if options.unopened else options.data
+        cache = options.folder / f"cache-{kind}-{count}-{options.side}"
         cache.mkdir(parents=True, exist_ok=True)
         for what in ("first", "later"):
-            more = ["--render"] if options.render else []
+            more = [f"--{name}" for name in ("render", "unopened") if getattr(options, name)]
             one = [__file__, "--folder", ".", "--data", options.data, *more, "--one", where, cache, count, options.side]
             done = subprocess.run([sys.executable, *map(str, one)], check=True, stdout=subprocess.PIPE, text=True)
             rows.append({"photographs": count, "start": what, **json.loads(done.stdout.splitlines()[-1])})

@@ -1,6 +1,6 @@
 """Views and batches of faces, and how records become them: pictures as tensors in [-1, 1], pairs as batches."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,10 +38,18 @@ class FaceView:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def to(self, device: torch.device | str) -> "FaceView":
-        """The same view with its tensors on ``device``."""
-        further = None if self.further is None else self.further.to(device)
-        return FaceView(self.image.to(device), self.landmarks.to(device), self.labels, further)
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "FaceView":
+        """The same view with its tensors on ``device``; from pinned memory nobody waits for the copies."""
+        further = None if self.further is None else self.further.to(device, non_blocking=non_blocking)
+        image = self.image.to(device, non_blocking=non_blocking)
+        if image is not self.image and self.image.device.type == "cpu":
+            image.on_host = self.image  # type: ignore[attr-defined]  # for the hashes of palsykit/diffusion/features.py
+        return FaceView(image, self.landmarks.to(device, non_blocking=non_blocking), self.labels, further)
+
+    def pin_memory(self) -> "FaceView":
+        """The same view in memory from which a GPU copies by itself; a loader calls this."""
+        further = None if self.further is None else self.further.pin_memory()
+        return FaceView(self.image.pin_memory(), self.landmarks.pin_memory(), self.labels, further)
 
     def rows(self, start: int, stop: int) -> "FaceView":
         """Rows ``start`` to ``stop`` (exclusive)."""
@@ -74,10 +82,21 @@ class FaceBatch:
     def __len__(self) -> int:
         return len(self.identity)
 
-    def to(self, device: torch.device | str) -> "FaceBatch":
-        """The same batch with its tensors on ``device``."""
-        target, rest = (None if view is None else view.to(device) for view in (self.target, self.rest))
-        return FaceBatch(self.identity.to(device), self.driver.to(device), target, rest)
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "FaceBatch":
+        """The same batch with its tensors on ``device``; a view that is there twice is copied once."""
+        return self._each(lambda view: view.to(device, non_blocking))
+
+    def pin_memory(self) -> "FaceBatch":
+        """The same batch in memory from which a GPU copies by itself; a loader calls this."""
+        return self._each(FaceView.pin_memory)
+
+    def _each(self, change: Callable[[FaceView], FaceView]) -> "FaceBatch":
+        views = (self.identity, self.driver, self.target, self.rest)
+        changed = {id(view): change(view) for view in {id(v): v for v in views if v is not None}.values()}
+        identity, driver, target, rest = (None if view is None else changed[id(view)] for view in views)
+        assert identity is not None
+        assert driver is not None
+        return FaceBatch(identity, driver, target, rest)
 
     def rows(self, start: int, stop: int) -> "FaceBatch":
         """Rows ``start`` to ``stop`` (exclusive)."""

@@ -1,6 +1,5 @@
 """Write files atomically: if the process stops, a file is complete or absent."""
 
-import contextlib
 import os
 import re
 import shutil
@@ -92,12 +91,8 @@ def _restrict(file: Path) -> None:
 
 
 def _umask() -> int:
-    """The process's mask. Asking the system for it sets it, and other threads may ask meanwhile; Linux tells it."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
+    """The process's mask. Asking for it sets it: one thread at a time, and meanwhile nobody else may read new files."""
     with _ONE_AT_A_TIME:
-        mask = os.umask(0)
+        mask = os.umask(0o077)
         os.umask(mask)
         return mask

@@ -20,6 +20,12 @@ from palsykit.recipe.yaml_rules import dump
 UNHASHED = ("name", "about", "tracking", "watch")
 """Keys left out of the hash: they do not change the results. With ``generate.checkpoint: best``, ``watch`` does."""
 
+SAME_NUMBERS = ("gradient_checkpointing", "workers")
+"""Keys of a training that change its speed and its memory only."""
+
+NEWER = {"optimiser": "adamw", "compile": False}
+"""Keys of a training that runs may lack that are older than they are -> what those did."""
+
 ORDERED = ("conditions", "maps")
 """Sections whose order matters: a fusion gets the conditions in this order, a denoiser the maps' channels."""
 
@@ -126,8 +132,8 @@ def _hash(resolved: dict[str, Any]) -> str:
     hashed: dict[str, Any] = {key: value for key, value in resolved.items() if key not in UNHASHED}
     hashed |= {section: list(resolved[section].items()) for section in ORDERED}
     # Leave out newer keys that say nothing: runs older than these keys keep their hash.
-    hashed["train"] = _without_empty(resolved["train"], "start_without")
-    hashed["fits"] = [_without_empty(block, "start") for block in resolved["fits"]]
+    hashed["train"] = _of_training(_without_empty(resolved["train"], "start_without"))
+    hashed["fits"] = [_of_training(_without_empty(block, "start")) for block in resolved["fits"]]
     hashed["networks"] = {name: _without_empty(block, "image_size") for name, block in resolved["networks"].items()}
     if resolved["generate"]["checkpoint"] == "best":
         hashed["watch"] = resolved["watch"]
@@ -135,6 +141,11 @@ def _hash(resolved: dict[str, Any]) -> str:
         hashed["generate"] = {key: value for key, value in resolved["generate"].items() if key != "checkpoint"}
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _of_training(block: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in block.items() if key not in SAME_NUMBERS}
+    return {key: value for key, value in kept.items() if key not in NEWER or value != NEWER[key]}
 
 
 def _without_empty(block: dict[str, Any], *keys: str) -> dict[str, Any]:

@@ -89,6 +89,11 @@ class Optimisation(Block):
         skip_not_finite: how many steps may be left out because their loss or gradient is not finite; then it stops.
         flip: probability that a pair of photographs is mirrored, with landmarks and side; only if the data's labels
             allow it (palsykit.faces.flip).
+        precision: of the forward pass; auto: bf16 where the hardware multiplies it. fp16 scales the loss.
+        optimiser: adamw8bit keeps its moments in 8 bits (bitsandbytes).
+        gradient_checkpointing: compute the denoiser's activations again in the backward pass, for less memory.
+        compile: compile the denoiser with torch.compile; its numbers round differently.
+        workers: processes that read and decode pictures ahead, with the same numbers; 0: the training process does.
     """
 
     steps: Annotated[int, Field(ge=0, le=10**9)] = 1000
@@ -102,7 +107,11 @@ class Optimisation(Block):
     clip: Annotated[float, Field(gt=0)] | None = 1.0
     skip_not_finite: Annotated[int, Field(ge=0)] = 0
     flip: Annotated[float, Field(ge=0, le=1)] = 0.0
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
+    optimiser: Literal["adamw", "adamw8bit"] = "adamw"
+    gradient_checkpointing: bool = False
+    compile: bool = False
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
     checkpoint_every: Annotated[int, Field(ge=1)] = 500
     log_every: Annotated[int, Field(ge=1)] = 10
     start: Path | None = None

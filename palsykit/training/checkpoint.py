@@ -22,7 +22,7 @@ KEEP = 2
 STATE, MANIFEST = "state.json", "manifest.json"
 
 
-def optimiser_state(groups: Groups, optimisers: dict[str, torch.optim.AdamW]) -> dict[str, Tensor]:
+def optimiser_state(groups: Groups, optimisers: dict[str, torch.optim.Optimizer]) -> dict[str, Tensor]:
     """AdamW's moments and step counts, keyed "group/parameter/moment"."""
     state = {}
     for group, parameters in groups.items():
@@ -32,14 +32,21 @@ def optimiser_state(groups: Groups, optimisers: dict[str, torch.optim.AdamW]) ->
     return state
 
 
-def restore_optimisers(state: dict[str, Tensor], groups: Groups, optimisers: dict[str, torch.optim.AdamW]) -> None:
-    """Restore the output of ``optimiser_state`` into the optimisers."""
+def restore_optimisers(state: dict[str, Tensor], groups: Groups, optimisers: dict[str, torch.optim.Optimizer]) -> None:
+    """Restore the output of ``optimiser_state`` into the optimisers.
+
+    torch counts steps in a tensor, fused on the device and else on the CPU; bitsandbytes in a number.
+    """
     parameters = {f"{group}/{name}": (group, p) for group, named in groups.items() for name, p in named.items()}
     for key, value in state.items():
         where, moment = key.rsplit("/", 1)
         group, parameter = parameters[where]
-        device = "cpu" if moment == "step" else parameter.device
-        optimisers[group].state[parameter][moment] = value.to(device)
+        optimiser = optimisers[group]
+        if moment == "step" and not isinstance(optimiser, torch.optim.AdamW):
+            optimiser.state[parameter][moment] = int(value)
+            continue
+        on_cpu = moment == "step" and not optimiser.defaults.get("fused")
+        optimiser.state[parameter][moment] = value.to("cpu" if on_cpu else parameter.device)
 
 
 def module_state(module: Any) -> dict[str, Tensor]:

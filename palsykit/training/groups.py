@@ -60,17 +60,47 @@ def _fault(trainer: Trainer, problem: str) -> PalsykitError:
     )
 
 
-def optimisers(groups: Groups, settings: Optimisation) -> dict[str, torch.optim.AdamW]:
-    """One AdamW (arXiv:1711.05101) per group. No weight decay for biases, norms and other vectors."""
-    result = {}
+def optimisers(groups: Groups, settings: Optimisation) -> dict[str, torch.optim.Optimizer]:
+    """One AdamW (arXiv:1711.05101) per group. No weight decay for biases, norms and other vectors.
+
+    "adamw8bit" keeps its moments in 8 bits (Dettmers et al., arXiv:2110.02861): 2 bytes a weight for 8. On a GPU
+    torch's own is fused: one kernel for all weights, which also leaves out a step by itself (training/finite.py).
+
+    Raises:
+        PalsykitError: bitsandbytes is missing, or a weight is not on a GPU, where it computes.
+    """
+    result: dict[str, torch.optim.Optimizer] = {}
+    make: Any = _eight_bits(groups) if settings.optimiser == "adamw8bit" else torch.optim.AdamW
     for group, parameters in groups.items():
         matrices = [p for p in parameters.values() if p.ndim > 1]
         vectors = [p for p in parameters.values() if p.ndim <= 1]
         split: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
-        result[group] = torch.optim.AdamW(
-            [part for part in split if part["params"]], lr=settings.lr, weight_decay=settings.weight_decay
+        fused: dict[str, Any] = {"fused": True} if settings.optimiser == "adamw" and _fuses(parameters.values()) else {}
+        result[group] = make(
+            [part for part in split if part["params"]], lr=settings.lr, weight_decay=settings.weight_decay, **fused
         )
     return result
+
+
+def _fuses(parameters: Iterable[nn.Parameter]) -> bool:
+    return all(parameter.device.type == "cuda" for parameter in parameters)
+
+
+def _eight_bits(groups: Groups) -> Any:
+    """bitsandbytes' AdamW8bit."""
+    try:
+        from bitsandbytes.optim import AdamW8bit
+    except ImportError as error:
+        raise PalsykitError(
+            f"optimiser: adamw8bit needs bitsandbytes, which is not installed ({error}); run pip install "
+            "'palsykit[eight-bit]', or set optimiser: adamw"
+        ) from error
+    if found := {p.device.type for named in groups.values() for p in named.values()} - {"cuda"}:
+        raise PalsykitError(
+            f"optimiser: adamw8bit computes on a GPU with CUDA, and weights are on {', '.join(sorted(found))}; set "
+            "optimiser: adamw"
+        )
+    return AdamW8bit
 
 
 def rate(step: int, settings: Optimisation) -> float:

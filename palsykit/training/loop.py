@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader
 
 from palsykit.errors import PalsykitError
 from palsykit.interfaces import FaceBatch, Trainer
@@ -21,10 +20,12 @@ from palsykit.training import checkpoint
 from palsykit.training.batches import PairedFaces, StepSampler
 from palsykit.training.ema import averaged
 from palsykit.training.failures import last_lines, owner
+from palsykit.training.finite import Finite
 from palsykit.training.groups import checked_groups, optimisers, rate
 from palsykit.training.memory import bounds, enough_memory, is_out_of_memory, smaller
 from palsykit.training.precision import autocast, autocast_dtype
-from palsykit.training.processes import accelerator, is_lost, means, stop_signal, together
+from palsykit.training.processes import accelerator, exact, is_lost, means, require_whole_weights, stop_signal, together
+from palsykit.training.speed import compile_model, loader, recompute
 from palsykit.training.strided import subsample_first
 
 
@@ -114,7 +115,8 @@ def train(job: Job) -> nn.Module:
         with track(job.name, steps, "steps", done=first) as progress:
             for step in range(first, steps):
                 # Load the batches of one step and update the weights.
-                terms = state.step(step, [next(batches).to(state.device) for _ in range(settings.accumulate)])
+                rows = [next(batches).to(state.device, non_blocking=True) for _ in range(settings.accumulate)]
+                terms = state.step(step, rows)
                 done = step + 1
                 # Log the mean losses since the last line.
                 if done % settings.log_every == 0 or done == steps:
@@ -135,6 +137,7 @@ class _State:
 
     def __init__(self, job: Job):
         # Prepare the model.
+        require_whole_weights(job.name)
         self.job, self.device = job, accelerator().device
         self.module = Losses(job.model, job.trainer).to(self.device)
         subsample_first(self.module)
@@ -149,15 +152,20 @@ class _State:
         # Optimisers, EMA, distributed wrapper and precision.
         self.optimisers = optimisers(self.groups, job.settings)
         self.ema: AveragedModel = averaged(job.model, job.settings.ema)
+        if job.settings.gradient_checkpointing:
+            recompute(job.name, job.model)
+        if job.settings.compile:
+            compile_model(job.model)
         self.wrapped = accelerator().prepare(self.module)
         self.dtype = autocast_dtype(job.settings.precision, self.device)
+        half = self.dtype is torch.float16
+        self.finite = Finite(job.name, job.settings, self.groups, self.device, half, self._photographs, job.folder)
         self.recent: list[dict[str, float]] = []  # loss terms since the last line of the log
-        self.skipped = 0
         self.parts = 1  # of a batch; more if the memory of the GPU is too small for a whole one
 
     def batches(self, first_step: int) -> Iterator[FaceBatch]:
         """This process's batches, starting at ``first_step``."""
-        return iter(DataLoader(self.job.faces, sampler=self._sampler(first_step), batch_size=None))
+        return iter(loader(self.job.faces, self._sampler(first_step), self.job.settings, self.device))
 
     def _sampler(self, first_step: int) -> StepSampler:
         job, world = self.job, accelerator().num_processes
@@ -166,7 +174,11 @@ class _State:
         return StepSampler(len(job.faces), settings.batch_size, job.seed, first, world, settings.flip)
 
     def step(self, step: int, batches: list[FaceBatch]) -> dict[str, float]:
-        """Take one optimiser step per group. Returns the loss terms, averaged over the accumulated batches.
+        """Take one optimiser step per group.
+
+        Returns:
+            The loss terms, averaged over the accumulated batches; empty if the step was left out. Where they are read
+            late (palsykit/training/finite.py), those of the last log line.
 
         Raises:
             PalsykitError: a loss or a gradient is not finite, and no more steps may be skipped; no weight has changed.
@@ -179,37 +191,22 @@ class _State:
             # Accumulate gradients, in smaller parts if the memory is too small for a whole batch.
             while (terms := self._gradients(step, batches, phase)) is None:
                 self._halve(step)
-            for term, value in means(terms).items():
-                totals[term] = totals.get(term, 0.0) + value
+            terms = means(terms)
             # Update weights, if all gradients are finite.
+            self.finite.unscale(phase, optimiser)
             limit = math.inf if self.job.settings.clip is None else self.job.settings.clip
             norm = accelerator().clip_grad_norm_(list(self.groups[phase].values()), limit)
-            if not (norm is None or math.isfinite(norm)) or not all(map(math.isfinite, totals.values())):
-                self._skip(step, phase, totals)
+            if not self.finite.take(step, phase, optimiser, norm, terms):
                 return {}
-            optimiser.step()
+            if not self.finite.late:
+                for term, value in terms.items():
+                    totals[term] = totals.get(term, 0.0) + float(value)
         # Update EMA.
         self.ema.update_parameters(self.job.model)
+        if self.finite.late:
+            return self.recent[-1] if self.recent else {}
         self.recent.append(totals)
         return totals
-
-    def _skip(self, step: int, phase: str, terms: dict[str, float]) -> None:
-        """Leave out a step that is not finite; refuse if there were too many of them."""
-        bad = [name for name, p in self.groups[phase].items() if p.grad is not None and not p.grad.isfinite().all()]
-        what = f"losses {terms}"
-        if bad:
-            what += f", and the gradient is not finite in {', '.join(bad[:3])}"
-            what += f" and {len(bad) - 3} more of {len(self.groups[phase])} parameters" if len(bad) > 3 else ""
-        what += f"; photographs: {', '.join(self._photographs(step))}"
-        self.optimisers[phase].zero_grad(set_to_none=True)
-        self.skipped += 1
-        if self.skipped > self.job.settings.skip_not_finite:
-            raise PalsykitError(
-                f"{self.job.name}: step {step + 1} is not finite: {what}. It was not taken, and the checkpoints before "
-                f"it are in {self.job.folder}; lower lr, raise warmup, train with precision: fp32, or let some steps "
-                "be left out with skip_not_finite: NUMBER"
-            )
-        say(f"{self.job.name}: left out step {step + 1}, which is not finite: {what}")
 
     def _photographs(self, step: int, most: int = 8) -> list[str]:
         """The keys of the photographs of this process's step."""
@@ -220,20 +217,22 @@ class _State:
 
     def log(self, done: int) -> None:
         """Log the mean losses since the last line; only the main process does."""
+        self.recent += self.finite.read()
         if self.recent and accelerator().is_main_process:
             means = {name: sum(terms[name] for terms in self.recent) / len(self.recent) for name in self.recent[0]}
             line = {"loss": sum(means.values()), "terms": means}
             self.job.log({"job": self.job.name, "step": done, "lr": rate(done - 1, self.job.settings), **line})
         self.recent.clear()
 
-    def _gradients(self, step: int, batches: list[FaceBatch], phase: str) -> dict[str, float] | None:
+    def _gradients(self, step: int, batches: list[FaceBatch], phase: str) -> dict[str, Tensor] | None:
         """Add up the gradients of a step; returns its loss terms, or None if the memory of the GPU is too small."""
         self.optimisers[phase].zero_grad(set_to_none=True)
-        totals: dict[str, float] = {}
+        totals: dict[str, Tensor] = {}
         try:
             for part in self._in_parts(step, batches):
                 for term, value in self._backward(step, part, phase).items():
-                    totals[term] = totals.get(term, 0.0) + value * part.share
+                    share = exact(value) * part.share
+                    totals[term] = totals[term] + share if term in totals else share
         except torch.OutOfMemoryError:
             # Several processes would have to halve together, and one that fails cannot tell the others.
             if self.parts >= max(map(len, batches)) or accelerator().num_processes > 1:
@@ -262,7 +261,7 @@ class _State:
                 parts.append(Part(batch.rows(start, stop), first + start, share, last))
         return parts
 
-    def _backward(self, step: int, part: Part, phase: str) -> dict[str, float]:
+    def _backward(self, step: int, part: Part, phase: str) -> dict[str, Tensor]:
         """Add the gradients of a part of a step; returns its loss terms."""
         draws = by_row(self.job.seed, step, range(part.first, part.first + len(part.batch)))
         with torch.enable_grad() if part.last else accelerator().no_sync(self.wrapped):
@@ -276,8 +275,8 @@ class _State:
                     raise
                 raise self._failure(step, error) from error
             loss = torch.stack([term.float() for term in terms.values()]).sum()
-            accelerator().backward(loss * part.share)
-        return {name: float(term.detach()) for name, term in terms.items()}
+            accelerator().backward(self.finite.scaled(phase, loss * part.share))
+        return {name: term.detach() for name, term in terms.items()}
 
     def _failure(self, step: int, error: Exception) -> PalsykitError:
         """The message for an exception in model or trainer; the log gets the end of its traceback."""
@@ -304,7 +303,8 @@ class _State:
         checkpoint.restore_optimisers(checkpoint.load(last, "optimiser"), self.groups, self.optimisers)
         facts = checkpoint.facts(last)
         self.ema.n_averaged.fill_(facts["averaged"])
-        self.recent, self.skipped = facts["recent"], facts["skipped"]
+        self.recent = facts["recent"]
+        self.finite.restore(facts)
         return int(facts["step"])
 
     def save(self, step: int) -> None:
@@ -314,6 +314,7 @@ class _State:
             PalsykitError: a weight is not finite, or the checkpoint cannot be written. Those before it stay.
         """
         accelerator().wait_for_everyone()
+        self.recent += self.finite.read()
         self._check_weights(step)
         if accelerator().is_main_process:
             tensors = {
@@ -322,7 +323,7 @@ class _State:
                 "trainer": checkpoint.module_state(self.job.trainer),
                 "optimiser": checkpoint.optimiser_state(self.groups, self.optimisers),
             }
-            facts = {"averaged": int(self.ema.n_averaged), "recent": self.recent, "skipped": self.skipped}
+            facts = {"averaged": int(self.ema.n_averaged), "recent": self.recent, **self.finite.state()}
             checkpoint.save(self.job.folder, step, tensors, facts)
 
     def _check_weights(self, step: int) -> None:

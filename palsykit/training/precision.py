@@ -1,4 +1,4 @@
-"""bf16 autocast on hardware that multiplies bf16; full precision otherwise."""
+"""bf16 autocast on hardware that multiplies bf16, fp16 where a recipe asks for it; full precision otherwise."""
 
 import contextlib
 from pathlib import Path
@@ -7,7 +7,12 @@ import torch
 
 
 def autocast_dtype(setting: str, device: torch.device) -> torch.dtype | None:
-    """The autocast dtype for "auto", "bf16" or "fp32"; None means full precision."""
+    """The autocast dtype for "auto", "bf16", "fp16" or "fp32"; None means full precision.
+
+    "auto" never means fp16: its largest number is 65,504, and not every model keeps below it.
+    """
+    if setting == "fp16":
+        return torch.float16
     if setting == "fp32" or (setting == "auto" and not multiplies_bf16(device)):
         return None
     return torch.bfloat16

@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from functools import cache
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
+from accelerate.utils import GradientAccumulationPlugin
+from torch import Tensor
 
 from palsykit.errors import PalsykitError
 from palsykit.stopping import requested
@@ -14,10 +16,36 @@ _LOST = ("gloo", "connection closed by peer", "connection reset", "nccl", "proce
 """What the errors of a collective operation name; torch has no class for those of gloo."""
 
 
+WHOLE = [DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU]
+"""How processes may share the work: each one holds the whole model."""
+
+
 @cache
 def accelerator() -> Accelerator:
     """This process's Accelerator. It handles device and distribution; the loop handles precision and accumulation."""
-    return Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    # What `accelerate config` may have set of these is the recipe's: precision, accumulate, compile.
+    return Accelerator(
+        mixed_precision="no",
+        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
+        dynamo_backend="no",
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+
+
+def require_whole_weights(job: str) -> None:
+    """Refuse to share the weights of one model out among processes: EMA and checkpoints need whole ones.
+
+    Raises:
+        PalsykitError: accelerate's configuration asks for FSDP, DeepSpeed or the like.
+    """
+    kind = accelerator().distributed_type
+    if kind not in WHOLE:
+        raise PalsykitError(
+            f"{job}: accelerate's configuration asks for {kind.value}, which shares weights or optimiser out among "
+            f"processes; expected {', '.join(one.value for one in WHOLE)}: each process holds the whole model. Choose "
+            "that with `accelerate config`, and save memory with gradient_checkpointing, optimiser: adamw8bit, or an "
+            "adapter (docs/scale.md)"
+        )
 
 
 def stop_signal() -> int | None:
@@ -29,13 +57,18 @@ def stop_signal() -> int | None:
     return int(numbers.max()) or None
 
 
-def means(terms: dict[str, float]) -> dict[str, float]:
-    """The means over all processes; each gives the same names."""
+def exact(value: Tensor) -> Tensor:
+    """A loss term as a number in which sums of terms are exact, where the device has such numbers."""
+    return value.float() if value.device.type == "mps" else value.double()
+
+
+def means(terms: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The means over all processes, as 0-dim tensors on the device; each process gives the same names."""
     if accelerator().num_processes == 1:
         return terms
-    values = torch.tensor([*terms.values()], device=accelerator().device)
+    values = torch.stack([value.float() for value in terms.values()])
     reduced = accelerator().reduce(values, reduction="mean")
-    return dict(zip(terms, reduced.tolist(), strict=True))
+    return dict(zip(terms, reduced.unbind(), strict=True))
 
 
 def is_lost(error: BaseException) -> bool:

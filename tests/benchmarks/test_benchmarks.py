@@ -128,3 +128,11 @@ def test_the_readme_names_every_script() -> None:
     assert {path.name for path in files} - set(scripts) == shared, "what scripts are made of"
     assert [name for name in scripts if f"| `{name}` |" not in text] == []
     assert scripts
+
+
+def test_data_size(script: Script, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script("benchmarks/data_size.py").main(["--counts", "16", "--side", "32", "--folder", str(tmp_path)])
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [(row["photographs"], row["start"]) for row in found["rows"]] == [(16, "first"), (16, "later")]
+    assert all(row["seconds to the data"] > 0 for row in found["rows"])
+    assert len(list(tmp_path.glob("cache-photographs-16-32/*.safetensors"))) == 1

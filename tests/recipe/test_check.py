@@ -87,8 +87,8 @@ def test_all_at_once_with_places(recipe: Write, diffusion: str) -> None:
     path = recipe(diffusion + "train:\n  stepz: 3\n  lr: fast\nmetrics: {p: {use: psnr, steps: 1.5}}\n")
     assert problems(path) == [
         "r.yaml:13:3: train.stepz: found an unknown key, expected one of steps, batch_size, lr, weight_decay, warmup, "
-        "decay, ema, accumulate, clip, skip_not_finite, flip, precision, checkpoint_every, log_every, start, "
-        'start_without; did you mean "steps"?',
+        "decay, ema, accumulate, clip, skip_not_finite, flip, precision, optimiser, gradient_checkpointing, compile, "
+        'workers, checkpoint_every, log_every, start, start_without; did you mean "steps"?',
         'r.yaml:14:7: train.lr: found "fast" (text), expected a number',
         "r.yaml:15:33: metrics.p.steps: found 1.5, expected a whole number",
     ]

@@ -1,13 +1,14 @@
 """A resolved recipe documents a run: it reads back to itself, and says what differs."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from palsykit.recipe import Recipe, RecipeError, load_recipe
+from palsykit.recipe import Recipe, RecipeError, load, load_recipe
 from palsykit.recipe.yaml_rules import dump
 from palsykit.registry import registry
 
@@ -81,8 +82,18 @@ def test_the_hash_is_of_what_is_done(recipe: Write, diffusion: str) -> None:
     assert load_recipe(recipe(diffusion + "name: x\nabout: y\n", "y.yaml")).hash == first.hash
     assert load_recipe(recipe(diffusion + "train: {lr: 1e-4}\n")).hash == first.hash, "a default said aloud"
     assert load_recipe(recipe(diffusion), ["data.zoom=1"]).hash == first.hash, "an integer for a float"
+    assert load_recipe(recipe(diffusion), ["train.workers=4", "train.gradient_checkpointing=true"]).hash == first.hash
     assert load_recipe(recipe(diffusion), ["seed=1"]).hash != first.hash
+    assert load_recipe(recipe(diffusion), ["train.optimiser=adamw8bit"]).hash != first.hash
     assert len(first.hash) == 64
+
+
+def test_newer_keys_of_a_training_leave_the_hash_of_older_runs(recipe: Write, diffusion: str) -> None:
+    loaded = load_recipe(recipe(diffusion))
+    older = deepcopy(loaded.resolved)
+    for name in ("optimiser", "gradient_checkpointing", "compile", "workers"):
+        del older["train"][name]
+    assert load._hash(older) == loaded.hash
 
 
 def test_the_order_of_conditions_counts(recipe: Write, diffusion: str) -> None:

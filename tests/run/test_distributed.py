@@ -17,6 +17,8 @@ from palsykit.training import checkpoint
 
 TINY = Path(__file__).with_name("tiny.yaml")
 LAUNCH = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29617"]
+CONFIGURED = {"ACCELERATE_MIXED_PRECISION": "bf16", "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "2"}
+"""What `accelerate launch` sets by its own configuration; the recipe's precision and accumulate hold."""
 DIES = """
 import os, signal
 from palsykit.cli import main
@@ -39,7 +41,7 @@ def two_processes(program: list[str], changes: list[str], folder: Path, **variab
     words = [word for change in changes for word in ("--set", change)]
     return subprocess.run(
         [sys.executable, *LAUNCH, *program, "run", str(TINY), *words, "--output", str(folder)],
-        env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", **variables},
+        env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", **CONFIGURED, **variables},
         capture_output=True,
         text=True,
         timeout=300,
@@ -71,6 +73,16 @@ def same_losses(folder: Path, tiny: Callable[..., Recipe], changes: list[str], w
         assert found["terms"] == pytest.approx(expected["terms"], rel=1e-5, abs=1e-9), found["step"]
 
 
+def each_picture_once(folder: Path) -> None:
+    """Each picture is made by one process, and each is one row of the figures."""
+    table = [json.loads(line) for line in (folder / "images" / "metadata.jsonl").read_text().splitlines()]
+    made = sorted(path.name for path in (folder / "images" / "generated").glob("*.png"))
+    assert sorted(Path(row["file_name"]).name for row in table) == made
+    assert json.loads((folder / "state.json").read_text())["stages"]["generate"]["images"] == len(made) > 0
+    rows = (folder / "metrics.csv").read_text().splitlines()[1:]
+    assert len(rows) == len(made)
+
+
 def test_two_processes_make_one_run_with_the_losses_of_one(
     tiny: Callable[..., Recipe], changes: list[str], tmp_path: Path
 ) -> None:
@@ -79,6 +91,7 @@ def test_two_processes_make_one_run_with_the_losses_of_one(
     state = json.loads((tmp_path / "run" / "state.json").read_text())
     assert set(state["stages"]) == {"prepare", "fit", "train", "generate", "evaluate", "report"}
     assert [line["step"] for line in lines(tmp_path / "run", "fit-judge")] == [2]
+    each_picture_once(tmp_path / "run")
     same_losses(tmp_path / "run", tiny, changes, tmp_path / "one")
 
 

@@ -1,0 +1,61 @@
+"""What makes a training faster or smaller without changing what it learns: loader, recomputation, compilation."""
+
+import signal
+import sys
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from palsykit.errors import PalsykitError
+from palsykit.interfaces import FaceBatch
+from palsykit.recipe.schema import Optimisation
+from palsykit.stopping import SIGNALS
+from palsykit.training.batches import PairedFaces, StepSampler
+
+AHEAD = 2
+"""Batches that each worker has ready."""
+
+
+def loader(
+    faces: PairedFaces, sampler: StepSampler, settings: Optimisation, device: torch.device
+) -> DataLoader[FaceBatch]:
+    """Batches in the sampler's order. Rows depend on nothing but their number, so workers change no bit."""
+    more: dict[str, Any] = {}
+    if settings.workers:
+        more = {"num_workers": settings.workers, "prefetch_factor": AHEAD, "worker_init_fn": _leave_signals}
+        if sys.platform == "linux":  # a copy of this process: what it has read is not sent to the workers
+            more["multiprocessing_context"] = "fork"
+    pinned = device.type == "cuda"
+    return DataLoader(faces, sampler=sampler, batch_size=None, pin_memory=pinned, **more)
+
+
+def _leave_signals(_: int) -> None:
+    """The training process decides when to stop; its workers end with it."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def recompute(job: str, model: nn.Module) -> None:
+    """Compute the denoiser's activations again in the backward pass (Chen et al., arXiv:1604.06174).
+
+    Raises:
+        PalsykitError: the denoiser holds no model of diffusers that can.
+    """
+    denoiser: Any = getattr(model, "denoiser", model)
+    able = [m for m in denoiser.modules() if getattr(m, "_supports_gradient_checkpointing", False)]
+    for module in able:
+        module.enable_gradient_checkpointing()
+    if not able:
+        raise PalsykitError(
+            f"{job}: gradient_checkpointing: {type(denoiser).__name__} cannot compute its activations again; expected "
+            "a denoiser that holds a model of diffusers with enable_gradient_checkpointing; remove the key, and for "
+            "less memory lower batch_size and raise accumulate"
+        )
+
+
+def compile_model(model: nn.Module) -> None:
+    """Compile the denoiser where it is, so that names and weights stay; the first steps take a minute longer."""
+    target: Any = getattr(model, "denoiser", model)
+    target.compile()
