@@ -359,6 +359,18 @@ def clean(tmp_path: Path, wheel: Path) -> CleanEnvironment:
     return environment
 
 
+@pytest.fixture(scope="session")
+def lend() -> Callable[[Path], CleanEnvironment]:
+    """Lends this Python's libraries to an environment that something else made."""
+
+    def lent(home: Path) -> CleanEnvironment:
+        environment = CleanEnvironment(home)
+        _lend_libraries(environment)
+        return environment
+
+    return lent
+
+
 def _lend_libraries(environment: CleanEnvironment) -> None:
     """Lend all libraries of this Python, including pip and pytest, but not palsykit.
 
@@ -367,7 +379,8 @@ def _lend_libraries(environment: CleanEnvironment) -> None:
     """
     shelf = environment.home / "libraries"
     shelf.mkdir()
-    for folder in map(Path, site.getsitepackages()):
+    added = (entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages"))  # by .pth files
+    for folder in map(Path, dict.fromkeys([*site.getsitepackages(), *added])):
         for library in folder.iterdir() if folder.is_dir() else ():
             if "palsykit" not in library.name and library.suffix != ".pth" and not (shelf / library.name).exists():
                 (shelf / library.name).symlink_to(library)
