@@ -90,7 +90,7 @@ def frame_face(
         UnusableFace: no face, no such number, or a face that is refused.
     """
     picture = photograph.picture
-    faces = sorted(detector.detect(np.asarray(picture)), key=eye_distance, reverse=True)
+    faces = faces_of(photograph, detector)
     if not faces:
         if picture.width == picture.height <= SMALL_CROP:
             note = "no face was found; the small square picture was taken as a crop in the face frame"
@@ -112,6 +112,11 @@ def frame_face(
         raise UnusableFace(f"{'; '.join(problems)}; use another photograph, or accept this one with --force")
     matrix = to_frame(chosen.five, 1)
     return FramedFace(photograph, matrix, False, chosen, (*notes, *problems, *remarks))
+
+
+def faces_of(photograph: Photograph, detector: Detector) -> list[Detection]:
+    """The faces of a photograph in the order of their numbers, the largest first."""
+    return sorted(detector.detect(np.asarray(photograph.picture)), key=eye_distance, reverse=True)
 
 
 def is_crop(five: NDArray[np.floating], size: tuple[int, int]) -> bool:

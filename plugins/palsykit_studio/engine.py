@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from palsykit.errors import PalsykitError
 from palsykit.faces.views import to_tensor
 from palsykit.interfaces import FaceView
-from palsykit.photographs.find import FramedFace
-from palsykit.photographs.read import open_picture
+from palsykit.photographs.find import FramedFace, faces_of
+from palsykit.photographs.read import open_picture, read_photograph
 from palsykit.synthesis.front import Model, load
 from palsykit.synthesis.photograph import Synthesis
 from palsykit.synthesis.posing import pose_faces, with_landmarks
@@ -62,8 +62,19 @@ class Engine:
                 self._model = load(self.run)
             return self._model
 
-    def read(self, path: Path, force: bool = False) -> FramedFace:
-        """A photograph and the face in it.
+    def middles(self, path: Path) -> NDArray[np.float64]:
+        """Where the faces of a photograph are, [N, 2] px, by their numbers; none in what cannot be read."""
+        try:
+            check_size(path)
+            photograph = read_photograph(path)
+        except (PalsykitError, ValueError):
+            return np.zeros((0, 2))
+        with self.lock:
+            found = [face.five.mean(0) for face in faces_of(photograph, self.model.detector)]
+        return np.array(found, float).reshape(-1, 2)
+
+    def read(self, path: Path, force: bool = False, face: int | None = None) -> FramedFace:
+        """A photograph and the face in it; of several the one with that number, else the largest.
 
         Raises:
             PalsykitError: it cannot be read, is too large, or has no usable face.
@@ -71,7 +82,7 @@ class Engine:
         check_size(path)
         with self.lock:
             try:
-                return self.model.read("", path, force=force)
+                return self.model.read("", path, face, force)
             except PalsykitError as error:
                 raise PalsykitError(error.message.removeprefix(f": {path}: "), error.problems) from error
 

@@ -20,6 +20,7 @@ LOOK = 600
 CSS = """
 .studio-bad { border-left: 4px solid #c0392b; padding: 0.5em 0.8em; background: var(--background-fill-secondary); }
 .studio-status { padding: 0.3em 0; }
+#measure-overlays .thumbnail-lg { aspect-ratio: 2 / 1; }
 footer { display: none !important; }
 """
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from palsykit.errors import PalsykitError
 from palsykit.faces.dials import Dials
@@ -31,6 +31,8 @@ PEOPLE = "face_space"
 """The data set of people who do not exist."""
 PERSON_PX = 512
 GRADES = tuple(float(grade) for grade in range(1, 7))
+NUMBER_PX = 30
+"""Height of the numbers of several faces."""
 FRAME, POINTS = (31, 122, 140), (255, 255, 255)
 
 
@@ -102,6 +104,7 @@ class Found:
         rows: name, right, left, difference in mm; empty if nothing can measure.
         notes: what a user should know, one sentence each.
         force: whether a doubtful face was accepted.
+        face: number of the face that was chosen among several; None: the largest.
     """
 
     path: Path
@@ -110,6 +113,18 @@ class Found:
     rows: Cells
     notes: tuple[str, ...]
     force: bool
+    face: int | None = None
+
+    def measuring(self, expression: str) -> list[str]:
+        """The options of the command ``measure`` for this face, showing ``expression``."""
+        options = ["--scale", "pupils", "--expression", expression]
+        options += [] if self.face is None else ["--face", str(self.face)]
+        return [*options, "--force"] if self.force else options
+
+    @property
+    def measures(self) -> str:
+        """Name of the folder of its measures; the command keeps one for each choice of face and force."""
+        return f"measures-{int(self.force)}-{self.face or 0}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,32 +146,30 @@ class Result:
     notes: tuple[str, ...]
 
 
-def find(engine: Engine, path: Path, folder: Path, force: bool = False) -> Found:
-    """Find and measure the face of a photograph.
+def find(engine: Engine, path: Path, folder: Path, force: bool = False, face: int | None = None) -> Found:
+    """Find and measure the face of a photograph; of several the one with the number ``face``, else the largest.
 
     Raises:
         PalsykitError: it cannot be used, with the reason.
     """
-    person = engine.read(path, force)
-    points, notes = None, person.notes
-    rows: Cells = []
+    person = engine.read(path, force, face)
+    found = Found(path, person, folder / "found.jpg", [], person.notes, force, face)
+    points = None
     if available():
         with engine.lock:
-            document = run_measure(path, folder / f"measures-{int(force)}", *_measure_options(force, "rest"))
+            document = run_measure(path, folder / found.measures, *found.measuring("rest"))
         one = document["photographs"][0]
-        points, rows = np.array(one["landmarks"]), rows_of(one)
-    shown = folder / "found.jpg"
-    picture = draw_found(person, points)
-    write_with(shown, lambda partial: picture.save(partial, format="JPEG", quality=90))
-    return Found(path, person, shown, rows, notes, force)
+        points, found = np.array(one["landmarks"]), replace(found, rows=rows_of(one))
+    picture = draw_found(person, points, engine.middles(path))
+    write_with(found.shown, lambda partial: picture.save(partial, format="JPEG", quality=90))
+    return found
 
 
-def _measure_options(force: bool, expression: str) -> list[str]:
-    return ["--scale", "pupils", "--expression", expression, *(["--force"] if force else [])]
+def draw_found(person: FramedFace, points: Any = None, middles: Any = ()) -> Image.Image:
+    """The photograph, at most ``SHOWN_PX`` px, with its face frame, points [68, 2] and numbers of several faces.
 
-
-def draw_found(person: FramedFace, points: Any = None) -> Image.Image:
-    """The photograph, at most ``SHOWN_PX`` px, with its face frame and points [68, 2] (px of the photograph)."""
+    Points and ``middles`` [N, 2] of the faces are in px of the photograph.
+    """
     photograph = person.photograph.picture
     share = min(1.0, SHOWN_PX / max(photograph.size))
     size = (max(1, round(photograph.width * share)), max(1, round(photograph.height * share)))
@@ -167,6 +180,9 @@ def draw_found(person: FramedFace, points: Any = None) -> Image.Image:
     draw.line([tuple(corner) for corner in corners[:, :2] * share], fill=FRAME, width=3)
     for x, y in [] if points is None else points * share:
         draw.ellipse((x - 1.6, y - 1.6, x + 1.6, y + 1.6), fill=POINTS, outline=FRAME)
+    for number, (x, y) in enumerate(middles * share if len(middles) > 1 else (), start=1):
+        font = ImageFont.load_default(NUMBER_PX)
+        draw.text((x, y), str(number), POINTS, font, anchor="mm", stroke_width=4, stroke_fill=FRAME)
     return picture
 
 
@@ -212,10 +228,10 @@ def _measured(engine: Engine, found: Found, request: Request, file: Path) -> tup
     """What was asked against what is measured; a result that cannot be measured is a note."""
     posed = engine.pose(found.person, request)
     asked = asked_lengths(posed.rest, posed.asked[0])
-    options = _measure_options(found.force, str(request.labels[0].expression))
+    options = found.measuring(str(request.labels[0].expression))
     try:
         with engine.lock:
-            output = file.parents[1] / f"measures-{int(found.force)}"
+            output = file.parents[1] / found.measures
             document = run_measure(file, output, "--rest", str(found.path), *options)
     except PalsykitError as error:
         return [], (error.message,)

@@ -16,6 +16,9 @@ from palsykit_studio.texts import Texts
 AT_ONCE = 4
 """Photographs that are read at a time; it says how long a stop takes."""
 
+WORDS_PX, LENGTH_PX = ("150px", "130px"), "110px"
+"""Widths of the table's columns: file and expression, and every length; heads wrap."""
+
 
 class MeasureTab:
     """The controls of the tab, and what they do.
@@ -40,12 +43,13 @@ class MeasureTab:
         said = gr.HTML(elem_id="measure-status")
         table = gr.Dataframe(
             label=t("measure.table"), interactive=False, visible=False, show_search="filter", pinned_columns=1,
-            elem_id="measure-table",
+            wrap=True, elem_id="measure-table",
         )  # fmt: skip
         csv = gr.DownloadButton(t("measure.csv"), visible=False, elem_id="measure-csv")
         overlays = gr.Gallery(
-            label=t("measure.overlays"), columns=2, object_fit="contain", visible=False, elem_id="measure-overlays"
-        )
+            label=t("measure.overlays"), columns=1, height="auto", object_fit="contain", visible=False,
+            elem_id="measure-overlays",
+        )  # fmt: skip
         work = start.click(
             self.run, [session, files, scale], [said, table, csv, overlays], concurrency_limit=1, concurrency_id=QUEUE,
             show_progress="hidden", api_visibility="private",
@@ -117,7 +121,7 @@ class MeasureTab:
         table = {"headers": [t("measure.file"), t("measure.expression"), *named], "data": shown}
         return (
             status(" ".join(words)),
-            gr.update(visible=True, value=table),
+            gr.update(visible=True, value=table, column_widths=[*WORDS_PX, *[LENGTH_PX] * len(named)]),
             gr.update(visible=True, value=str(output / CSV)),
             gr.update(visible=True, value=overlays),
         )

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -46,6 +47,7 @@ class PhotographTab:
         self.image.preprocess = lambda payload: payload and payload.path
         self.person = gr.Button(t("photograph.person"), visible=can_draw_people(), elem_id="person")
         self.force = gr.Checkbox(label=t("photograph.force"), value=False)
+        self.face = gr.Radio([], label=t("photograph.face"), visible=False, elem_id="face")
         self.found_status = gr.HTML(elem_id="found-status")
         self.found = gr.Image(
             label=t("photograph.found"), interactive=False, visible=False, height=300, buttons=["fullscreen"],
@@ -113,7 +115,9 @@ class PhotographTab:
                 self.shown_sheet, self.download_sheet]  # fmt: skip
         chosen = [self.session, self.image, self.force]
         quiet = {"show_progress": "hidden", **one}
-        gr.on([self.image.input, self.image.clear, self.force.input], self.read, chosen, seen, **quiet)
+        seen = [self.face, *seen]
+        gr.on([self.image.input, self.image.clear], self.read, chosen, seen, **quiet)
+        gr.on([self.force.input, self.face.input], self.read, [*chosen, self.face], seen, **quiet)
         drawn = self.person.click(self.draw, [self.session], [self.image, self.found_status], **quiet)
         drawn.then(self.read, chosen, seen, **quiet)
         self.own.change(self.show_dials, self.own, self.dials, **free)
@@ -152,27 +156,34 @@ class PhotographTab:
         if refusal:
             yield gr.skip(), status(refusal.words, bad=True)
 
-    def read(self, session: Session, image: str | None, force: bool) -> Iterator[Any]:
-        """Find and measure the face; what was made of another photograph is put away."""
+    def read(self, session: Session, image: str | None, force: bool, face: int | None = None) -> Iterator[Any]:
+        """Find and measure a face, the largest unless one is chosen; what was made of another one is put away."""
         hidden = gr.update(visible=False)
         cleared = (hidden, hidden, hidden, hidden, hidden)
         if session is not None:
             session.found = None
         if image is None:
-            yield "", gr.update(visible=False, value=None), None, *cleared
+            yield hidden, "", gr.update(visible=False, value=None), None, *cleared
             return
-        yield status(self.texts("waiting")), hidden, None, *cleared
+        yield gr.skip(), status(self.texts("waiting")), hidden, None, *cleared
+        faces = hidden
         with telling(self.texts, session, "photograph.cannot") as refusal:
             path = take([image], fresh(session.folder, "photograph"))[0]
-            found = find(self.studio.engine, path, session.folder, force)
+            faces = self._faces(path, face)
+            found = find(self.studio.engine, path, session.folder, force, face)
             session.found = found
             rows = self.shown(found.rows)
             size = found.person.photograph.picture.size
             words = [self.texts("photograph.found.yes", width=size[0], height=size[1]), *found.notes]
             shown = gr.update(visible=True, value=str(found.shown))
-            yield status(" ".join(words)), shown, rows, *cleared
+            yield faces, status(" ".join(words)), shown, rows, *cleared
         if refusal:
-            yield status(refusal.words, bad=True), hidden, None, *cleared
+            yield faces, status(refusal.words, bad=True), hidden, None, *cleared
+
+    def _faces(self, path: Path, face: int | None) -> Any:
+        """The choice among several faces; hidden if there is one."""
+        count = len(self.studio.engine.middles(path))
+        return gr.update(choices=list(range(1, count + 1)), value=face or 1, visible=count > 1)
 
     def wish(self, expression: str, side: str, grade: float, own: list[str], *rest: Any) -> Wish:
         """What the controls say."""

@@ -212,6 +212,54 @@ def test_what_cannot_be_used_is_refused_on_the_page(
     page.context.close()
 
 
+def test_of_several_faces_the_user_chooses(visit: Callable[..., Any], pair: Path, tmp_path: Path) -> None:
+    page = visit()
+    upload(page, pair)
+    says(page, "#found-status", "found 2 faces")
+    page.locator("#face").get_by_label("2").check()
+    page.locator("#found-status").filter(has_not_text="found 2 faces").get_by_text("Face found").wait_for()
+    with Image.open(pair) as before, Image.open(made(page, tmp_path)) as after:
+        left = (0, 0, 900, before.height)
+        assert before.crop(left).tobytes() == after.convert("RGB").crop(left).tobytes()
+        assert before.tobytes() != after.convert("RGB").tobytes()
+    page.context.close()
+
+
+def test_a_file_of_30_mb_is_read_and_one_of_61_mb_is_not(
+    visit: Callable[..., Any], portrait: Path, tmp_path: Path
+) -> None:
+    """A file may have 60 MB: what a camera writes fits, and a picture is as good with anything behind its end."""
+    page = visit()
+    for mb, name in ((61, "huge.jpg"), (30, "large.jpg")):
+        (tmp_path / name).write_bytes(portrait.read_bytes() + b"\0" * (mb * 1_000_000))
+    upload(page, tmp_path / "huge.jpg")
+    page.get_by_text("maximum").first.wait_for()
+    assert page.locator("#found-status").inner_text() == ""
+    page.context.close()
+    page = visit()
+    upload(page, tmp_path / "large.jpg")
+    says(page, "#found-status", "Face found, 900")
+    page.context.close()
+
+
+def test_pictures_that_unpack_to_gigabytes_are_left_out_of_a_set(
+    visit: Callable[..., Any], portrait: Path, tmp_path: Path
+) -> None:
+    """Small files of 20,000 x 20,000 px each, beside a photograph that can be used."""
+    names = [f"bomb{number}.png" for number in range(3)]
+    for name in names:
+        Image.new("1", (20_000, 20_000)).save(tmp_path / name)
+    shutil.copy(portrait, tmp_path / "rest.jpg")
+    page = visit()
+    go(page, "Measure")
+    page.set_input_files("#measure-files input[type=file]", [str(tmp_path / name) for name in (*names, "rest.jpg")])
+    page.get_by_text("bomb2.png").first.wait_for()
+    page.click("#measure-start")
+    words = says(page, "#measure-status", "Photographs measured: 1.")
+    assert words.count("expected at most 50 megapixels") == 3
+    page.context.close()
+
+
 def test_the_german_page_says_it_in_german(visit: Callable[..., Any], tmp_path: Path) -> None:
     Image.new("RGB", (300, 200), "grey").save(tmp_path / "wand.png")
     page = visit("de")

@@ -28,6 +28,21 @@ def test_a_face_is_found_and_measured(found: Found) -> None:
         assert max(shown.size) == 640
 
 
+def test_of_several_faces_one_is_chosen(engine: Engine, pair: Path, tmp_path: Path) -> None:
+    """The other one keeps every pixel, and what is measured is the chosen one's."""
+    assert engine.middles(pair)[:, 0] == pytest.approx([435, 1226], abs=25)
+    largest, other = (find(engine, pair, tmp_path, face=face) for face in (None, 2))
+    assert [len([note for note in one.notes if "found 2 faces" in note]) for one in (largest, other)] == [1, 0]
+    result = synthesise(engine, other, Wish(), tmp_path)
+    with Image.open(pair) as before, Image.open(result.file) as after:
+        changed = np.argwhere((np.array(before) != np.array(after)).any(2))
+    assert changed[:, 1].min() > 900
+    lengths = {str(row[0]): row[1:] for row in result.rows}
+    assert abs(float(lengths["corner_depth"][5])) > 1, "the palsy of the second face is what was measured"
+    with pytest.raises(PalsykitError, match="face 3: found 2"):
+        find(engine, pair, tmp_path, face=3)
+
+
 def test_a_picture_without_a_face_is_refused_with_the_reason(engine: Engine, tmp_path: Path) -> None:
     file = tmp_path / "wall.png"
     Image.new("RGB", (300, 200), "grey").save(file)
