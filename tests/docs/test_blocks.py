@@ -64,6 +64,7 @@ def refused(words: list[str]) -> str | None:
         "python": lambda: rest[0] == "-m" or (ROOT / rest[0]).is_file(),
         "source": lambda: rest == [".venv/bin/activate"],
         "git": lambda: rest[0] == "clone",
+        "hf": lambda: rest == ["auth", "login"],
     }
     return None if program in known and known[program]() else "not a command that this test knows"
 
@@ -96,9 +97,9 @@ def test_a_wrong_line_is_found(line: str, why: str) -> None:
     assert why in str(refused(shlex.split(line)))
 
 
-@pytest.mark.parametrize("number", range(2))
-def test_the_recipes_of_the_page_are_valid(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = blocks(ROOT / "docs" / "recipes.md", "yaml")[number].replace("extends: ", f"extends: {ROOT}/")
+@pytest.mark.parametrize("block", blocks(ROOT / "docs" / "recipes.md", "yaml"))
+def test_the_recipes_of_the_page_are_valid(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = block.replace("extends: ", f"extends: {ROOT}/")
     if "extends" not in text:
         text = f"extends: {ROOT / 'tests' / 'run' / 'tiny.yaml'}\n{text}"
     for name in re.findall(r"[\w-]+\.safetensors", text):
