@@ -12,6 +12,7 @@ from palsykit.faces.warping import (
     CELLS,
     RIGID,
     bend,
+    fixed_points,
     read_field,
     retarget,
     warp,
@@ -52,6 +53,18 @@ def smiling():
     return points
 
 
+def test_lifted_brows_leave_the_top_of_the_head_where_it_is():
+    own, target = face(), face()
+    target[17:27, 1] -= 4.0
+    (ear, other, chin), up = own[[0, 16, 8]], np.array([0.0, -1.0])
+    middle = ((ear + other) / 2).numpy()
+    top = middle + 0.75 * (chin[1].item() - middle[1]) * up
+    moved = read(bent(where(), own, target), top[None]) - read(where(), top[None])
+    assert np.abs(moved).max() < 0.3
+    brow = read(bent(where(), own, target), target[[19]]) - read(where(), target[[19]])
+    assert brow[0, 1] > 3, "brows move as before"
+
+
 def test_what_lies_at_a_landmark_is_moved_there():
     own, target = face(), smiling()
     image = bent(where(), own, target, 0.0)
@@ -76,7 +89,8 @@ def test_the_spline_agrees_with_scipy(smoothing):
 
     own, target = face(0.01, 1), face(0.01, 2)
     target = open_lids(own[None].double(), target[None].double())[0]
-    here, there = (np.concatenate([points.numpy() / SIZE, BORDER]) for points in (target, own))
+    still = fixed_points(own[None].double() / SIZE)[0].numpy()
+    here, there = (np.concatenate([points.numpy() / SIZE, still]) for points in (target, own))
     spline = RBFInterpolator(here, there, kernel="thin_plate_spline", degree=1, smoothing=smoothing)
     points = np.stack(np.meshgrid(np.arange(8, 56, 4) + 0.5, np.arange(8, 56, 4) + 0.5), -1).reshape(-1, 2)
     field = bend(own[None] / SIZE, target[None] / SIZE, SIZE, SIZE, smoothing)[0].numpy() * SIZE
@@ -90,7 +104,8 @@ def test_the_spline_agrees_with_scikit_image():
 
     own, target = face(0.01, 1), face(0.01, 2)
     target = open_lids(own[None].double(), target[None].double())[0]
-    here, there = (np.concatenate([points.numpy() / SIZE, BORDER]) for points in (target, own))
+    still = fixed_points(own[None].double() / SIZE)[0].numpy()
+    here, there = (np.concatenate([points.numpy() / SIZE, still]) for points in (target, own))
     transform = ThinPlateSplineTransform.from_estimate(here, there)
     points = np.stack(np.meshgrid(np.arange(8, 56, 4) + 0.5, np.arange(8, 56, 4) + 0.5), -1).reshape(-1, 2)
     field = bend(own[None] / SIZE, target[None] / SIZE, SIZE, SIZE, 0.0)[0].numpy() * SIZE
