@@ -137,7 +137,11 @@ def test_what_generate_writes_is_read_back(tmp_path):
     pairs = grid(data.splits["train"], 0)
     settings_of_run = SimpleNamespace(generate=knobs, seed=0)
     parts = SimpleNamespace(
-        recipe=SimpleNamespace(hash="0"), settings=settings_of_run, data=lambda: data, device="cpu", chosen_pairs=pairs
+        recipe=SimpleNamespace(hash="0", name="own"),
+        settings=settings_of_run,
+        data=lambda: data,
+        device="cpu",
+        chosen_pairs=pairs,
     )
     mirror = SimpleNamespace(generate=lambda faces, seeds: faces.target.image)
     generate(SimpleNamespace(images=tmp_path / "images"), parts, mirror, {})
