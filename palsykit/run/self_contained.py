@@ -46,6 +46,7 @@ def self_contained(parts: Parts, model: nn.Module, dest: Path) -> tuple[dict[str
         PalsykitError: a file is neither safetensors nor a text.
     """
     recipe = {name: json.loads(json.dumps(parts.recipe.resolved[name])) for name in KEPT}
+    del recipe["generate"]["checkpoint"]  # the model folder has the weights that the run keeps, last or best
     recipe["networks"] = {name: recipe["networks"][name] for name in _used(recipe, parts)}
     licences = {}
     for section, folder, stock in _stock_models(model):

@@ -13,6 +13,7 @@ from palsykit.errors import PalsykitError
 from palsykit.photographs.mark import read_mark
 from palsykit.recipe import Recipe
 from palsykit.run import manifest, watch
+from palsykit.run.export import export_run
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
 from palsykit.run.runner import train_recipe
@@ -213,6 +214,8 @@ def test_a_run_keeps_the_best_weights_if_asked(
     saved = checkpoint.load(run.model, "conditioning")
     assert saved
     assert all(kept[name].equal(value) for name, value in saved.items())
+    shared = export_run(run.path, tmp_path / "shared").folder  # which opens it, without the section watch
+    assert (shared / "conditioning.safetensors").read_bytes() == (run.model / "conditioning.safetensors").read_bytes()
 
 
 def test_nobody_to_look_at_is_said_before_training(tiny: Callable[..., Recipe], tmp_path: Path) -> None:
