@@ -168,7 +168,7 @@ def section(found: dict[str, Any], command: str) -> str:
     """The section of the page."""
     made = ", ".join(f"{key} {value}" for key, value in found["made"].items())
     about = f"{found['pictures']} pictures of {found['people']} validation people of the face space. Made of: {made}."
-    return f"    {command}\n\n{about}\n\n{markdown(HEAD, cells_of(found['rows']))}"
+    return f"## Samplers and students\n\n    {command}\n\n{about}\n\n{markdown(HEAD, cells_of(found['rows']))}"
 
 
 def _shown(value: float | None) -> str:

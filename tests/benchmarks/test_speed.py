@@ -39,7 +39,7 @@ def test_all_rows_in_one_table(speed: ModuleType, tmp_path: Path, capsys: pytest
     assert {name for name, row in rows.items() if "share" in row} >= {"palsykit, fp32"}
     text = page.read_text()
     assert text.startswith("# Performance\n\n<!-- begin speed -->")
-    assert "python benchmarks/speed.py --recipe" in text
+    assert "\n    python benchmarks/speed.py --recipe" in text
     assert f"| {name} |" in text
 
 
