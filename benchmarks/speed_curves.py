@@ -1,6 +1,7 @@
 """Seconds per picture of a training step against image size, batch and processes, and their plot."""
 
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -85,7 +86,8 @@ def in_processes(count: int) -> float:
         check=True,
     )
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return max(found["seconds"]["step"] for found in lines) / batch / count
+    (step,) = [found["seconds"]["step"] for found in lines if not math.isnan(found["seconds"]["step"])]  # the first's
+    return float(step) / batch / count
 
 
 def draw(found: Sequence[Curve]) -> str:

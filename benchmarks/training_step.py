@@ -9,6 +9,7 @@ weights, even if the recipe names weight files, and pictures are noise: this doe
 
 import argparse
 import json
+import math
 import statistics
 import tempfile
 import time
@@ -86,6 +87,8 @@ def step_seconds(
         job = Job("step", model, part, faces, settings, 0, Path(folder), lambda line: ends.append(now()))
         began = now()
         train(job)
+    if not ends:  # another process than the first, which alone writes the log
+        return math.nan, math.nan
     spans = np.diff([began, *ends])
     return float(spans[0]), statistics.median(spans[1:])
 
