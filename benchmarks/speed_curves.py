@@ -1,16 +1,10 @@
-"""Seconds per picture of a training step against image size, batch and processes, and their plot."""
+"""Seconds per picture of a training step against image size and batch, and their plot."""
 
-import json
-import math
-import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from ceiling import Clock
 from training_step import at_random, step_seconds
 
@@ -55,9 +49,6 @@ def curves(now: Clock, rounds: int, quick: bool) -> list[Curve]:
         (Curve("image size", "px", sides, [[] for _ in sides]), of_side),
         (Curve("batch", "pictures", batches, [[] for _ in batches]), of_batch),
     ]
-    if not torch.cuda.is_available():
-        processes = [1, 2]
-        measured.append((Curve("processes", "processes", processes, [[] for _ in processes]), in_processes))
     for _ in range(rounds):
         for curve, seconds in measured:
             for number, place in enumerate(curve.places):
@@ -68,26 +59,6 @@ def curves(now: Clock, rounds: int, quick: bool) -> list[Curve]:
 def of_size(side: int) -> Parts:
     """The recipe's parts with random weights, for pictures of another size; attention stays at the last level."""
     return Parts(at_random(RECIPE, [f"image_size={side}", f"denoiser.attention_at=[{side // 32}]"]))
-
-
-def in_processes(count: int) -> float:
-    """Wall seconds per picture of one global batch in so many processes, which share the machine's threads."""
-    threads = max(1, torch.get_num_threads() // count)
-    batch = 2 * ROWS // count
-    words = ["--recipe", str(RECIPE), "--batch", str(batch), "--steps", "2", "--set", "trainer={use: diffusion}"]
-    words += ["--set", f"image_size={SIDE}", "--set", f"denoiser.attention_at=[{SIDE // 32}]"]
-    words += ["--set", "train.precision=fp32"]
-    launch = ["-m", "torch.distributed.run", "--nproc-per-node", str(count), "--master-port", "29631"]
-    done = subprocess.run(
-        [sys.executable, *launch, str(ROOT / "benchmarks" / "training_step.py"), *words],
-        env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": str(threads)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    (step,) = [found["seconds"]["step"] for found in lines if not math.isnan(found["seconds"]["step"])]  # the first's
-    return float(step) / batch / count
 
 
 def draw(found: Sequence[Curve]) -> str:
