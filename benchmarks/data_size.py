@@ -159,6 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             one = [__file__, "--folder", ".", "--data", options.data, *more, "--one", where, cache, count, options.side]
             done = subprocess.run([sys.executable, *map(str, one)], check=True, stdout=subprocess.PIPE, text=True)
             rows.append({"photographs": count, "start": what, **json.loads(done.stdout.splitlines()[-1])})
+            print(json.dumps(rows[-1]), file=sys.stderr)  # a later row may take long
         assert rows[-1].pop("content") == rows[-2].pop("content"), "the index gave other records"
     cells = [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row.values()] for row in rows]
     print(table(list(rows[0]), cells))

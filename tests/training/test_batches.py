@@ -12,6 +12,7 @@ from palsykit.faces.flip import FlipRefused
 from palsykit.faces.pairing import pair
 from palsykit.faces.views import view
 from palsykit.faces.vocabulary import Side
+from palsykit.interfaces import TrainingData
 from palsykit.recipe.schema import Optimisation
 from palsykit.training import loop
 from palsykit.training.batches import Draw, PairedFaces, StepSampler, check_flips
@@ -92,12 +93,12 @@ def test_the_loop_flips_as_its_settings_say(faces, model_of, tmp_path):
             return super().losses(model, batch, generator, phase)
 
     keys = {"batch_size": 6, "steps": 4, "precision": "fp32"}
-    sides = {}
+    trainer, sides = Watched(TrainingData(16, (), ())), {}
     for flip in (0.0, 0.5):
         seen = []
         paired = PairedFaces(faces, pair(faces.records, 0))
         settings, folder = Optimisation(**keys, flip=flip), tmp_path / str(flip)
-        loop.train(loop.Job("train", model_of(), Watched(None), paired, settings, 0, folder, lambda line: None))
+        loop.train(loop.Job("train", model_of(), trainer, paired, settings, 0, folder, lambda line: None))
         assert all(driver.side is identity.side for driver, identity in seen)
         sides[flip] = {driver.side for driver, _ in seen}
     assert sides == {0.0: {Side.LEFT, Side.NONE}, 0.5: {Side.LEFT, Side.RIGHT, Side.NONE}}

@@ -255,7 +255,7 @@ def test_the_average_follows_parameters_and_buffers(job, model_of):
 
     model = model_of()
     model.register_buffer("seen", torch.zeros(()))
-    trainer = WithBuffer(None)
+    trainer = WithBuffer(TrainingData(16, (), ()))
     average = loop.train(job(trainer=trainer, model=model, steps=3, checkpoint_every=100))
     # update 0 copies; then d = min(0.9, (1 + n) / (10 + n)) with n = 1, 2
     expected = 1.0
@@ -371,9 +371,9 @@ def test_a_parameter_in_no_group_or_in_two_is_refused(model_of):
             return {"a": list(model.parameters()), "b": [model.fusion.mix.bias]}
 
     with pytest.raises(PalsykitError, match=r"in no optimiser group: .*fusion\.mix"):
-        checked_groups(model, Forgets(None))
+        checked_groups(model, Forgets(TrainingData(16, (), ())))
     with pytest.raises(PalsykitError, match=r"model\.fusion\.mix\.bias is in group 'a' and in group 'b'"):
-        checked_groups(model, Repeats(None))
+        checked_groups(model, Repeats(TrainingData(16, (), ())))
 
 
 def test_a_trainer_with_two_groups_gets_a_phase_each_and_trains_its_own_module(job, model_of):
