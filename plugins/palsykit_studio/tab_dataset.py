@@ -46,7 +46,9 @@ class DatasetTab:
             start = gr.Button(t("data.start"), variant="primary", elem_id="data-start")
             stop = gr.Button(t("stop"), variant="stop", elem_id="data-stop")
         said = gr.HTML(elem_id="data-status")
-        gallery = gr.Gallery(label=t("data.tab"), columns=6, show_label=False, visible=False, elem_id="data-gallery")
+        gallery = gr.Gallery(
+            label=t("data.tab"), columns=3, height="auto", show_label=False, visible=False, elem_id="data-gallery"
+        )
         download = gr.DownloadButton(t("data.download"), visible=False, elem_id="data-download")
         work = start.click(
             self.run, [session, people, expressions, sides, grades, crop], [said, gallery, download],

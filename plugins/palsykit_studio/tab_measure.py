@@ -47,8 +47,8 @@ class MeasureTab:
         )  # fmt: skip
         csv = gr.DownloadButton(t("measure.csv"), visible=False, elem_id="measure-csv")
         overlays = gr.Gallery(
-            label=t("measure.overlays"), columns=1, height="auto", object_fit="contain", visible=False,
-            elem_id="measure-overlays",
+            label=t("measure.overlays"), show_label=False, columns=1, height="auto", object_fit="contain",
+            visible=False, elem_id="measure-overlays",
         )  # fmt: skip
         work = start.click(
             self.run, [session, files, scale], [said, table, csv, overlays], concurrency_limit=1, concurrency_id=QUEUE,
@@ -118,7 +118,10 @@ class MeasureTab:
         if left_out:
             words += [t("data.notused"), "; ".join(f"{name}: {t.reason(reason)}" for name, reason in left_out)]
         overlays = [(str(path), path.stem) for path in sorted((output / OVERLAYS).glob("*.png"))]
-        table = {"headers": [t("measure.file"), t("measure.expression"), *named], "data": shown}
+        written = [[f"{cell:.1f}" if isinstance(cell, float) else str(cell) for cell in row] for row in shown]
+        heads = [t("measure.file"), t("measure.expression"), *named]
+        # numbers, so that they sort as numbers, written with one decimal each
+        table = {"headers": heads, "data": shown, "metadata": {"display_value": written}}
         return (
             status(" ".join(words)),
             gr.update(visible=True, value=table, column_widths=[*WORDS_PX, *[LENGTH_PX] * len(named)]),
