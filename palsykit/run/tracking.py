@@ -69,6 +69,10 @@ class Trackers:
         for name in self._running():
             if name == "mlflow":
                 self._tell(name, "log_artifact", str(file), "watch")
+            elif name == "trackio":  # accelerate's class has no pictures for it
+                image = import_module("trackio").Image
+                each = {f"{key}/{number}": image(p) for key, values in named.items() for number, p in enumerate(values)}
+                self._tell(name, "log", each, step=None)
             elif name == "tensorboard":
                 self._tell(name, "log_images", named, step=step, dataformats="NHWC")
             else:
@@ -129,5 +133,5 @@ def _tracker(name: str, run: RunFolder) -> Any:
     if name == "trackio":
         return make(PROJECT, name=title, resume="allow")
     if "MLFLOW_TRACKING_URI" not in os.environ:
-        import_module("mlflow").set_tracking_uri((run.path / "mlflow").absolute().as_uri())
-    return make(PROJECT, run_name=title)
+        import_module("mlflow").set_tracking_uri(f"sqlite:///{(run.path / 'mlflow.db').absolute()}")
+    return make(PROJECT, run_name=title, logging_dir=(run.path / "mlflow").absolute().as_uri())

@@ -95,6 +95,16 @@ def test_wandb_runs_offline_in_the_runs_folder_with_its_own_steps(run, monkeypat
     assert told[4:] == ["finished"]
 
 
+def test_trackio_gets_each_picture(run, monkeypatch):
+    told: list[Any] = []
+    monkeypatch.setitem(sys.modules, "trackio", fake("trackio", told))
+    with tracked(run, ("trackio",), {}) as trackers:
+        trackers.pictures("watch", 10, PICTURES, run.path / "x.png")
+    assert told[0]["project"] == "palsykit"
+    assert ({f"watch/ema/{number}": ("picture", (8, 8, 3)) for number in range(2)}, None) in told
+    assert told[-1] == "finished"
+
+
 def test_a_tracker_that_fails_does_not_end_the_training(run, monkeypatch, capsys):
     class Fails:
         def __init__(self, *_: Any, **__: Any) -> None:
