@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 from palsykit.data.rejections import printable
@@ -33,13 +34,18 @@ def require_same(run: RunFolder, data: Data) -> None:
     _compare(run, json.loads(file.read_text(encoding="utf-8")).get(KEY) if file.is_file() else None, data)
 
 
+def fit_record(run: RunFolder, name: str) -> Path:
+    """The file that records the data of a fit until the network is fitted."""
+    return run.path / "checkpoints" / f"fit-{name}.data.json"
+
+
 def require_same_fit(run: RunFolder, name: str, data: Data) -> None:
     """Record the data on which a network is fitted; if this run has recorded them before, refuse others.
 
     Raises:
         PalsykitError: names new and changed photographs, and counts those that are gone.
     """
-    file = run.path / "checkpoints" / f"fit-{name}.data.json"
+    file = fit_record(run, name)
     if file.is_file():
         _compare(run, json.loads(file.read_text(encoding="utf-8")), data)
     elif run.writes:

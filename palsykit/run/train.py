@@ -15,7 +15,7 @@ from palsykit.run.best import load_best
 from palsykit.run.folder import RunFolder
 from palsykit.run.model_folder import load_into, load_model, save_model, save_network, start_from
 from palsykit.run.parts import Data, Parts
-from palsykit.run.same_data import require_same_fit
+from palsykit.run.same_data import fit_record, require_same_fit
 from palsykit.run.tracking import Trackers
 from palsykit.run.watch import Watch, watching
 from palsykit.seeds import derive
@@ -44,6 +44,7 @@ def fit(run: RunFolder, parts: Parts, facts: dict[str, Any], trackers: Trackers)
             _fit_one(run, parts, block, trackers)
             if run.writes:
                 save_network(parts.networks[block.network], run.networks)
+                fit_record(run, block.network).unlink(missing_ok=True)
         facts[block.network] = block.steps
 
 

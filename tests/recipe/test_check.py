@@ -63,7 +63,7 @@ def test_a_whole_recipe_has_none(recipe: Write, diffusion: str) -> None:
         ("train.lr=0", "train.lr: found 0, expected more than 0.0"),
         ("train=3", "train: found 3, expected a mapping"),
         ("train.start=nowhere.safetensors", "train.start: found \"nowhere.safetensors\" (text), expected an existing"),
-        ("train.precision=fp8", "expected 'auto', 'bf16' or 'fp32'"),
+        ("train.precision=fp8", "expected 'auto', 'bf16', 'fp16' or 'fp32'"),
         ("fits=[{network: recognition}]", "fits.0: found no key trainer, expected trainer: {use: ...}, known are"),
         ("fits=[{network: recogniton, trainer: diffusion}]",
             'found "recogniton", expected one of networks (recognition); did you mean "recognition"?'),

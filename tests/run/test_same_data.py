@@ -15,7 +15,7 @@ from palsykit.recipe import Recipe
 from palsykit.run import evaluate_run, run_recipe, runner
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Parts
-from palsykit.run.same_data import KEY
+from palsykit.run.same_data import KEY, fit_record
 from palsykit.run.tracking import Trackers
 from palsykit.run.train import fit
 
@@ -123,22 +123,40 @@ def test_the_same_data_are_gone_on_with(mine: Path, short: Callable[[Path], Reci
 
 @pytest.mark.parametrize(("change", "words"), CHANGES)
 def test_a_fit_is_not_gone_on_with_on_changed_data(
-    tiny: Callable[..., Recipe], tmp_path: Path, change: Callable[[Path], None], words: str
+    tiny: Callable[..., Recipe],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Path], None],
+    words: str,
 ) -> None:
     photographs, run = write_people(tmp_path / "photographs", 8), RunFolder(tmp_path / "run")
     own = f"fits.0.data={{use: imagefolder, root: {photographs}}}"
     recipe = tiny(own, "fits.0.steps=1", "fits.1.steps=0", "fits.2.steps=0")
-    fit(run, Parts(recipe), {}, Trackers(run))
-    fitted = run.networks / "recognition.safetensors"
-    before = fitted.read_bytes()
-    fitted.unlink()  # as if it was killed before its end
-    fit(run, Parts(recipe), {}, Trackers(run))
-    assert fitted.read_bytes() == before
-    fitted.unlink()
+    with monkeypatch.context() as killed:
+        killed.setattr("palsykit.run.train.fit_network", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            fit(run, Parts(recipe), {}, Trackers(run))
     change(photographs)
     with pytest.raises(PalsykitError, match=words):
         fit(run, Parts(recipe), {}, Trackers(run))
-    assert not fitted.exists()
+    assert not (run.networks / "recognition.safetensors").exists()
+
+
+def test_a_killed_fit_is_gone_on_with_on_the_same_data(
+    tiny: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photographs, run = write_people(tmp_path / "photographs", 8), RunFolder(tmp_path / "run")
+    recipe = tiny(
+        f"fits.0.data={{use: imagefolder, root: {photographs}}}", "fits.0.steps=1", "fits.1.steps=0", "fits.2.steps=0"
+    )
+    with monkeypatch.context() as killed:
+        killed.setattr("palsykit.run.train.fit_network", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            fit(run, Parts(recipe), {}, Trackers(run))
+    assert fit_record(run, "recognition").is_file()
+    fit(run, Parts(recipe), {}, Trackers(run))
+    assert (run.networks / "recognition.safetensors").is_file()
+    assert not fit_record(run, "recognition").exists(), "nothing rests on it any more"
 
 
 def test_a_run_does_not_record_who_its_people_are(made: Path) -> None:
