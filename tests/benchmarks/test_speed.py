@@ -19,6 +19,7 @@ def speed(script: Script) -> ModuleType:
     return script("benchmarks/speed.py")
 
 
+@pytest.mark.slow
 def test_all_rows_in_one_table(speed: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.md"
     page.write_text("# Performance\n")
