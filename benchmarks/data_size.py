@@ -5,7 +5,7 @@
 makes folders of photographs with labels and 68 points (metadata.jsonl): one rendered face of ``--side`` px, followed by
 a few bytes that differ, so that each is another file. Each row is a fresh process: the data set as a recipe names it,
 then what a run does with it at its start (splits, pairs, hashes of all records, doubts). ``memory`` is what the process
-holds more than after its imports. ``--data face_space`` does the same with people whom a recipe renders; their pictures
+holds more than after its imports. ``--data face_space`` does the same with rendered people; their pictures
 are rendered only with ``--render``. ``--unopened`` measures later starts of more photographs than a machine can align
 in the time: the first start opens none of them, and its seconds say nothing.
 """

@@ -42,7 +42,7 @@ def in_parallel(
     """
     count = workers()
     # Readers of pictures change the filters of warnings, which threads share: they are as before when all have ended.
-    with track(title, total, unit) as work, _one_thread_each(), warnings.catch_warnings():
+    with track(title, total, unit) as work, one_thread(), warnings.catch_warnings():
         results = map(function, items) if count == 1 else _ahead(function, items, count)
         for result in results:
             yield result
@@ -65,7 +65,8 @@ def _ahead(function: Callable[[Item], Result], items: Iterable[Item], count: int
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """torch computes with one thread within this context; without torch nothing changes."""
     torch = sys.modules.get("torch")
     if torch is None:
         yield

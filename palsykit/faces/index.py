@@ -59,7 +59,7 @@ def write_index(file: Path, origin: str, records: Sequence[FaceRecord], extra: A
 
 
 def read_index(file: Path, origin: str) -> tuple[list[FaceRecord], Any] | None:
-    """Records and ``extra``; None if there is no file, or if it is another version's, of another origin or damaged.
+    """Records and ``extra``; None if the file is missing, damaged, another version's or of another origin.
 
     A record is about 1 kB, of which its landmarks are half.
     """

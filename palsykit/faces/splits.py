@@ -32,7 +32,7 @@ def split_records(records: Sequence[FaceRecord], seed: int) -> dict[str, list[Fa
 
 
 def shared_subjects(ones: Sequence[FaceRecord], others: Sequence[FaceRecord]) -> list[str]:
-    """Subjects in both groups, sorted: whoever tests a model refuses people whom it was trained on."""
+    """Subjects in both groups, sorted: a test refuses people of the training data."""
     return sorted({str(one.labels.subject) for one in ones} & {str(other.labels.subject) for other in others})
 
 

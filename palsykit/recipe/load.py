@@ -132,9 +132,9 @@ def _hash(resolved: dict[str, Any]) -> str:
     hashed: dict[str, Any] = {key: value for key, value in resolved.items() if key not in UNHASHED}
     hashed |= {section: list(resolved[section].items()) for section in ORDERED}
     # Leave out newer keys that say nothing: runs older than these keys keep their hash.
-    hashed["train"] = _of_training(_without_empty(resolved["train"], "start_without"))
-    hashed["fits"] = [_of_training(_without_empty(block, "start")) for block in resolved["fits"]]
-    hashed["networks"] = {name: _without_empty(block, "image_size") for name, block in resolved["networks"].items()}
+    hashed["train"] = _of_training(resolved["train"], {"start_without": []})
+    hashed["fits"] = [_of_training(block, {"start": None}) for block in resolved["fits"]]
+    hashed["networks"] = {name: _without(block, {"image_size": None}) for name, block in resolved["networks"].items()}
     if resolved["generate"]["checkpoint"] == "best":
         hashed["watch"] = resolved["watch"]
     else:
@@ -143,13 +143,14 @@ def _hash(resolved: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _of_training(block: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in block.items() if key not in SAME_NUMBERS}
-    return {key: value for key, value in kept.items() if key not in NEWER or value != NEWER[key]}
+def _of_training(block: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    changing = {key: value for key, value in block.items() if key not in SAME_NUMBERS}
+    return _without(changing, NEWER | defaults)
 
 
-def _without_empty(block: dict[str, Any], *keys: str) -> dict[str, Any]:
-    return {key: value for key, value in block.items() if key not in keys or value not in (None, [])}
+def _without(block: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The block without the keys that have these defaults."""
+    return {key: value for key, value in block.items() if key not in defaults or value != defaults[key]}
 
 
 def _origins(resolved: dict[str, Any], tree: Tree) -> dict[KeyPath, str]:

@@ -29,15 +29,18 @@ def offer(folder: Path, step: int, figure: str, value: float, weights: dict[str,
 
 
 def best(folder: Path) -> Path | None:
-    """The best weights' folder; None if there is none."""
+    """The best weights' folder, or None."""
     return min(checkpoint.existing(folder), key=_value, default=None)
 
 
 def remove_worse(folder: Path, steps: list[int]) -> None:
     """Remove all but the best one and those that were the best at ``steps``."""
-    kept = checkpoint.existing(folder)
-    needed = {min((p for p in kept if _step(p) <= step), key=_value, default=None) for step in [*steps, _last(kept)]}
-    for path in kept:
+    folders = checkpoint.existing(folder)
+    needed = {
+        min((p for p in folders if checkpoint.step_of(p) <= step), key=_value, default=None)
+        for step in [*steps, _last(folders)]
+    }
+    for path in folders:
         if path not in needed:
             checkpoint.remove(path)
 
@@ -48,7 +51,7 @@ def rewind(folder: Path, step: int, figure: str | None) -> None:
         if (reason := checkpoint.damage(path)) is not None:
             say(f"{path}: damaged ({reason}) and removed; the best of the other steps is kept")
             checkpoint.remove(path)
-        elif _step(path) > step or step == 0 or checkpoint.facts(path).get("figure") != figure:
+        elif checkpoint.step_of(path) > step or step == 0 or checkpoint.facts(path).get("figure") != figure:
             checkpoint.remove(path)
 
 
@@ -79,9 +82,5 @@ def _value(path: Path) -> float:
         return math.inf  # damaged: any other is better
 
 
-def _step(path: Path) -> int:
-    return int(path.name.removeprefix("step-"))
-
-
-def _last(kept: list[Path]) -> int:
-    return _step(kept[-1]) if kept else 0
+def _last(folders: list[Path]) -> int:
+    return checkpoint.step_of(folders[-1]) if folders else 0

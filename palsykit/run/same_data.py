@@ -9,6 +9,7 @@ from palsykit.data.rejections import printable
 from palsykit.errors import PalsykitError
 from palsykit.faces.records import FaceRecord
 from palsykit.files.atomic import write_text
+from palsykit.files.json_files import read_object
 from palsykit.report.words import names
 from palsykit.run.folder import RunFolder
 from palsykit.run.parts import Data
@@ -47,7 +48,14 @@ def require_same_fit(run: RunFolder, name: str, data: Data) -> None:
     """
     file = fit_record(run, name)
     if file.is_file():
-        _compare(run, json.loads(file.read_text(encoding="utf-8")), data)
+        try:
+            before = read_object(file)
+        except (OSError, ValueError) as error:
+            raise PalsykitError(
+                f"{file}: cannot be read ({error}); if the data of the fit of {name} are as they were, delete this "
+                "file and run the recipe again; else start again with --fresh"
+            ) from error
+        _compare(run, before, data)
     elif run.writes:
         write_text(file, json.dumps(recorded(data), indent=1) + "\n")
 

@@ -93,7 +93,7 @@ def _names_only(parts: Parts, recipe: dict[str, Any]) -> dict[str, Any]:
         for fit in parts.fits
         if fit.network in recipe["networks"]
     ]
-    assert settings.trainer is not None  # else there is no trained model to export
+    assert settings.trainer is not None  # only a trained model is exported
     train = {"batch_size": settings.train.batch_size}
     return {"data": {"use": settings.data.use}, "fits": fits, "trainer": {"use": settings.trainer.use}, "train": train}
 

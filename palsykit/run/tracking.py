@@ -102,7 +102,7 @@ class Trackers:
             getattr(trackers[name], method)(*values, **keys)
         except Exception as error:  # a service may raise anything, and a training must not end for it
             del trackers[name]
-            say(f"tracking: {name} failed ({type(error).__name__}: {error}); the training goes on without it")
+            say(f"tracking: {name} failed ({type(error).__name__}: {error}); the training continues without it")
 
 
 @contextmanager

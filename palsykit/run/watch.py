@@ -2,7 +2,7 @@
 
 A look changes nothing: it measures a copy of the model, draws from random streams of its own, and the frozen networks
 remember what they see in it apart. Its figures are a line of watch/figures.jsonl, its pictures watch/step-NNNNNN.png;
-a resumed run takes back the looks after the checkpoint from which it goes on, and makes them again to the same bits.
+a resumed run takes back the looks after the checkpoint from which it resumes, and makes them again to the same bits.
 """
 
 import copy
@@ -54,7 +54,7 @@ def require_watched(parts: Parts) -> None:
     if parts.settings.watch is not None and not parts.data().splits["validation"]:
         people = ", ".join(f"{len(by_subject(r))} in {name}" for name, r in parts.data().splits.items())
         raise PalsykitError(
-            f"watch: the data have nobody in the split 'validation', whom it looks at: found {people}; give some "
+            f"watch: the split 'validation', which it looks at, is empty: found {people}; give some "
             "subjects that split, or leave out the section watch"
         )
 
@@ -117,7 +117,7 @@ class Watch:
                 raise PalsykitError(
                     f"{words}; the checkpoints are as they were; train without looking: --set watch=null"
                 ) from error
-            say(f"{words}; the training goes on")
+            say(f"{words}; the training continues")
         self._looked = True
 
     def lines(self) -> list[dict[str, Any]]:
@@ -248,8 +248,7 @@ class Watch:
         return self._run.watch / f"step-{step:06d}.png"
 
     def _checkpoints(self) -> list[int]:
-        names = [path.name for path in checkpoint.existing(self._run.checkpoints("train"))]
-        return [int(name.removeprefix("step-")) for name in names]
+        return [checkpoint.step_of(path) for path in checkpoint.existing(self._run.checkpoints("train"))]
 
 
 def compared_by(parts: Parts) -> SharedNetwork | None:

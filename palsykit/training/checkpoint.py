@@ -115,6 +115,11 @@ def existing(folder: Path) -> list[Path]:
     return sorted(path for path in candidates if re.fullmatch(r"step-\d{6,}", path.name))
 
 
+def step_of(path: Path) -> int:
+    """The step in a checkpoint's name."""
+    return int(path.name.removeprefix("step-"))
+
+
 def newest(folder: Path) -> Path | None:
     """The newest checkpoint that is as it was written; None without any checkpoint.
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from palsykit import ConditionalDiffusion
 
 CLEAN = -1
-"""The time at which there is no noise."""
+"""The time without noise."""
 
 
 def grid(timesteps: int, steps: int, substeps: int) -> Tensor:

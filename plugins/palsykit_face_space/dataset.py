@@ -10,18 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from palsykit.faces.index import code_of, read_index, write_index
+from palsykit.faces.index import code_of
 from palsykit.faces.records import FaceRecord, Rejected
 from palsykit.faces.vocabulary import FaceLabels, Group, Side, canonical_expression
 from palsykit.memory import no_room, too_large
-from palsykit.parallel import in_parallel
 from palsykit.recipe.ranges import People
 from palsykit_face_space.camera import Camera, landmarks, placed
 from palsykit_face_space.model import ASSET, Person, draw, load_model
 from palsykit_face_space.palsy import Action, further_points
 from palsykit_face_space.plan import FIRST, VARIATIONS, Habits, Plan, Shot, Variation
 from palsykit_face_space.render import Scene, poses, render
-from palsykit_face_space.rendered import BATCH, Rendered, batches
+from palsykit_face_space.rendered import Rendered, records_of
 
 RENDERER = 10
 """Increase it when the same parameters would give other pictures; part of the cache's name."""
@@ -91,7 +90,9 @@ class FaceSpace:
         if not file.exists() and (words := no_room(cache, count * image_size**2 * 3)):
             raise ValueError(f"face_space: {count} photographs of {image_size} px need {words}; make fewer")
         index = file.with_name(f"{file.stem}-records{file.suffix}")
-        self.records: Sequence[FaceRecord] = self._all_records(index, f"{origin} {code_of(*CODE)}")
+        code = f"{origin} {code_of(*CODE)}"
+        self.records: Sequence[FaceRecord] = records_of(index, code, self._shots, self._recorded, "the face space")
+        self._person.cache_clear()
         self._rows = {record.key: row for row, record in enumerate(self.records)}
         self._pictures = Rendered(file, self._shots, image_size, self._rendered, "render the face space")
 
@@ -148,17 +149,6 @@ class FaceSpace:
 
     def _drawn(self, number: int) -> Person:
         return draw(self._model, np.random.default_rng([self.seed, number]), self._skin)
-
-    def _all_records(self, index: Path, origin: str) -> list[FaceRecord]:
-        """The records, from the index if it holds."""
-        if (found := read_index(index, origin)) is None:
-            shots = batches(self._shots)
-            made = in_parallel(self._recorded, shots, "pose the face space", len(self._shots), "images", BATCH)
-            records = [record for part in made for record in part]
-            self._person.cache_clear()
-            write_index(index, origin, records, None, "the face space")
-            return records
-        return found[0]
 
     def _recorded(self, shots: Sequence[Shot]) -> list[FaceRecord]:
         pose = poses([self._person(shot.person) for shot in shots], [shot.scene for shot in shots])

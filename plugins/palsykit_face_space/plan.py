@@ -1,9 +1,9 @@
 """Plan the face space's photographs of each person; every random draw depends only on (seed, person, render)."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Literal, get_args, overload
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from palsykit_face_space.camera import Camera
 from palsykit_face_space.movements import MEAN, Manner, draw_manner
 from palsykit_face_space.palsy import Action
 from palsykit_face_space.render import Scene
+from palsykit_face_space.rendered import Drawn
 
 FIRST = {"train": 0, "validation": 800_000, "test": 900_000}
 """The number of each split's first person, so that the size of one split does not change people in another."""
@@ -146,7 +147,7 @@ def scenes(seed: int, person: int, split: str, renders: int, habits: Habits) -> 
     return [_varied(seed, person, render, habits) for render in range(renders)]
 
 
-class Plan(Sequence[Shot]):
+class Plan(Drawn[Shot]):
     """Every photograph of the data set, by split, person and render; each is drawn when it is asked for.
 
     Args:
@@ -163,15 +164,6 @@ class Plan(Sequence[Shot]):
 
     def __len__(self) -> int:
         return sum(self._counts.values())
-
-    @overload
-    def __getitem__(self, rows: int) -> Shot: ...
-    @overload
-    def __getitem__(self, rows: slice) -> list[Shot]: ...
-    def __getitem__(self, rows: int | slice) -> Shot | list[Shot]:
-        """One photograph, or those of a slice."""
-        numbers = range(len(self))[rows]
-        return [self._shot(row) for row in numbers] if isinstance(numbers, range) else self._shot(numbers)
 
     def _shot(self, row: int) -> Shot:
         for split in SPLITS:

@@ -1,12 +1,15 @@
 """Render pictures once, in parallel, and cache them in one file, from which each is read when it is asked for."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from palsykit.faces.index import read_index, write_index
+from palsykit.faces.records import FaceRecord
 from palsykit.files.arrays import Array, arrays_in, write_blocks
 from palsykit.parallel import in_parallel
 from palsykit.progress import say
@@ -72,6 +75,42 @@ class Rendered(Generic[Shot]):
             return None
         expected = (len(self._shots), self._image_size, self._image_size, 3)
         return pictures if pictures is not None and pictures.shape == expected and pictures.dtype == np.uint8 else None
+
+
+class Drawn(Sequence[Shot]):
+    """Shots that are drawn when they are asked for, by ``_shot(row)`` and ``__len__``."""
+
+    @abstractmethod
+    def _shot(self, row: int) -> Shot:
+        """One shot; ``row`` is from 0 to the length."""
+
+    @overload
+    def __getitem__(self, rows: int) -> Shot: ...
+    @overload
+    def __getitem__(self, rows: slice) -> list[Shot]: ...
+    def __getitem__(self, rows: int | slice) -> Shot | list[Shot]:
+        numbers = range(len(self))[rows]
+        return [self._shot(row) for row in numbers] if isinstance(numbers, range) else self._shot(numbers)
+
+
+def records_of(
+    index: Path, origin: str, shots: Sequence[Shot], recorded: Callable[[Sequence[Shot]], list[FaceRecord]], what: str
+) -> list[FaceRecord]:
+    """The records of all shots: from the index, or else computed in parallel and written there.
+
+    Args:
+        index: the file.
+        origin: of which the index must be.
+        shots: what to record.
+        recorded: some shots -> their records; called in several threads.
+        what: the name of the data in the bar and in messages.
+    """
+    if (found := read_index(index, origin)) is not None:
+        return found[0]
+    made = in_parallel(recorded, batches(shots), f"pose {what}", len(shots), "images", BATCH)
+    records = [record for part in made for record in part]
+    write_index(index, origin, records, None, what)
+    return records
 
 
 def batches(shots: Sequence[Shot]) -> Iterator[Sequence[Shot]]:

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from palsykit.faces.dials import Dials
-from palsykit.faces.index import code_of, read_index, write_index
+from palsykit.faces.index import code_of
 from palsykit.faces.records import FaceDataset, FaceRecord, NothingUsable, Rejected
 from palsykit.faces.vocabulary import EXPRESSIONS, FaceLabels, Group, Side, canonical_expression
 from palsykit.faces.webmorph import FURTHER, to_ibug68
-from palsykit.parallel import in_parallel
 from palsykit.recipe.ranges import People
 from palsykit.seeds import derive
 from palsykit_face_space.dataset import CODE, RENDERER
@@ -26,7 +24,7 @@ from palsykit_face_space.model import OUTLINE_PX, Person, person
 from palsykit_face_space.palsy import Action, further_points
 from palsykit_face_space.plan import VARIATIONS, Habits, scenes
 from palsykit_face_space.render import Scene, poses, render
-from palsykit_face_space.rendered import BATCH, Rendered, batches
+from palsykit_face_space.rendered import Drawn, Rendered, records_of
 from palsykit_face_space.template import template_points
 from palsykit_face_space.warp import SIZE
 
@@ -111,7 +109,7 @@ class _Shot:
         return f"{self.record.key}#{self.number:02d}"
 
 
-class _Shots(Sequence[_Shot]):
+class _Shots(Drawn[_Shot]):
     """The pictures of all photographs, drawn when they are asked for.
 
     Args:
@@ -125,14 +123,6 @@ class _Shots(Sequence[_Shot]):
 
     def __len__(self) -> int:
         return self._starts[-1]
-
-    @overload
-    def __getitem__(self, rows: int) -> _Shot: ...
-    @overload
-    def __getitem__(self, rows: slice) -> list[_Shot]: ...
-    def __getitem__(self, rows: int | slice) -> _Shot | list[_Shot]:
-        numbers = range(len(self))[rows]
-        return [self._shot(row) for row in numbers] if isinstance(numbers, range) else self._shot(numbers)
 
     def _shot(self, row: int) -> _Shot:
         place = bisect_right(self._starts, row) - 1
@@ -195,7 +185,9 @@ class Simulated:
         labels = [(r.key, r.labels, r.split, r.digest, r.landmarks_source, _told(r.further)) for r in usable]
         known = hashlib.sha256(repr(labels).encode()).hexdigest()
         index = file.with_name(f"{file.stem}-records{file.suffix}")
-        self.records = self._all_records(index, f"{content.hexdigest()} {known} {code_of(*CODE)}")
+        code = f"{content.hexdigest()} {known} {code_of(*CODE)}"
+        self.records = records_of(index, code, self._shots, self._recorded, "the simulated palsies")
+        self._person.cache_clear()
         self._rows = {record.key: row for row, record in enumerate(self.records)}
         self._pictures = Rendered(file, self._shots, image_size, self._rendered, "simulate palsies")
 
@@ -237,17 +229,6 @@ class Simulated:
         record = self._originals[key]
         assert record.landmarks is not None  # _unusable sorts them out
         return photographed_person(self._source.image(record), record.landmarks)
-
-    def _all_records(self, index: Path, origin: str) -> list[FaceRecord]:
-        """The records, from the index if it holds."""
-        if (found := read_index(index, origin)) is None:
-            shots = batches(self._shots)
-            made = in_parallel(self._recorded, shots, "pose photographs", len(self._shots), "images", BATCH)
-            records = [record for part in made for record in part]
-            self._person.cache_clear()
-            write_index(index, origin, records, None, "the simulated palsies")
-            return records
-        return found[0]
 
     def _recorded(self, shots: Sequence[_Shot]) -> list[FaceRecord]:
         people = [self._person(shot.record.key) for shot in shots]

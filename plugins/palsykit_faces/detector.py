@@ -1,17 +1,16 @@
 """The detector ``mediapipe``: finds every face in a photograph, whatever its size and however it is turned."""
 
-import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
 from palsykit.faces.interfaces import Detection
+from palsykit.parallel import one_thread
 from palsykit_faces.blazeface import BlazeFace, Candidate
 from palsykit_faces.graph import shipped_models, version
 from palsykit_faces.mesh import Mesh, read_eyes, read_meshes
@@ -91,7 +90,7 @@ class MediaPipe:
         if photograph.dtype != np.uint8 or photograph.ndim != 3 or photograph.shape[2] != 3 or not photograph.size:
             raise ValueError(f"photograph: found {photograph.dtype} {list(photograph.shape)}, expected uint8 [H, W, 3]")
         picture = Picture(photograph)
-        with _one_thread():
+        with one_thread():  # on such small layers several threads wait for each other longer than they compute
             for candidates in self._candidates(picture):
                 if faces := self._confirm(picture, _distinct(candidates)):
                     records = [detection(score, mesh, *read_eyes(self._iris, picture, mesh)) for score, mesh in faces]
@@ -163,17 +162,6 @@ class MediaPipe:
                 break
             squares, meshes = frames, read_meshes(self._mesh, picture, frames)
         return meshes
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """torch computes with one thread: on such small layers several wait for each other longer than they compute."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _close(a: Square, b: Square) -> bool:

@@ -35,7 +35,7 @@ def unloaded() -> nn.Module:
 
 @contextmanager
 def _nothing_loaded(theirs: ModuleType) -> Iterator[None]:
-    """Make the constructor load nothing. It only knows a URL or ``torch.load(weights_only=False)``."""
+    """Make the constructor load nothing. Its own ways are a URL and a pickle; we load safetensors."""
     download = theirs.load_state_dict_from_url
     theirs.load_state_dict_from_url = lambda url, **_: {}
     try:

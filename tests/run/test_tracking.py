@@ -119,5 +119,5 @@ def test_a_tracker_that_fails_does_not_end_the_training(run, monkeypatch, capsys
         trackers.log(LINE)
         trackers.log(LINE)
     said = capsys.readouterr().err
-    assert said.count("wandb failed (ConnectionError: no network); the training goes on without it") == 1
+    assert said.count("wandb failed (ConnectionError: no network); the training continues without it") == 1
     assert len((run.path / "log.jsonl").read_text().splitlines()) == 2
