@@ -54,7 +54,7 @@ def require_watched(parts: Parts) -> None:
     if parts.settings.watch is not None and not parts.data().splits["validation"]:
         people = ", ".join(f"{len(by_subject(r))} in {name}" for name, r in parts.data().splits.items())
         raise PalsykitError(
-            f"watch: the split 'validation', which it looks at, is empty: found {people}; give some "
+            f"watch: found nobody in the split 'validation', whose people it looks at: {people}; give some "
             "subjects that split, or leave out the section watch"
         )
 
