@@ -54,8 +54,8 @@ def _copies(look: Mapping[str, Any]) -> list[Alarm]:
             f"{number(nearest['limit'])}, a distance below which only 5 % of true photographs of these people come. "
             f"The nearest training photograph of all is {nearest['closest']}.",
             "Look at that photograph beside the pictures. If they show the same person, train on more people, for "
-            "fewer steps or with a smaller model, and check whether faces of the finished run resemble those of training "
-            "people. If the pictures are still blurred, wait: a blurred face is close to many faces.",
+            "fewer steps or with a smaller model, and check whether faces of the finished run resemble those "
+            "of training people. If the pictures are still blurred, wait: a blurred face is close to many faces.",
         )
     ]
 
