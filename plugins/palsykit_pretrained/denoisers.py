@@ -172,7 +172,6 @@ def _built(
     weights: Path,
     config: Path | None,
     train: Train,
-    checkpointing: bool,
     attention: AttentionBackend | None,
 ) -> Pretrained:
     model = cast(Any, load(weights, layout.classes, config))
@@ -180,8 +179,6 @@ def _built(
         if reason := attention.available():
             raise ValueError(f"attention: it cannot run here: {reason}; leave the key out")
         attention.apply(model)
-    if checkpointing:
-        model.enable_gradient_checkpointing()
     return Pretrained(model, layout, conditioning, image_size, train)
 
 
@@ -192,7 +189,6 @@ def pretrained_unet(
     weights: Path,
     config: Path | None = None,
     train: Train = "all",
-    checkpointing: bool = False,
     attention: AttentionBackend | None = None,
 ) -> Pretrained:
     """diffusers' UNet2DConditionModel in the layouts of Stable Diffusion 1.5 and 2.1 and of Arc2Face.
@@ -206,14 +202,13 @@ def pretrained_unet(
         config: for a file: the folder with its config.json; null: beside the file.
         train: ``all``; ``attention``, the attention layers; or ``{lora: {rank: 16}}``, an adapter of these. Then a run
             saves the adapter only, and needs ``weights`` also when it is opened.
-        checkpointing: compute activations again in the backward pass instead of keeping them.
         attention: a backend; null: PyTorch's own.
 
     Raises:
         PalsykitError: the model or peft is missing.
         ValueError: the model needs other inputs or channels, or the backend cannot run.
     """
-    return _built(UNET, conditioning, image_size, weights, config, train, checkpointing, attention)
+    return _built(UNET, conditioning, image_size, weights, config, train, attention)
 
 
 def pretrained_dit(
@@ -223,7 +218,6 @@ def pretrained_dit(
     weights: Path,
     config: Path | None = None,
     train: Train = "all",
-    checkpointing: bool = False,
     attention: AttentionBackend | None = None,
 ) -> Pretrained:
     """diffusers' PixArtTransformer2DModel: a DiT with cross-attention (PixArt-alpha, arXiv:2310.00426).
@@ -237,11 +231,14 @@ def pretrained_dit(
         weights: as for ``pretrained_unet``.
         config: as for ``pretrained_unet``.
         train: as for ``pretrained_unet``.
-        checkpointing: as for ``pretrained_unet``.
         attention: as for ``pretrained_unet``.
 
     Raises:
         PalsykitError: the model or peft is missing.
         ValueError: the model needs other inputs or channels, or the backend cannot run.
     """
-    return _built(PIXART, conditioning, image_size, weights, config, train, checkpointing, attention)
+    return _built(PIXART, conditioning, image_size, weights, config, train, attention)
+
+
+MOVED = {"checkpointing": "write train: {gradient_checkpointing: true}, which computes activations again"}
+pretrained_unet.former_keys = pretrained_dit.former_keys = MOVED  # type: ignore[attr-defined]

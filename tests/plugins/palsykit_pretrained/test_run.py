@@ -67,6 +67,16 @@ def test_the_recipe_asks_for_the_users_folder():
     assert found == {("codec", "no key weights"), ("denoiser", "no key weights")}
 
 
+@pytest.mark.parametrize("use", ["pretrained_unet", "pretrained_dit"])
+def test_activations_are_computed_again_by_one_key(stable_diffusion, use):
+    assert small(stable_diffusion).settings.train.gradient_checkpointing
+    with pytest.raises(RecipeError) as refused:
+        small(stable_diffusion, f"denoiser={{use: {use}, weights: {stable_diffusion}, checkpointing: true}}")
+    (problem,) = refused.value.problems
+    assert problem.key == "denoiser.checkpointing"
+    assert "it has moved: write train: {gradient_checkpointing: true}" in str(refused.value)
+
+
 def test_a_run_has_the_adapter_and_not_the_pretrained_weights(finished, stable_diffusion):
     model = finished / "model"
     assert {path.name for path in model.iterdir()} >= {"adapter", "conditioning.safetensors", "scheduler"}
