@@ -23,8 +23,12 @@ _MEMO: ContextVar[dict[tuple[Any, ...], tuple[Any, ...]] | None] = ContextVar("_
 def computed_once() -> Iterator[None]:
     """Within this context, ``once`` and shared networks return the same tensors, with their graph, for the same input.
 
-    If several conditions and maps read one picture with one network, forward and backward pass run only once.
+    If several conditions, maps and losses read one picture with one network, forward and backward pass run only once.
+    Inside another such context, the outer one remembers.
     """
+    if _MEMO.get() is not None:
+        yield
+        return
     token = _MEMO.set({})
     try:
         yield

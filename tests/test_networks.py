@@ -111,6 +111,17 @@ def test_what_is_computed_once_is_shared_with_its_graph_and_forgotten_afterwards
     assert shared(images).map is not shared(images).map
 
 
+def test_a_context_inside_another_shares_what_the_outer_one_remembers() -> None:
+    shared, images = network(), torch.randn(2, 3, 8, 8, requires_grad=True)
+    with computed_once():
+        before = shared(images).map
+        with computed_once():
+            assert shared(images).map is before
+            inside = once(torch.add, images, images)
+        assert once(torch.add, images, images) is inside
+        assert shared(images).map is before
+
+
 class Corner(nn.Module):
     """Says the size of the pictures that it gets, and points at their lower right corner."""
 

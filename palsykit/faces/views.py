@@ -99,9 +99,8 @@ class FaceBatch:
         return FaceBatch(identity, driver, target, rest)
 
     def rows(self, start: int, stop: int) -> "FaceBatch":
-        """Rows ``start`` to ``stop`` (exclusive)."""
-        target, rest = (None if view is None else view.rows(start, stop) for view in (self.target, self.rest))
-        return FaceBatch(self.identity.rows(start, stop), self.driver.rows(start, stop), target, rest)
+        """Rows ``start`` to ``stop`` (exclusive); a view that is there twice stays one."""
+        return self._each(lambda view: view.rows(start, stop))
 
 
 def to_tensor(pictures: NDArray[np.uint8]) -> Tensor:

@@ -10,7 +10,7 @@ from palsykit import ConditionalDiffusion, FaceBatch, FaceView, Network, Trainin
 from palsykit.diffusion.model import EncodedBatch
 from palsykit.diffusion.objective import Pass, denoising_pass, draw_noise, one_group
 from palsykit.errors import PalsykitError
-from palsykit.networks import SharedNetwork
+from palsykit.networks import SharedNetwork, computed_once
 from palsykit.seeds import spawn
 
 
@@ -90,7 +90,17 @@ class CycleTrainer:
     def losses(
         self, model: ConditionalDiffusion, batch: FaceBatch, generator: torch.Generator, phase: str
     ) -> dict[str, Tensor]:
-        """Terms "noise", "identity", "landmark", and "cycle_..." for the second pass. A weight of 0 omits its term."""
+        """Terms "noise", "identity", "landmark", and "cycle_..." for the second pass. A weight of 0 omits its term.
+
+        Conditions and losses read the photographs and the estimate of the first pass with the same networks, which
+        therefore run once for both.
+        """
+        with computed_once():
+            return self._both_passes(model, batch, generator)
+
+    def _both_passes(
+        self, model: ConditionalDiffusion, batch: FaceBatch, generator: torch.Generator
+    ) -> dict[str, Tensor]:
         assert batch.target is not None  # true for all training batches
         # First pass.
         x_0 = model.codec.encode(batch.target.image)
@@ -128,14 +138,15 @@ class CycleTrainer:
 
     @torch.no_grad()
     def _references(self, batch: FaceBatch) -> dict[str, Tensor]:
-        """References of the auxiliary losses: embeddings of X_ID and X_0, landmarks in X_0."""
+        """References of the auxiliary losses: embeddings of X_ID and X_0, landmarks in X_0; in full precision."""
         assert batch.target is not None
         references = {}
-        if self.identity_weight > 0:
-            references["person"] = self._embed(batch.identity.image)
-            references["truth"] = self._embed(batch.target.image)
-        if self.landmark_weight > 0:
-            references["points"] = self._coordinates(batch.target.image)
+        with torch.autocast(batch.target.image.device.type, enabled=False):  # only so can networks use their caches
+            if self.identity_weight > 0:
+                references["person"] = self._embed(batch.identity.image)
+                references["truth"] = self._embed(batch.target.image)
+            if self.landmark_weight > 0:
+                references["points"] = self._coordinates(batch.target.image)
         return references
 
     def _auxiliary(

@@ -1,8 +1,10 @@
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
 
+import palsykit_cycle_trainer.trainer
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import pair
 from palsykit.faces.views import batch
@@ -87,6 +89,28 @@ def test_the_second_pass_reads_the_driver_from_x0_hat(model_of, faces, rows, net
     assert seen[-1].requires_grad  # x0_hat, with its graph
     assert not torch.allclose(seen[-1], rows.driver.image)
     assert seen[-1].abs().max() <= 1
+
+
+def test_conditions_and_losses_share_what_a_network_reads_in_a_picture(model_of, faces, rows, networks, monkeypatch):
+    read, gradients = [], []
+    networks["points"].module.register_forward_hook(lambda _, inputs, __: read.append(inputs[0].requires_grad))
+    for share in (palsykit_cycle_trainer.trainer.computed_once, nullcontext):
+        monkeypatch.setattr(palsykit_cycle_trainer.trainer, "computed_once", share)
+        model = model_of(drop=0.2, **networks)
+        terms = cycle(faces, networks).losses(model, rows, generator("a"), "model")
+        torch.stack([*terms.values()]).sum().backward()
+        gradients.append({name: p.grad for name, p in model.named_parameters()})
+        # With a graph: both estimates for their losses; alone, the first one also as the driver of the second pass.
+        assert sum(read) == (3 if share is nullcontext else 2)
+        read.clear()
+    for name, shared in gradients[0].items():
+        torch.testing.assert_close(shared, gradients[1][name], msg=name)
+
+
+def test_the_references_are_in_full_precision_whatever_the_step_is(model_of, faces, rows, networks):
+    full = cycle(faces, networks)._references(rows)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert all(torch.equal(full[key], value) for key, value in cycle(faces, networks)._references(rows).items())
 
 
 def test_the_identity_reference_moves_with_time(model_of, faces, rows, networks):
