@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from palsykit.data.imagefolder import FORMATS
+from palsykit.photographs.bombs import refuse_bomb
 from palsykit.photographs.colours import to_srgb
 from palsykit.photographs.exif import EXIF, GPS, ORIENTATION, turned
 from palsykit.photographs.files import UnreadablePicture, read_bytes
@@ -27,6 +28,9 @@ DESCRIPTIONS = (270, 271, 272, ORIENTATION, 305, 306, 315, 33432)
 
 REDUCED, MASK = 1, 4
 """Bits of SUBFILE: a thumbnail, and a transparency mask; neither is a page."""
+
+MOST_PAGES = 1000
+"""Of a TIFF. The time in which Pillow reads the chain of pages grows with the square of its length."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +80,8 @@ def read_photograph(
     """The first picture of a file, of a file's bytes, or one in memory.
 
     Only the formats of ``palsykit/data/imagefolder.py`` are opened, whatever the file is called. EXIF orientation,
-    colour profile, bit depth and transparency are applied. Pillow's bound on the number of pixels holds: a file that
-    declares more is refused before anything is allocated.
+    colour profile, bit depth and transparency are applied. Pillow's bound on the number of pixels holds, and a file is
+    refused that declares more than its bytes can hold; both before anything is allocated.
 
     Args:
         source: a path, a file's bytes, a PIL image, or uint8 RGB [H, W, 3].
@@ -99,6 +103,7 @@ def read_photograph(
         data = source if isinstance(source, bytes) else read_bytes(Path(source))
         with open_picture(data) as opened:
             notes = _go_to_first(opened, data)
+            refuse_bomb(opened, data)
             opened.load()
             digest = hashlib.sha256(data).hexdigest()
             photograph = _photograph(opened, opened.getexif(), name, digest, background, notes)
@@ -187,19 +192,22 @@ def _pages(opened: Image.Image) -> list[int]:
     """Numbers of the pictures in an opened file that stand for themselves."""
     if opened.format == "MPO":  # a phone's: the others are a depth map or the same scene for a second eye
         return [0]
+    if opened.format != "TIFF":
+        return list(range(getattr(opened, "n_frames", 1)))
+    found = []
     try:
-        frames = range(getattr(opened, "n_frames", 1))
-        if opened.format != "TIFF":
-            return list(frames)
-        found = []
-        for number in frames:
+        for number in range(MOST_PAGES + 1):
             opened.seek(number)
             if not int(_tag(opened, SUBFILE) or 0) & (REDUCED | MASK):
                 found.append(number)
+    except EOFError:
         return found
-    except (EOFError, OSError, ValueError, KeyError, SyntaxError):  # the chain of pages is damaged behind the first
+    except (OSError, ValueError, KeyError, SyntaxError):  # the chain of pages is damaged behind the first
         opened.seek(0)
         return [0]
+    raise UnreadablePicture(
+        f"cannot be read as a picture: found more than {MOST_PAGES} pages in a TIFF; save the photograph as JPEG or PNG"
+    )
 
 
 def _tag(opened: Image.Image, number: int) -> Any:

@@ -210,15 +210,23 @@ class RunFolder:
     def repair(self) -> None:
         """Let the stages run again whose files are missing or were changed; says so, and moves changed files aside.
 
-        A model is trained again from its last checkpoint, so its weights are the same.
+        A model is trained again from its last checkpoint, so its weights are the same. What was seen while it was
+        trained cannot be made again from there; the rest of it stays.
         """
-        for stage, faults in manifest.changed(self.path, *self.state()["stages"]).items():
+        done = list(self.state()["stages"])
+        looks = [manifest.WATCH] if "train" in done else []
+        for stage, faults in manifest.changed(self.path, *done, *looks).items():
             manifest.set_aside(self.path, faults)
-            self.forget(stage)
+            if stage == manifest.WATCH:
+                manifest.record(self.path, stage)
+                words = "the training made them; no checkpoint can make them again, and the rest stays"
+            else:
+                self.forget(stage)
+                words = f"{stage} made them; {stage} runs again"
             shown = [f"{name} ({fault})" for name, fault in list(faults.items())[:3]]
             shown += [f"{len(faults) - 3} more"] if len(faults) > 3 else []
             kept = f"; changed files are kept in {self.path / manifest.ASIDE}" if "changed" in faults.values() else ""
-            say(f"{self.path}: {', '.join(shown)}: not as {stage} made them; {stage} runs again{kept}")
+            say(f"{self.path}: {', '.join(shown)}: not as {words}{kept}")
 
     def forget(self, *stages: str) -> None:
         """Mark stages as not finished, so that they run again."""

@@ -61,8 +61,9 @@ def write_page(
     assert watch is not None
     log = [line for line in run.logged() if line["job"] == "train"]
     step = max([0, *(line["step"] for line in (*log, *lines))])
-    shown = [line for line in lines if _picture(run, line).exists()]
-    looks = [(line["step"], _cut(run, line, len(pairs))) for line in (shown[i] for i in spread(len(shown), SHOWN))]
+    there = [line for line in lines if _picture(run, line).exists()]
+    shown = [(line["step"], _cut(run, line, len(pairs))) for line in (there[i] for i in spread(len(there), SHOWN))]
+    looks = [(step, pictures) for step, pictures in shown if pictures]
     people = _people(dataset, pairs, looks[-1][1] if looks else None)
     firsts = [subject.record.labels.subject for subject in pairs]
     places = [firsts.index(row.subject) for row in people]
@@ -91,9 +92,14 @@ def _picture(run: RunFolder, line: Mapping[str, Any]) -> Any:
 
 
 def _cut(run: RunFolder, line: Mapping[str, Any], count: int) -> list[list[Picture]]:
-    """The pictures of a look: [averaged weights, weights as they are], each with one per pair."""
-    sheet = read_png(_picture(run, line))
+    """The pictures of a look: [averaged weights, weights as they are], each with one per pair; [] if it is damaged."""
+    try:
+        sheet = read_png(_picture(run, line))
+    except ValueError:
+        return []
     side = sheet.shape[0] // 2
+    if sheet.shape[1] != count * side:
+        return []
     rows = (sheet[:side], sheet[side:])
     return [[np.ascontiguousarray(row[:, i * side : (i + 1) * side]) for i in range(count)] for row in rows]
 

@@ -22,19 +22,25 @@ STAGE_FILES = {
         *("model/*", "model/unet/*", "model/transformer/*", "model/adapter/*", "model/scheduler/*"),
         "checkpoints/train/best/step-*/*",
     ),
+    "watch": ("watch/figures.jsonl", "watch/step-*.png"),
     "generate": ("images/**/*",),
     "evaluate": ("metrics.json", "metrics.csv", "regenerated/*", "swapped_back/*"),
     "report": ("report.html", "MODEL_CARD.md"),
 }
-"""Stage -> its files, as patterns in the run's folder."""
+"""Stage -> its files, as patterns in the run's folder. What was seen while the model was trained, which no later
+checkpoint can give again, stands apart, as "watch"."""
+
+WATCH = "watch"
 
 Hashes = dict[str, dict[str, str]]
 """Stage -> file -> SHA-256."""
 
 
 def record(folder: Path, stage: str) -> None:
-    """Write the hashes of a finished stage's files."""
-    hashes = read(folder) | {stage: {name: sha256(folder / name) for name in sorted(_files(folder, stage))}}
+    """Write the hashes of a finished stage's files; with those of ``train`` go those of its looks."""
+    stages = (stage, WATCH) if stage == "train" else (stage,)
+    made = {one: {name: sha256(folder / name) for name in sorted(_files(folder, one))} for one in stages}
+    hashes = read(folder) | made
     write_text(folder / NAME, json.dumps(hashes, indent=1) + "\n")
 
 

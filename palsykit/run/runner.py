@@ -24,7 +24,7 @@ from palsykit.run.parts import Parts, check_guidance
 from palsykit.run.prepare import prepare, require_people
 from palsykit.run.same_data import require_same
 from palsykit.run.tracking import tracked
-from palsykit.run.train import check_all_flips, fit, restore_fits, train_model, trained_model
+from palsykit.run.train import check_all_flips, check_model, fit, restore_fits, train_model, trained_model
 from palsykit.run.watch import require_watched
 from palsykit.training.processes import accelerator
 
@@ -106,6 +106,7 @@ def _trained(run: RunFolder, recipe: Recipe, shows: bool = True) -> Parts:
     parts = Parts(recipe)
     with _stage(run, parts, "prepare") as facts:
         if facts is not None:
+            check_model(parts)
             prepare(run, parts, facts)
             check_all_flips(parts)
             require_watched(parts)

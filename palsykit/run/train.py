@@ -1,5 +1,6 @@
 """Second and third stage: fit the networks that have no weights, in the recipe's order; then train the model."""
 
+import copy
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,24 @@ from palsykit.run.watch import Watch, watching
 from palsykit.seeds import derive
 from palsykit.training.batches import PairedFaces, check_flips
 from palsykit.training.loop import Job, train
+
+
+def check_model(parts: Parts) -> None:
+    """Build the model and its sampler once before any data are read, and load the weights that trainings start from.
+
+    Raises:
+        PalsykitError: what it is built from does not fit together or into the memory; said now, not after the fits.
+    """
+    for block in parts.fits:
+        if block.start is not None:
+            start_from(copy.deepcopy(parts.networks[block.network].module), block.start)
+    settings, model = parts.settings, None
+    if settings.trainer is not None:
+        model = parts.model()
+        if settings.train.start is not None:
+            start_from(model, settings.train.start, settings.train.start_without)
+    if settings.synthesiser is not None or settings.sampler is not None:
+        parts.synthesiser(model)
 
 
 def check_all_flips(parts: Parts) -> None:

@@ -94,9 +94,9 @@ class Watch:
         kept = [line for line in self.lines() if step > 0 and line["step"] <= step]
         if (self._run.watch / "figures.jsonl").exists():
             write_text(self._run.watch / "figures.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
-        steps = {line["step"] for line in kept}
-        for path in self._run.watch.glob("step-*.png"):
-            if not any(path == self._picture(step) for step in steps):
+        for path in self._run.watch.glob("step-*.png"):  # by their own numbers: the figures may have been lost
+            number = path.stem.removeprefix("step-")
+            if step == 0 or not number.isdecimal() or int(number) > step:
                 path.unlink()
         best.rewind(self._run.best, step, self.settings.best)
         self._seen = {alarm.kind for alarm in self._alarms()}

@@ -1,5 +1,6 @@
 """The photographs of a layout as a data set: aligned once, in parallel, and found again by an index."""
 
+import functools
 import hashlib
 import os
 from collections import Counter
@@ -129,7 +130,7 @@ class AlignedPhotographs:
             seen[str(reading.content)], self._aligned[entry.key] = entry, reading.aligned
             records.append(reading.record)
         self.records = records
-        self.notes = [*listing.notes, *_unread(entries), *_taken_as_crops(believed)]
+        self.notes = [*listing.notes, *_unread(entries), *_elsewhere(listing.root, entries), *_taken_as_crops(believed)]
         if not records:
             reasons = "; ".join(f"{r.path}: {r.reason}" for r in self.rejected[:3]) or listing.nothing
             raise NothingUsable(
@@ -152,6 +153,21 @@ def _taken_as_crops(believed: Sequence[str]) -> list[str]:
         return []
     what = tally("square photographs without points that are taken as crops in the face frame", believed)
     return [f"{what}; if they are not, give their points, or set frame: points"]
+
+
+def _elsewhere(root: Path, entries: Sequence[Entry]) -> list[str]:
+    """The photographs outside the folder to which links in it lead: those of a stranger may lead to any picture."""
+    base = root.resolve()
+    is_below = functools.cache(lambda path: path.resolve().is_relative_to(base))
+    keys = [
+        entry.key
+        for entry in entries
+        if not is_below(entry.path.parent) or (entry.path.is_symlink() and not is_below(entry.path))
+    ]
+    if not keys:
+        return []
+    what = tally("photographs outside the folder, to which links in it lead", keys)
+    return [f"{what}; they are used; if the links are not yours, remove them"]
 
 
 def _unread(entries: Sequence[Entry]) -> list[str]:

@@ -1,11 +1,14 @@
 """One reader for every kind of file: the picture that was meant, or one clear line."""
 
+import struct
+import time
 from io import BytesIO
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from palsykit.photographs import bombs
 from palsykit.photographs.read import UnreadablePicture, count_pictures, read_photograph
 
 
@@ -71,6 +74,69 @@ def test_a_bomb_is_refused_before_its_pixels_are_read(files, monkeypatch):
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("its pixels were read"))
     with pytest.raises(ValueError, match="decompression bomb"):
         read_photograph(bomb)
+
+
+def long_tiff(pages: int, side: int = 1) -> bytes:
+    """A TIFF with so many pages, of which the first is a thumbnail and none has data."""
+    out, length = b"II*\0" + struct.pack("<I", 8), 2 + 12 * 10 + 4
+    for page in range(pages):
+        size = side if page else 1
+        entries = {
+            254: 0 if page else 1,
+            256: size,
+            257: size,
+            258: 8,
+            259: 1,
+            262: 1,
+            273: 0,
+            277: 1,
+            278: size,
+            279: 1,
+        }
+        out += struct.pack("<H", 10) + b"".join(struct.pack("<HHII", n, 4, 1, v) for n, v in entries.items())
+        out += struct.pack("<I", len(out) + 4 if page + 1 < pages else 0)
+    assert len(out) == 8 + pages * length
+    return out
+
+
+def of_many_passes(passes: int) -> bytes:
+    """A progressive JPEG of 9 megapixels whose last pass is repeated."""
+    stream = BytesIO()
+    Image.new("L", (3000, 3000), 128).save(stream, "JPEG", progressive=True)
+    data = stream.getvalue()
+    return data[:-2] + data[data.rfind(b"\xff\xda") : -2] * passes + data[-2:]
+
+
+BOMBS = {
+    "even": (lambda files: files.png(np.zeros((4, 4, 3), np.uint16), 2, (13_000, 13_000)), "169000000 pixels in"),
+    "pages": (lambda files: long_tiff(20_000), "found more than 1000 pages in a TIFF"),
+    "a later page": (lambda files: long_tiff(2, 60_000), "found 3600000000 pixels, expected"),
+    "passes": (lambda files: of_many_passes(1000), r"a JPEG of 1\d\d\d passes over 9000000 pixels"),
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_what_costs_much_and_holds_little_is_refused_at_once(kind, files, monkeypatch):
+    make, words = BOMBS[kind]
+    bomb = make(files)
+    assert len(bomb) < 3_000_000
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("its pixels were read"))
+    began = time.process_time()
+    with pytest.raises(ValueError, match=words) as error:
+        read_photograph(bomb)
+    assert time.process_time() - began < 2
+    assert "\n" not in str(error.value)
+
+
+def test_many_pages_and_passes_are_read(files, noise):
+    """A progressive JPEG with a thumbnail, and a TIFF of some pages."""
+    data = files.encoded(noise, "JPEG", progressive=True)
+    assert 5 < bombs._passes(data) < 20
+    thumbnail = b"\xff\xe1" + struct.pack(">H", 2 + len(data)) + data
+    assert bombs._passes(data[:2] + thumbnail + data[2:]) == bombs._passes(data)
+    assert bombs._passes(files.encoded(noise, "JPEG")) == 1
+    pages = files.encoded(noise, "TIFF", save_all=True, append_images=[noise] * 3)
+    assert "found 4 pictures" in read_photograph(pages).notes[0]
 
 
 def test_a_damaged_exif_entry_does_not_matter(files):

@@ -208,6 +208,27 @@ def test_a_metric_that_cannot_be_computed_is_said_before_anything_is_trained(
     assert RunFolder(tmp_path / "run").logged() == []
 
 
+@pytest.mark.parametrize(("change", "words"), [
+    ("denoiser.channels=[8, 4096]", r"denoiser 'unet' .* cannot be built .* its tensors need at least .* of memory"),
+    ("fusion.pooled_from=someone", "pooled_from names someone, but the conditions with a pooled vector are"),
+    ("train.start={points}", "not the weights of this ConditionalDiffusion"),
+    ("fits.0.start={points}", "not the weights of this "),
+])  # fmt: skip
+def test_a_model_that_cannot_be_built_is_said_before_any_data_are_read(
+    change: str,
+    words: str,
+    finished: RunFolder,
+    tiny: Callable[..., Recipe],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("palsykit.memory.machine_memory", lambda: 200_000_000)
+    monkeypatch.setattr(Parts, "data", lambda *_: pytest.fail("the data were read"))
+    recipe = tiny(change.format(points=finished.networks / "points.safetensors"))
+    with pytest.raises(PalsykitError, match=words):
+        run_recipe(recipe, tmp_path / "run")
+
+
 def test_simulated_people_raise_no_doubt(finished: RunFolder) -> None:
     assert json.loads((finished.path / "data.json").read_text())["doubts"] == []
 

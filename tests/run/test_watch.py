@@ -11,7 +11,7 @@ import pytest
 
 from palsykit.errors import PalsykitError
 from palsykit.photographs.mark import read_mark
-from palsykit.recipe import Recipe
+from palsykit.recipe import Recipe, load_recipe
 from palsykit.run import manifest, watch
 from palsykit.run.export import export_run
 from palsykit.run.folder import RunFolder
@@ -22,6 +22,8 @@ from palsykit.run.train import restore_fits
 from palsykit.training import checkpoint, loop
 
 EVERY_STEP = "watch={every: 1, identities: 2}"
+SEEN = ("prepare", "fit", "train", "watch")
+"""Stages in the manifest of a run that was watched and whose pictures are not made yet."""
 
 
 def untrained(finished: RunFolder, folder: Path, recipe: Recipe) -> RunFolder:
@@ -95,6 +97,36 @@ def test_the_best_weights_are_kept_and_in_the_manifest(watched: RunFolder) -> No
     assert path.name == f"step-{step:06d}"
     assert checkpoint.facts(path) == {"step": step, "figure": "validation_loss", "value": sums[step]}
     assert f"checkpoints/train/best/{path.name}/ema.safetensors" in manifest.read(watched.path)["train"]
+
+
+@pytest.mark.parametrize("also_trains", [False, True])
+def test_changed_looks_are_seen_and_put_aside_and_the_others_stay(
+    watched: RunFolder, also_trains: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(watched.path, tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
+    assert sorted(manifest.read(run.path)["watch"]) == [
+        "watch/figures.jsonl",
+        *(f"watch/step-{step:06d}.png" for step in range(5)),
+    ]
+    assert not manifest.changed(run.path, *SEEN)
+    (run.watch / "figures.jsonl").write_text("")
+    (run.watch / "step-000001.png").write_bytes(b"")
+    (run.watch / "step-000002.png").unlink()
+    faults = {"figures.jsonl": "changed", "step-000001.png": "changed", "step-000002.png": "missing"}
+    assert manifest.changed(run.path, *SEEN) == {"watch": {f"watch/{name}": fault for name, fault in faults.items()}}
+    if also_trains:
+        (run.model / "conditioning.safetensors").unlink()
+    run.repair()
+    said = capsys.readouterr().err
+    assert "watch/figures.jsonl (changed), watch/step-000001.png (changed), watch/step-000002.png (missing)" in said
+    assert "no checkpoint can make them again, and the rest stays; changed files are kept in" in said
+    assert (run.path / manifest.ASIDE / "watch/step-000001.png").exists()
+    assert ("train" in run.state()["stages"]) is not also_trains
+    if also_trains:
+        train_recipe(load_recipe(run.recipe), run.path)
+    assert not manifest.changed(run.path, *SEEN)
+    assert [path.name for path in sorted(run.watch.glob("*.png"))] == [f"step-{step:06d}.png" for step in (0, 3, 4)]
 
 
 def test_the_page_loads_nothing_and_says_that_the_training_ended(watched: RunFolder) -> None:

@@ -59,6 +59,26 @@ def test_columns_that_nothing_reads_are_named(tmp_path, drawn):
     assert doubts_of(faces) == [note]
 
 
+def test_photographs_outside_the_folder_are_named(tmp_path, drawn):
+    root, outside = tmp_path / "own", tmp_path / "elsewhere"
+    rows = [
+        photograph(root, drawn, "a.png"),
+        photograph(outside, drawn, "b.png", 1),
+        photograph(outside, drawn, "c.png", 2),
+    ]
+    (root / "link.png").symlink_to(outside / "b.png")
+    (root / "folder").symlink_to(outside)
+    (root / "again.png").symlink_to("a.png")
+    rows[1]["file_name"], rows[2]["file_name"] = "link.png", "folder/c.png"
+    faces = dataset(table(root, *rows))
+    assert len(faces.records) == 3
+    (note,) = faces.notes
+    assert "photographs outside the folder, to which links in it lead: 2 (link.png, folder/c.png)" in note
+    assert dataset(root).notes == [note], "from the index, too"
+    inside = table(root, rows[0] | {"file_name": "again.png"})
+    assert dataset(inside).notes == []
+
+
 def test_keys_of_a_file_beside_a_photograph_are_read_as_columns_are(tmp_path, drawn):
     five = drawn.save(tmp_path / "clinic/A/1.png")
     beside = tmp_path / "clinic/A/1.json"
