@@ -22,7 +22,7 @@ help:
 	@echo "make browser  the studio's tests in Chromium, which the system has (apt-get install chromium)"
 	@echo "make docs     the documentation as a site in build/site; a warning is an error"
 	@echo "make lint     ruff and mypy"
-	@echo "make weights  train the networks, the judges and the base model that ship with palsykit (hours)"
+	@echo "make weights  train the networks, the judges and the base models that ship with palsykit (15 hours; resumes)"
 	@echo "make bench    speed against the released algorithm and the machine's ceiling, few-step sampling (12 minutes on two cores)"
 	@echo "make benchmark-small  all systems on few people, a privacy audit, a usefulness study (13 minutes on two cores)"
 	@echo "make clean    remove caches and builds; keep runs/ and $(VENV)"
@@ -55,19 +55,11 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# A rehearsal of a fiftieth: make weights SHARE=0.02 TO=build/weights
+SHARE := 1
+TO := plugins/palsykit_weights
 weights: $(VENV)/.installed
-	$(BIN)/palsykit run recipes/networks.yaml
-	$(BIN)/python tools/export_weights.py runs/networks
-	$(BIN)/palsykit run recipes/judges.yaml
-	$(BIN)/python tools/export_weights.py runs/judges
-	$(BIN)/palsykit run recipes/base.yaml
-	$(BIN)/python tools/export_weights.py runs/base
-	$(BIN)/palsykit run recipes/networks-256.yaml
-	$(BIN)/python tools/export_weights.py runs/networks-256
-	$(BIN)/palsykit run recipes/judges-256.yaml
-	$(BIN)/python tools/export_weights.py runs/judges-256
-	$(BIN)/palsykit run recipes/base-256.yaml
-	$(BIN)/python tools/export_weights.py runs/base-256 base_256
+	$(BIN)/python tools/make_weights.py --share $(SHARE) --to $(TO)$(if $(filter-out 1,$(SHARE)), --runs $(TO)/runs)
 
 # Speed, and the quality of few sampler steps: tables and plot in docs/performance.md, JSON in runs/bench. Needs an idle
 # machine; on one that is not: make bench CLOCK=cpu. Students: make bench STUDENTS=runs/cfcpalsy-fewstep

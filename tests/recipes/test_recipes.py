@@ -115,6 +115,7 @@ def test_the_networks_recipe_runs_reduced(tmp_path: Path) -> None:
     assert not (tmp_path / "networks/images").exists(), "it has no model to synthesise with"
 
 
+@pytest.mark.filterwarnings("ignore:for .*copying from a non-meta parameter")
 def test_the_recipe_at_the_papers_scale_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
     """All shapes, no numbers: the meta device allocates nothing. Its training step is benchmarks/training_step.py."""
     recipe = load_recipe(ROOT / "recipes" / "cfcpalsy-112.yaml", [DATA])

@@ -58,6 +58,7 @@ def test_each_file_is_used_and_no_other_is_named() -> None:
         "base.safetensors",
         "base_256.safetensors",
         "judge_expression_112.safetensors",
+        "judge_recognition_112.safetensors",
         "judge_points_256.safetensors",
         "points_256.safetensors",
         "recognition_112.safetensors",
