@@ -4,7 +4,7 @@ import pickletools
 import zipfile
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,16 @@ import torch
 from torch import Tensor
 
 from palsykit.files import weights
+from palsykit.memory import size
 
 STATE_DICTS = ("state_dict", "model_state_dict", "model", "net")
 """Where checkpoints keep the weights, beside what else they hold; the first that is there."""
+
+MOST_INSTRUCTIONS = 3_000_000
+"""Of the pickle of a checkpoint, about thirty a tensor: two seconds of reading."""
+
+MOST_TIMES, AT_LEAST = 10, 2**24
+"""A checkpoint's tensors may take this many times the bytes of its file, or this many bytes."""
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -31,6 +38,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         with torch.serialization.safe_globals(_stand_ins(path)):
             data = torch.load(path, map_location="cpu", weights_only=True)
+        _refuse_more_than_it_holds(path, sum(value.numel() * value.element_size() for _, value in _state(data)))
         return {name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in _state(data)}
     except Exception as error:  # a damaged file may raise anything
         raise ValueError(
@@ -47,7 +55,12 @@ def _stand_ins(path: Path) -> list[Callable[..., Any] | tuple[Callable[..., Any]
     whose state is a tuple (``functools.partial``, ``__slots__``) or that are lists of a class of their own, and whole
     modules in files before PyTorch 1.6.
     """
-    names = {str(argument) for code, argument, _ in _instructions(path) if code.name == "GLOBAL"}
+    names = set()
+    for number, (code, argument, _) in enumerate(_instructions(path)):
+        if number == MOST_INSTRUCTIONS:
+            raise ValueError(f"its pickle has more than {number} instructions")
+        if code.name == "GLOBAL":
+            names.add(str(argument))
     stand_ins: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = []
     for module, name in (tuple(text.split(" ", 1)) for text in sorted(names)):
         # PyTorch writes a pickle protocol of Python 2, and so Python 2's names of modules and functions
@@ -57,20 +70,34 @@ def _stand_ins(path: Path) -> list[Callable[..., Any] | tuple[Callable[..., Any]
     return stand_ins
 
 
-def _instructions(path: Path) -> list[tuple[pickletools.OpcodeInfo, Any, int | None]]:
+def _refuse_more_than_it_holds(path: Path, claimed: int) -> None:
+    """Refuse tensors that repeat one number, and records that are packed, until they fill the memory.
+
+    Raises:
+        ValueError: the file claims far more bytes than it has.
+    """
+    held = path.stat().st_size
+    if claimed > max(MOST_TIMES * held, AT_LEAST):
+        raise ValueError(f"claims {size(claimed)}, and the file has {size(held)}")
+
+
+def _instructions(path: Path) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]]:
     """The pickle that describes the data: data.pkl of a zip file; the first four pickles in files before PyTorch 1.6.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is neither, or the zip file claims far more than it holds.
     """
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:  # magic number, protocol, system, data
-            return [instruction for _ in range(4) for instruction in pickletools.genops(file)]
+            for _ in range(4):
+                yield from pickletools.genops(file)
+        return
     with zipfile.ZipFile(path) as archive:
         records = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         if len(records) != 1:
             raise ValueError(f"a zip file with {len(records)} records data.pkl")
-        return list(pickletools.genops(archive.read(records[0])))
+        _refuse_more_than_it_holds(path, sum(record.file_size for record in archive.infolist()))
+        yield from pickletools.genops(archive.read(records[0]))
 
 
 def _mapping() -> type:

@@ -3,8 +3,10 @@
 import argparse
 import copy
 import os
+import time
 import zipfile
 from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from functools import partial
@@ -204,6 +206,37 @@ def test_a_tensor_beyond_its_storage_is_refused(tmp_path: Path) -> None:
             other.writestr(name, data.replace(b"K\x04K\x04\x86", b"K\x04K\x05\x86", 1))
     with pytest.raises(ValueError, match=r"changed\.pth: .*storage"):
         read_tensors(changed)
+
+
+def repeated(path: Path) -> None:
+    torch.save({"a": torch.zeros(1).expand(2**31)}, path)
+
+
+def packed(path: Path) -> None:
+    torch.save({"a": torch.zeros(2**25)}, path.with_suffix(".whole"))
+    with zipfile.ZipFile(path.with_suffix(".whole")) as whole, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name in whole.namelist():
+            file.writestr(name, whole.read(name))
+
+
+def long(path: Path) -> None:
+    path.write_bytes(b"\x80\x02" + b"(" * 20_000_000 + b".")
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (repeated, "claims 8.6 GB, and the file has"),
+    (packed, r"claims 134 MB, and the file has 1\d\d .B"),
+    (long, "its pickle has more than 3000000 instructions"),
+])  # fmt: skip
+def test_a_small_file_that_claims_much_is_refused_at_once(
+    tmp_path: Path, make: Callable[[Path], None], message: str
+) -> None:
+    make(tmp_path / "w.pth")
+    began = time.process_time()
+    with pytest.raises(ValueError, match=message) as error:
+        read_tensors(tmp_path / "w.pth")
+    assert time.process_time() - began < 5
+    assert "\n" not in str(error.value)
 
 
 def test_another_zip_file_is_refused(tmp_path: Path) -> None:
