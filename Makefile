@@ -1,6 +1,7 @@
 # palsykit from a fresh clone. You need Python 3.11, git and make.
 #   make run    install into .venv, run recipes/cfcpalsy.yaml, print the path of the report
 #   make test   install with the test tools, then lint and all tests except the slow ones
+#   make coverage  the share of palsykit/ that the tests run
 #   make browser  the studio's tests in Chromium
 #   make docs   the documentation as a site, in build/site
 #   make slow   the slow tests: clean environments with palsykit's wheel, all scaffolds, the tutorial word for word
@@ -12,13 +13,14 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 MANIFESTS := pyproject.toml constraints.txt
 
-.PHONY: help run test slow browser docs lint weights bench benchmark-small clean
+.PHONY: help run test slow coverage browser docs lint weights bench benchmark-small clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make run      train, generate, evaluate and report recipes/cfcpalsy.yaml"
 	@echo "make test     lint, then all tests except the slow ones"
 	@echo "make slow     the slow tests: clean environments, all scaffolds, the tutorial"
+	@echo "make coverage all tests except the slow ones; the share of palsykit/ that they run, module by module"
 	@echo "make browser  the studio's tests in Chromium, which the system has (apt-get install chromium)"
 	@echo "make docs     the documentation as a site in build/site; a warning is an error"
 	@echo "make lint     ruff and mypy"
@@ -36,6 +38,11 @@ test: lint
 
 slow: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -q -m slow
+
+# What tests run in other processes (torchrun, clean environments) is not counted.
+coverage: $(VENV)/.installed-dev
+	@$(INSTALL) pytest-cov
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --cov palsykit --cov-report term-missing:skip-covered
 
 # Gradio's bound on Pillow is below the Pillow that everything is tested with; so its libraries are named here (constraints.txt).
 STUDIO := gradio gradio_client hf-gradio fastapi starlette uvicorn opentelemetry-api orjson python-multipart aiofiles brotli ffmpy \

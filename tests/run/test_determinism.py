@@ -16,21 +16,28 @@ from palsykit.run.runner import reopened
 from palsykit.run.train import trained_model
 
 
-def drawn(parts: Parts, run: RunFolder, size: int) -> NDArray[np.int16]:
-    """The pictures of a run's grid, made ``size`` at a time."""
-    synthesiser, pairs = parts.synthesiser(trained_model(run, parts)), parts.chosen_pairs
+def drawn(parts: Parts, run: RunFolder, size: int, order: int = 1) -> NDArray[np.int16]:
+    """The pictures of a run's grid, made ``size`` at a time; from the last one on if ``order`` is -1."""
+    synthesiser, pairs = parts.synthesiser(trained_model(run, parts)), parts.chosen_pairs[::order]
     pictures = []
     for start in range(0, len(pairs), size):
         rows = pairs[start : start + size]
         seeds = [row_seed(parts.settings.generate.seed, row) for row in rows]
         pictures.append(to_pictures(synthesiser.generate(batch(parts.data().dataset, rows), seeds)))
-    return np.concatenate(pictures).astype(np.int16)
+    return np.concatenate(pictures)[::order].astype(np.int16)
 
 
-def test_a_picture_does_not_depend_on_its_neighbours(finished: RunFolder) -> None:
-    alone, five = (drawn(reopened(finished), finished, size) for size in (1, 5))
-    assert np.abs(alone - five).max() <= 1
-    pairs = reopened(finished).chosen_pairs
+def test_a_picture_does_not_depend_on_its_neighbours_or_on_threads(finished: RunFolder) -> None:
+    parts, threads = reopened(finished), torch.get_num_threads()
+    five, pairs = drawn(parts, finished, 5), parts.chosen_pairs
+    assert len(pairs) >= 7
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            for size, order in ((1, 1), (2, 1), (7, 1), (7, -1)):
+                assert np.abs(drawn(parts, finished, size, order) - five).max() <= 1, (count, size, order)
+    finally:
+        torch.set_num_threads(threads)
     assert np.array_equal(five, np.stack(generated(finished, pairs))), "a new process draws what the run drew"
 
 
