@@ -124,11 +124,25 @@ def test_an_optimiser_with_other_moments_resumes_exactly(job, monkeypatch):
     assert same(loop.train(job("killed", optimiser="adamw8bit")), whole)
 
 
-def test_no_optimiser_but_adamw_is_fused_and_none_on_a_cpu():
-    weight = {"w": nn.Parameter(torch.zeros(2, 2))}
-    made = groups.optimisers({"model": weight}, Optimisation())["model"]
-    assert isinstance(made, torch.optim.AdamW)
-    assert not made.defaults["fused"]
+def test_adamw_is_fused_and_differs_by_rounding_only():
+    torch.manual_seed(0)
+    first = torch.randn(5, 7)
+    weights = [nn.Parameter(first.clone()) for _ in range(2)]
+    settings = Optimisation(lr=1e-2)
+    fused = groups.optimisers({"model": {"w": weights[0]}}, settings)["model"]
+    assert fused.defaults["fused"]
+    plain = torch.optim.AdamW([weights[1]], lr=settings.lr, weight_decay=settings.weight_decay)
+    for _ in range(20):
+        for weight, optimiser in zip(weights, (fused, plain), strict=True):
+            weight.grad = weight.detach().sin()
+            optimiser.step()
+    assert not torch.equal(weights[0], first)
+    torch.testing.assert_close(*weights, rtol=1e-5, atol=1e-7)
+
+
+def test_no_optimiser_is_fused_where_torch_has_no_kernel():
+    weight = {"w": nn.Parameter(torch.zeros(2, 2, device="meta"))}
+    assert not groups.optimisers({"model": weight}, Optimisation())["model"].defaults["fused"]
 
 
 def test_only_the_denoiser_is_compiled_and_names_stay(job, unet, monkeypatch):
