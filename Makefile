@@ -69,13 +69,17 @@ weights: $(VENV)/.installed
 	$(BIN)/python tools/make_weights.py --share $(SHARE) --to $(TO)$(if $(filter-out 1,$(SHARE)), --runs $(TO)/runs)
 
 # Speed, and the quality of few sampler steps: tables and plot in docs/performance.md, JSON in runs/bench. Needs an idle
-# machine; on one that is not: make bench CLOCK=cpu. Students: make bench STUDENTS=runs/cfcpalsy-fewstep
+# machine; on one that is not: make bench CLOCK=cpu. Students: make bench STUDENTS=runs/cfcpalsy-fewstep. A trained
+# reference for the quality at 112 px: palsykit run benchmarks/reference-112.yaml, then make bench REFERENCE=runs/reference-112
 CLOCK := wall
 STUDENTS :=
+REFERENCE :=
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/speed.py --clock $(CLOCK) --json runs/bench/speed.json --plot docs/performance.svg --page docs/performance.md
 	$(BIN)/python benchmarks/few_steps.py --released --people 8 --each 2 $(if $(STUDENTS),--students $(STUDENTS)) \
 	  --json runs/bench/few_steps.json --page docs/performance.md
+	$(BIN)/python benchmarks/same_size.py --released --each 1 $(if $(REFERENCE),--reference $(REFERENCE)) \
+	  --json runs/bench/same_size.json --page docs/performance.md
 
 # Benchmark, privacy audit and usefulness study; each report is in $(SMALL).
 SMALL := runs/benchmarks/benchmark-small

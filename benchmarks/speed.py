@@ -271,7 +271,7 @@ def all_figures(given: argparse.Namespace) -> tuple[dict[str, Any], list[Curve]]
         "ratios": {name: {**gain, "aim": aim} for name, (gain, aim) in gains.items()},
     }
     del references
-    drawn = [] if given.no_curves else curves(now, 1 if given.quick else given.rounds, given.quick)
+    drawn = [] if given.no_curves else curves(given.clock, given.rounds, given.quick)
     found["curves"] = [vars(curve) for curve in drawn]
     return found, drawn
 
@@ -307,7 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, help="pictures per step; default: 2, on a GPU 32")
     parser.add_argument("--timed-steps", type=int, default=5, help="steps of the references' samplers that are timed")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: for a machine that is not idle")
-    parser.add_argument("--no-curves", action="store_true", help="leave out the cost against size and batch")
+    parser.add_argument("--no-curves", action="store_true", help="leave out the plot of what costs depend on")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--plot", type=Path, help="SVG file for the curves")
     parser.add_argument("--page", type=Path, help="Markdown page that gets the tables as a section")

@@ -1,6 +1,7 @@
 """Measure the cost of a recipe's training step, in seconds and as ratios measured side by side.
 
     python benchmarks/training_step.py --recipe recipes/cfcpalsy-112.yaml
+    torchrun --standalone --nproc-per-node 2 benchmarks/training_step.py     # --batch is that of each process
 
 palsykit's training loop runs complete steps (forward, backward, clipping, AdamW, EMA) with the recipe's trainer, then
 with plain diffusion on the same model, in the recipe's precision and in full precision. Networks and model have random
@@ -33,6 +34,7 @@ from palsykit.run.parts import Data, Parts
 from palsykit.training.batches import PairedFaces
 from palsykit.training.loop import Job, train
 from palsykit.training.precision import autocast_dtype
+from palsykit.training.processes import accelerator
 
 ROOT = Path(__file__).parents[1]
 
@@ -122,6 +124,7 @@ def measure(recipe: Recipe, batch: int, steps: int) -> dict[str, Any]:
         "recipe": recipe.name,
         "image_size": recipe.settings.image_size,
         "batch_size": batch,
+        "processes": accelerator().num_processes,
         "parameters": sum(p.numel() for p in parts.model().parameters()),
         "device": f"{parts.device.type}, threads: {torch.get_num_threads()}",
         "trainer": own.use,
@@ -133,7 +136,8 @@ def measure(recipe: Recipe, batch: int, steps: int) -> dict[str, Any]:
 
 def summary(found: dict[str, Any]) -> str:
     """A title and a table of the seconds."""
-    own, kind, batch, seconds = found["trainer"], found["precision"], found["batch_size"], found["seconds"]
+    own, kind, seconds = found["trainer"], found["precision"], found["seconds"]
+    batch = found["batch_size"] * found["processes"]
     steps = {
         f"{own}, {kind}, first step": seconds["first"],
         f"{own}, {kind}": seconds["step"],
@@ -155,8 +159,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=1, help="steps measured after the first; their median is reported")
     options = parser.parse_args(arguments)
     found = measure(at_random(options.recipe, options.set), options.batch, options.steps)
-    print(summary(found))
-    print(json.dumps(found))
+    if accelerator().is_main_process:  # only this one has seconds
+        print(summary(found))
+        print(json.dumps(found))
 
 
 if __name__ == "__main__":

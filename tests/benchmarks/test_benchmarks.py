@@ -124,7 +124,7 @@ def test_the_readme_names_every_script() -> None:
     files = sorted((ROOT / "benchmarks").glob("*.py"))
     scripts = [path.name for path in files if "__main__" in path.read_text()]
     shared = {"fitted.py", "bias_samples.py", "bias_finders.py", "bias_figures.py"}
-    shared |= {"ceiling.py", "references.py", "speed_curves.py"}
+    shared |= {"ceiling.py", "references.py"}
     assert {path.name for path in files} - set(scripts) == shared, "what scripts are made of"
     assert [name for name in scripts if f"| `{name}` |" not in text] == []
     assert scripts

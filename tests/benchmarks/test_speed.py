@@ -4,11 +4,14 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from types import ModuleType
 
 import pytest
 import torch
 from torch import nn
+
+from palsykit.errors import PalsykitError
 
 TINY = Path(__file__).parents[1] / "run" / "tiny.yaml"
 Script = Callable[[str], ModuleType]
@@ -118,3 +121,28 @@ def test_curves_are_drawn(script: Script) -> None:
 def test_the_model_of_a_curve_keeps_its_attention_at_the_last_level(script: Script) -> None:
     parts = script("benchmarks/speed_curves.py").of_size(64)
     assert parts.settings.denoiser.parameters["attention_at"] == [2]
+
+
+@pytest.mark.slow
+def test_the_curves_run_end_to_end(script: Script) -> None:
+    module = script("benchmarks/speed_curves.py")
+    found = module.curves("cpu", 1, True)
+    places = {curve.name: curve.places for curve in found}
+    assert places == {"image size": [64, 128], "batch": [1, 4], "processes": [1, 2], "data": [50, 200]}
+    assert all(len(values) == 1 and values[0] > 0 for curve in found for values in curve.seconds)
+    small, large = found[0].medians()
+    assert large > 1.5 * small, "four times as many pixels"
+    assert module.draw(found).count("seconds per picture of a step") == 1
+
+
+def test_a_process_that_fails_is_said(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, asked = script("benchmarks/speed_curves.py"), []
+
+    def run(words: list[str], **keys: object) -> CompletedProcess[str]:
+        asked.append(words)
+        return CompletedProcess(words, 3, "", "no memory")
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    with pytest.raises(PalsykitError, match="2 processes ended with 3: no memory"):
+        module.in_processes(2, "cpu")
+    assert asked[0][asked[0].index("--rows") + 1] == "2", "they share a batch of four"
