@@ -32,8 +32,10 @@ help:
 run: $(VENV)/.installed
 	$(BIN)/palsykit run recipes/cfcpalsy.yaml
 
-# Two processes; the tests of a file stay in one, so that they share what it makes.
-test: lint
+# Two processes; the tests of a file stay in one, so that they share what it makes. The quickest tests of the studio need
+# its libraries, which are installed where there is a browser to use them.
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+test: lint $(if $(CHROMIUM),$(VENV)/.installed-studio)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 slow: $(VENV)/.installed-dev
@@ -47,8 +49,7 @@ coverage: $(VENV)/.installed-dev
 # Gradio's bound on Pillow is below the Pillow that everything is tested with; so its libraries are named here (constraints.txt).
 STUDIO := gradio gradio_client hf-gradio fastapi starlette uvicorn opentelemetry-api orjson python-multipart aiofiles brotli ffmpy \
   groovy httpx httpcore pandas pydub pytz safehttpx semantic-version axe-playwright-python playwright greenlet pyee
-browser: $(VENV)/.installed-dev
-	@$(INSTALL) --no-deps $(STUDIO)
+browser: $(VENV)/.installed-studio
 	@$(BIN)/python -m pytest -q -m browser tests/plugins/palsykit_studio
 
 # The theme would print that its authors work on a successor.
@@ -106,6 +107,11 @@ $(VENV)/.installed-dev: $(VENV)/.made $(MANIFESTS)
 	@echo "Installing palsykit, its libraries and its test tools into $(VENV): minutes the first time, and several GB"
 	@$(INSTALL) -e '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-studio: $(VENV)/.installed-dev
+	@echo "Installing the libraries of the studio and of its tests"
+	@$(INSTALL) --no-deps $(STUDIO)
+	@touch $@
 
 # Use an existing .venv if its pip works. Test pip, because an incomplete venv has a python but no pip.
 $(VENV)/.made:

@@ -1,7 +1,8 @@
 """Make the pictures of docs/studio.md: ``python tools/studio_pictures.py docs --runs RUNS``.
 
 It opens the studio in Chromium as a user does, with the portrait of a person who does not exist. RUNS is a folder with
-at least two runs of computed faces that have pictures of the same names. It needs what ``make browser`` installs.
+runs of computed faces; the two that went on last have pictures of the same names. It needs what ``make browser``
+installs.
 """
 
 import argparse
@@ -27,7 +28,8 @@ PALSY: dict[str, Any] = {"side": "left", "severity": 5}
 MEASURED = ("brow_raise", "eye_closure_tight", "smile_full")
 SMILE = 5
 """Number of the full smile among the expressions."""
-TABS = ("photograph", "data", "runs", "measure")
+TABS = {"photograph": "Photograph", "data": "Data set", "runs": "Runs", "measure": "Measure"}
+"""Name of a picture -> the tab that it shows."""
 
 
 def photographs(portrait: Path, folder: Path) -> list[str]:
@@ -57,27 +59,31 @@ def fill_photograph(page: Any, files: list[str]) -> None:
 def fill_data(page: Any, files: list[str]) -> None:
     """Rest and full smile, grades I, IV and VI."""
     page.set_input_files("#people input[type=file]", files[0])
-    page.get_by_text("rest.jpg").first.wait_for()
+    page.locator("#people td.filename").wait_for()
     page.locator("#data-grades").get_by_label("VI", exact=True).check()
     page.click("#data-start")
     wait_for(page, "#data-status", "Done.")
 
 
+def choose(page: Any, where: str, number: int) -> None:
+    """Choose from a menu."""
+    page.locator(f"{where} input").click()
+    page.locator(f"{where} [role=option]").nth(number).click()
+
+
 def fill_runs(page: Any, files: list[str]) -> None:
     """The two runs that are named first, picture by picture."""
     for number, place in enumerate(("#run", "#other-run")):
-        page.locator(f"{place} input").click()
-        page.locator(f"{place} [role=option]").nth(number).click()
+        choose(page, place, number)
     page.locator("#run-slider img").first.wait_for()
-    page.locator("#run-picture input").click()
-    page.locator("#run-picture [role=option]").nth(SMILE).click()
+    choose(page, "#run-picture", SMILE)
     page.wait_for_timeout(2000)
 
 
 def fill_measure(page: Any, files: list[str]) -> None:
     """Four photographs of one person."""
     page.set_input_files("#measure-files input[type=file]", files)
-    page.get_by_text("smile_full.jpg").first.wait_for()
+    page.locator("#measure-files td.filename").nth(3).wait_for()
     page.click("#measure-start")
     wait_for(page, "#measure-status", "Photographs measured: 4.")
 
@@ -93,7 +99,7 @@ def shoot(address: str, files: list[str], folder: Path, chosen: list[str]) -> No
             page.set_default_timeout(PATIENCE)
             page.goto(f"{address}/en/")
             page.wait_for_selector("#photograph")
-            page.get_by_role("tab", name={"data": "Data set"}.get(name, name.capitalize())).click()
+            page.get_by_role("tab", name=TABS[name]).click()
             page.wait_for_timeout(2000)
             fill[name](page, files)
             page.wait_for_timeout(3000)

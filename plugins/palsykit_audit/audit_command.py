@@ -66,6 +66,7 @@ def command(
         typer.Option("--output", metavar="DIR", help="Where the audit goes. Default: RUN, or RUN/audits/DEST."),
     ] = None,
     gate: Annotated[bool, typer.Option("--gate", help="Exit with code 2 if a picture must be held back.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print audit.json in place of a table.")] = False,
 ) -> None:
     """Audit the privacy of a run's generated faces, or of a data set. Writes audit.html, audit.json and audit.csv."""
     existing_run(run)
@@ -85,8 +86,11 @@ def command(
         people = identities_of(model, folder, identities, data or [])
         audit, where = audit_folder(model, run, folder, people, options), output or page_folder(run, folder)
     page = write(audit, where)
-    print(summary(audit))
-    print(f"\n{look_at(page)}")
+    if as_json:
+        print(page.with_suffix(".json").read_text(encoding="utf-8"), end="")
+    else:
+        print(summary(audit))
+        print(f"\n{look_at(page)}")
     if gate and audit.resemblance.flagged:
         raise typer.Exit(2)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from palsykit.errors import PalsykitError
 from palsykit.faces.views import to_tensor
@@ -175,10 +176,13 @@ def check_size(path: Path) -> None:
     """
     try:
         with open_picture(path.read_bytes()) as opened:
-            width, height = opened.size
+            size = opened.size
     except ValueError as error:
-        raise PalsykitError(str(error)) from error
-    if width * height > MOST_PIXELS:
-        raise PalsykitError(
-            f"found {width} x {height} px; expected at most {MOST_PIXELS // 1_000_000} megapixels; make it smaller"
-        )
+        if not isinstance(error.__context__, Image.DecompressionBombError):
+            raise PalsykitError(str(error)) from error
+        found = "too many pixels to open it"
+    else:
+        if size[0] * size[1] <= MOST_PIXELS:
+            return
+        found = f"{size[0]} x {size[1]} px"
+    raise PalsykitError(f"found {found}; expected at most {MOST_PIXELS // 1_000_000} megapixels; make it smaller")

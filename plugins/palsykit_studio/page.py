@@ -21,6 +21,10 @@ CSS = """
 .studio-bad { border-left: 4px solid #c0392b; padding: 0.5em 0.8em; background: var(--background-fill-secondary); }
 .studio-status { padding: 0.3em 0; }
 #measure-overlays .thumbnail-lg { aspect-ratio: 2 / 1; }
+#measure-overlays .fixed-height, #data-gallery .fixed-height { min-height: 0; max-height: none; }
+#data-gallery .thumbnail-lg { display: flex; flex-direction: column; height: auto; aspect-ratio: auto; }
+#data-gallery .thumbnail-lg > img { height: auto; aspect-ratio: 1; }
+#data-gallery .caption-label { position: static; max-width: none; border: 0; white-space: normal; text-align: center; }
 footer { display: none !important; }
 """
 
@@ -49,8 +53,8 @@ def build_page(studio: Studio, texts: Texts) -> Any:
                 PhotographTab(studio, texts, session)
             with gr.Tab(texts("data.tab"), id="data"):
                 DatasetTab(studio, texts, session)
-            with gr.Tab(texts("runs.tab"), id="runs"):
-                RunsTab(studio, texts)
+            with gr.Tab(texts("runs.tab"), id="runs") as tab:
+                RunsTab(studio, texts, tab)
             if available():
                 with gr.Tab(texts("measure.tab"), id="measure"):
                     MeasureTab(studio, texts, session)

@@ -1,4 +1,4 @@
-"""Runs on the page: which there are, how far they are, their log, their report, and the pictures of two of them."""
+"""Runs on the page: how far they are, their log, the live page, the report, and the pictures of two of them."""
 
 import html
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ from palsykit.run.folder import STAGES, RunFolder
 
 MOST_POINTS = 1000
 """Of a curve; more are thinned out, the last one is kept."""
-REPORT_HEIGHT = 900
+FRAME_PX = 900
+"""Height of a report and of a live page."""
 
 
 class Runs:
@@ -27,7 +28,7 @@ class Runs:
         if not self.folder.is_dir():
             return []
         states = [path for path in self.folder.glob("*/state.json") if path.is_file()]
-        return [path.parent.name for path in sorted(states, key=lambda path: -path.stat().st_mtime)]
+        return [path.parent.name for path in sorted(states, key=_changed, reverse=True)]
 
     def open(self, name: str) -> RunFolder:
         """The run of that name.
@@ -54,15 +55,19 @@ class Runs:
         return kept if not lines or kept[-1] == lines[-1] else [*kept, lines[-1]]
 
     def report(self, name: str) -> str | None:
-        """The report as HTML to put on a page: in a frame that runs no script; None if there is none yet."""
-        file = self.open(name).report
-        if not file.is_file():
+        """The report as HTML to put on a page; None if there is none yet."""
+        return _framed(self.open(name).report, name)
+
+    def looked(self, name: str) -> float | None:
+        """When the live page of the training was written, in seconds; None without the recipe's section ``watch``."""
+        try:
+            return self.open(name).live.stat().st_mtime
+        except FileNotFoundError:
             return None
-        page = html.escape(file.read_text(encoding="utf-8"), quote=True)
-        return (
-            f'<iframe title="{html.escape(name, quote=True)}" sandbox srcdoc="{page}" '
-            f'style="width:100%;height:{REPORT_HEIGHT}px;border:0;background:white"></iframe>'
-        )
+
+    def live(self, name: str) -> str | None:
+        """The live page of the training as HTML to put on a page; None if there is none."""
+        return _framed(self.open(name).live, name)
 
     def shared_pictures(self, names: Sequence[str]) -> list[str]:
         """The pictures that all these runs have under the same name, sorted."""
@@ -82,3 +87,20 @@ class Runs:
         if picture not in self._pictures(name):
             raise PalsykitError(f"{name}: found no picture {picture}")
         return self.open(name).images / picture
+
+
+def _changed(state: Path) -> float:
+    """When the run of a ``state.json`` last went on, in seconds: its log grows while the file stays as it is."""
+    files = (state, state.with_name("log.jsonl"))
+    return max(file.stat().st_mtime for file in files if file.is_file())
+
+
+def _framed(page: Path, title: str) -> str | None:
+    """A file of HTML in a frame that runs no script and does not load itself again; None if there is no file."""
+    if not page.is_file():
+        return None
+    written = html.escape(page.read_text(encoding="utf-8"), quote=True)
+    return (
+        f'<iframe title="{html.escape(title, quote=True)}" sandbox srcdoc="{written}" '
+        f'style="width:100%;height:{FRAME_PX}px;border:0;background:white"></iframe>'
+    )

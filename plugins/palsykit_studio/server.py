@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
+from fastapi.responses import RedirectResponse, Response
 from starlette.requests import Request
 
 from palsykit_studio.engine import Engine
@@ -66,6 +66,7 @@ def make_app(settings: Settings) -> Any:
         return RedirectResponse(f"/{chosen}/")
 
     app.get("/")(first)
+    app.get("/favicon.ico")(lambda: Response(status_code=204))  # asked for by browsers; there is none
 
     for code in languages():
         texts = Texts(code)

@@ -111,7 +111,7 @@ class MeasureTab:
         t = self.texts
         heads, rows = table_of(document)
         named = [" ".join(lengths_in_words(t, word) for word in head.split()) for head in heads]
-        known = {name: words for words, name in t.expressions()}
+        known = {name: words for words, name in t.expressions()} | {"unknown": t("measure.unknown")}
         shown = [[row[0], known.get(str(row[1]), row[1]), *row[2:]] for row in rows]
         words = [t("measure.done", count=len(rows))]
         left_out = [*unusable, *refused(document)]

@@ -16,6 +16,11 @@ from palsykit_studio.texts import Texts
 DIALS = ("brow", "eye", "mouth", "synkinesis")
 MM = 10
 """Ends of the sliders in mm."""
+NAME_PX, LENGTH_PX = "150px", "105px"
+"""Widths of a table's columns; a narrow page scrolls the table."""
+LOOK = """() => { setTimeout(() => document.querySelector('#status [role=alert]')
+  || document.querySelector('%s')?.scrollIntoView({block: 'nearest'}), 500); }"""
+"""Shows what was made, which a small window does not; what went wrong is beside the button."""
 
 
 class PhotographTab:
@@ -67,7 +72,7 @@ class PhotographTab:
         )
         sides = [(t(f"side.{side}"), side) for side in ("right", "left", "bilateral", "none")]
         self.side = gr.Radio(sides, value="left", label=t("photograph.side"), elem_id="side")
-        self.grade = gr.Slider(1, 6, value=4, step=1, label=t("photograph.grade"), elem_id="grade")
+        self.grade = gr.Slider(1, 6, value=5, step=1, label=t("photograph.grade"), elem_id="grade")
         with gr.Accordion(t("photograph.finer"), open=False):
             own = [(t(f"dial.{name}"), name) for name in DIALS]
             self.own = gr.CheckboxGroup(own, label=t("photograph.own"), elem_id="own")
@@ -100,7 +105,7 @@ class PhotographTab:
         heads = [t("length.head"), *(f"{part}: {kind}" for part in parts for kind in kinds)]
         self.compared = gr.Dataframe(
             headers=heads, label=t("photograph.compared"), interactive=False, visible=False, wrap=True,
-            elem_id="compared",
+            elem_id="compared", column_widths=[NAME_PX, *[LENGTH_PX] * (len(heads) - 1)],
         )  # fmt: skip
         self.shown_sheet = gr.Image(
             label=t("photograph.sheet.shown"), interactive=False, visible=False, buttons=["fullscreen"], format="png",
@@ -130,6 +135,8 @@ class PhotographTab:
             self.row.click(self.draw_row, controls, sheets, **quiet),
             self.sheet.click(self.draw_sheet, controls, sheets, **quiet),
         ]
+        for made, where in zip(work, ("#slider", "#shown-sheet", "#shown-sheet"), strict=True):
+            made.then(None, js=LOOK % where, **free)
         self.stop.click(self.halt, [self.session], [self.status], cancels=work, **free)
 
     def show_dials(self, own: list[str]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The tab for runs: a training's curve while it runs, the report, and two runs picture by picture."""
+"""The tab for runs: a training while it runs, its report, and two runs picture by picture."""
 
 from typing import Any
 
@@ -18,33 +18,45 @@ class RunsTab:
     Args:
         studio: what all pages share.
         texts: in the page's language.
+        tab: whose opening reads the list of runs again.
     """
 
-    def __init__(self, studio: Studio, texts: Texts):
+    def __init__(self, studio: Studio, texts: Texts, tab: Any):
         self.runs, self.texts, t = studio.runs, texts, texts
         names = self.runs.names()
         self.about = gr.Markdown(self._about(names))
         with gr.Row():
             run = gr.Dropdown(names, value=None, label=t("runs.run"), elem_id="run")
             other = gr.Dropdown(names, value=None, label=t("runs.other"), elem_id="other-run")
-            again = gr.Button(t("runs.again"), min_width=120, scale=0, elem_id="runs-again")
+            again = gr.Button(t("runs.again"), min_width=170, scale=0, elem_id="runs-again")
         said = gr.HTML(elem_id="runs-status")
         live = gr.Checkbox(label=t("runs.live"), value=True, elem_id="live")
         curve = gr.LinePlot(
             x=t("runs.step"), y=t("runs.loss"), label=t("runs.curve"), height=280, visible=False,
             elem_id="curve",
         )  # fmt: skip
+        with gr.Accordion(t("runs.watch"), visible=False) as watched:
+            page = gr.HTML(elem_id="live-page")
         picture = gr.Dropdown([], label=t("runs.picture"), visible=False, elem_id="run-picture")
         slider = gr.ImageSlider(
             label=t("runs.slider"), interactive=False, visible=False, buttons=["fullscreen"], elem_id="run-slider"
         )
         with gr.Accordion(t("runs.report"), open=False):
             report = gr.HTML(elem_id="report")
+        shown = gr.State(None)
         timer = gr.Timer(EVERY)
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
-        again.click(self.look, None, [self.about, run, other], **quiet)
+        gr.on([tab.select, again.click], self.look, run, [self.about, run, other], **quiet)
         run.change(self.follow, run, [said, curve], **quiet)
         run.change(self.report, run, report, **quiet)
+        live_page = [watched, page, shown]
+        run.change(self.watch, [run, shown], live_page, **quiet)
+        timer.tick(
+            lambda name, on, seen: self.watch(name, seen) if on else (gr.skip(),) * 3,
+            [run, live, shown],
+            live_page,
+            **quiet,
+        )
         timer.tick(lambda name, on: self.follow(name) if on and name else (gr.skip(), gr.skip()), [run, live],
                    [said, curve], **quiet)  # fmt: skip
         gr.on([run.change, other.change], self.shared, [run, other], [picture, slider], **quiet)
@@ -53,10 +65,11 @@ class RunsTab:
     def _about(self, names: list[str]) -> str:
         return self.texts("runs.about" if names else "runs.none", folder=self.runs.folder.absolute().name)
 
-    def look(self) -> tuple[Any, ...]:
-        """List the runs again."""
+    def look(self, chosen: str | None) -> tuple[Any, ...]:
+        """List the runs again; if none is chosen, choose the one that changed last."""
         names = self.runs.names()
-        return self._about(names), gr.update(choices=names), gr.update(choices=names)
+        first = gr.update(choices=names, value=chosen or next(iter(names), None))
+        return self._about(names), first, gr.update(choices=names)
 
     def follow(self, name: str | None) -> tuple[Any, Any]:
         """The stages and the curve, as far as they are."""
@@ -73,6 +86,16 @@ class RunsTab:
             curve = pd.DataFrame(points, columns=columns)
             return status(words), gr.update(visible=bool(points), value=curve, **jobs)
         return status(refusal.words, bad=True), gr.update(visible=False)
+
+    def watch(self, name: str | None, seen: tuple[str, float] | None) -> tuple[Any, Any, Any]:
+        """The live page, sent again only if it was written again since ``seen``: (run, when)."""
+        if name:
+            with telling(self.texts):
+                at = self.runs.looked(name)
+                if at is not None and (name, at) == seen:
+                    return gr.skip(), gr.skip(), gr.skip()
+                return gr.update(visible=at is not None), self.runs.live(name), at and (name, at)
+        return gr.update(visible=False), None, None
 
     def report(self, name: str | None) -> str:
         """The report, if there is one."""

@@ -170,9 +170,9 @@ def test_requested_training_people_are_released_with_a_note(
     )
     assert "(patient)" in done.out
     assert "This likeness was asked for" in " ".join((dest / "privacy.md").read_text().split())
-    asked = palsykit("audit", run, dest, "--identities", who, "--photographs", 0, "--gate")
+    asked = palsykit("audit", run, dest, "--identities", who, "--photographs", 0, "--gate", "--json")
     assert asked.code == 0, asked.err
-    assert "because the photograph they were made from does" in asked.out
+    assert "because the photograph they were made from does" in json.loads(asked.out)["findings"][0]["text"]
     nobody = palsykit("audit", run, dest, "--photographs", 0, "--gate")
     assert nobody.code == 2, "nobody knows that the likeness was asked for"
     assert "The identity photographs of 1 people are not known (patient)" in nobody.out
