@@ -22,10 +22,9 @@ from playwright.sync_api import sync_playwright
 
 from palsykit import load
 
-WIDTH, PATIENCE = 900, 600_000
+WIDTH, PATIENCE = 1100, 600_000
 """px of the page; ms for a step."""
 PALSY: dict[str, Any] = {"side": "left", "severity": 5}
-MEASURED = ("brow_raise", "eye_closure_tight", "smile_full")
 SMILE = 5
 """Number of the full smile among the expressions."""
 TABS = {"photograph": "Photograph", "data": "Data set", "runs": "Runs", "measure": "Measure"}
@@ -33,12 +32,12 @@ TABS = {"photograph": "Photograph", "data": "Data set", "runs": "Runs", "measure
 
 
 def photographs(portrait: Path, folder: Path) -> list[str]:
-    """The portrait at rest and with three expressions, as a clinic would name them."""
+    """The portrait at rest and with a full smile, named by what they show."""
     model = load()
     shutil.copy(portrait, folder / "rest.jpg")
-    for name in MEASURED:
-        model.generate(identity=portrait, expression=name, **PALSY).save(folder / f"{name}.jpg", quality=95)
-    return [str(folder / f"{name}.jpg") for name in ("rest", *MEASURED)]
+    smile = model.generate(identity=portrait, expression="smile_full", **PALSY)
+    smile.save(folder / "smile_full.jpg", quality=95)
+    return [str(folder / name) for name in ("rest.jpg", "smile_full.jpg")]
 
 
 def wait_for(page: Any, where: str, words: str) -> None:
@@ -81,11 +80,11 @@ def fill_runs(page: Any, files: list[str]) -> None:
 
 
 def fill_measure(page: Any, files: list[str]) -> None:
-    """Four photographs of one person."""
+    """Two photographs of one person."""
     page.set_input_files("#measure-files input[type=file]", files)
-    page.locator("#measure-files td.filename").nth(3).wait_for()
+    page.locator("#measure-files td.filename").nth(1).wait_for()
     page.click("#measure-start")
-    wait_for(page, "#measure-status", "Photographs measured: 4.")
+    wait_for(page, "#measure-status", "Photographs measured: 2.")
 
 
 def shoot(address: str, files: list[str], folder: Path, chosen: list[str]) -> None:
@@ -102,6 +101,7 @@ def shoot(address: str, files: list[str], folder: Path, chosen: list[str]) -> No
             page.get_by_role("tab", name=TABS[name]).click()
             page.wait_for_timeout(2000)
             fill[name](page, files)
+            page.evaluate("scrollTo(0, document.body.scrollHeight)")  # pictures are loaded when they come into view
             page.wait_for_timeout(3000)
             with Image.open(BytesIO(page.screenshot(full_page=True))) as picture:
                 picture.convert("RGB").save(folder / f"studio-{name}.jpg", quality=88)

@@ -20,11 +20,13 @@ LOOK = 600
 CSS = """
 .studio-bad { border-left: 4px solid #c0392b; padding: 0.5em 0.8em; background: var(--background-fill-secondary); }
 .studio-status { padding: 0.3em 0; }
+.studio-progress { width: 100%; accent-color: var(--primary-600); }
 #measure-overlays .thumbnail-lg { aspect-ratio: 2 / 1; }
 #measure-overlays .fixed-height, #data-gallery .fixed-height { min-height: 0; max-height: none; }
 #data-gallery .thumbnail-lg { display: flex; flex-direction: column; height: auto; aspect-ratio: auto; }
 #data-gallery .thumbnail-lg > img { height: auto; aspect-ratio: 1; }
 #data-gallery .caption-label { position: static; max-width: none; border: 0; white-space: normal; text-align: center; }
+label.float { max-width: calc(100% - 5.5em); }
 footer { display: none !important; }
 """
 
@@ -38,7 +40,7 @@ def theme() -> Any:
     fills = {f"button_{name}_background_fill{rest}": colour for name, colour in dark.items()
              for rest in ("", "_hover", "_dark", "_hover_dark")}  # fmt: skip
     letters = {f"button_cancel_text_color{rest}": "white" for rest in ("", "_dark")}
-    return plain.set(**fills, **letters)
+    return plain.set(**fills, **letters, body_text_color_subdued="*neutral_600")
 
 
 def build_page(studio: Studio, texts: Texts) -> Any:

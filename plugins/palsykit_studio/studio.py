@@ -115,6 +115,14 @@ def status(words: str, *, bad: bool = False) -> str:
     return f'<div role="{"alert" if bad else "status"}" class="studio-{"bad" if bad else "status"}">{shown}</div>'
 
 
+def progress(words: str, done: int, total: int) -> str:
+    """A status line with a bar below it."""
+    bar = (
+        f'<progress class="studio-progress" value="{done}" max="{total}" aria-label="{html.escape(words)}"></progress>'
+    )
+    return f"{status(words)}{bar}"
+
+
 def lengths_in_words(texts: Texts, name: str) -> str:
     """A length's name as the page writes it; one that the table lacks as files have it."""
     try:

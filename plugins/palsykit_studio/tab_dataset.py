@@ -8,6 +8,7 @@ import gradio as gr
 from palsykit_studio.dataset import Order, Progress, can_audit, described, make, make_audited
 from palsykit_studio.sessions import fresh, take
 from palsykit_studio.studio import QUEUE, Session, Studio, status, telling
+from palsykit_studio.studio import progress as bar
 from palsykit_studio.texts import Texts
 
 ROMAN = ("I", "II", "III", "IV", "V", "VI")
@@ -99,7 +100,8 @@ class DatasetTab:
         t = self.texts
         if progress.file is None:
             key = "data.auditing" if self.audits else "made"
-            return status(t(key, done=progress.done, total=progress.total)), gr.skip(), gr.skip()
+            words = t(key, done=progress.done, total=progress.total)
+            return bar(words, progress.done, progress.total), gr.skip(), gr.skip()
         rows = described(folder / "images" if self.audits else folder)
         people = len({path.parent for path, _ in rows})
         words = [t("data.done", pictures=len(rows), people=people), progress.words]

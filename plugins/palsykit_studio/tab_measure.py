@@ -10,7 +10,7 @@ from palsykit.errors import PalsykitError
 from palsykit_studio.engine import Stopped, check_size
 from palsykit_studio.measuring import CSV, OVERLAYS, SCALES, refused, run_measure, table_of
 from palsykit_studio.sessions import fresh, take
-from palsykit_studio.studio import QUEUE, Session, Studio, lengths_in_words, status, telling
+from palsykit_studio.studio import QUEUE, Session, Studio, lengths_in_words, progress, status, telling
 from palsykit_studio.texts import Texts
 
 AT_ONCE = 4
@@ -42,8 +42,8 @@ class MeasureTab:
             stop = gr.Button(t("stop"), variant="stop", elem_id="measure-stop")
         said = gr.HTML(elem_id="measure-status")
         table = gr.Dataframe(
-            label=t("measure.table"), interactive=False, visible=False, show_search="filter", pinned_columns=1,
-            wrap=True, elem_id="measure-table",
+            label=t("measure.table"), interactive=False, visible=False, pinned_columns=1, wrap=True,
+            elem_id="measure-table",
         )  # fmt: skip
         csv = gr.DownloadButton(t("measure.csv"), visible=False, elem_id="measure-csv")
         overlays = gr.Gallery(
@@ -79,7 +79,8 @@ class MeasureTab:
             for done in range(0, len(files), AT_ONCE):
                 if session.stop.is_set():
                     raise Stopped
-                yield status(self.texts("measure.progress", done=done, total=len(files))), *same
+                words = self.texts("measure.progress", done=done, total=len(files))
+                yield progress(words, done, len(files)), *same
                 unusable += self._add(files[done : done + AT_ONCE], photographs)
                 document = self._measured(photographs, output, scale, done + AT_ONCE >= len(files))
             yield self._shown(document, output, unusable)

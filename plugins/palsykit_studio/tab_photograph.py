@@ -10,13 +10,13 @@ import gradio as gr
 from palsykit_studio.measuring import Cells
 from palsykit_studio.photograph import Wish, can_draw_people, draw_person, find, sheet, synthesise
 from palsykit_studio.sessions import fresh, take
-from palsykit_studio.studio import QUEUE, Session, Studio, lengths_in_words, status, telling
+from palsykit_studio.studio import QUEUE, Session, Studio, lengths_in_words, progress, status, telling
 from palsykit_studio.texts import Texts
 
 DIALS = ("brow", "eye", "mouth", "synkinesis")
 MM = 10
 """Ends of the sliders in mm."""
-NAME_PX, LENGTH_PX = "150px", "105px"
+NAME_PX, LENGTH_PX = "124px", "96px"
 """Widths of a table's columns; a narrow page scrolls the table."""
 LOOK = """() => { setTimeout(() => document.querySelector('#status [role=alert]')
   || document.querySelector('%s')?.scrollIntoView({block: 'nearest'}), 500); }"""
@@ -59,7 +59,7 @@ class PhotographTab:
             format="jpeg", alt_text=t("photograph.found"), elem_id="found",
         )  # fmt: skip
         heads = [t(f"length.{part}") for part in ("head", "right", "left", "difference")]
-        with gr.Accordion(t("photograph.lengths"), open=False):
+        with gr.Accordion(t("photograph.lengths"), open=False, visible=False) as self.panel:
             self.lengths = gr.Dataframe(
                 headers=heads, label=t("photograph.lengths"), show_label=False, interactive=False,
                 elem_id="lengths", wrap=True,
@@ -102,7 +102,7 @@ class PhotographTab:
         self.download = gr.DownloadButton(t("photograph.download"), visible=False, elem_id="download")
         parts = [t(f"length.{part}") for part in ("right", "left", "difference")]
         kinds = [t(f"length.{kind}") for kind in ("asked", "measured")]
-        heads = [t("length.head"), *(f"{part}: {kind}" for part in parts for kind in kinds)]
+        heads = [t("length.head"), *(f"{part} {kind}" for part in parts for kind in kinds)]
         self.compared = gr.Dataframe(
             headers=heads, label=t("photograph.compared"), interactive=False, visible=False, wrap=True,
             elem_id="compared", column_widths=[NAME_PX, *[LENGTH_PX] * (len(heads) - 1)],
@@ -116,7 +116,7 @@ class PhotographTab:
     def _connect(self) -> None:
         one = {"concurrency_limit": 1, "concurrency_id": QUEUE, "api_visibility": "private"}
         free = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-        seen = [self.found_status, self.found, self.lengths, self.slider, self.download, self.compared,
+        seen = [self.found_status, self.found, self.lengths, self.panel, self.slider, self.download, self.compared,
                 self.shown_sheet, self.download_sheet]  # fmt: skip
         chosen = [self.session, self.image, self.force]
         quiet = {"show_progress": "hidden", **one}
@@ -166,13 +166,13 @@ class PhotographTab:
     def read(self, session: Session, image: str | None, force: bool, face: int | None = None) -> Iterator[Any]:
         """Find and measure a face, the largest unless one is chosen; what was made of another one is put away."""
         hidden = gr.update(visible=False)
-        cleared = (hidden, hidden, hidden, hidden, hidden)
+        away = (hidden, hidden, hidden, hidden, hidden)
         if session is not None:
             session.found = None
         if image is None:
-            yield hidden, "", gr.update(visible=False, value=None), None, *cleared
+            yield hidden, "", gr.update(visible=False, value=None), None, hidden, *away
             return
-        yield gr.skip(), status(self.texts("waiting")), hidden, None, *cleared
+        yield gr.skip(), status(self.texts("waiting")), hidden, None, hidden, *away
         faces = hidden
         with telling(self.texts, session, "photograph.cannot") as refusal:
             path = take([image], fresh(session.folder, "photograph"))[0]
@@ -183,9 +183,9 @@ class PhotographTab:
             size = found.person.photograph.picture.size
             words = [self.texts("photograph.found.yes", width=size[0], height=size[1]), *found.notes]
             shown = gr.update(visible=True, value=str(found.shown))
-            yield faces, status(" ".join(words)), shown, rows, *cleared
+            yield faces, status(" ".join(words)), shown, rows, gr.update(visible=bool(rows)), *away
         if refusal:
-            yield faces, status(refusal.words, bad=True), hidden, None, *cleared
+            yield faces, status(refusal.words, bad=True), hidden, None, hidden, *away
 
     def _faces(self, path: Path, face: int | None) -> Any:
         """The choice among several faces; hidden if there is one."""
@@ -235,8 +235,10 @@ class PhotographTab:
             wish = self.wish(*controls)
             steps = sheet(self.studio.engine, session.found, wish, what, session.folder, session.stop.is_set)
             for done, total, file in steps:
-                words = self.texts("photograph.done") if file else self.texts("made", done=done, total=total)
-                shown = gr.update(visible=True, value=str(file)) if file else gr.skip()
-                yield status(words), shown, shown
+                if file is None:
+                    yield progress(self.texts("made", done=done, total=total), done, total), gr.skip(), gr.skip()
+                    continue
+                shown = gr.update(visible=True, value=str(file))
+                yield status(self.texts("photograph.done")), shown, shown
         if refusal:
             yield status(refusal.words, bad=not refusal.stopped), gr.skip(), gr.skip()

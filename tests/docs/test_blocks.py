@@ -15,6 +15,7 @@ import yaml
 
 from palsykit.cli.app import app
 from palsykit.recipe import load_recipe
+from palsykit.run.folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -132,6 +133,28 @@ def desk(tmp_path_factory: pytest.TempPathFactory, one_cache: None) -> Path:
     for name in ("expression.png", "smile_full.jpg", "photographs/anna/smile_full.jpg"):
         smile.save(desk / name)
     return desk
+
+
+@pytest.mark.slow
+def test_the_blocks_on_sharing_run(
+    desk: Path, finished: RunFolder, palsykit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With the miniature's run; only sending to a hub and what the extra ``datasets`` reads are left out."""
+    page = ROOT / "docs" / "sharing.md"
+    shutil.copytree(finished.path, tmp_path / "runs" / "cfcpalsy")
+    shutil.copy(desk / "who.png", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("diffusers.utils.dynamic_modules_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.syspath_prepend(str(tmp_path / "modules"))
+    lines = [words for program, *words in commands(page) if program == "palsykit" and "--push-to-hub" not in words]
+    for words in lines:
+        done = palsykit(*words)
+        assert done.code == 0, f"{' '.join(words)}\n{done.out}{done.err}"
+    names: dict[str, Any] = {}
+    ran = [text for text in blocks(page, "python") if "load_dataset" not in text]
+    for text in ran:
+        exec(compile(text, str(page), "exec"), names)
+    assert (len(lines), len(ran), type(names["pipeline"]).__name__) == (3, 3, "Pipeline")
 
 
 @pytest.mark.slow

@@ -48,6 +48,7 @@ def test_the_wheel_holds_every_file_of_every_package(wheel: Path) -> None:
     files |= {f"palsykit/{file.relative_to(ROOT).as_posix()}" for file in (ROOT / "recipes").rglob("*.yaml")}
     assert {"palsykit/recipes/cfcpalsy.yaml", "palsykit_face_space/assets/face_space.safetensors"} <= files
     assert sorted(files - held) == []
+    assert wheel.stat().st_size < 70_000_000
     assert {name.split("/")[0] for name in held if ".dist-info/" not in name} == {folder.name for folder in folders}
 
 

@@ -8,7 +8,7 @@ from palsykit.errors import PalsykitError
 from palsykit_studio.engine import Engine, Stopped
 from palsykit_studio.runs import Runs
 from palsykit_studio.sessions import Sessions
-from palsykit_studio.studio import Session, Studio, lengths_in_words, status, telling
+from palsykit_studio.studio import Session, Studio, lengths_in_words, progress, status, telling
 from palsykit_studio.texts import Texts
 
 
@@ -71,6 +71,7 @@ def test_a_line_is_read_out_and_a_files_name_is_no_html() -> None:
     assert (
         status("**Ready.** a < b") == '<div role="status" class="studio-status"><strong>Ready.</strong> a &lt; b</div>'
     )
+    assert progress("<2 of 6", 2, 6).endswith('value="2" max="6" aria-label="&lt;2 of 6"></progress>')
     assert status("<script>", bad=True) == '<div role="alert" class="studio-bad">&lt;script&gt;</div>'
 
 
