@@ -26,6 +26,7 @@ CSS = """
 #data-gallery .thumbnail-lg { display: flex; flex-direction: column; height: auto; aspect-ratio: auto; }
 #data-gallery .thumbnail-lg > img { height: auto; aspect-ratio: 1; }
 #data-gallery .caption-label { position: static; max-width: none; border: 0; white-space: normal; text-align: center; }
+#compared th, #compared td { min-width: 7.5rem; }
 label.float { max-width: calc(100% - 5.5em); }
 footer { display: none !important; }
 """

@@ -100,8 +100,8 @@ class DatasetTab:
         t = self.texts
         if progress.file is None:
             key = "data.auditing" if self.audits else "made"
-            words = t(key, done=progress.done, total=progress.total)
-            return bar(words, progress.done, progress.total), gr.skip(), gr.skip()
+            said = t(key, done=progress.done, total=progress.total)
+            return bar(said, progress.done, progress.total), gr.skip(), gr.skip()
         rows = described(folder / "images" if self.audits else folder)
         people = len({path.parent for path, _ in rows})
         words = [t("data.done", pictures=len(rows), people=people), progress.words]

@@ -16,8 +16,6 @@ from palsykit_studio.texts import Texts
 DIALS = ("brow", "eye", "mouth", "synkinesis")
 MM = 10
 """Ends of the sliders in mm."""
-NAME_PX, LENGTH_PX = "124px", "96px"
-"""Widths of a table's columns; a narrow page scrolls the table."""
 LOOK = """() => { setTimeout(() => document.querySelector('#status [role=alert]')
   || document.querySelector('%s')?.scrollIntoView({block: 'nearest'}), 500); }"""
 """Shows what was made, which a small window does not; what went wrong is beside the button."""
@@ -105,11 +103,11 @@ class PhotographTab:
         heads = [t("length.head"), *(f"{part} {kind}" for part in parts for kind in kinds)]
         self.compared = gr.Dataframe(
             headers=heads, label=t("photograph.compared"), interactive=False, visible=False, wrap=True,
-            elem_id="compared", column_widths=[NAME_PX, *[LENGTH_PX] * (len(heads) - 1)],
+            elem_id="compared",
         )  # fmt: skip
         self.shown_sheet = gr.Image(
-            label=t("photograph.sheet.shown"), interactive=False, visible=False, buttons=["fullscreen"], format="png",
-            alt_text=t("photograph.sheet.shown"), elem_id="shown-sheet",
+            label=t("photograph.sheet.shown"), show_label=False, interactive=False, visible=False,
+            buttons=["fullscreen"], format="png", alt_text=t("photograph.sheet.shown"), elem_id="shown-sheet",
         )  # fmt: skip
         self.download_sheet = gr.DownloadButton(t("photograph.download.sheet"), visible=False, elem_id="download-sheet")
 
@@ -181,7 +179,10 @@ class PhotographTab:
             session.found = found
             rows = self.shown(found.rows)
             size = found.person.photograph.picture.size
-            words = [self.texts("photograph.found.yes", width=size[0], height=size[1]), *found.notes]
+            words = [
+                self.texts("photograph.found.yes", width=size[0], height=size[1]),
+                *map(self.texts.reason, found.notes),
+            ]
             shown = gr.update(visible=True, value=str(found.shown))
             yield faces, status(" ".join(words)), shown, rows, gr.update(visible=bool(rows)), *away
         if refusal:
@@ -210,7 +211,7 @@ class PhotographTab:
             result = synthesise(self.studio.engine, session.found, self.wish(*controls), session.folder)
             rows = self.shown(result.rows)
             yield (
-                status(" ".join([self.texts("photograph.done"), *result.notes])),
+                status(" ".join([self.texts("photograph.done"), *map(self.texts.reason, result.notes)])),
                 gr.update(visible=True, value=(str(result.before), str(result.after))),
                 gr.update(visible=True, value=str(result.file)),
                 gr.update(visible=bool(rows), value=rows),

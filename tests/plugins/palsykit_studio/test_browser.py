@@ -86,9 +86,12 @@ def test_a_row_can_be_stopped_and_the_page_works_on(page: Any, tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("wall.png", "found no face in 300 x 200 px"), ("letter.jpg", "cannot be read as a picture"),
-     ("bomb.png", "expected at most 50 megapixels")],
-)  # fmt: skip
+    [
+        ("wall.png", "found no face in 300 x 200 px"),
+        pytest.param("letter.jpg", "cannot be read as a picture", marks=slow),
+        pytest.param("bomb.png", "expected at most 50 megapixels", marks=slow),
+    ],
+)
 def test_what_cannot_be_used_is_refused_on_the_page(
     visit: Callable[..., Any], tmp_path: Path, name: str, reason: str
 ) -> None:
@@ -253,7 +256,7 @@ def test_a_phone_scrolls_in_one_direction(visit: Callable[..., Any]) -> None:
     page.close()
 
 
-def test_no_page_asked_another_machine(asked: list[str], address: str) -> None:
+def test_no_page_asked_another_machine(asked: list[str], page: Any, address: str) -> None:
     assert len(asked) > 50
     assert [url for url in asked if not url.startswith((f"{address}/", "data:", "blob:"))] == []
 

@@ -69,3 +69,5 @@ def test_a_reason_is_said_in_the_pages_language_with_the_programs_own_words() ->
     assert said.startswith("Es wurde kein Gesicht gefunden.")
     assert message in said
     assert Texts("de").reason("something else") == "something else"
+    several = "found 2 faces: 1 at (4, 3), 2 at (12, 2); took 1, the largest; choose another by its number"
+    assert Texts("de").reason(several).startswith("Es wurden mehrere Gesichter gefunden")
