@@ -39,7 +39,8 @@ from palsykit.faces.landmarks import eye_centres
 from palsykit.faces.vocabulary import FaceLabels, Side
 from palsykit.recipe.build import build_part
 from palsykit.recipe.schema import PartBlock
-from palsykit_face_space.palsy import Action, Pose
+from palsykit_face_space.displacement import BETWEEN_PUPILS_MM
+from palsykit_face_space.palsy import FULL_SMILE_MM, Action, Pose
 from palsykit_face_space.render import Scene, render
 from palsykit_face_space.simulated import photographed_person
 from palsykit_face_space.warp import SIZE
@@ -135,10 +136,19 @@ def own(detector: Detector, subject: str, neutral: Picture, landmarks: NDArray[n
         moved.append(rest + spline(rest * scale) / scale)
     points = np.where(np.isin(np.arange(len(rest)), _LOWER_POINTS)[:, None], moved[1], moved[0])
     reach = np.linalg.norm((points - rest)[[87, 93]], axis=1) / np.linalg.norm(rest[1] - rest[0])
-    none = np.zeros((1, 2))
-    pose = Pose(points[None], points[None], none, np.minimum(reach / _DEEP, 1)[None], none, none)
+    pose = still_lids(points, np.minimum(reach / _DEEP, 1), reach * BETWEEN_PUPILS_MM / FULL_SMILE_MM)
     picture = render([who], [Scene(Action("smile_full"))], neutral.shape[0], pose)[0]
     return Smile(subject, neutral, real, picture, "smile_full", float(reach.mean()))
+
+
+def still_lids(points: NDArray[np.float64], fold: NDArray[np.float64], smile: NDArray[np.float64]) -> Pose:
+    """A pose [189, 2] that moves no lid and wrinkles no forehead, with folds and a smile for (right, left)."""
+    none = np.zeros((1, 2))
+    shape = points[None]
+    return Pose(
+        points=shape, open_points=shape, closure=none, fold=fold[None], wrinkle=none, gaze_up=none,
+        lid_gap=none, smile=smile[None], squeeze=none,
+    )  # fmt: skip
 
 
 def _mesh(detector: Detector, picture: Picture) -> NDArray[np.float64]:

@@ -47,7 +47,7 @@ from palsykit_face_space.severity import Impairment, impairments
 _SHUT_FROM = 0.7  # strength from which a healthy eye closes completely
 _PUPIL_HIDDEN = 0.5  # share of the fissure from which the upper lid covers the pupil
 _SAGS = 0.75  # of an opening that is wider than the lids at rest: the lower lid's part
-_FULL_SMILE_MM = float(np.hypot(MOVEMENTS["smile_full"].corner_up, MOVEMENTS["smile_full"].corner_out))
+FULL_SMILE_MM = float(np.hypot(MOVEMENTS["smile_full"].corner_up, MOVEMENTS["smile_full"].corner_out))
 _NAMES = tuple(f.name for f in fields(Movement))
 
 
@@ -174,7 +174,7 @@ def _nerve(actions: Sequence[Action], side: int) -> _Nerve:
         fold=np.clip(fold, -1, 1.2),
         wrinkle=half.brow * move["wrinkle"],
         gaze_up=effort * closes * (lids < 1),
-        smile=half.mouth * smiles * np.hypot(move["corner_up"], move["corner_out"]) / _FULL_SMILE_MM,
+        smile=half.mouth * smiles * np.hypot(move["corner_up"], move["corner_out"]) / FULL_SMILE_MM,
         squeeze=half.eye * tight,
     )
 
