@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from palsykit.diffusion.features import FeatureCache, Features, row_keys
 from palsykit.files.weights import state_digest
 from palsykit.interfaces import NetworkOutput
+from palsykit.training.precision import for_convolutions
 from palsykit.training.strided import subsample_first
 
 T = TypeVar("T")
@@ -85,9 +86,9 @@ class SharedNetwork:
         """The module's output for pictures of any size, its points in px of them."""
         side = image.shape[-1]
         if self.own_size is None or side == self.own_size:
-            output: NetworkOutput = self.module(image)
+            output: NetworkOutput = self.module(for_convolutions(image))
             return output
-        output = self.module(once(resized, image, self.own_size))
+        output = self.module(for_convolutions(once(resized, image, self.own_size)))
         points, further = (None if p is None else p * (side / self.own_size) for p in (output.points, output.further))
         return replace(output, points=points, further=further)
 

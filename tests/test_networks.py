@@ -180,3 +180,22 @@ def test_networks_of_one_size_share_the_resized_picture() -> None:
         other(image)
         assert once(resized, image, 4) is once(resized, image, 4)
     assert one.pictures == other.pictures == 1
+
+
+@pytest.mark.parametrize("side", [8, 16])
+def test_convolutions_under_autocast_have_the_channels_last_and_the_same_result(side: int) -> None:
+    torch.manual_seed(0)
+    layer, seen = nn.Conv2d(3, 8, 3, padding=1), []
+    layer.register_forward_hook(lambda _, given, made: seen.extend([*given, made]))
+
+    class Convolution(nn.Module):
+        def forward(self, image: Tensor) -> NetworkOutput:
+            return NetworkOutput(layer(image))
+
+    shared, image = SharedNetwork("one", Convolution(), 8), torch.randn(2, 3, side, side)
+    plain = shared(image).map
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = shared(image).map
+    last = [value.is_contiguous(memory_format=torch.channels_last) for value in seen]
+    assert last == [False, False, True, True]
+    torch.testing.assert_close(half.float(), plain, rtol=0.05, atol=0.05)
