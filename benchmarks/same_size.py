@@ -106,8 +106,8 @@ def at_side(pictures: Tensor, side: int) -> Tensor:
 def judged(small: Parts, pictures: Mapping[str, Tensor], pairs: Sequence[Pair]) -> dict[str, dict[str, Statistic]]:
     """The figures of every set of pictures, against the truth at their size."""
     faces = batch(small.data().dataset, pairs).to(small.device)
-    blocks = {name: small.settings.metrics.get(name) for name in METRICS}
-    if missing := [name for name, block in blocks.items() if block is None]:
+    blocks = {name: block for name, block in small.settings.metrics.items() if name in METRICS}
+    if missing := [name for name in METRICS if name not in blocks]:
         raise PalsykitError(f"{small.recipe.path}: has no metrics {', '.join(missing)}; expected {', '.join(METRICS)}")
     metrics = {name: small.build("metrics", block) for name, block in blocks.items()}
     return {name: measure(metrics, faces, Images(made.to(small.device)), 8) for name, made in pictures.items()}
