@@ -16,9 +16,9 @@ from palsykit_studio.texts import Texts
 DIALS = ("brow", "eye", "mouth", "synkinesis")
 MM = 10
 """Ends of the sliders in mm."""
-LOOK = """() => { setTimeout(() => document.querySelector('#status [role=alert]')
+LOOK = """() => { setTimeout(() => document.querySelector('#status [role=alert], [role=combobox][aria-expanded=true]')
   || document.querySelector('%s')?.scrollIntoView({block: 'nearest'}), 500); }"""
-"""Shows what was made, which a small window does not; what went wrong is beside the button."""
+"""Shows what was made, which a small window does not; no menu moves that somebody has opened."""
 
 
 class PhotographTab:

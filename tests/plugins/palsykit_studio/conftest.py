@@ -105,6 +105,7 @@ class Window:
         self.page.evaluate("document.querySelector('#status [role=status]')?.remove()")
         self.page.click("#make")
         self.says("#status", "Done.")
+        self.page.wait_for_timeout(1000)  # the page moves to what was made
         return self.download("#download", folder)
 
     def download(self, button: str, folder: Path) -> Path:
