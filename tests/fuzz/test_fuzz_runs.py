@@ -51,6 +51,14 @@ def _mutate(run: Path, rng: random.Random, mutations: ModuleType) -> str:
     return f"{kind} of {file.relative_to(run)}"
 
 
+def _remove(path: Path) -> None:
+    """Remove a file, or the folder that a mutation put in its place."""
+    if path.is_dir() and not path.is_symlink():
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
+
+
 @pytest.mark.parametrize(("seed", "count"), [(0, 24), pytest.param(1, 500, marks=pytest.mark.slow)])
 def test_mutated_run_folders(
     finished: RunFolder, script: Callable[[str], ModuleType], tmp_path: Path, seed: int, count: int
@@ -62,7 +70,7 @@ def test_mutated_run_folders(
         shutil.copytree(finished.path, run, ignore=shutil.ignore_patterns("checkpoints"))
         done = _mutate(run, rng, mutations)
         if rng.random() < 0.5:
-            (run / "manifest.json").unlink(missing_ok=True)  # as an earlier version had none
+            _remove(run / "manifest.json")  # as an earlier version had none
         for name, use in (
             ("load", package.load),
             ("verify", manifest.changed),
