@@ -5,7 +5,7 @@ from typing import Any
 
 from palsykit.files.resources import OutsideFile, locate
 from palsykit.recipe.problems import KeyPath, Problem, RecipeError, describe
-from palsykit.recipe.read import Tree, displayed, read_file
+from palsykit.recipe.read import Spot, Tree, displayed, read_file
 
 FILE_LIMIT = 100
 """Most recipes that one recipe extends, each counted as often as it is named: two names in each of 30 are a billion."""
@@ -52,7 +52,7 @@ def _extended(tree: Tree, path: Path, children: tuple[Path, ...], read: list[Pat
         if len(read) > FILE_LIMIT:
             problem = Problem(spot.value, "extends", f"more than {FILE_LIMIT} recipes in all", "fewer")
             raise RecipeError(displayed(path), [problem])
-        inherited = _extended(read_file(file), file, chain, read, within)
+        inherited = _extended(_parent(file, parent, spot), file, chain, read, within)
         for key in OWN:
             _forget(inherited, (key,))
             inherited.value.pop(key, None)
@@ -61,6 +61,20 @@ def _extended(tree: Tree, path: Path, children: tuple[Path, ...], read: list[Pat
     _forget(merged, ("extends",))
     merged.value.pop("extends", None)
     return merged
+
+
+def _parent(file: Path, name: str, spot: Spot) -> Tree:
+    """``read_file``; what is wrong with the file as a whole is said at ``spot``, where a child names it."""
+    try:
+        return read_file(file)
+    except RecipeError as error:
+        problems = [
+            problem
+            if problem.where != displayed(file)
+            else Problem(spot.value, "extends", f'"{name}", {problem.found}', problem.expected, problem.hint)
+            for problem in error.problems
+        ]
+        raise RecipeError(displayed(file), problems) from None
 
 
 def merge(parent: Tree, child: Tree) -> Tree:

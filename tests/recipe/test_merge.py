@@ -75,6 +75,8 @@ def test_an_absolute_parent(recipe: Callable[..., Path], tmp_path: Path) -> None
     ("text", "message"),
     [
         ("extends: nothing.yaml", 'r.yaml:1:10: extends: found "nothing.yaml", expected an existing recipe; no file'),
+        ("extends: .", 'r.yaml:1:10: extends: found ".", a folder, expected a recipe file'),
+        ("extends: bytes.yaml", 'r.yaml:1:10: extends: found "bytes.yaml", byte 0 that is not UTF-8'),
         ("extends: r.yaml", "r.yaml:1:10: extends: found a cycle: r.yaml -> r.yaml"),
         ("extends: loop.yaml", "loop.yaml:1:10: extends: found a cycle: r.yaml -> loop.yaml -> r.yaml"),
         ("extends: 3", "r.yaml:1:10: extends: found 3, expected a recipe's file name or a list of them"),
@@ -83,6 +85,7 @@ def test_an_absolute_parent(recipe: Callable[..., Path], tmp_path: Path) -> None
 )
 def test_parents_that_cannot_be(recipe: Callable[..., Path], text: str, message: str) -> None:
     recipe("extends: r.yaml", "loop.yaml")
+    recipe("", "bytes.yaml").write_bytes(b"\xff")
     with pytest.raises(RecipeError) as caught:
         read_extended(recipe(text))
     assert message in str(caught.value)
