@@ -1,6 +1,7 @@
 """bf16 autocast on hardware that multiplies bf16, fp16 where a recipe asks for it; full precision otherwise."""
 
 import contextlib
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -25,12 +26,13 @@ def autocast(dtype: torch.dtype | None, device: torch.device) -> contextlib.Abst
 
 
 def for_convolutions(image: Tensor) -> Tensor:
-    """[B, C, H, W] in the order of memory that convolutions want: under autocast on a CPU the channels come last.
+    """[B, C, H, W] in the order of memory that convolutions want: with bf16 in a CPU's hardware the channels come last.
 
     There oneDNN works in that order, and copies input and output of every convolution that are in another one. The
-    layers that follow keep the order. In full precision it would be slower, and on a GPU it was not measured.
+    layers that follow keep the order. In full precision it would be slower; on a GPU, and under autocast on a CPU
+    without bf16, it was not measured.
     """
-    if image.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+    if image.device.type == "cpu" and torch.is_autocast_enabled("cpu") and multiplies_bf16(image.device):
         return image.contiguous(memory_format=torch.channels_last)
     return image
 
@@ -39,8 +41,11 @@ def multiplies_bf16(device: torch.device) -> bool:
     """Whether the device has instructions for products of bf16; without them, bf16 is slower than fp32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    if device.type != "cpu":
-        return False
+    return device.type == "cpu" and _processor_multiplies_bf16()
+
+
+@cache
+def _processor_multiplies_bf16() -> bool:
     flags = Path("/proc/cpuinfo")
     text = flags.read_text() if flags.exists() else ""
     return "avx512_bf16" in text or "amx_bf16" in text
