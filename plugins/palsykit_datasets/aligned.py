@@ -157,8 +157,8 @@ def _taken_as_crops(believed: Sequence[str]) -> list[str]:
 
 def _elsewhere(root: Path, entries: Sequence[Entry]) -> list[str]:
     """The photographs outside the folder to which links in it lead: those of a stranger may lead to any picture."""
-    base = root.resolve()
-    is_below = functools.cache(lambda path: path.resolve().is_relative_to(base))
+    base = os.path.realpath(root)  # which, unlike resolve, gives a path for a link to itself, too
+    is_below = functools.cache(lambda path: Path(os.path.realpath(path)).is_relative_to(base))
     keys = [
         entry.key
         for entry in entries

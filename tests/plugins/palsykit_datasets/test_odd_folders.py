@@ -304,3 +304,13 @@ def test_a_damaged_cache_is_made_again(tmp_path, drawn, detector):
         again.image(again.records[0])
     third = dataset(root, detector=detector)
     np.testing.assert_array_equal(third.image(third.records[0]), whole)
+
+
+def test_a_link_to_itself_is_listed_among_photographs_that_can_be_read(tmp_path, drawn):
+    rows = [photograph(tmp_path, drawn, name, number) for number, name in enumerate(("a.png", "b.png"))]
+    (tmp_path / "b.png").unlink()
+    (tmp_path / "b.png").symlink_to("b.png")
+    faces = dataset(table(tmp_path, *rows))
+    assert [record.key for record in faces.records] == ["a.png"]
+    assert [Path(rejected.path).name for rejected in faces.rejected] == ["b.png"]
+    assert faces.notes == []
