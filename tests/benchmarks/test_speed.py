@@ -130,8 +130,6 @@ def test_the_curves_run_end_to_end(script: Script) -> None:
     places = {curve.name: curve.places for curve in found}
     assert places == {"image size": [64, 128], "batch": [1, 4], "processes": [1, 2], "data": [50, 200]}
     assert all(len(values) == 1 and values[0] > 0 for curve in found for values in curve.seconds)
-    small, large = found[0].medians()
-    assert large > 1.5 * small, "four times as many pixels"
     assert module.draw(found).count("seconds per picture of a step") == 1
 
 
