@@ -11,7 +11,7 @@ from PIL import Image
 from palsykit.files.atomic import write_with
 from palsykit.photographs.mark import png_text
 from palsykit.photographs.read import read_photograph
-from palsykit.progress import track
+from palsykit.progress import say, track
 
 Picture = NDArray[np.uint8]
 
@@ -31,6 +31,16 @@ def read_png(path: Path) -> Picture:
     return np.asarray(read_photograph(path).picture)
 
 
+def is_whole_png(path: Path) -> bool:
+    """Whether a file is a PNG to its end, by the checksums of its parts; its pixels are not decoded."""
+    try:
+        with Image.open(path, formats=["PNG"]) as opened:
+            opened.verify()
+    except (OSError, SyntaxError, ValueError, EOFError):
+        return False
+    return True
+
+
 def synthesise_to(
     files: Sequence[Path],
     synthesise: Callable[[range], NDArray[np.uint8]],
@@ -42,7 +52,8 @@ def synthesise_to(
     """Synthesise one picture per row; skips existing files, so a stopped synthesis can be resumed.
 
     Each file says that it is synthetic (palsykit/photographs/mark.py). If a file is missing, its whole batch is
-    synthesised again, because a smaller batch rounds differently. Existing files are not replaced.
+    synthesised again, because a smaller batch rounds differently. Existing files are not replaced, except those that
+    are no whole PNG any more, which is said.
 
     Args:
         files: one PNG per row.
@@ -56,7 +67,12 @@ def synthesise_to(
         Number of files added.
     """
     batches = [range(start, min(start + size, len(files))) for start in range(0, len(files), size)]
-    missing = {rows: [i for i in rows if not files[i].exists()] for rows in batches}
+    whole = [file.exists() and is_whole_png(file) for file in files]
+    damaged = [file.name for file, good in zip(files, whole, strict=True) if not good and file.exists()]
+    if damaged:
+        more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
+        say(f"{files[0].parent}: {', '.join(damaged[:3])}{more}: no whole PNG, made again")
+    missing = {rows: [i for i in rows if not whole[i]] for rows in batches}
     todo = [rows for rows in batches if missing[rows]]
     with track(title, len(files), "images", done=len(files) - sum(map(len, todo))) as progress:
         for rows in todo:

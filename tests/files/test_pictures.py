@@ -37,6 +37,22 @@ def test_a_stopped_synthesis_is_resumed_and_existing_files_stay(tmp_path: Path) 
     assert len(made) == 5
 
 
+def test_files_that_are_no_whole_png_are_made_again_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / f"{i}.png" for i in range(6)]
+    synthesise_to(files, grey, 6, "test")
+    before = [file.read_bytes() for file in files]
+    files[0].write_bytes(before[0][:60])
+    files[1].write_bytes(before[1][:-12])
+    files[2].write_bytes(b"")
+    middle = len(before[3]) // 2
+    files[3].write_bytes(before[3][:middle] + bytes([before[3][middle] ^ 1]) + before[3][middle + 1 :])
+    assert synthesise_to(files, grey, 6, "test") == 4
+    assert [file.read_bytes() for file in files] == before
+    assert f"{tmp_path}: 0.png, 1.png, 2.png and 1 more: no whole PNG, made again" in capsys.readouterr().err
+
+
 def test_synthetic_pictures_say_so_and_others_do_not(tmp_path: Path) -> None:
     files = [tmp_path / "0.png", tmp_path / "1.png"]
     synthesise_to(files, grey, 2, "test", facts=lambda row: {"seed": 7 + row})
