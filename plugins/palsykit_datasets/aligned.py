@@ -157,13 +157,13 @@ def _taken_as_crops(believed: Sequence[str]) -> list[str]:
 
 def _elsewhere(root: Path, entries: Sequence[Entry]) -> list[str]:
     """The photographs outside the folder to which links in it lead: those of a stranger may lead to any picture."""
-    base = os.path.realpath(root)  # which, unlike resolve, gives a path for a link to itself, too
+    base = os.path.realpath(root)  # functions of os.path also take links to themselves and names that are too long
     is_below = functools.cache(lambda path: Path(os.path.realpath(path)).is_relative_to(base))
-    keys = [
-        entry.key
-        for entry in entries
-        if not is_below(entry.path.parent) or (entry.path.is_symlink() and not is_below(entry.path))
-    ]
+
+    def leads_out(path: Path) -> bool:
+        return not is_below(path.parent) or (os.path.islink(path) and not is_below(path))  # noqa: PTH114
+
+    keys = [entry.key for entry in entries if leads_out(entry.path)]
     if not keys:
         return []
     what = tally("photographs outside the folder, to which links in it lead", keys)
