@@ -51,10 +51,6 @@ class Flash(torch.autograd.Function):
         ctx.save_for_backward(q, k, v, out, torch.empty(q.shape[:-1], dtype=torch.float32, device=q.device))
         return out
 
-    @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> Any:
-        raise NotImplementedError("only the forward pass is measured; flash attention is stood in for without slopes")
-
 
 def forward_bytes(denoiser: Pretrained, side: int, batch: int) -> int:
     """Bytes that the forward pass of a batch keeps, each tensor once: bf16 copies of weights, but no weights."""

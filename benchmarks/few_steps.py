@@ -175,29 +175,46 @@ def _shown(value: float | None) -> str:
     return "-" if value is None else f"{value:+.2f}"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a table and a JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--recipe", type=Path, default=RECIPE, help="its model, data and own sampler")
+def options_of(about: str) -> argparse.ArgumentParser:
+    """The options that every comparison of pictures has."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--recipe", type=Path, default=RECIPE, help="its model, data, sampler and judges")
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="change the recipe")
     parser.add_argument("--weights", type=Path, help="safetensors of the model; default: what the recipe starts from")
-    parser.add_argument("--students", type=Path, nargs="*", default=[], help="finished runs of the same model")
-    parser.add_argument("--steps", type=int, nargs="*", default=STEPS, help="numbers of steps of the recipe's sampler")
     parser.add_argument("--released", action="store_true", help="also DDIM with 50 steps and eta 1 (slow)")
-    parser.add_argument("--people", type=int, default=4, help="validation people; each has seven or eight pictures")
-    parser.add_argument("--each", type=int, help="pictures of each person; default: all")
     parser.add_argument("--batch", type=int, default=4, help="pictures per batch")
     parser.add_argument("--json", type=Path, help="also write the JSON to this file")
     parser.add_argument("--page", type=Path, help="Markdown page that gets the table as a section")
-    given = parser.parse_args(arguments)
-    found = measure_all(given)
-    print(table(HEAD, cells_of(found["rows"])))
+    return parser
+
+
+def publish(
+    found: Mapping[str, Any], head: Sequence[str], cells: Sequence[tuple[str, ...]], given: argparse.Namespace
+) -> None:
+    """Print the table and a JSON line, and write the JSON to ``--json``."""
+    print(table(head, cells))
     print(json.dumps(found))
     if given.json is not None:
         write_text(given.json, json.dumps(found, indent=1) + "\n")
+
+
+def command_of(script: str, arguments: Sequence[str] | None) -> str:
+    """The command line that a page names."""
+    return " ".join(["python", f"benchmarks/{script}", *(sys.argv[1:] if arguments is None else arguments)])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a table and a JSON line."""
+    parser = options_of(__doc__.split("\n")[0])
+    parser.add_argument("--students", type=Path, nargs="*", default=[], help="finished runs of the same model")
+    parser.add_argument("--steps", type=int, nargs="*", default=STEPS, help="numbers of steps of the recipe's sampler")
+    parser.add_argument("--people", type=int, default=4, help="validation people; each has seven or eight pictures")
+    parser.add_argument("--each", type=int, help="pictures of each person; default: all")
+    given = parser.parse_args(arguments)
+    found = measure_all(given)
+    publish(found, HEAD, cells_of(found["rows"]), given)
     if given.page is not None:
-        words = " ".join(arguments if arguments is not None else sys.argv[1:])
-        put_section(given.page, "few steps", section(found, f"python benchmarks/few_steps.py {words}".strip()))
+        put_section(given.page, "few steps", section(found, command_of("few_steps.py", arguments)))
 
 
 def measure_all(given: argparse.Namespace) -> dict[str, Any]:

@@ -14,8 +14,6 @@ Two more rows say what the figures are worth: the photograph itself, unchanged, 
 """
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +21,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from few_steps import RELEASED, System, compared, first_of_each, systems
+from few_steps import RELEASED, System, command_of, compared, first_of_each, options_of, publish, systems
 from torch import Tensor
 
-from palsykit.cli.table import table
 from palsykit.errors import PalsykitError
 from palsykit.faces.pairing import Pair
 from palsykit.faces.views import batch, to_pictures, to_tensor
-from palsykit.files.atomic import write_text
 from palsykit.files.provenance import as_facts, provenance
 from palsykit.interfaces import Images, Synthesiser
 from palsykit.measure.statistics import Statistic, measure
@@ -44,7 +40,6 @@ from palsykit.run.parts import Parts
 from palsykit.run.runner import reopened
 from palsykit.run.train import trained_model
 
-RECIPE = Path(__file__).parents[1] / "recipes" / "cfcpalsy.yaml"
 SIDE = 112
 OWN, SAMPLER, COPY, LARGE = "palsykit", "the released sampler, same weights", "the photograph itself", "the truth"
 FIGURES = {
@@ -228,28 +223,17 @@ def section(found: Mapping[str, Any], command: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table and a JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--recipe", type=Path, default=RECIPE, help="its model, data, sampler and judges")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="change the recipe")
-    parser.add_argument("--weights", type=Path, help="safetensors of its model; default: what the recipe starts from")
+    parser = options_of(__doc__.split("\n")[0])
     parser.add_argument("--reference", type=Path, help="a finished run that makes pictures of the smaller size")
-    parser.add_argument("--released", action="store_true", help="also the released sampler: 50 steps, eta 1 (slow)")
     parser.add_argument("--side", type=int, default=SIDE, help="size in px at which all pictures are judged")
     parser.add_argument("--people", type=int, default=8)
     parser.add_argument("--split", choices=("validation", "test"), default="validation", help="whose people")
     parser.add_argument("--each", type=int, default=2, help="pictures of each person")
-    parser.add_argument("--batch", type=int, default=4, help="pictures per batch")
-    parser.add_argument("--json", type=Path, help="also write the JSON to this file")
-    parser.add_argument("--page", type=Path, help="Markdown page that gets the table as a section")
     given = parser.parse_args(arguments)
     found = measure_all(given)
-    print(table(HEAD, cells_of(found["rows"])))
-    print(json.dumps(found))
-    if given.json is not None:
-        write_text(given.json, json.dumps(found, indent=1) + "\n")
+    publish(found, HEAD, cells_of(found["rows"]), given)
     if given.page is not None:
-        words = " ".join(str(word) for word in (arguments if arguments is not None else sys.argv[1:]))
-        put_section(given.page, "same size", section(found, f"python benchmarks/same_size.py {words}".strip()))
+        put_section(given.page, "same size", section(found, command_of("same_size.py", arguments)))
 
 
 if __name__ == "__main__":

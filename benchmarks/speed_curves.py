@@ -103,9 +103,9 @@ def in_processes(count: int, kind: str) -> float:
     threads = max(1, torch.get_num_threads() // count)
     device = {} if torch.cuda.is_available() else {"ACCELERATE_USE_CPU": "true"}
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", count]
-    asked = [__file__, "--side", SIDE, "--rows", ROWS // count, "--threads", threads, "--clock", kind]
+    options = [__file__, "--side", SIDE, "--rows", ROWS // count, "--threads", threads, "--clock", kind]
     done = subprocess.run(
-        [sys.executable, *map(str, [*launch, *asked])],
+        [sys.executable, *map(str, [*launch, *options])],
         env={**os.environ, **device, "OMP_NUM_THREADS": str(threads)},
         capture_output=True,
         text=True,

@@ -76,7 +76,7 @@ def _smaller(tree: dict[str, Any], share: float) -> Iterator[tuple[str, int]]:
 
 
 def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Every value of a recipe that is no mapping or list, with its dotted key."""
+    """Every value of a recipe that is not a mapping or a list, with its dotted key."""
     if isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _leaves(item, (*path, str(key)))

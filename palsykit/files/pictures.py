@@ -53,7 +53,7 @@ def synthesise_to(
 
     Each file says that it is synthetic (palsykit/photographs/mark.py). If a file is missing, its whole batch is
     synthesised again, because a smaller batch rounds differently. Existing files are not replaced, except those that
-    are no whole PNG any more, which is said.
+    are not a whole PNG any more, which is said.
 
     Args:
         files: one PNG per row.
@@ -71,7 +71,7 @@ def synthesise_to(
     damaged = [file.name for file, good in zip(files, whole, strict=True) if not good and file.exists()]
     if damaged:
         more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
-        say(f"{files[0].parent}: {', '.join(damaged[:3])}{more}: no whole PNG, made again")
+        say(f"{files[0].parent}: {', '.join(damaged[:3])}{more}: not a whole PNG; made again")
     missing = {rows: [i for i in rows if not whole[i]] for rows in batches}
     todo = [rows for rows in batches if missing[rows]]
     with track(title, len(files), "images", done=len(files) - sum(map(len, todo))) as progress:

@@ -96,7 +96,7 @@ def _changed(state: Path) -> float:
 
 
 def _framed(page: Path, title: str) -> str | None:
-    """A file of HTML in a frame that runs no script and does not load itself again; None if there is no file."""
+    """A file of HTML in a frame that runs no script and does not load itself again; None if the file is missing."""
     if not page.is_file():
         return None
     written = html.escape(page.read_text(encoding="utf-8"), quote=True)

@@ -18,7 +18,7 @@ MM = 10
 """Ends of the sliders in mm."""
 LOOK = """() => { setTimeout(() => document.querySelector('#status [role=alert], [role=combobox][aria-expanded=true]')
   || document.querySelector('%s')?.scrollIntoView({block: 'nearest'}), 500); }"""
-"""Shows what was made, which a small window does not; no menu moves that somebody has opened."""
+"""Shows what was made, which a small window does not; an open menu does not move."""
 
 
 class PhotographTab:

@@ -45,7 +45,7 @@ def test_a_smaller_model_is_compared_at_its_size(
     assert list(rows) == ["palsykit", "tiny, 32 px", "the photograph itself", "the truth, 64 px"]
     assert (found["people"], found["pictures"], found["side"]) == (2, 2, 32)
     assert found["reference"] == {"run": "small", "steps": 1, "pictures seen": 4}
-    # What needs no model: the truth is the nearest to itself, and nobody is more like the photograph than it is.
+    # What needs no model: the truth is nearest to itself, and the photograph to the photograph.
     assert rows["the truth, 64 px"]["moving_psnr"] > max(rows[name]["moving_psnr"] for name in list(rows)[:2])
     assert rows["the photograph itself"]["identity_similarity"] == pytest.approx(1, abs=1e-4)
     assert rows["palsykit"]["paired"] == {}

@@ -37,7 +37,7 @@ def test_a_stopped_synthesis_is_resumed_and_existing_files_stay(tmp_path: Path) 
     assert len(made) == 5
 
 
-def test_files_that_are_no_whole_png_are_made_again_and_named(
+def test_files_that_are_not_a_whole_png_are_made_again_and_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [tmp_path / f"{i}.png" for i in range(6)]
@@ -50,7 +50,7 @@ def test_files_that_are_no_whole_png_are_made_again_and_named(
     files[3].write_bytes(before[3][:middle] + bytes([before[3][middle] ^ 1]) + before[3][middle + 1 :])
     assert synthesise_to(files, grey, 6, "test") == 4
     assert [file.read_bytes() for file in files] == before
-    assert f"{tmp_path}: 0.png, 1.png, 2.png and 1 more: no whole PNG, made again" in capsys.readouterr().err
+    assert f"{tmp_path}: 0.png, 1.png, 2.png and 1 more: not a whole PNG; made again" in capsys.readouterr().err
 
 
 def test_synthetic_pictures_say_so_and_others_do_not(tmp_path: Path) -> None:

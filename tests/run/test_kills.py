@@ -146,21 +146,29 @@ def goes_on(runs: Runs, killed: dict[str, Any]) -> None:
     assert [name for name in found if found[name] != runs.expected[name]] == [], where
 
 
-@pytest.mark.parametrize("share", shares(OPERATIONS, "operations"))
-def test_killed_before_an_operation_on_files_it_resumes_to_the_same_bits(fresh: Runs, share: float) -> None:
-    goes_on(fresh, fresh.run(before=1 + int(share * fresh.whole["operations"])))
+@pytest.mark.parametrize(
+    ("which", "share"),
+    [
+        *(("fresh", share) for share in shares(OPERATIONS, "operations")),
+        *(("watched", share) for share in shares(WATCHED_OPERATIONS, "watched operations")),
+    ],
+)
+def test_killed_before_an_operation_on_files_it_resumes_to_the_same_bits(
+    request: pytest.FixtureRequest, which: str, share: float
+) -> None:
+    killed: Runs = request.getfixturevalue(which)
+    goes_on(killed, killed.run(before=1 + int(share * killed.whole["operations"])))
 
 
-@pytest.mark.parametrize("share", shares(TIMES, "times"))
-def test_killed_at_any_time_it_resumes_to_the_same_bits(fresh: Runs, share: float) -> None:
-    goes_on(fresh, fresh.run(after=share * 0.9 * fresh.whole["seconds"]))
-
-
-@pytest.mark.parametrize("share", shares(WATCHED_OPERATIONS, "watched operations"))
-def test_a_watched_run_killed_before_an_operation_resumes_to_the_same_bits(watched: Runs, share: float) -> None:
-    goes_on(watched, watched.run(before=1 + int(share * watched.whole["operations"])))
-
-
-@pytest.mark.parametrize("share", shares(WATCHED_TIMES, "watched times"))
-def test_a_watched_run_killed_at_any_time_resumes_to_the_same_bits(watched: Runs, share: float) -> None:
-    goes_on(watched, watched.run(after=share * 0.9 * watched.whole["seconds"]))
+@pytest.mark.parametrize(
+    ("which", "share"),
+    [
+        *(("fresh", share) for share in shares(TIMES, "times")),
+        *(("watched", share) for share in shares(WATCHED_TIMES, "watched times")),
+    ],
+)
+def test_killed_at_any_time_it_resumes_to_the_same_bits(
+    request: pytest.FixtureRequest, which: str, share: float
+) -> None:
+    killed: Runs = request.getfixturevalue(which)
+    goes_on(killed, killed.run(after=share * 0.9 * killed.whole["seconds"]))

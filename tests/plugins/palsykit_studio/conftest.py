@@ -75,7 +75,7 @@ class Window:
     def log_in(self, password: str) -> None:
         """Type any name and the password."""
         self.page.wait_for_selector("input[type=password]")
-        self.page.locator("input").first.fill("somebody")
+        self.page.locator("input").first.fill("visitor")
         self.page.locator("input[type=password]").fill(password)
         self.page.locator("button").first.click()
 
@@ -180,7 +180,7 @@ def asked() -> list[str]:
 
 @pytest.fixture(scope="module")
 def knock(browser: Any, address: str, asked: list[str]) -> Callable[..., Window]:
-    """Opens the studio's door as somebody new."""
+    """Opens the studio's door as a new visitor."""
 
     def opened(language: str = "en", **options: Any) -> Window:
         page = browser.new_context(locale="en-GB", **options).new_page()
