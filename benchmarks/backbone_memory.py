@@ -7,21 +7,29 @@ picture = what the forward pass keeps for the backward pass, for each picture of
 The tensors that are kept are counted with PyTorch's fake tensors, which have shapes and types but no numbers: under
 bf16 autocast, with attention that keeps queries, keys, values and its result, as flash attention does. Not counted: the
 codec's encoder and the condition networks at work, gradients in flight, temporary buffers, and CUDA itself.
+
+``--measure``, on a GPU: the most memory that PyTorch holds while recipes/cfcpalsy-sd15.yaml takes two steps on random
+weights of this size, everything included: codec, networks, optimiser and EMA.
 """
 
 import argparse
 import json
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import PixArtTransformer2DModel, UNet2DConditionModel
+from ceiling import clock
+from diffusers import AutoencoderKL, PixArtTransformer2DModel, UNet2DConditionModel
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
+from training_step import at_random, stepper
 
 from palsykit.cli.table import table
 from palsykit.interfaces import Conditioning, ConditioningSpec
+from palsykit.run.parts import Parts
 from palsykit_pretrained.denoisers import Pretrained
 from palsykit_pretrained.layouts import PIXART, UNET
 
@@ -39,6 +47,8 @@ MODELS: dict[str, Any] = {
         PIXART,
     ),
 }
+CODEC: dict[str, Any] = {"block_out_channels": (128, 256, 512, 512), "layers_per_block": 2}
+RECIPE = Path(__file__).parents[1] / "recipes" / "cfcpalsy-sd15.yaml"
 TRAINED: dict[str, Any] = {"all": "all", "attention": "attention", "lora 16": {"lora": {"rank": 16}}}
 
 
@@ -76,6 +86,34 @@ def forward_bytes(denoiser: Pretrained, side: int, batch: int) -> int:
     return sum(store.nbytes() for store in found.values())
 
 
+def random_backbone(folder: Path, small: bool = False) -> Path:
+    """Random weights of Stable Diffusion 1.5's shapes, as diffusers saves them; ``small``: of fewer channels."""
+    blocks = {"block_out_channels": (32, 64, 64, 64), "norm_num_groups": 8} if small else {}
+    levels = {"block_out_channels": (8, 8, 8, 8), "norm_num_groups": 4} if small else CODEC
+    kinds = {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
+    UNet2DConditionModel(cross_attention_dim=768, attention_head_dim=8, **blocks).save_pretrained(folder / "unet")
+    AutoencoderKL(**kinds, **levels, latent_channels=4, scaling_factor=0.18215).save_pretrained(folder / "vae")
+    return folder
+
+
+def measure(folder: Path, train: str, checkpointing: bool, batch: int, more: Sequence[str] = ()) -> dict[str, float]:
+    """GB that PyTorch holds at most in two training steps on the model in ``folder``; seconds of the second step."""
+    kind = json.dumps(TRAINED[train])
+    changes = [f"denoiser.weights={folder}", f"codec.weights={folder}", f"denoiser.train={kind}", *more]
+    changes.append(f"train.gradient_checkpointing={json.dumps(checkpointing)}")
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    parts, now = Parts(at_random(RECIPE, changes)), clock("wall")
+    assert parts.settings.trainer is not None
+    take = stepper(parts, parts.settings.trainer, "bf16" if on_gpu else "fp32", batch)
+    take(1)
+    began = now()
+    take(1)
+    return {"measured_gb": torch.cuda.max_memory_allocated() / 1e9 if on_gpu else 0.0, "seconds": now() - began}
+
+
 def fake(module: torch.nn.Module) -> None:
     """Put fake tensors of the CPU, for which there is an autocast, in place of those of the meta device."""
     for part in module.modules():
@@ -104,12 +142,37 @@ def count(name: str, train: str, side: int, checkpointing: bool) -> dict[str, fl
     return {"parameters": whole, "trained": learns, "fixed_gb": fixed / 1e9, "picture_gb": (two - one) / 1e9}
 
 
+def measure_all() -> None:
+    """Print what was counted and measured for Stable Diffusion 1.5, batch 4."""
+    if not torch.cuda.is_available():
+        raise SystemExit("--measure: found no GPU with CUDA")
+    rows, found = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        home = random_backbone(Path(folder))
+        for train in TRAINED:
+            for checkpointing in (False, True):
+                counted = count("sd15", train, 64, checkpointing)
+                row = measure(home, train, checkpointing, 4)
+                row["counted_gb"] = counted["fixed_gb"] + 4 * counted["picture_gb"]
+                found.append({"train": train, "checkpointing": checkpointing, **row})
+                figures = (f"{row[key]:.2f}" for key in ("counted_gb", "measured_gb", "seconds"))
+                rows.append((train, "yes" if checkpointing else "no", *figures))
+                print(json.dumps(found[-1]), flush=True)
+    heads = ("trained part", "checkpointing", "GB counted", "GB measured", "seconds per step of 4")
+    print(table(heads, rows))
+    print(json.dumps({"benchmark": "backbone_memory measured", "gpu": torch.cuda.get_device_name(), "rows": found}))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table and a JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--side", type=int, default=64, help="side of the latents: 64 for 512 px")
+    parser.add_argument("--measure", action="store_true", help="measure Stable Diffusion 1.5 at 512 px on a GPU")
     options = parser.parse_args(arguments)
+    if options.measure:
+        measure_all()
+        return
     found, rows = [], []
     for name in options.models:
         for train in TRAINED:

@@ -28,7 +28,7 @@ import torch
 from ceiling import Clock, Rates, clock, count, least_seconds, rates
 from references import STEPS, References
 from speed_curves import Curve, curves, draw
-from training_step import Noise, at_random, step_seconds
+from training_step import Noise, at_random, stepper
 
 from palsykit.diffusion.synthesis import DiffusionSynthesiser
 from palsykit.faces.pairing import pair
@@ -47,6 +47,7 @@ from palsykit.training.precision import multiplies_bf16
 ROOT = Path(__file__).parents[1]
 FP32, BF16 = torch.float32, torch.bfloat16
 RELEASED, STOCK, CYCLE, PLAIN = "released", "diffusers' loop", "palsykit", "palsykit, no cycle"
+WARM_UP = 3
 RELEASED_PICTURE, STOCK_PICTURE, PICTURE = "released, 50 steps", "diffusers' loop, 50 steps", "palsykit, 256 px"
 
 
@@ -69,32 +70,47 @@ class Row:
     found: list[float] = field(default_factory=list)
 
 
-def training_rows(parts: Parts, references: References, batch: int, now: Clock) -> list[Row]:
-    """Training steps of the references and of palsykit, in full precision and, where hardware has it, in bf16."""
-    own = parts.settings.trainer
+def training_rows(parts: Parts, references: References, batch: int, steps: int, now: Clock) -> list[Row]:
+    """Training steps of the references and of palsykit, in full precision and, where hardware has it, in bf16.
+
+    ``steps`` are timed together, because the host runs ahead of a GPU. On a GPU there are compiled rows, too.
+    """
+    own, plain = parts.settings.trainer, PartBlock(use="diffusion")
     assert own is not None
 
-    def timed(step: Callable[[], None]) -> float:
-        began = now()
-        step()
-        return (now() - began) / batch
+    def row(name: str, take: Callable[[int], None], flops: Mapping[str, float] | None, dtype: torch.dtype) -> Row:
+        take(WARM_UP)  # fills caches; on a GPU the libraries choose kernels, and the compiler runs
 
-    def palsykit(trainer: PartBlock, precision: str) -> float:
-        return step_seconds(parts, trainer, precision, batch, 1, now)[1] / batch
+        def seconds() -> float:
+            began = now()
+            take(steps)
+            return (now() - began) / (batch * steps)
+
+        return Row(name, seconds, flops, dtype)
+
+    def repeated(step: Callable[[], None]) -> Callable[[int], None]:
+        return lambda count: [step() for _ in range(count)] and None
+
+    def palsykit(name: str, trainer: PartBlock, precision: str, compiled: bool = False) -> Row:
+        take = stepper(parts, trainer, precision, batch, {"compile": compiled})
+        words = f"{name}, {precision}{', compiled' if compiled else ''}"
+        return row(words, take, cycle if trainer is own else None, BF16 if precision == "bf16" else FP32)
 
     cycle = step_flops(parts, own, batch)
     rows = [
-        Row(f"{RELEASED}, fp32", lambda: timed(references.released)),
-        Row(f"{STOCK}, fp32", lambda: timed(references.stock)),
-        Row(f"{CYCLE}, fp32", lambda: palsykit(own, "fp32"), cycle),
-        Row(f"{PLAIN}, fp32", lambda: palsykit(PartBlock(use="diffusion"), "fp32")),
+        row(f"{RELEASED}, fp32", repeated(references.released), None, FP32),
+        row(f"{STOCK}, fp32", repeated(references.stock), None, FP32),
+        palsykit(CYCLE, own, "fp32"),
+        palsykit(PLAIN, plain, "fp32"),
     ]
     if multiplies_bf16(parts.device):
         rows += [
-            Row(f"{STOCK}, bf16", lambda: timed(lambda: references.stock(BF16)), dtype=BF16),
-            Row(f"{CYCLE}, bf16", lambda: palsykit(own, "bf16"), cycle, BF16),
-            Row(f"{PLAIN}, bf16", lambda: palsykit(PartBlock(use="diffusion"), "bf16"), dtype=BF16),
+            row(f"{STOCK}, bf16", repeated(lambda: references.stock(BF16)), None, BF16),
+            palsykit(CYCLE, own, "bf16"),
+            palsykit(PLAIN, plain, "bf16"),
         ]
+        if parts.device.type == "cuda":
+            rows.append(palsykit(CYCLE, own, "bf16", compiled=True))
     return rows
 
 
@@ -179,10 +195,10 @@ def ratios(rows: Mapping[str, Row], own: str) -> dict[str, tuple[dict[str, float
 
     found = {"training step, fp32: released / palsykit": (faster(f"{RELEASED}, fp32", f"{CYCLE}, fp32"), 1.7)}
     if f"{CYCLE}, bf16" in rows:
-        found["training step: released, fp32 / palsykit, bf16"] = (
-            faster(f"{RELEASED}, fp32", f"{CYCLE}, bf16"),
-            6.0 if torch.cuda.is_available() else 3.5,
-        )
+        compiled, eager = f"{CYCLE}, bf16, compiled", f"{CYCLE}, bf16"
+        for name, aim in {compiled: 6.0, eager: None if compiled in rows else 3.5}.items():
+            if name in rows:
+                found[f"training step: released, fp32 / {name}"] = (faster(f"{RELEASED}, fp32", name), aim)
         found["plain step, bf16: diffusers' loop / palsykit"] = (faster(f"{STOCK}, bf16", f"{PLAIN}, bf16"), None)
     found["plain step, fp32: diffusers' loop / palsykit"] = (faster(f"{STOCK}, fp32", f"{PLAIN}, fp32"), None)
     for name in (name for name in rows if name.startswith(PICTURE)):
@@ -246,7 +262,7 @@ def all_figures(given: argparse.Namespace) -> tuple[dict[str, Any], list[Curve]]
     without_maps = [f"maps.{name}=null" for name in parts.settings.maps]  # the method has none
     references = References(Parts(at_random(given.recipe, [*given.set, *without_maps])), given.batch)
     weights = sum(p.numel() for p in references.trained)
-    rows = training_rows(parts, references, given.batch, now)
+    rows = training_rows(parts, references, given.batch, given.steps, now)
     rows += sampling_rows(references, given.pictures, given.timed_steps, now)
     ceilings = measure(rows, given.rounds, parts.device, now)
     by_name = {row.name: row for row in rows}
@@ -305,6 +321,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="one round, and fewer places on the curves")
     parser.add_argument("--rounds", type=int, default=3, help="how often every row is measured")
     parser.add_argument("--batch", type=int, help="pictures per step; default: 2, on a GPU 32")
+    parser.add_argument("--steps", type=int, help="training steps that are timed together; default: 1, on a GPU 10")
     parser.add_argument("--timed-steps", type=int, default=5, help="steps of the references' samplers that are timed")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: for a machine that is not idle")
     parser.add_argument("--no-curves", action="store_true", help="leave out the plot of what costs depend on")
@@ -314,6 +331,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     given.rounds = 1 if given.quick else given.rounds
     given.batch = given.batch or (32 if torch.cuda.is_available() else 2)
+    given.steps = given.steps or (10 if torch.cuda.is_available() else 1)
     found, drawn = all_figures(given)
     text = report(found)
     print(text)

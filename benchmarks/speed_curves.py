@@ -7,7 +7,6 @@
 
 import argparse
 import json
-import math
 import os
 import statistics
 import subprocess
@@ -26,6 +25,7 @@ from palsykit.errors import PalsykitError
 from palsykit.recipe.schema import PartBlock
 from palsykit.report.plots import ACCENT, canvas, style, svg
 from palsykit.run.parts import Parts
+from palsykit.training.processes import accelerator
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "recipes" / "base-256.yaml"
@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
     seconds = step_seconds(of_size(given.side), PLAIN, "auto", given.rows, 1, clock(given.clock))[1]
-    if not math.isnan(seconds):  # the others write no log
+    if accelerator().is_main_process:
         print(json.dumps({"seconds": seconds}))
 
 

@@ -10,11 +10,9 @@ weights, even if the recipe names weight files, and pictures are noise: this doe
 
 import argparse
 import json
-import math
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +29,9 @@ from palsykit.recipe import Recipe, load_recipe
 from palsykit.recipe.merge import read_extended
 from palsykit.recipe.schema import PartBlock
 from palsykit.run.parts import Data, Parts
+from palsykit.run.runner import be_deterministic
 from palsykit.training.batches import PairedFaces
-from palsykit.training.loop import Job, train
+from palsykit.training.loop import Job, Training
 from palsykit.training.precision import autocast_dtype
 from palsykit.training.processes import accelerator
 
@@ -71,6 +70,33 @@ def at_random(path: Path, changes: Sequence[str]) -> Recipe:
     return load_recipe(path, [*changes, *files, f"fits=[{fits}]", "train.start=null"])
 
 
+def stepper(
+    parts: Parts, trainer: PartBlock, precision: str, batch: int, changes: Mapping[str, Any] | None = None
+) -> Callable[[int], None]:
+    """A training on ``batch`` pictures of noise: called with a number, it takes so many steps, as a run takes them.
+
+    ``changes``: of the recipe's section ``train``.
+    """
+    data = Data(Noise(parts.settings.image_size, batch), 0)
+    keys: dict[str, Any] = {"steps": 1 << 30, "batch_size": batch, "precision": precision, "accumulate": 1}
+    settings = parts.settings.train.model_copy(update=keys | dict(changes or {}))
+    faces = PairedFaces(data.dataset, pair(data.splits["train"], 0))
+    be_deterministic()
+    model, part = parts.model(), parts.trainer(trainer, data)
+    training, done = Training(Job("step", model, part, faces, settings, 0, Path("unused"), lambda line: None)), 0
+    batches = training.batches(0)
+
+    def take(steps: int) -> None:
+        nonlocal done
+        for _ in range(steps):
+            training.step(done, [next(batches).to(training.device, non_blocking=True)])
+            done += 1
+            if done % settings.log_every == 0:
+                training.log(done)
+
+    return take
+
+
 def step_seconds(
     parts: Parts, trainer: PartBlock, precision: str, batch: int, steps: int, now: Callable[[], float] | None = None
 ) -> tuple[float, float]:
@@ -79,20 +105,12 @@ def step_seconds(
     ``now``: the clock; None: the wall's.
     """
     now = now or _now
-    data = Data(Noise(parts.settings.image_size, batch), 0)
-    keys: dict[str, Any] = {"steps": 1 + steps, "batch_size": batch, "precision": precision, "log_every": 1}
-    settings = parts.settings.train.model_copy(update={**keys, "accumulate": 1, "checkpoint_every": 2 + steps})
-    ends: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
-        faces = PairedFaces(data.dataset, pair(data.splits["train"], 0))
-        model, part = parts.model(), parts.trainer(trainer, data)
-        job = Job("step", model, part, faces, settings, 0, Path(folder), lambda line: ends.append(now()))
+    take, spans = stepper(parts, trainer, precision, batch), []
+    for _ in range(1 + steps):
         began = now()
-        train(job)
-    if not ends:  # another process than the first, which alone writes the log
-        return math.nan, math.nan
-    spans = np.diff([began, *ends])
-    return float(spans[0]), statistics.median(spans[1:])
+        take(1)
+        spans.append(now() - began)
+    return spans[0], statistics.median(spans[1:])
 
 
 def _now() -> float:

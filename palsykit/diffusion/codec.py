@@ -6,6 +6,7 @@ codec's weights.
 """
 
 import hashlib
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,7 @@ class CodecSpace:
         found = self.codec.encode(probe).float().cpu().contiguous().numpy().tobytes()
         return self._folder / hashlib.sha256(self.fingerprint.encode() + found).hexdigest()[:16]
 
-    def _read(self, images: Tensor, keys: list[bytes], keep: bool) -> Features:
+    def _read(self, images: Tensor, keys: Sequence[bytes], keep: bool) -> Features:
         """Latents of each picture, from the disk if they are there; ``keep``: write those that are not."""
         home = self._home if keep else None
         return {"latents": torch.cat([self._row(images[i : i + 1], key, home) for i, key in enumerate(keys)])}

@@ -6,19 +6,24 @@ to one network with fixed weights; above its limit it drops the least recently u
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from palsykit.devices import sent
+
 Features = dict[str, Tensor]
 
 
-def row_keys(images: Tensor) -> list[bytes]:
-    """One hash per row of pictures [B, 3, H, W], of pixels and size."""
-    pixels = getattr(images, "on_host", images).detach().cpu().contiguous()  # so that nobody waits for the device
+def row_keys(images: Tensor) -> tuple[bytes, ...]:
+    """One hash per row of pictures [B, 3, H, W], of pixels and size; that of the view they are from, if it has them."""
+    if (known := getattr(images, "row_keys", None)) is not None:
+        found: tuple[bytes, ...] = known
+        return found
+    pixels = images.detach().cpu().contiguous()
     size = repr(pixels.shape[1:]).encode()
-    return [hashlib.blake2b(size + row.numpy().tobytes(), digest_size=16).digest() for row in pixels]
+    return tuple(hashlib.blake2b(size + row.numpy().tobytes(), digest_size=16).digest() for row in pixels)
 
 
 class FeatureCache:
@@ -33,7 +38,7 @@ class FeatureCache:
         self._rows: OrderedDict[bytes, Features] = OrderedDict()
 
     def features(
-        self, images: Tensor, extract: Callable[[Tensor], Features], keys: list[bytes] | None = None
+        self, images: Tensor, extract: Callable[[Tensor], Features], keys: Sequence[bytes] | None = None
     ) -> Features:
         """The output of ``extract`` for pictures [B, 3, H, W]: [B, ...] each, on their device, in full precision.
 
@@ -52,7 +57,7 @@ class FeatureCache:
             fresh = {i: {key: value[i].clone() for key, value in extracted.items()} for i in missing}
         rows = [fresh[i] if i in fresh else self._rows[key] for i, key in enumerate(keys)]
         self._keep({keys[i]: row for i, row in fresh.items()}, keys)
-        return {key: torch.stack([row[key] for row in rows]).to(images.device) for key in rows[0]}
+        return {key: sent(torch.stack([row[key] for row in rows]), images.device) for key in rows[0]}
 
     @staticmethod
     def _extracted(images: Tensor, extract: Callable[[Tensor], Features]) -> Features:
@@ -62,7 +67,7 @@ class FeatureCache:
             pictures = images.clone() if images.is_inference() else images
             return {key: value.float().cpu() for key, value in extract(pictures).items()}
 
-    def _keep(self, fresh: dict[bytes, Features], used: list[bytes]) -> None:
+    def _keep(self, fresh: dict[bytes, Features], used: Sequence[bytes]) -> None:
         for key, row in fresh.items():
             self._rows[key] = row
             self.held += _size(row)

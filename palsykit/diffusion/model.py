@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from palsykit.devices import sent
 from palsykit.diffusion.codec import CodecSpace
 from palsykit.diffusion.guess import corrected, output_scale
 from palsykit.errors import PalsykitError
@@ -164,7 +165,7 @@ class ConditionalDiffusion(nn.Module):
         for name, condition in encoded.conditions.items():
             if self.drops[name] > 0:
                 keep = uniform((len(condition.tokens),), generator) >= self.drops[name]
-                masks[name] = keep.to(condition.tokens.device)
+                masks[name] = sent(keep, condition.tokens.device)
         return self._select(encoded, masks)
 
     def without(self, encoded: EncodedBatch) -> EncodedBatch:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from palsykit.devices import sent
 from palsykit.diffusion.model import ConditionalDiffusion
 from palsykit.errors import PalsykitError
 from palsykit.interfaces import Conditioning
@@ -41,8 +42,8 @@ def one_group(model: nn.Module) -> dict[str, list[nn.Parameter]]:
 
 def draw_noise(model: ConditionalDiffusion, like: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Draw standard normal noise with the shape of ``like`` and one uniform time step per row, on the CPU."""
-    noise = normal(like.shape, generator).to(like.device)
-    t = integers(0, model.timesteps, (len(like),), generator).to(like.device)
+    noise = sent(normal(like.shape, generator), like.device)
+    t = sent(integers(0, model.timesteps, (len(like),), generator), like.device)
     return noise, t
 
 

@@ -92,9 +92,10 @@ def _corners(view: FaceView, side: int, generator: Generator) -> list[tuple[int,
     The face without the jaw goes from the lower lip to the top of the forehead, which is as far above the brows as the
     bridge of the nose is long. Forehead lines are there, and the brows alone do not show who lifts them.
     """
-    points, size = view.landmarks[:, len(JAW) :].cpu(), view.image.shape[-1]
+    marks = getattr(view.landmarks, "on_host", view.landmarks).cpu()  # so that nobody waits for the device
+    points, size = marks[:, len(JAW) :], view.image.shape[-1]
     low, high = points.amin(1), points.amax(1)
-    root, tip = (view.landmarks[:, NOSE_BRIDGE[end], 1].cpu() for end in (0, -1))
+    root, tip = (marks[:, NOSE_BRIDGE[end], 1] for end in (0, -1))
     low[:, 1] -= (tip - root).abs()
     middle = ((low + high) / 2).nan_to_num(size / 2)  # the picture's where no landmarks are known
     shift = (uniform(middle.shape, generator) * 2 - 1) * SHIFT * side

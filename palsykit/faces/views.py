@@ -1,7 +1,7 @@
 """Views and batches of faces, and how records become them: pictures as tensors in [-1, 1], pairs as batches."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from palsykit.diffusion.features import row_keys
 from palsykit.faces.flip import Face
 from palsykit.faces.landmarks import FURTHER
 from palsykit.faces.pairing import Pair
@@ -28,12 +29,18 @@ class FaceView:
         landmarks: [B, 68, 2] px, NaN where unknown.
         labels: B labels.
         further: [B, 8, 2] px, pupils and nasolabial folds, NaN where unknown; None if unknown in every row.
+        keys: the hash of each row's picture (palsykit/diffusion/features.py), if it is known already.
     """
 
     image: Tensor
     landmarks: Tensor
     labels: tuple[FaceLabels, ...]
     further: Tensor | None = None
+    keys: tuple[bytes, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.keys is not None:  # parts hand on the picture alone
+            self.image.row_keys = self.keys  # type: ignore[attr-defined]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -41,20 +48,25 @@ class FaceView:
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "FaceView":
         """The same view with its tensors on ``device``; from pinned memory nobody waits for the copies."""
         further = None if self.further is None else self.further.to(device, non_blocking=non_blocking)
-        image = self.image.to(device, non_blocking=non_blocking)
-        if image is not self.image and self.image.device.type == "cpu":
-            image.on_host = self.image  # type: ignore[attr-defined]  # for the hashes of palsykit/diffusion/features.py
-        return FaceView(image, self.landmarks.to(device, non_blocking=non_blocking), self.labels, further)
+        image, landmarks = (value.to(device, non_blocking=non_blocking) for value in (self.image, self.landmarks))
+        if landmarks is not self.landmarks and self.landmarks.device.type == "cpu":
+            landmarks.on_host = self.landmarks  # type: ignore[attr-defined]  # for palsykit/diffusion/windows.py
+        return FaceView(image, landmarks, self.labels, further, self.keys)
 
     def pin_memory(self) -> "FaceView":
         """The same view in memory from which a GPU copies by itself; a loader calls this."""
         further = None if self.further is None else self.further.pin_memory()
-        return FaceView(self.image.pin_memory(), self.landmarks.pin_memory(), self.labels, further)
+        return FaceView(self.image.pin_memory(), self.landmarks.pin_memory(), self.labels, further, self.keys)
 
     def rows(self, start: int, stop: int) -> "FaceView":
         """Rows ``start`` to ``stop`` (exclusive)."""
         further = None if self.further is None else self.further[start:stop]
-        return FaceView(self.image[start:stop], self.landmarks[start:stop], self.labels[start:stop], further)
+        keys = None if self.keys is None else self.keys[start:stop]
+        return FaceView(self.image[start:stop], self.landmarks[start:stop], self.labels[start:stop], further, keys)
+
+    def hashed(self) -> "FaceView":
+        """The same view with the ``keys`` of its pictures."""
+        return replace(self, keys=row_keys(self.image))
 
     @staticmethod
     def of_images(image: Tensor) -> "FaceView":
@@ -85,6 +97,10 @@ class FaceBatch:
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "FaceBatch":
         """The same batch with its tensors on ``device``; a view that is there twice is copied once."""
         return self._each(lambda view: view.to(device, non_blocking))
+
+    def hashed(self) -> "FaceBatch":
+        """The same batch with the hashes of its pictures: a loader's worker computes them while the model trains."""
+        return self._each(FaceView.hashed)
 
     def pin_memory(self) -> "FaceBatch":
         """The same batch in memory from which a GPU copies by itself; a loader calls this."""

@@ -222,6 +222,11 @@ def _show(run: RunFolder, parts: Parts) -> None:
 
 
 def be_deterministic() -> None:
-    """Use deterministic algorithms where torch has them: repeated runs on one machine then give the same result."""
+    """Use deterministic algorithms where torch has them: repeated runs on one machine then give the same result.
+
+    torch would also fill new memory, so that code which reads it before it writes is repeatable; nothing here does, and
+    it takes 5 to 15 % of a training step on a CPU (docs/lab-notes.md).
+    """
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False

@@ -33,7 +33,7 @@ class PairedFaces(Dataset[FaceBatch]):
 
     def __getitem__(self, draws: list[Draw]) -> FaceBatch:
         pairs = [self.pairs[draw.row] for draw in draws]
-        return batch(self.dataset, pairs, [draw.mirrored for draw in draws])
+        return batch(self.dataset, pairs, [draw.mirrored for draw in draws]).hashed()
 
 
 class StepSampler(Sampler[list[Draw]]):

@@ -105,7 +105,7 @@ def train(job: Job) -> nn.Module:
     """
     with torch.random.fork_rng(), finishing(), together(job.name), enough_memory(job.name, job.settings):
         # Construct model, optimisers and EMA; resume if there is a checkpoint.
-        state = _State(job)
+        state = Training(job)
         first = state.restore()
         job.rewind(first)
         settings, steps = job.settings, job.settings.steps
@@ -132,8 +132,11 @@ def train(job: Job) -> nn.Module:
         return state.result()
 
 
-class _State:
-    """The state of a training: model, optimisers and EMA. A step changes it; a checkpoint stores it."""
+class Training:
+    """A training under way: model, optimisers and EMA. ``step`` changes them, ``save`` stores them.
+
+    ``train`` runs one; a program that needs its steps one by one, such as a benchmark, makes its own.
+    """
 
     def __init__(self, job: Job):
         # Prepare the model.

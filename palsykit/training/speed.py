@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import torch
+from diffusers import ModelMixin
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -56,6 +57,12 @@ def recompute(job: str, model: nn.Module) -> None:
 
 
 def compile_model(model: nn.Module) -> None:
-    """Compile the denoiser where it is, so that names and weights stay; the first steps take a minute longer."""
+    """Compile the denoiser where it is, so that names and weights stay; the first steps take a minute longer.
+
+    If it holds models of diffusers, these are compiled, and what it does around them, such as the choice of an attention
+    backend by time, is not.
+    """
     target: Any = getattr(model, "denoiser", model)
-    target.compile()
+    inner: list[Any] = [part for part in target.children() if isinstance(part, ModelMixin)]
+    for module in inner or [target]:
+        module.compile()

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from palsykit import ConditionalDiffusion, FaceBatch, TrainingData
+from palsykit.devices import sent
 from palsykit.diffusion.objective import denoising_pass, one_group
 from palsykit.diffusion.windows import check_codec, check_side, draw_window
 from palsykit.interfaces import Conditioning
@@ -85,8 +86,8 @@ class DistillationTrainer:
         assert self.teacher is not None  # groups() runs before the first loss
         # Draw the noise and one of the student's steps.
         x_0 = model.codec.encode(batch.target.image)
-        noise = normal(x_0.shape, generator).to(x_0.device)
-        walk = self.times[integers(0, self.steps, (len(x_0),), generator)].to(x_0.device)
+        noise = sent(normal(x_0.shape, generator), x_0.device)
+        walk = sent(self.times[integers(0, self.steps, (len(x_0),), generator)], x_0.device)
         # Encode with both models, drop the same conditions, and cut the same window.
         conditioning, known = (
             each.fuse(each.drop(each.encode(batch), spawn(generator, "drop"))) for each in (model, self.teacher)

@@ -98,7 +98,8 @@ def fastest(module: nn.Module, run: Callable[[], object]) -> str:
     for name, backend in backends.items():
         backend.apply(module)
         try:
-            seconds[name] = seconds_per_run(run)
+            with torch.compiler.set_stance("force_eager"):  # each of them would be compiled
+                seconds[name] = seconds_per_run(run)
         except (RuntimeError, ValueError) as error:  # each library refuses shapes with its own
             log.warning("attention: backend %r failed on these shapes: %s", name, str(error).splitlines()[0])
     if not seconds:

@@ -24,14 +24,14 @@ import os, signal
 from palsykit.cli import main
 from palsykit.training import loop
 
-step = loop._State.step
+step = loop.Training.step
 
 def dies(self, number, batches):
     if (self.job.name, number, os.environ["RANK"]) == ("train", 3, os.environ["DIES"]):
         os.kill(os.getpid(), signal.SIGKILL)
     return step(self, number, batches)
 
-loop._State.step = dies
+loop.Training.step = dies
 main()
 """
 

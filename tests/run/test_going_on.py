@@ -26,14 +26,14 @@ from palsykit.cli import main
 from palsykit.training import loop
 
 torch.set_num_threads(1)
-step = loop._State.step
+step = loop.Training.step
 
 def dies(self, number, batches):
     if self.job.name == "train" and number == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return step(self, number, batches)
 
-loop._State.step = dies
+loop.Training.step = dies
 main()
 """
 
@@ -140,7 +140,7 @@ def test_a_run_stopped_in_a_fit_and_in_synthesis_resumes(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    step, save = loop._State.step, pictures.save_png
+    step, save = loop.Training.step, pictures.save_png
 
     def stops(self: Any, number: int, batches: Any) -> dict[str, float]:
         if self.job.name == "fit-points" and number == 1:
@@ -153,13 +153,13 @@ def test_a_run_stopped_in_a_fit_and_in_synthesis_resumes(
         save(picture, path, facts)
 
     folder = tmp_path / "stopped"
-    monkeypatch.setattr(loop._State, "step", stops)
+    monkeypatch.setattr(loop.Training, "step", stops)
     with pytest.raises(KeyboardInterrupt):
         run_recipe(tiny(), folder)
     assert sorted(path.stem for path in (folder / "model/networks").iterdir()) == ["expression", "recognition"]
     assert list(RunFolder(folder).state()["stages"]) == ["prepare"]
 
-    monkeypatch.setattr(loop._State, "step", step)
+    monkeypatch.setattr(loop.Training, "step", step)
     monkeypatch.setattr(pictures, "save_png", stops_drawing)
     with pytest.raises(KeyboardInterrupt):
         run_recipe(tiny(), folder)

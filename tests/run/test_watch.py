@@ -160,14 +160,14 @@ def test_a_watched_run_that_stopped_resumes_to_the_same_bits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recipe = tiny(EVERY_STEP)
-    run, step = untrained(finished, tmp_path / "run", recipe), loop._State.step
+    run, step = untrained(finished, tmp_path / "run", recipe), loop.Training.step
 
     def dies(self: Any, number: int, batches: Any) -> dict[str, float]:
         if number == 3:
             raise KeyboardInterrupt
         return step(self, number, batches)
 
-    monkeypatch.setattr(loop._State, "step", dies)
+    monkeypatch.setattr(loop.Training, "step", dies)
     with pytest.raises(KeyboardInterrupt):
         train_recipe(recipe, run.path)
     assert [line["step"] for line in looks(run)] == [0, 1, 2, 3], "the checkpoint is that of step 2"

@@ -64,7 +64,7 @@ def test_a_resume_of_fp16_is_exact_because_it_knows_the_scale(job, monkeypatch):
     monkeypatch.setattr(finite, "SCALE", 2.0**28)
     keys = {**HALF, "steps": 24, "checkpoint_every": 5}
     whole = loop.train(job("whole", **keys))
-    monkeypatch.setattr(loop._State, "result", lambda self: 1 / 0)
+    monkeypatch.setattr(loop.Training, "result", lambda self: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         loop.train(job("killed", **keys))
     monkeypatch.undo()
@@ -139,7 +139,7 @@ def test_too_many_of_them_stop_at_the_line_and_before_a_checkpoint(job, on_devic
 def test_a_fused_optimiser_resumes_exactly(job, on_device, monkeypatch):
     on_device(True)
     whole = loop.train(job("whole"))
-    monkeypatch.setattr(loop._State, "result", lambda self: 1 / 0)
+    monkeypatch.setattr(loop.Training, "result", lambda self: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         loop.train(job("killed"))
     monkeypatch.undo()

@@ -19,14 +19,14 @@ from palsykit_trainers.diffusion import DiffusionTrainer
 
 def die_in(monkeypatch, step):
     """Stop every training in this step, as from the keyboard."""
-    take = loop._State.step
+    take = loop.Training.step
 
     def dies(self, number, batches):
         if number == step:
             raise KeyboardInterrupt
         return take(self, number, batches)
 
-    monkeypatch.setattr(loop._State, "step", dies)
+    monkeypatch.setattr(loop.Training, "step", dies)
 
 
 def test_the_same_seed_gives_the_same_weights(job):
@@ -213,7 +213,7 @@ def test_the_means_of_the_log_are_those_of_a_run_that_was_not_stopped(job, monke
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_lets_the_step_finish_and_saves(job, monkeypatch, name):
-    whole, step = loop.train(job("whole")), loop._State.step
+    whole, step = loop.train(job("whole")), loop.Training.step
     number = getattr(signal, name)
 
     def interrupted(self, at, batches):
@@ -221,7 +221,7 @@ def test_a_signal_lets_the_step_finish_and_saves(job, monkeypatch, name):
             os.kill(os.getpid(), number)
         return step(self, at, batches)
 
-    monkeypatch.setattr(loop._State, "step", interrupted)
+    monkeypatch.setattr(loop.Training, "step", interrupted)
     before = signal.getsignal(number)
     with pytest.raises(Stopped) as stopped, stoppable():
         loop.train(job("stopped", checkpoint_every=100))
@@ -241,7 +241,7 @@ def test_a_second_signal_stops_at_once(job, monkeypatch):
             os.kill(os.getpid(), signal.SIGTERM)
         raise AssertionError("it has gone on")
 
-    monkeypatch.setattr(loop._State, "step", twice)
+    monkeypatch.setattr(loop.Training, "step", twice)
     with pytest.raises(Stopped), stoppable():
         loop.train(job())
     assert not job().folder.exists()

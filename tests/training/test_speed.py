@@ -49,7 +49,7 @@ def test_a_batch_is_copied_once_for_each_view(faces):
     from palsykit.faces.pairing import pair
     from palsykit.faces.views import batch
 
-    one = batch(faces, pair(faces.records, 0)[:2])
+    one = batch(faces, pair(faces.records, 0)[:2]).hashed()
     moved = one.to("meta", non_blocking=True)
     assert moved.target is moved.driver
     assert moved.rest is moved.identity
@@ -116,7 +116,7 @@ class Counting(torch.optim.Optimizer):
 def test_an_optimiser_with_other_moments_resumes_exactly(job, monkeypatch):
     monkeypatch.setattr(groups, "_eight_bits", lambda _: Counting)
     whole = loop.train(job("whole", optimiser="adamw8bit"))
-    monkeypatch.setattr(loop._State, "result", lambda self: 1 / 0)
+    monkeypatch.setattr(loop.Training, "result", lambda self: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         loop.train(job("killed", optimiser="adamw8bit"))
     monkeypatch.undo()
@@ -151,7 +151,7 @@ def test_only_the_denoiser_is_compiled_and_names_stay(job, unet, monkeypatch):
     made = job(model=unet(), steps=1, compile=True)
     names = list(made.model.state_dict())
     loop.train(made)
-    assert compiled == ["UNet"]
+    assert compiled == ["UNet2DConditionModel"]
     assert list(made.model.state_dict()) == names
 
 

@@ -113,14 +113,14 @@ def test_what_the_run_keeps_is_the_average(finished: RunFolder) -> None:
 def test_a_run_that_was_stopped_ends_with_the_same_bits(
     tiny: Tiny, finished: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = loop._State.step
+    step = loop.Training.step
 
     def dies(self: Any, number: int, batches: Any) -> Any:
         if self.job.name == "train" and number == 5:
             raise KeyboardInterrupt
         return step(self, number, batches)
 
-    monkeypatch.setattr(loop._State, "step", dies)
+    monkeypatch.setattr(loop.Training, "step", dies)
     with pytest.raises(KeyboardInterrupt):
         run_recipe(tiny(), tmp_path / "stopped")
     monkeypatch.undo()

@@ -137,14 +137,14 @@ def test_no_checkpoint_and_no_average_contains_the_teacher(job, model_of):
 
 
 def test_a_training_that_was_killed_ends_with_the_same_weights(job, monkeypatch):
-    whole, take = loop.train(job("whole")), loop._State.step
+    whole, take = loop.train(job("whole")), loop.Training.step
 
     def dies(self, number, batches):
         if number == 5:
             raise KeyboardInterrupt
         return take(self, number, batches)
 
-    monkeypatch.setattr(loop._State, "step", dies)
+    monkeypatch.setattr(loop.Training, "step", dies)
     with pytest.raises(KeyboardInterrupt):
         loop.train(job("killed"))
     monkeypatch.undo()

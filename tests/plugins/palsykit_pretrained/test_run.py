@@ -105,7 +105,7 @@ def test_a_stopped_run_resumes_to_the_same_bits(finished, stable_diffusion, tmp_
     class Dies(Exception):
         pass
 
-    step = loop._State.step
+    step = loop.Training.step
 
     def dies(self, number, batches):
         if number == 3:
@@ -114,7 +114,7 @@ def test_a_stopped_run_resumes_to_the_same_bits(finished, stable_diffusion, tmp_
 
     recipe = small(stable_diffusion)
     with monkeypatch.context() as patch:
-        patch.setattr(loop._State, "step", dies)
+        patch.setattr(loop.Training, "step", dies)
         with pytest.raises(Dies):
             run_recipe(recipe, tmp_path / "run")
     checkpoint = tmp_path / "run/checkpoints/train/step-000002"
