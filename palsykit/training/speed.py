@@ -59,8 +59,8 @@ def recompute(job: str, model: nn.Module) -> None:
 def compile_model(model: nn.Module) -> None:
     """Compile the denoiser where it is, so that names and weights stay; the first steps take a minute longer.
 
-    If it holds models of diffusers, these are compiled, and what it does around them, such as the choice of an attention
-    backend by time, is not.
+    If it holds models of diffusers, these are compiled, but not what it does around them, such as the choice of an
+    attention backend by time.
     """
     target: Any = getattr(model, "denoiser", model)
     inner: list[Any] = [part for part in target.children() if isinstance(part, ModelMixin)]
