@@ -1,6 +1,7 @@
 """Run a recipe stage by stage: prepare, fit, train, generate, evaluate, report."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -227,6 +228,7 @@ def be_deterministic() -> None:
     torch would also fill new memory, so that code which reads it before it writes is repeatable; nothing here does, and
     it takes 5 to 15 % of a training step on a CPU (docs/lab-notes.md).
     """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it a GPU's products do not repeat
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False

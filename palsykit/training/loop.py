@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from palsykit.errors import PalsykitError
 from palsykit.interfaces import FaceBatch, Trainer
@@ -18,13 +17,14 @@ from palsykit.seeds import by_row, derive
 from palsykit.stopping import Stopped, finishing
 from palsykit.training import checkpoint
 from palsykit.training.batches import PairedFaces, StepSampler
-from palsykit.training.ema import averaged
+from palsykit.training.ema import Averaged
 from palsykit.training.failures import last_lines, owner
 from palsykit.training.finite import Finite
 from palsykit.training.groups import checked_groups, optimisers, rate
 from palsykit.training.memory import bounds, enough_memory, is_out_of_memory, smaller
 from palsykit.training.precision import autocast, autocast_dtype
 from palsykit.training.processes import accelerator, exact, is_lost, means, require_whole_weights, stop_signal, together
+from palsykit.training.repeatable import Repeatable, is_not_repeatable
 from palsykit.training.speed import compile_model, loader, recompute
 from palsykit.training.strided import subsample_first
 
@@ -154,13 +154,14 @@ class Training:
                 raise PalsykitError(f"{job.name}: {error}") from error
         # Optimisers, EMA, distributed wrapper and precision.
         self.optimisers = optimisers(self.groups, job.settings)
-        self.ema: AveragedModel = averaged(job.model, job.settings.ema)
+        self.ema = Averaged(job.model, job.settings.ema)
         if job.settings.gradient_checkpointing:
             recompute(job.name, job.model)
         if job.settings.compile:
             compile_model(job.model)
         self.wrapped = accelerator().prepare(self.module)
         self.dtype = autocast_dtype(job.settings.precision, self.device)
+        self.repeatable = Repeatable(self.device)
         half = self.dtype is torch.float16
         self.finite = Finite(job.name, job.settings, self.groups, self.device, half, self._photographs, job.folder)
         self.recent: list[dict[str, float]] = []  # loss terms since the last line of the log
@@ -193,7 +194,7 @@ class Training:
                 group["lr"] = rate(step, self.job.settings)
             # Accumulate gradients, in smaller parts if the memory is too small for a whole batch.
             while (terms := self._gradients(step, batches, phase)) is None:
-                self._halve(step)
+                pass  # once more, in smaller parts or with other algorithms
             terms = means(terms)
             # Update weights, if all gradients are finite.
             self.finite.unscale(phase, optimiser)
@@ -228,18 +229,25 @@ class Training:
         self.recent.clear()
 
     def _gradients(self, step: int, batches: list[FaceBatch], phase: str) -> dict[str, Tensor] | None:
-        """Add up the gradients of a step; returns its loss terms, or None if the memory of the GPU is too small."""
+        """Add up the gradients of a step; returns its loss terms, or None if it must be computed in another way."""
         self.optimisers[phase].zero_grad(set_to_none=True)
         totals: dict[str, Tensor] = {}
         try:
-            for part in self._in_parts(step, batches):
-                for term, value in self._backward(step, part, phase).items():
-                    share = exact(value) * part.share
-                    totals[term] = totals[term] + share if term in totals else share
+            with self.repeatable:
+                for part in self._in_parts(step, batches):
+                    for term, value in self._backward(step, part, phase).items():
+                        share = exact(value) * part.share
+                        totals[term] = totals[term] + share if term in totals else share
         except torch.OutOfMemoryError:
             # Several processes would have to halve together, and one that fails cannot tell the others.
             if self.parts >= max(map(len, batches)) or accelerator().num_processes > 1:
                 raise
+            self._halve(step)
+            return None
+        except RuntimeError as error:
+            if not is_not_repeatable(error):
+                raise
+            self.repeatable.give_up(self.job.name, error)
             return None
         return totals
 
@@ -274,7 +282,7 @@ class Training:
             except (PalsykitError, ValueError):  # a ValueError is how a part refuses its input
                 raise
             except Exception as error:  # a plugin's code may raise anything
-                if is_out_of_memory(error) or is_lost(error):
+                if is_out_of_memory(error) or is_lost(error) or is_not_repeatable(error):
                     raise
                 raise self._failure(step, error) from error
             loss = torch.stack([term.float() for term in terms.values()]).sum()

@@ -25,6 +25,8 @@ def loader(
     """Batches in the sampler's order. Rows depend on nothing but their number, so workers change no bit."""
     more: dict[str, Any] = {}
     if settings.workers:
+        if faces.pairs:  # a data set that makes its pictures at the first reading makes them here, not in each worker
+            faces.dataset.image(faces.pairs[0].record)
         more = {"num_workers": settings.workers, "prefetch_factor": AHEAD, "worker_init_fn": _leave_signals}
         if sys.platform == "linux":  # a copy of this process: what it has read is not sent to the workers
             more["multiprocessing_context"] = "fork"

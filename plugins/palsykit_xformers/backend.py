@@ -22,7 +22,11 @@ class Xformers:
             probe = torch.zeros(1, 8, 1, 32, device="cuda", dtype=torch.float16)  # [B, T, heads, width]
             memory_efficient_attention(probe, probe, probe)
         except Exception as error:  # a binary for another torch or GPU may raise anything
-            return f"xformers does not run here: {type(error).__name__}: {(str(error) or 'no message').splitlines()[0]}"
+            missing = _not_loaded()
+            return (
+                f"xformers does not run here: {type(error).__name__}: {(str(error) or 'no message').splitlines()[0]}"
+                f"{'; ' + missing if missing else ''}"
+            )
         return None
 
     def kernels(self) -> str:
@@ -40,3 +44,19 @@ class Xformers:
         for layer in module.modules():
             if isinstance(layer, Attention):
                 layer.set_processor(XFormersAttnProcessor())
+
+
+def _not_loaded() -> str | None:
+    """Why xformers' binary part was not loaded, and what helps; None if it was, or if xformers cannot tell."""
+    try:
+        from xformers._cpp_lib import _cpp_library_load_exception as error
+    except ImportError:
+        return None
+    if error is None:
+        return None
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (
+        f"its binary part was not loaded ({error}); for CUDA 13, pip install nvidia-cuda-runtime-cu12 and put the "
+        "folder of its libcudart.so.12 into LD_LIBRARY_PATH (docs/performance.md)"
+    )

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from palsykit.interfaces import ConditioningSpec
+from palsykit.networks import SharedNetwork
 from palsykit.run.parts import Parts
 from palsykit.run.runner import be_deterministic
 from palsykit.training import loop
@@ -30,6 +31,10 @@ def unet(model_of):
 
     def make():
         model = model_of(drop=0.2)
+        for encoder in model.encoders.values():
+            for network in vars(encoder).values():
+                if isinstance(network, SharedNetwork):
+                    network.module.cuda()
         with torch.random.fork_rng():
             torch.manual_seed(0)
             spec = ConditioningSpec(model.fusion.token_width, getattr(model.fusion, "pooled_width", None))
