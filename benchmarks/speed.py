@@ -21,6 +21,7 @@ import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,39 +79,42 @@ def training_rows(parts: Parts, references: References, batch: int, steps: int, 
     own, plain = parts.settings.trainer, PartBlock(use="diffusion")
     assert own is not None
 
-    def row(name: str, take: Callable[[int], None], flops: Mapping[str, float] | None, dtype: torch.dtype) -> Row:
-        take(WARM_UP)  # fills caches; on a GPU the libraries choose kernels, and the compiler runs
+    def row(name: str, make: Callable[[], Callable[[int], None]], dtype: torch.dtype, counted: bool = False) -> Row:
+        made: list[Callable[[int], None]] = []
 
         def seconds() -> float:
+            if not made:
+                made.append(make())
+                made[0](WARM_UP)  # fills caches; on a GPU libraries choose kernels, and the compiler runs
             began = now()
-            take(steps)
+            made[0](steps)
             return (now() - began) / (batch * steps)
 
-        return Row(name, seconds, flops, dtype)
+        return Row(name, seconds, cycle if counted else None, dtype)
 
-    def repeated(step: Callable[[], None]) -> Callable[[int], None]:
-        return lambda count: [step() for _ in range(count)] and None
+    def reference(name: str, step: Callable[[], None], dtype: torch.dtype = FP32) -> Row:
+        return row(name, lambda: lambda count: [step() for _ in range(count)] and None, dtype)
 
     def palsykit(name: str, trainer: PartBlock, precision: str, compiled: bool = False) -> Row:
-        take = stepper(parts, trainer, precision, batch, {"compile": compiled})
         words = f"{name}, {precision}{', compiled' if compiled else ''}"
-        return row(words, take, cycle if trainer is own else None, BF16 if precision == "bf16" else FP32)
+        make = partial(stepper, parts, trainer, precision, batch, {"compile": compiled})
+        return row(words, make, BF16 if precision == "bf16" else FP32, trainer is own)
 
     cycle = step_flops(parts, own, batch)
     rows = [
-        row(f"{RELEASED}, fp32", repeated(references.released), None, FP32),
-        row(f"{STOCK}, fp32", repeated(references.stock), None, FP32),
+        reference(f"{RELEASED}, fp32", references.released),
+        reference(f"{STOCK}, fp32", references.stock),
         palsykit(CYCLE, own, "fp32"),
         palsykit(PLAIN, plain, "fp32"),
     ]
     if multiplies_bf16(parts.device):
         rows += [
-            row(f"{STOCK}, bf16", repeated(lambda: references.stock(BF16)), None, BF16),
+            reference(f"{STOCK}, bf16", lambda: references.stock(BF16), BF16),
             palsykit(CYCLE, own, "bf16"),
             palsykit(PLAIN, plain, "bf16"),
         ]
-        if parts.device.type == "cuda":
-            rows.append(palsykit(CYCLE, own, "bf16", compiled=True))
+    if parts.device.type == "cuda":
+        rows.append(palsykit(CYCLE, own, "bf16", compiled=True))
     return rows
 
 
@@ -320,7 +324,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="change the recipe")
     parser.add_argument("--quick", action="store_true", help="one round, and fewer places on the curves")
     parser.add_argument("--rounds", type=int, default=3, help="how often every row is measured")
-    parser.add_argument("--batch", type=int, help="pictures per step; default: 2, on a GPU 32")
+    parser.add_argument("--batch", type=int, help="pictures per step; default: 2, on a GPU 64")
     parser.add_argument("--steps", type=int, help="training steps that are timed together; default: 1, on a GPU 10")
     parser.add_argument("--timed-steps", type=int, default=5, help="steps of the references' samplers that are timed")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: for a machine that is not idle")
@@ -330,7 +334,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--page", type=Path, help="Markdown page that gets the tables as a section")
     given = parser.parse_args(arguments)
     given.rounds = 1 if given.quick else given.rounds
-    given.batch = given.batch or (32 if torch.cuda.is_available() else 2)
+    given.batch = given.batch or (64 if torch.cuda.is_available() else 2)
     given.steps = given.steps or (10 if torch.cuda.is_available() else 1)
     found, drawn = all_figures(given)
     text = report(found)

@@ -69,6 +69,7 @@ class SharedNetwork:
         self.name, self.module, self.own_size = name, module, own_size
         self._cache: FeatureCache | None = None
         self._fingerprint: str | None = None
+        self._compiled: Callable[[Tensor], NetworkOutput] | None = None
 
     def __call__(self, image: Tensor) -> NetworkOutput:
         return once(self._read, image)
@@ -85,10 +86,13 @@ class SharedNetwork:
     def _output(self, image: Tensor) -> NetworkOutput:
         """The module's output for pictures of any size, its points in px of them."""
         side = image.shape[-1]
+        run: Callable[[Tensor], NetworkOutput] = self.module
+        if self._compiled is not None and _wants_graph(image):
+            run = self._compiled
         if self.own_size is None or side == self.own_size:
-            output: NetworkOutput = self.module(for_convolutions(image))
+            output: NetworkOutput = run(for_convolutions(image))
             return output
-        output = self.module(for_convolutions(once(resized, image, self.own_size)))
+        output = run(for_convolutions(once(resized, image, self.own_size)))
         points, further = (None if p is None else p * (side / self.own_size) for p in (output.points, output.further))
         return replace(output, points=points, further=further)
 
@@ -117,6 +121,10 @@ class SharedNetwork:
         self.module.eval().requires_grad_(False)
         self._cache, self._fingerprint = FeatureCache(), None
 
+    def compile(self) -> None:
+        """Compile what it does with pictures that have a gradient: a training's estimates, all of one size."""
+        self._compiled = torch.compile(self.module)
+
     @contextmanager
     def apart(self) -> Iterator[None]:
         """Within this context, it remembers outputs in a cache of its own: what others read stays as it is."""
@@ -141,8 +149,11 @@ def resized(image: Tensor, side: int) -> Tensor:
 
 def _can_cache(image: Tensor) -> bool:
     """Whether the output for a picture can be cached: full precision and no graph."""
-    wants_graph = torch.is_grad_enabled() and image.requires_grad
-    return not (wants_graph or torch.is_autocast_enabled(image.device.type))
+    return not (_wants_graph(image) or torch.is_autocast_enabled(image.device.type))
+
+
+def _wants_graph(image: Tensor) -> bool:
+    return torch.is_grad_enabled() and image.requires_grad
 
 
 def _flat(output: NetworkOutput) -> Features:

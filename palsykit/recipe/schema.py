@@ -92,7 +92,7 @@ class Optimisation(Block):
         precision: of the forward pass; auto: bf16 where the hardware multiplies it. fp16 scales the loss.
         optimiser: adamw8bit keeps its moments in 8 bits (bitsandbytes).
         gradient_checkpointing: compute the denoiser's activations again in the backward pass, for less memory.
-        compile: compile the denoiser with torch.compile; its numbers round differently.
+        compile: compile denoiser and networks with torch.compile; their numbers round differently.
         workers: processes that read and decode pictures ahead, with the same numbers; 0: the training process does.
     """
 

@@ -158,7 +158,7 @@ class Training:
         if job.settings.gradient_checkpointing:
             recompute(job.name, job.model)
         if job.settings.compile:
-            compile_model(job.model)
+            compile_model(job.model, job.trainer)
         self.wrapped = accelerator().prepare(self.module)
         self.dtype = autocast_dtype(job.settings.precision, self.device)
         self.repeatable = Repeatable(self.device)

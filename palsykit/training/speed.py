@@ -10,7 +10,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from palsykit.errors import PalsykitError
-from palsykit.interfaces import FaceBatch
+from palsykit.interfaces import FaceBatch, Trainer
+from palsykit.networks import SharedNetwork
 from palsykit.recipe.schema import Optimisation
 from palsykit.stopping import SIGNALS
 from palsykit.training.batches import PairedFaces, StepSampler
@@ -58,8 +59,10 @@ def recompute(job: str, model: nn.Module) -> None:
         )
 
 
-def compile_model(model: nn.Module) -> None:
-    """Compile the denoiser where it is, so that names and weights stay; the first steps take a minute longer.
+def compile_model(model: nn.Module, trainer: Trainer) -> None:
+    """Compile the denoiser where it is, so that names and weights stay, and the networks that losses differentiate.
+
+    The first steps take minutes longer.
 
     If it holds models of diffusers, these are compiled, but not what it does around them, such as the choice of an
     attention backend by time.
@@ -68,3 +71,8 @@ def compile_model(model: nn.Module) -> None:
     inner: list[Any] = [part for part in target.children() if isinstance(part, ModelMixin)]
     for module in inner or [target]:
         module.compile()
+    readers = [trainer, *getattr(model, "encoders", {}).values()]
+    readers += [overlay.map for overlay in getattr(model, "maps", {}).values()]
+    for network in {id(part): part for reader in readers for part in vars(reader).values()}.values():
+        if isinstance(network, SharedNetwork):
+            network.compile()
