@@ -13,6 +13,7 @@ weights of this size, everything included: codec, networks, optimiser and EMA.
 """
 
 import argparse
+import gc
 import json
 import tempfile
 from collections.abc import Sequence
@@ -101,17 +102,20 @@ def measure(folder: Path, train: str, checkpointing: bool, batch: int, more: Seq
     kind = json.dumps(TRAINED[train])
     changes = [f"denoiser.weights={folder}", f"codec.weights={folder}", f"denoiser.train={kind}", *more]
     changes.append(f"train.gradient_checkpointing={json.dumps(checkpointing)}")
-    on_gpu = torch.cuda.is_available()
+    on_gpu, before = torch.cuda.is_available(), 0
     if on_gpu:
+        gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
     parts, now = Parts(at_random(RECIPE, changes)), clock("wall")
     assert parts.settings.trainer is not None
     take = stepper(parts, parts.settings.trainer, "bf16" if on_gpu else "fp32", batch)
     take(1)
     began = now()
     take(1)
-    return {"measured_gb": torch.cuda.max_memory_allocated() / 1e9 if on_gpu else 0.0, "seconds": now() - began}
+    most = torch.cuda.max_memory_allocated() - before if on_gpu else 0
+    return {"measured_gb": most / 1e9, "seconds": now() - began}
 
 
 def fake(module: torch.nn.Module) -> None:

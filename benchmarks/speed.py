@@ -42,6 +42,7 @@ from palsykit.recipe.schema import PartBlock
 from palsykit.report.tables import markdown, put_section
 from palsykit.run.model_folder import start_from
 from palsykit.run.parts import Data, Parts
+from palsykit.run.runner import be_deterministic
 from palsykit.seeds import generator
 from palsykit.training.precision import multiplies_bf16
 
@@ -261,6 +262,7 @@ def _reached(gain: Mapping[str, Any]) -> str:
 
 def all_figures(given: argparse.Namespace) -> tuple[dict[str, Any], list[Curve]]:
     """Measure everything."""
+    be_deterministic()  # before a GPU's libraries start
     now = clock(given.clock)
     parts = Parts(at_random(given.recipe, given.set))
     without_maps = [f"maps.{name}=null" for name in parts.settings.maps]  # the method has none

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+CPU = torch.device("cpu")
+
 
 def derive(*parts: object) -> int:
     """A 63-bit seed from parts whose ``str`` is stable; the same parts give the same seed on every machine."""
@@ -60,9 +62,27 @@ def of_step(generator: torch.Generator) -> torch.Generator:
     return generator.step if isinstance(generator, RowGenerator) else generator
 
 
-def normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:
-    """Standard normal numbers [B, ...] on the CPU; row i is drawn from the generator of row i, if it has one."""
-    return _by_row(torch.empty(*shape), generator, lambda part, own: part.normal_(generator=own))
+def normal(shape: Sequence[int], generator: torch.Generator, device: torch.device = CPU) -> Tensor:
+    """Standard normal numbers [B, ...]; row i is drawn from the generator of row i, if it has one.
+
+    A GPU draws them itself (``normal_there``), so they are others than a CPU's.
+    """
+    if device.type == "cuda":
+        return normal_there(shape, generator, device)
+    return _by_row(torch.empty(*shape), generator, lambda part, own: part.normal_(generator=own)).to(device)
+
+
+def normal_there(shape: Sequence[int], generator: torch.Generator, device: torch.device) -> Tensor:
+    """Standard normal numbers that ``device`` draws, each row from a seed that its own generator draws.
+
+    For 64 pictures of 112 px a core draws 12 ms, 64 seeds under one.
+    """
+    there = torch.Generator(device)
+
+    def fill(part: Tensor, own: torch.Generator) -> Tensor:
+        return part.normal_(generator=there.manual_seed(int(torch.randint(1 << 62, (), generator=own))))
+
+    return _by_row(torch.empty(*shape, device=device), generator, fill)
 
 
 def uniform(shape: Sequence[int], generator: torch.Generator) -> Tensor:

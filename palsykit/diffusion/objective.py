@@ -41,8 +41,8 @@ def one_group(model: nn.Module) -> dict[str, list[nn.Parameter]]:
 
 
 def draw_noise(model: ConditionalDiffusion, like: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draw standard normal noise with the shape of ``like`` and one uniform time step per row, on the CPU."""
-    noise = sent(normal(like.shape, generator), like.device)
+    """Draw standard normal noise with the shape of ``like`` and one uniform time step per row."""
+    noise = normal(like.shape, generator, like.device)
     t = sent(integers(0, model.timesteps, (len(like),), generator), like.device)
     return noise, t
 

@@ -93,7 +93,8 @@ class Optimisation(Block):
         optimiser: adamw8bit keeps its moments in 8 bits (bitsandbytes).
         gradient_checkpointing: compute the denoiser's activations again in the backward pass, for less memory.
         compile: compile denoiser and networks with torch.compile; their numbers round differently.
-        workers: processes that read and decode pictures ahead, with the same numbers; 0: the training process does.
+        workers: processes that read pictures ahead, with the same numbers; 0: the training process reads them. None: 0
+            on a CPU; with a GPU as many as there are processors beside it, at most 8.
     """
 
     steps: Annotated[int, Field(ge=0, le=10**9)] = 1000
@@ -111,7 +112,7 @@ class Optimisation(Block):
     optimiser: Literal["adamw", "adamw8bit"] = "adamw"
     gradient_checkpointing: bool = False
     compile: bool = False
-    workers: Annotated[int, Field(ge=0, le=256)] = 0
+    workers: Annotated[int, Field(ge=0, le=256)] | None = None
     checkpoint_every: Annotated[int, Field(ge=1)] = 500
     log_every: Annotated[int, Field(ge=1)] = 10
     start: Path | None = None

@@ -23,12 +23,17 @@ STATE, MANIFEST = "state.json", "manifest.json"
 
 
 def optimiser_state(groups: Groups, optimisers: dict[str, torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """AdamW's moments and step counts, keyed "group/parameter/moment"."""
-    state = {}
+    """AdamW's moments and step counts, keyed "group/parameter/moment".
+
+    All parameters of bitsandbytes share one table of the numbers that 8 bits stand for; a file holds a copy for each.
+    """
+    state, seen = {}, set()
     for group, parameters in groups.items():
         for name, parameter in parameters.items():
             for moment, value in optimisers[group].state.get(parameter, {}).items():
-                state[f"{group}/{name}/{moment}"] = torch.as_tensor(value)
+                tensor = torch.as_tensor(value)
+                state[f"{group}/{name}/{moment}"] = tensor.clone() if tensor.data_ptr() in seen else tensor
+                seen.add(tensor.data_ptr())
     return state
 
 

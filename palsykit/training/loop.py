@@ -159,7 +159,8 @@ class Training:
             recompute(job.name, job.model)
         if job.settings.compile:
             compile_model(job.model, job.trainer)
-        self.wrapped = accelerator().prepare(self.module)
+        # What accelerate prepares it holds for ever; one process has nothing to prepare.
+        self.wrapped = self.module if accelerator().num_processes == 1 else accelerator().prepare(self.module)
         self.dtype = autocast_dtype(job.settings.precision, self.device)
         self.repeatable = Repeatable(self.device)
         half = self.dtype is torch.float16

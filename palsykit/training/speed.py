@@ -9,6 +9,7 @@ from diffusers import ModelMixin
 from torch import nn
 from torch.utils.data import DataLoader
 
+from palsykit import parallel
 from palsykit.errors import PalsykitError
 from palsykit.interfaces import FaceBatch, Trainer
 from palsykit.networks import SharedNetwork
@@ -19,20 +20,30 @@ from palsykit.training.batches import PairedFaces, StepSampler
 AHEAD = 2
 """Batches that each worker has ready."""
 
+MOST = 8
+"""Workers beside a GPU, unless the recipe says how many."""
+
 
 def loader(
     faces: PairedFaces, sampler: StepSampler, settings: Optimisation, device: torch.device
 ) -> DataLoader[FaceBatch]:
     """Batches in the sampler's order. Rows depend on nothing but their number, so workers change no bit."""
     more: dict[str, Any] = {}
-    if settings.workers:
+    if count := workers(settings.workers, device):
         if faces.pairs:  # a data set that makes its pictures at the first reading makes them here, not in each worker
             faces.dataset.image(faces.pairs[0].record)
-        more = {"num_workers": settings.workers, "prefetch_factor": AHEAD, "worker_init_fn": _leave_signals}
+        more = {"num_workers": count, "prefetch_factor": AHEAD, "worker_init_fn": _leave_signals}
         if sys.platform == "linux":  # a copy of this process: what it has read is not sent to the workers
             more["multiprocessing_context"] = "fork"
     pinned = device.type == "cuda"
     return DataLoader(faces, sampler=sampler, batch_size=None, pin_memory=pinned, **more)
+
+
+def workers(setting: int | None, device: torch.device) -> int:
+    """How many processes read ahead; None: those that are beside a GPU's own process, and none on a CPU."""
+    if setting is not None:
+        return setting
+    return min(MOST, parallel.workers() - 1) if device.type == "cuda" else 0
 
 
 def _leave_signals(_: int) -> None:

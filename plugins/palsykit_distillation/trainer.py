@@ -86,7 +86,7 @@ class DistillationTrainer:
         assert self.teacher is not None  # groups() runs before the first loss
         # Draw the noise and one of the student's steps.
         x_0 = model.codec.encode(batch.target.image)
-        noise = sent(normal(x_0.shape, generator), x_0.device)
+        noise = normal(x_0.shape, generator, x_0.device)
         walk = sent(self.times[integers(0, self.steps, (len(x_0),), generator)], x_0.device)
         # Encode with both models, drop the same conditions, and cut the same window.
         conditioning, known = (

@@ -7,7 +7,7 @@ from torch import nn
 from palsykit.faces.pairing import pair
 from palsykit.interfaces import TrainingData
 from palsykit.recipe.schema import Optimisation
-from palsykit.seeds import by_row, generator, integers, normal, of_step, spawn, uniform
+from palsykit.seeds import by_row, generator, integers, normal, normal_there, of_step, spawn, uniform
 from palsykit.testing.stand_ins import face_batch
 from palsykit.training import loop
 from palsykit.training.batches import PairedFaces
@@ -24,6 +24,7 @@ DRAWS = {
     "normal": lambda count, draws: normal((count, 3, 5), draws),
     "uniform": lambda count, draws: uniform((count,), draws),
     "integers": lambda count, draws: integers(0, 1000, (count, 2), draws),
+    "normal, drawn by a device": lambda count, draws: normal_there((count, 3, 5), draws, torch.device("cpu")),
     "spawned": lambda count, draws: normal((count, 2), spawn(draws, "another")),
 }
 
@@ -41,6 +42,9 @@ def test_numbers_are_spread_as_they_should_be():
     many = by_row(0, 0, range(4000))
     assert normal((4000, 2), many).std() == pytest.approx(1, abs=0.05)
     assert normal((4000, 2), many).mean() == pytest.approx(0, abs=0.05)
+    first, second = (normal_there((4000, 2), many, torch.device("cpu")) for _ in range(2))
+    assert first.std() == pytest.approx(1, abs=0.05)
+    assert (first * second).mean() == pytest.approx(0, abs=0.05), "a second draw is another one"
     assert uniform((4000, 2), many).mean() == pytest.approx(0.5, abs=0.02)
     assert set(integers(-1, 2, (4000,), many).tolist()) == {-1, 0, 1}
 

@@ -1,8 +1,10 @@
 """Loader workers, recomputation, 8-bit moments and compilation: what they must not change, where they are refused."""
 
+import gc
 import json
 import shutil
 import sys
+import weakref
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -14,7 +16,7 @@ from palsykit.diffusion.model import ConditionalDiffusion
 from palsykit.errors import PalsykitError
 from palsykit.interfaces import ConditioningSpec
 from palsykit.recipe.schema import Optimisation
-from palsykit.training import checkpoint, groups, loop, processes
+from palsykit.training import checkpoint, groups, loop, processes, speed
 from palsykit_unet.denoiser import UNet
 
 
@@ -42,6 +44,35 @@ def test_workers_change_no_bit_and_leave_signals_to_the_training(job):
     alone, helped = job("alone", flip=0.0, accumulate=2), job("helped", workers=2, accumulate=2)
     assert same(loop.train(alone), loop.train(helped))
     assert alone.lines == helped.lines
+
+
+def test_workers_are_chosen_beside_a_gpu_only(monkeypatch):
+    monkeypatch.setattr(speed.parallel, "workers", lambda: 4)
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert [speed.workers(None, device) for device in (gpu, cpu)] == [3, 0]
+    assert [speed.workers(2, device) for device in (gpu, cpu)] == [2, 2]
+    monkeypatch.setattr(speed.parallel, "workers", lambda: 64)
+    assert speed.workers(None, gpu) == 8
+
+
+def test_pictures_are_made_before_the_workers_are(job):
+    """A data set that renders at the first reading would render in each of them."""
+    made, read = job("helped", workers=2), []
+    image = made.faces.dataset.image
+    made.faces.dataset.image = lambda record: read.append(record.key) or image(record)
+    iterator = loop.Training(made).batches(0)
+    assert len(read) == 1
+    next(iterator)
+    assert len(read) == 1, "the workers read in processes of their own"
+
+
+def test_a_training_leaves_no_model_behind(job):
+    made = job()
+    left = weakref.ref(made.model)
+    loop.train(made)
+    del made
+    gc.collect()
+    assert left() is None
 
 
 def test_a_batch_is_copied_once_for_each_view(faces):
@@ -96,10 +127,14 @@ def test_eight_bits_are_refused_without_bitsandbytes_and_without_a_gpu(job, monk
 
 
 class Counting(torch.optim.Optimizer):
-    """Keeps its state as bitsandbytes does: the number of steps is a plain int, moments are of any type."""
+    """Keeps its state as bitsandbytes does: the number of steps is a plain int, moments are of any type.
+
+    All parameters share one table, as bitsandbytes' share what the 8 bits stand for.
+    """
 
     def __init__(self, parameters, lr, weight_decay):
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
+        self.table = torch.linspace(-1, 1, 256)
 
     @torch.no_grad()
     def step(self):
@@ -110,6 +145,7 @@ class Counting(torch.optim.Optimizer):
                 assert type(state["step"]) is int
                 sign = state.get("state1", torch.zeros_like(parameter, dtype=torch.uint8)) + (parameter.grad > 0)
                 state["state1"] = sign.to(torch.uint8)
+                state.setdefault("qmap1", self.table)
                 parameter -= group["lr"] * (parameter.grad + state["state1"] / 100)
 
 
