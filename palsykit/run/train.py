@@ -20,6 +20,7 @@ from palsykit.run.same_data import fit_record, require_same_fit
 from palsykit.run.tracking import Trackers
 from palsykit.run.watch import Watch, watching
 from palsykit.seeds import derive
+from palsykit.training import sharded
 from palsykit.training.batches import PairedFaces, check_flips
 from palsykit.training.loop import Job, train
 
@@ -103,6 +104,11 @@ def train_model(run: RunFolder, parts: Parts, facts: dict[str, Any], trackers: T
     job = partial(_job, "train", run, parts, model, trainer, data, settings.train, settings.seed, trackers)
     if settings.watch is None:
         average = train(job())
+    elif sharded.is_asked():
+        raise PalsykitError(
+            "watch: the first process alone looks at the training, but where processes share out the weights (FSDP) no "
+            "process has a whole one; set watch: null, or choose distributed_type: MULTI_GPU"
+        )
     else:
         with watching(run, parts, data, trainer, trackers) as watch:
             average = train(job(watch))

@@ -16,6 +16,7 @@ from palsykit.files.hashes import sha256
 from palsykit.files.weights import write_tensors
 from palsykit.progress import say
 from palsykit.training.groups import Groups
+from palsykit.training.sharded import like, whole
 
 KEEP = 2
 """How many checkpoints to keep: the newest, and one older as a fallback if it is damaged."""
@@ -31,7 +32,7 @@ def optimiser_state(groups: Groups, optimisers: dict[str, torch.optim.Optimizer]
     for group, parameters in groups.items():
         for name, parameter in parameters.items():
             for moment, value in optimisers[group].state.get(parameter, {}).items():
-                tensor = torch.as_tensor(value)
+                tensor = whole(torch.as_tensor(value))
                 state[f"{group}/{name}/{moment}"] = tensor.clone() if tensor.data_ptr() in seen else tensor
                 seen.add(tensor.data_ptr())
     return state
@@ -51,14 +52,16 @@ def restore_optimisers(state: dict[str, Tensor], groups: Groups, optimisers: dic
             optimiser.state[parameter][moment] = int(value)
             continue
         on_cpu = moment == "step" and not optimiser.defaults.get("fused")
-        optimiser.state[parameter][moment] = value.to("cpu" if on_cpu else parameter.device)
+        if value.shape == parameter.shape:
+            value = like(value, parameter)
+        optimiser.state[parameter][moment] = value if on_cpu else value.to(parameter.device)
 
 
 def module_state(module: Any) -> dict[str, Tensor]:
     """State dict ready for safetensors: contiguous CPU copies. Empty for a trainer that is not a module."""
     if not isinstance(module, nn.Module):
         return {}
-    return {key: value.detach().cpu().contiguous().clone() for key, value in module.state_dict().items()}
+    return {key: whole(value.detach()).cpu().contiguous().clone() for key, value in module.state_dict().items()}
 
 
 def not_finite(tensors: dict[str, Tensor]) -> list[str]:

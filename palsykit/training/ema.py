@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from palsykit.training.sharded import here
+
 
 class Averaged(AveragedModel):
     """EMA copy of a model: ema = d ema + (1 - d) model, with d = min(decay, (1 + n) / (10 + n)) at update n.
@@ -26,7 +28,7 @@ class Averaged(AveragedModel):
         n = int(self.n_averaged)  # on the CPU
         own, other = (chain(module.parameters(), module.buffers()) for module in (self.module, model))
         pairs: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = defaultdict(lambda: ([], []))
-        for average, value in zip(own, other, strict=True):
+        for average, value in zip(map(here, own), map(here, other), strict=True):
             if n == 0:
                 average.copy_(value)
             else:

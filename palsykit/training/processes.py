@@ -16,8 +16,8 @@ _LOST = ("gloo", "connection closed by peer", "connection reset", "nccl", "proce
 """What the errors of a collective operation name; torch has no class for those of gloo."""
 
 
-WHOLE = [DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU]
-"""How processes may share the work: each one holds the whole model."""
+ABLE = [DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU, DistributedType.FSDP]
+"""How processes may share the work: each one holds the whole model or, with FSDP, a part of every weight."""
 
 
 @cache
@@ -32,19 +32,18 @@ def accelerator() -> Accelerator:
     )
 
 
-def require_whole_weights(job: str) -> None:
-    """Refuse to share the weights of one model out among processes: EMA and checkpoints need whole ones.
+def require_able_processes(job: str) -> None:
+    """Refuse ways to share the work that this loop cannot go.
 
     Raises:
-        PalsykitError: accelerate's configuration asks for FSDP, DeepSpeed or the like.
+        PalsykitError: accelerate's configuration asks for DeepSpeed or the like, which take the optimiser over.
     """
     kind = accelerator().distributed_type
-    if kind not in WHOLE:
+    if kind not in ABLE:
         raise PalsykitError(
-            f"{job}: accelerate's configuration asks for {kind.value}, which shares weights or optimiser out among "
-            f"processes; expected {', '.join(one.value for one in WHOLE)}: each process holds the whole model. Choose "
-            "that with `accelerate config`, and save memory with gradient_checkpointing, optimiser: adamw8bit, or an "
-            "adapter (docs/scale.md)"
+            f"{job}: accelerate's configuration asks for {kind.value}, expected "
+            f"{', '.join(one.value for one in ABLE)}. Choose MULTI_GPU with `accelerate config`, or FSDP "
+            "if the model is too large for one GPU (docs/scale.md)"
         )
 
 

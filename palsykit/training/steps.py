@@ -1,5 +1,6 @@
 """A training under way: one step at a time, with its checkpoints."""
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,15 +15,15 @@ from palsykit.interfaces import FaceBatch, Trainer
 from palsykit.progress import say
 from palsykit.recipe.schema import Optimisation
 from palsykit.seeds import by_row, derive
-from palsykit.training import checkpoint
+from palsykit.training import checkpoint, sharded
 from palsykit.training.batches import PairedFaces, StepSampler
 from palsykit.training.ema import Averaged
 from palsykit.training.failures import last_lines, owner
 from palsykit.training.finite import Finite
-from palsykit.training.groups import checked_groups, optimisers, rate
+from palsykit.training.groups import checked_groups, optimisers, rate, trainable
 from palsykit.training.memory import bounds, is_out_of_memory, smaller
 from palsykit.training.precision import autocast, autocast_dtype
-from palsykit.training.processes import accelerator, exact, is_lost, means, require_whole_weights
+from palsykit.training.processes import accelerator, exact, is_lost, means, require_able_processes
 from palsykit.training.repeatable import Repeatable, is_not_repeatable
 from palsykit.training.speed import compile_model, loader, recompute
 from palsykit.training.strided import subsample_first
@@ -96,7 +97,7 @@ class Training:
 
     def __init__(self, job: Job):
         # Prepare the model.
-        require_whole_weights(job.name)
+        require_able_processes(job.name)
         self.job, self.device = job, accelerator().device
         self.module = Losses(job.model, job.trainer).to(self.device)
         subsample_first(self.module)
@@ -108,21 +109,38 @@ class Training:
                 self.groups = checked_groups(job.model, job.trainer)
             except ValueError as error:
                 raise PalsykitError(f"{job.name}: {error}") from error
-        # Optimisers, EMA, distributed wrapper and precision.
-        self.optimisers = optimisers(self.groups, job.settings)
+        # EMA, distributed wrapper, optimisers and precision.
         self.ema = Averaged(job.model, job.settings.ema)
         if job.settings.gradient_checkpointing:
             recompute(job.name, job.model)
         if job.settings.compile:
             compile_model(job.model, job.trainer)
-        # What accelerate prepares it holds for ever; one process has nothing to prepare.
-        self.wrapped = self.module if accelerator().num_processes == 1 else accelerator().prepare(self.module)
+        self.result_of: nn.Module | None = None  # what takes the result, where no process has all of a weight
+        self.wrapped = self._distributed()
+        self.optimisers = optimisers(self.groups, job.settings)
         self.dtype = autocast_dtype(job.settings.precision, self.device)
         self.repeatable = Repeatable(self.device)
         half = self.dtype is torch.float16
         self.finite = Finite(job.name, job.settings, self.groups, self.device, half, self._photographs, job.folder)
+        self.finite.late = self.finite.late and self.result_of is None
         self.recent: list[dict[str, float]] = []  # loss terms since the last line of the log
         self.parts = 1  # of a batch; more if the memory of the GPU is too small for a whole one
+
+    def _distributed(self) -> Any:
+        """The module as several processes run it; the main model's weights are shared out, if that is asked for."""
+        if accelerator().num_processes == 1:  # what accelerate prepares it holds for ever
+            return self.module
+        if not sharded.is_asked():
+            return accelerator().prepare(self.module)
+        if self.job.name != "train":  # a network is small, and is needed whole
+            return nn.parallel.DistributedDataParallel(self.module, find_unused_parameters=True)
+        sharded.require_able(self.job, self.ema.module)
+        self.result_of = copy.deepcopy(self.ema.module).cpu()
+        sharded.share_out(self.module)
+        sharded.share_out(self.ema.module)
+        named = trainable(self.job.model, self.job.trainer)
+        self.groups = {group: {name: named[name] for name in names} for group, names in self.groups.items()}
+        return self.module
 
     def batches(self, first_step: int) -> Iterator[FaceBatch]:
         """This process's batches, starting at ``first_step``."""
@@ -157,6 +175,7 @@ class Training:
             self.finite.unscale(phase, optimiser)
             limit = math.inf if self.job.settings.clip is None else self.job.settings.clip
             norm = accelerator().clip_grad_norm_(list(self.groups[phase].values()), limit)
+            norm = None if norm is None else sharded.whole(norm)
             if not self.finite.take(step, phase, optimiser, norm, terms):
                 return {}
             if not self.finite.late:
@@ -232,7 +251,8 @@ class Training:
     def _backward(self, step: int, part: Part, phase: str) -> dict[str, Tensor]:
         """Add the gradients of a part of a step; returns its loss terms."""
         draws = by_row(self.job.seed, step, range(part.first, part.first + len(part.batch)))
-        with torch.enable_grad() if part.last else accelerator().no_sync(self.wrapped):
+        apart = accelerator().no_sync if self.result_of is None else sharded.without_exchange
+        with torch.enable_grad() if part.last else apart(self.wrapped):
             try:
                 with autocast(self.dtype, self.device):
                     terms: dict[str, Tensor] = self.wrapped(part.batch, draws, phase)
@@ -264,10 +284,10 @@ class Training:
                 checkpoint.remove_old(self.job.folder)  # a kill may have come before it
         if last is None:
             return 0
-        self.job.model.load_state_dict(checkpoint.load(last, "model"))
-        self.ema.module.load_state_dict(checkpoint.load(last, "ema"))
+        sharded.load(self.job.model, checkpoint.load(last, "model"))
+        sharded.load(self.ema.module, checkpoint.load(last, "ema"))
         if isinstance(self.job.trainer, nn.Module):
-            self.job.trainer.load_state_dict(checkpoint.load(last, "trainer"))
+            sharded.load(self.job.trainer, checkpoint.load(last, "trainer"))
         checkpoint.restore_optimisers(checkpoint.load(last, "optimiser"), self.groups, self.optimisers)
         facts = checkpoint.facts(last)
         self.ema.n_averaged.fill_(facts["averaged"])
@@ -284,19 +304,21 @@ class Training:
         accelerator().wait_for_everyone()
         self.recent += self.finite.read()
         self._check_weights(step)
-        if accelerator().is_main_process:
+        if accelerator().is_main_process or self.result_of is not None:  # all give their parts
             tensors = {
                 "model": checkpoint.module_state(self.job.model),
                 "ema": checkpoint.module_state(self.ema.module),
                 "trainer": checkpoint.module_state(self.job.trainer),
                 "optimiser": checkpoint.optimiser_state(self.groups, self.optimisers),
             }
+        if accelerator().is_main_process:
             facts = {"averaged": int(self.ema.n_averaged), "recent": self.recent, **self.finite.state()}
             checkpoint.save(self.job.folder, step, tensors, facts)
 
     def _check_weights(self, step: int) -> None:
         for what, module in (("weights", self.job.model), ("averaged weights", self.ema.module)):
-            if bad := checkpoint.not_finite(dict(module.state_dict())):
+            bad = checkpoint.not_finite({name: sharded.here(value) for name, value in module.state_dict().items()})
+            if bad or (self.result_of is not None and sharded.anywhere(bool(bad))):
                 raise PalsykitError(
                     f"{self.job.name}: after step {step} the {what} are not finite in {', '.join(bad[:3])} "
                     f"({len(bad)} tensors); nothing was written, and the checkpoints before it are in "
@@ -310,7 +332,11 @@ class Training:
             PalsykitError: a weight is not finite.
         """
         self._check_weights(self.job.settings.steps)
+        source = self.ema.module if int(self.ema.n_averaged) else self.job.model
+        if self.result_of is not None:
+            self.result_of.load_state_dict(checkpoint.module_state(source))
+            return self.result_of.to(self.device).eval()
         module = self.ema.module
-        if int(self.ema.n_averaged) == 0:
-            module.load_state_dict(self.job.model.state_dict())
+        if source is not module:
+            module.load_state_dict(source.state_dict())
         return module.eval()

@@ -19,6 +19,10 @@ TINY = Path(__file__).with_name("tiny.yaml")
 LAUNCH = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29617"]
 CONFIGURED = {"ACCELERATE_MIXED_PRECISION": "bf16", "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "2"}
 """What `accelerate launch` sets by its own configuration; the recipe's precision and accumulate hold."""
+SHARED_OUT = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP"}
+SHARED_OUT |= {"FSDP_TRANSFORMER_CLS_TO_WRAP": "ResnetBlock2D", "FSDP_RESHARD_AFTER_FORWARD": "true"}
+"""What it sets for FSDP2; so the variables reach a process without a GPU, too."""
+WAYS = pytest.mark.parametrize("way", [{}, SHARED_OUT], ids=["whole weights", "weights shared out"])
 DIES = """
 import os, signal
 from palsykit.cli import main
@@ -32,6 +36,27 @@ def dies(self, number, batches):
     return step(self, number, batches)
 
 loop.Training.step = dies
+main()
+"""
+HOLDS = """
+from palsykit.cli import main
+from palsykit.training import loop, sharded
+
+step = loop.Training.step
+
+def looks(self, number, batches):
+    if self.job.name == "train":
+        for module in (self.job.model, self.ema.module):
+            held = sum(sharded.here(weight).numel() for weight in module.parameters())
+            whole = sum(weight.numel() for weight in module.parameters())
+            assert 0.45 * whole < held < 0.55 * whole, (held, whole)
+        weight = next(iter(self.groups["model"].values()))
+        result = step(self, number, batches)
+        assert all(hasattr(v, "device_mesh") for k, v in self.optimisers["model"].state[weight].items() if k != "step")
+        return result
+    return step(self, number, batches)
+
+loop.Training.step = looks
 main()
 """
 
@@ -83,10 +108,13 @@ def each_picture_once(folder: Path) -> None:
     assert len(rows) == len(made)
 
 
+@WAYS
 def test_two_processes_make_one_run_with_the_losses_of_one(
-    tiny: Callable[..., Recipe], changes: list[str], tmp_path: Path
+    tiny: Callable[..., Recipe], changes: list[str], tmp_path: Path, way: dict[str, str]
 ) -> None:
-    done = two_processes(["-m", "palsykit"], changes, tmp_path / "run")
+    (tmp_path / "holds.py").write_text(HOLDS)
+    program = [str(tmp_path / "holds.py")] if way else ["-m", "palsykit"]
+    done = two_processes(program, changes, tmp_path / "run", **way)
     assert done.returncode == 0, done.stderr[-3000:]
     state = json.loads((tmp_path / "run" / "state.json").read_text())
     assert set(state["stages"]) == {"prepare", "fit", "train", "generate", "evaluate", "report"}
@@ -96,13 +124,14 @@ def test_two_processes_make_one_run_with_the_losses_of_one(
 
 
 @pytest.mark.slow
+@WAYS
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_process_ends_the_run_which_resumes(
-    tiny: Callable[..., Recipe], changes: list[str], tmp_path: Path, rank: int
+    tiny: Callable[..., Recipe], changes: list[str], tmp_path: Path, rank: int, way: dict[str, str]
 ) -> None:
     program, folder = tmp_path / "dies.py", tmp_path / "run"
     program.write_text(DIES)
-    killed = two_processes([str(program)], changes, folder, DIES=str(rank))
+    killed = two_processes([str(program)], changes, folder, DIES=str(rank), **way)
     assert killed.returncode != 0
     said = [line for line in killed.stderr.splitlines() if line.startswith("palsykit: ")]
     assert len(said) == 1, killed.stderr[-3000:]
@@ -110,6 +139,6 @@ def test_a_killed_process_ends_the_run_which_resumes(
     assert f"process {1 - rank} stops, too" in said[0]
     assert [path.name for path in checkpoint.existing(folder / "checkpoints/train")] == ["step-000002"]
 
-    resumed = two_processes(["-m", "palsykit"], changes, folder)
+    resumed = two_processes(["-m", "palsykit"], changes, folder, **way)
     assert resumed.returncode == 0, resumed.stderr[-3000:]
     same_losses(folder, tiny, changes, tmp_path / "one")

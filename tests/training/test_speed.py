@@ -16,7 +16,7 @@ from palsykit.diffusion.model import ConditionalDiffusion
 from palsykit.errors import PalsykitError
 from palsykit.interfaces import ConditioningSpec
 from palsykit.recipe.schema import Optimisation
-from palsykit.training import checkpoint, groups, loop, processes, speed
+from palsykit.training import checkpoint, ema, groups, loop, processes, sharded, speed
 from palsykit_unet.denoiser import UNet
 
 
@@ -204,11 +204,30 @@ def test_a_compiled_denoiser_has_the_losses_of_an_uncompiled_one(job, unet):
     assert state["step"] == 4
 
 
-@pytest.mark.parametrize("kind", [DistributedType.FSDP, DistributedType.DEEPSPEED])
-def test_weights_that_are_shared_out_are_refused(job, monkeypatch, kind):
-    monkeypatch.setattr(processes, "accelerator", lambda: SimpleNamespace(distributed_type=kind))
-    with pytest.raises(PalsykitError, match=rf"asks for {kind.value}.*expected NO, MULTI_CPU, MULTI_GPU"):
+def test_processes_that_take_the_optimiser_over_are_refused(job, monkeypatch):
+    monkeypatch.setattr(processes, "accelerator", lambda: SimpleNamespace(distributed_type=DistributedType.DEEPSPEED))
+    with pytest.raises(PalsykitError, match=r"asks for DEEPSPEED, expected NO, MULTI_CPU, MULTI_GPU, FSDP"):
         loop.train(job())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"precision": "fp16"}, "found precision: fp16 with"),
+        ({"optimiser": "adamw8bit", "compile": True}, "found optimiser: adamw8bit, compile: true with"),
+    ],
+)
+def test_what_processes_cannot_share_out_is_refused(job, monkeypatch, changes, said):
+    monkeypatch.setenv("FSDP_VERSION", "2")
+    made = job(**changes)
+    with pytest.raises(PalsykitError, match=said):
+        sharded.require_able(made, ema.Averaged(made.model, 0.9).module)
+    plain = job()
+    with pytest.raises(PalsykitError, match="an adapter with"):
+        sharded.require_able(plain, plain.model)
+    monkeypatch.setenv("FSDP_VERSION", "1")
+    with pytest.raises(PalsykitError, match="has fsdp_version 1, expected 2"):
+        sharded.require_able(job(), made.model)
 
 
 def test_what_accelerate_is_configured_for_leaves_the_recipes_settings_alone(monkeypatch):
