@@ -7,17 +7,15 @@ tensors, so a run may go on with any number of processes, shared out or not.
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from accelerate import DistributedType
 from torch import Tensor, nn
 
 from palsykit.errors import PalsykitError
+from palsykit.recipe.schema import Optimisation
 from palsykit.training.processes import accelerator
-
-if TYPE_CHECKING:
-    from palsykit.training.steps import Job
 
 
 def is_asked() -> bool:
@@ -27,8 +25,8 @@ def is_asked() -> bool:
     return accelerator().num_processes > 1 and os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
 
 
-def require_able(job: "Job", average: nn.Module) -> None:
-    """Refuse what cannot be shared out; ``average``: the model's EMA.
+def require_able(job: str, settings: Optimisation, model: nn.Module, average: nn.Module) -> None:
+    """Refuse what cannot be shared out; ``average``: the EMA of ``model``.
 
     Raises:
         PalsykitError: the configuration asks for FSDP 1; or the recipe for fp16, 8-bit moments, compilation or an
@@ -36,19 +34,19 @@ def require_able(job: "Job", average: nn.Module) -> None:
     """
     if (version := _plugin().fsdp_version) != 2:
         raise PalsykitError(
-            f"{job.name}: accelerate's configuration has fsdp_version {version}, expected 2; choose FSDP2 in "
+            f"{job}: accelerate's configuration has fsdp_version {version}, expected 2; choose FSDP2 in "
             "`accelerate config`, or set fsdp_version: 2 under fsdp_config"
         )
-    weights = {id(weight) for weight in job.model.parameters()}
+    weights = {id(weight) for weight in model.parameters()}
     asked = {
-        "precision: fp16": job.settings.precision == "fp16",
-        "optimiser: adamw8bit": job.settings.optimiser != "adamw",
-        "compile: true": job.settings.compile,
+        "precision: fp16": settings.precision == "fp16",
+        "optimiser: adamw8bit": settings.optimiser != "adamw",
+        "compile: true": settings.compile,
         "an adapter": any(id(weight) in weights for weight in average.parameters()),
     }
     if unable := [name for name, is_set in asked.items() if is_set]:
         raise PalsykitError(
-            f"{job.name}: found {', '.join(unable)} with weights that processes share out (FSDP), which takes none of "
+            f"{job}: found {', '.join(unable)} with weights that processes share out (FSDP), which takes none of "
             "these; change the recipe, or choose distributed_type: MULTI_GPU, where each process holds the whole model"
         )
 

@@ -134,7 +134,7 @@ class Training:
             return accelerator().prepare(self.module)
         if self.job.name != "train":  # a network is small, and is needed whole
             return nn.parallel.DistributedDataParallel(self.module, find_unused_parameters=True)
-        sharded.require_able(self.job, self.ema.module)
+        sharded.require_able(self.job.name, self.job.settings, self.job.model, self.ema.module)
         self.result_of = copy.deepcopy(self.ema.module).cpu()
         sharded.share_out(self.module)
         sharded.share_out(self.ema.module)

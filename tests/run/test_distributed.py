@@ -22,7 +22,9 @@ CONFIGURED = {"ACCELERATE_MIXED_PRECISION": "bf16", "ACCELERATE_GRADIENT_ACCUMUL
 SHARED_OUT = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP"}
 SHARED_OUT |= {"FSDP_TRANSFORMER_CLS_TO_WRAP": "ResnetBlock2D", "FSDP_RESHARD_AFTER_FORWARD": "true"}
 """What it sets for FSDP2; so the variables reach a process without a GPU, too."""
-WAYS = pytest.mark.parametrize("way", [{}, SHARED_OUT], ids=["whole weights", "weights shared out"])
+WAYS = pytest.mark.parametrize(
+    "way", [{}, pytest.param(SHARED_OUT, marks=pytest.mark.slow)], ids=["whole weights", "weights shared out"]
+)
 DIES = """
 import os, signal
 from palsykit.cli import main

@@ -219,15 +219,16 @@ def test_processes_that_take_the_optimiser_over_are_refused(job, monkeypatch):
 )
 def test_what_processes_cannot_share_out_is_refused(job, monkeypatch, changes, said):
     monkeypatch.setenv("FSDP_VERSION", "2")
-    made = job(**changes)
+    made, plain = job(**changes), job()
+    average = ema.Averaged(made.model, 0.9).module
     with pytest.raises(PalsykitError, match=said):
-        sharded.require_able(made, ema.Averaged(made.model, 0.9).module)
-    plain = job()
+        sharded.require_able("train", made.settings, made.model, average)
+    sharded.require_able("train", plain.settings, plain.model, average)
     with pytest.raises(PalsykitError, match="an adapter with"):
-        sharded.require_able(plain, plain.model)
+        sharded.require_able("train", plain.settings, plain.model, plain.model)
     monkeypatch.setenv("FSDP_VERSION", "1")
     with pytest.raises(PalsykitError, match="has fsdp_version 1, expected 2"):
-        sharded.require_able(job(), made.model)
+        sharded.require_able("train", plain.settings, plain.model, average)
 
 
 def test_what_accelerate_is_configured_for_leaves_the_recipes_settings_alone(monkeypatch):
