@@ -73,7 +73,7 @@ def _run(file: Path, folder: Path) -> bool:
 
 
 @pytest.mark.parametrize(("seed", "count", "runs"), [
-    (0, 100, 1),
+    (0, 50, 1),
     pytest.param(1, 2000, 30, marks=pytest.mark.slow),
 ])  # fmt: skip
 def test_mutated_recipes(

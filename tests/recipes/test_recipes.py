@@ -143,6 +143,7 @@ def london() -> Recipe:
     return load_recipe(path, [*without_weights(path), *SMALL, *small, *model])
 
 
+@pytest.mark.slow
 def test_the_london_recipe_runs_on_real_photographs(london: Recipe, tmp_path: Path) -> None:
     run_recipe(london, tmp_path / "london")
     counts = json.loads((tmp_path / "london/data.json").read_text())

@@ -151,6 +151,7 @@ def test_trackers_get_figures_and_pictures(watched: RunFolder) -> None:
     assert {"/".join(tag.split("/")[:2]) for tag in tags["images"]} == {"watch/ema", "watch/raw"}
 
 
+@pytest.mark.slow  # and kills of watched runs are (test_kills.py)
 def test_a_watched_run_that_stopped_resumes_to_the_same_bits(
     watched: RunFolder,
     finished: RunFolder,

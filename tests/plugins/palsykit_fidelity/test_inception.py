@@ -102,6 +102,7 @@ def test_features_are_those_of_torch_fidelity(network, published):
     torch.testing.assert_close(found.map.mean((2, 3)), found.embedding)
 
 
+@pytest.mark.slow
 def test_kid_and_precision_and_recall_agree_with_torch_fidelity(network, published):
     shared = SharedNetwork("inception", network)
     wanted = theirs(published, kid=True, kid_subsets=1, kid_subset_size=COUNT, prc=True)
