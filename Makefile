@@ -25,7 +25,7 @@ help:
 	@echo "make docs     the documentation as a site in build/site; a warning is an error"
 	@echo "make lint     ruff and mypy"
 	@echo "make weights  train the networks, the judges and the base models that ship with palsykit (15 hours; resumes)"
-	@echo "make bench    speed against the released algorithm and the machine's ceiling, few-step sampling (12 minutes on two cores)"
+	@echo "make bench    speed against the released algorithm and the machine's ceiling, few-step sampling (13 minutes on two cores)"
 	@echo "make benchmark-small  all systems on few people, a privacy audit, a usefulness study (13 minutes on two cores)"
 	@echo "make clean    remove caches and builds; keep runs/ and $(VENV)"
 
