@@ -18,7 +18,6 @@ on the machine lengthen seconds; use ``--clock cpu`` where they run: it counts t
 import argparse
 import json
 import statistics
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +26,7 @@ from typing import Any
 
 import torch
 from ceiling import Clock, Rates, clock, count, least_seconds, rates
+from few_steps import command_of
 from references import STEPS, References
 from speed_curves import Curve, curves, draw
 from training_step import Noise, at_random, stepper
@@ -302,20 +302,12 @@ def section(text: str, found: Mapping[str, Any], command: str, plot: Path | None
     """The section of the page."""
     made = ", ".join(f"{key} {value}" for key, value in found["made"].items())
     clocks = {"wall": "seconds are those of the wall's clock", "cpu": "seconds are CPU time per thread"}
-    picture = [] if plot is None else ["", f"![Seconds per picture of a training step]({plot.name})"]
-    return "\n".join(
-        [
-            "## Speed",
-            "",
-            f"    {command}",
-            "",
-            f"Batch {found['batch']}, {found['threads']} threads, {found['rounds']} rounds; {clocks[found['clock']]}. "
-            f"{found['parameters'] / 1e6:.1f} M trained parameters. Made of: {made}.",
-            "",
-            text,
-            *picture,
-        ]
+    about = (
+        f"Batch {found['batch']}, {found['threads']} threads, {found['rounds']} rounds; {clocks[found['clock']]}. "
+        f"{found['parameters'] / 1e6:.1f} M trained parameters. Made of: {made}."
     )
+    picture = [] if plot is None else [f"![Seconds per picture of a training step]({plot.name})"]
+    return "\n\n".join(["## Speed", f"    {command}", about, text, *picture])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -346,9 +338,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.plot is not None and drawn:
         write_text(given.plot, draw(drawn))
     if given.page is not None:
-        words = " ".join(str(word) for word in (arguments if arguments is not None else sys.argv[1:]))
-        command = f"python benchmarks/speed.py {words}".strip()
-        put_section(given.page, "speed", section(text, found, command, given.plot if drawn else None))
+        plot = given.plot if drawn else None
+        put_section(given.page, "speed", section(text, found, command_of("speed.py", arguments), plot))
     print(json.dumps(found))
 
 

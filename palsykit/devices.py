@@ -1,4 +1,4 @@
-"""Copies to a device for which nobody waits."""
+"""Copy tensors to a device without waiting for it."""
 
 import torch
 from torch import Tensor

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from palsykit.diffusion.features import FeatureCache, Features, row_keys
+from palsykit.diffusion.features import FeatureCache, Features
+from palsykit.faces.keys import row_keys
 from palsykit.files.weights import state_digest
 from palsykit.interfaces import NetworkOutput
 from palsykit.training.precision import for_convolutions

@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from palsykit.diffusion.features import FeatureCache, Features, row_keys
+from palsykit.diffusion.features import FeatureCache, Features
+from palsykit.faces.keys import row_keys
 from palsykit.files import weights
 from palsykit.interfaces import Codec, Map
 

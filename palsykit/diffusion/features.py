@@ -4,7 +4,6 @@ A row's key is a hash of its pixels, so equal photographs share an entry in what
 to one network with fixed weights; above its limit it drops the least recently used rows.
 """
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -12,18 +11,9 @@ import torch
 from torch import Tensor
 
 from palsykit.devices import sent
+from palsykit.faces.keys import row_keys
 
 Features = dict[str, Tensor]
-
-
-def row_keys(images: Tensor) -> tuple[bytes, ...]:
-    """One hash per row of pictures [B, 3, H, W], of pixels and size; that of the view they are from, if it has them."""
-    if (known := getattr(images, "row_keys", None)) is not None:
-        found: tuple[bytes, ...] = known
-        return found
-    pixels = images.detach().cpu().contiguous()
-    size = repr(pixels.shape[1:]).encode()
-    return tuple(hashlib.blake2b(size + row.numpy().tobytes(), digest_size=16).digest() for row in pixels)
 
 
 class FeatureCache:

@@ -92,7 +92,7 @@ def _corners(view: FaceView, side: int, generator: Generator) -> list[tuple[int,
     The face without the jaw goes from the lower lip to the top of the forehead, which is as far above the brows as the
     bridge of the nose is long. Forehead lines are there, and the brows alone do not show who lifts them.
     """
-    marks = getattr(view.landmarks, "on_host", view.landmarks).cpu()  # so that nobody waits for the device
+    marks = getattr(view.landmarks, "on_host", view.landmarks).cpu()  # so that the host need not wait for a GPU
     points, size = marks[:, len(JAW) :], view.image.shape[-1]
     low, high = points.amin(1), points.amax(1)
     root, tip = (marks[:, NOSE_BRIDGE[end], 1] for end in (0, -1))

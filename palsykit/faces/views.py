@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from palsykit.diffusion.features import row_keys
 from palsykit.faces.flip import Face
+from palsykit.faces.keys import row_keys
 from palsykit.faces.landmarks import FURTHER
 from palsykit.faces.pairing import Pair
 from palsykit.faces.records import FaceDataset, FaceRecord
@@ -29,7 +29,7 @@ class FaceView:
         landmarks: [B, 68, 2] px, NaN where unknown.
         labels: B labels.
         further: [B, 8, 2] px, pupils and nasolabial folds, NaN where unknown; None if unknown in every row.
-        keys: the hash of each row's picture (palsykit/diffusion/features.py), if it is known already.
+        keys: the hash of each row's picture (palsykit/faces/keys.py), if it is known already.
     """
 
     image: Tensor
@@ -46,7 +46,7 @@ class FaceView:
         return len(self.labels)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "FaceView":
-        """The same view with its tensors on ``device``; from pinned memory nobody waits for the copies."""
+        """The same view with its tensors on ``device``; from pinned memory the copies need no waiting."""
         further = None if self.further is None else self.further.to(device, non_blocking=non_blocking)
         image, landmarks = (value.to(device, non_blocking=non_blocking) for value in (self.image, self.landmarks))
         if landmarks is not self.landmarks and self.landmarks.device.type == "cpu":

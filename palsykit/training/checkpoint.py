@@ -51,10 +51,11 @@ def restore_optimisers(state: dict[str, Tensor], groups: Groups, optimisers: dic
         if moment == "step" and not isinstance(optimiser, torch.optim.AdamW):
             optimiser.state[parameter][moment] = int(value)
             continue
-        on_cpu = moment == "step" and not optimiser.defaults.get("fused")
-        if value.shape == parameter.shape:
-            value = like(value, parameter)
-        optimiser.state[parameter][moment] = value if on_cpu else value.to(parameter.device)
+        if moment == "step":
+            value = value.to(parameter.device) if optimiser.defaults.get("fused") else value
+        else:
+            value = like(value, parameter) if value.shape == parameter.shape else value.to(parameter.device)
+        optimiser.state[parameter][moment] = value
 
 
 def module_state(module: Any) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """Weights that processes share out (FSDP2: Zhao et al., arXiv:2304.11277): each holds a part of every tensor.
 
 accelerate's configuration asks for it and says which layers are gathered one by one. Checkpoints and results hold whole
-tensors, so a run may go on with any number of processes, shared out or not.
+tensors, so a run may resume with another number of processes, with or without FSDP.
 """
 
 import os

@@ -71,12 +71,10 @@ def recompute(job: str, model: nn.Module) -> None:
 
 
 def compile_model(model: nn.Module, trainer: Trainer) -> None:
-    """Compile the denoiser where it is, so that names and weights stay, and the networks that losses differentiate.
+    """Compile the denoiser and the networks that losses differentiate; names and weights stay.
 
-    The first steps take minutes longer.
-
-    If it holds models of diffusers, these are compiled, but not what it does around them, such as the choice of an
-    attention backend by time.
+    Of a denoiser that holds a model of diffusers only this model is compiled: the denoiser may choose an attention
+    backend by time. The first steps take minutes longer.
     """
     target: Any = getattr(model, "denoiser", model)
     inner: list[Any] = [part for part in target.children() if isinstance(part, ModelMixin)]

@@ -1,9 +1,11 @@
 """Counted memory: an adapter needs less than the whole model, and a picture less with checkpointing."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from diffusers import UNet2DConditionModel
 
 from palsykit_pretrained.layouts import UNET
@@ -30,3 +32,11 @@ def test_backbone_memory(script: Any, monkeypatch: pytest.MonkeyPatch, capsys: p
     assert 0 < rows["all", True]["picture_gb"] < whole["picture_gb"]
     side, first = 8, 8
     assert whole["picture_gb"] * 1e9 > 2 * side**2 * first, "at least what the first convolution gives, in bf16"
+
+
+def test_the_recipe_takes_its_steps_on_a_backbone_of_these_shapes(script: Any, tmp_path: Path) -> None:
+    module = script("benchmarks/backbone_memory.py")
+    home = module.random_backbone(tmp_path, small=True)
+    found = module.measure(home, "lora 16", True, 2, ["image_size=256"])
+    assert found["seconds"] > 0
+    assert (found["measured_gb"] > 0) == torch.cuda.is_available()

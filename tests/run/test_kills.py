@@ -147,28 +147,19 @@ def goes_on(runs: Runs, killed: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("which", "share"),
+    ("which", "before", "share"),
     [
-        *(("fresh", share) for share in shares(OPERATIONS, "operations")),
-        *(("watched", share) for share in shares(WATCHED_OPERATIONS, "watched operations")),
+        *(("fresh", "an operation on files", share) for share in shares(OPERATIONS, "operations")),
+        *(("watched", "an operation on files", share) for share in shares(WATCHED_OPERATIONS, "watched operations")),
+        *(("fresh", "a time", share) for share in shares(TIMES, "times")),
+        *(("watched", "a time", share) for share in shares(WATCHED_TIMES, "watched times")),
     ],
 )
-def test_killed_before_an_operation_on_files_it_resumes_to_the_same_bits(
-    request: pytest.FixtureRequest, which: str, share: float
+def test_killed_it_resumes_to_the_same_bits(
+    request: pytest.FixtureRequest, which: str, before: str, share: float
 ) -> None:
     killed: Runs = request.getfixturevalue(which)
-    goes_on(killed, killed.run(before=1 + int(share * killed.whole["operations"])))
-
-
-@pytest.mark.parametrize(
-    ("which", "share"),
-    [
-        *(("fresh", share) for share in shares(TIMES, "times")),
-        *(("watched", share) for share in shares(WATCHED_TIMES, "watched times")),
-    ],
-)
-def test_killed_at_any_time_it_resumes_to_the_same_bits(
-    request: pytest.FixtureRequest, which: str, share: float
-) -> None:
-    killed: Runs = request.getfixturevalue(which)
-    goes_on(killed, killed.run(after=share * 0.9 * killed.whole["seconds"]))
+    if before == "a time":
+        goes_on(killed, killed.run(after=share * 0.9 * killed.whole["seconds"]))
+    else:
+        goes_on(killed, killed.run(before=1 + int(share * killed.whole["operations"])))

@@ -1,4 +1,4 @@
-"""What only a GPU shows of a training: nobody waits for it, steps repeat, small types and the compiler learn the same.
+"""What only a GPU shows of a training: the host need not wait, steps repeat, small types and the compiler learn alike.
 
 Skipped without CUDA: ``python -m pytest tests/training/test_gpu.py`` on a machine that has it.
 """
@@ -17,6 +17,7 @@ from palsykit.training import loop
 from palsykit_unet.denoiser import UNet
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+EIGHT_BITS = pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
 TINY = Path(__file__).parents[1] / "run" / "tiny.yaml"
 
 
@@ -57,7 +58,7 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_step_waits_for_nobody(script, precision):
+def test_the_host_does_not_wait_in_a_step(script, precision):
     module = script("benchmarks/training_step.py")
     parts = Parts(module.at_random(TINY, ["train.log_every=1000", "train.workers=1"]))
     take = module.stepper(parts, parts.settings.trainer, precision, 4)
@@ -86,11 +87,20 @@ def test_the_same_steps_give_the_same_weights_and_go_on_from_a_checkpoint(job, u
     assert same(whole, state(loop.train(job("parts", model=unet()))))
 
 
-def test_half_precision_finds_its_scale_and_learns(job, unet):
-    full, half = job("full", model=unet(), log_every=1), job("half", model=unet(), log_every=1, precision="fp16")
-    loop.train(full)
-    loop.train(half)
-    assert losses(half.lines) == pytest.approx(losses(full.lines), rel=0.02)
+@pytest.mark.parametrize(
+    ("changes", "tolerance"),
+    [
+        ({"precision": "fp16"}, 0.02),
+        pytest.param({"optimiser": "adamw8bit"}, 0.05, marks=EIGHT_BITS),
+        ({"compile": True}, 1e-3),
+    ],
+    ids=["fp16", "8-bit moments", "compiled"],
+)
+def test_it_learns_about_the_same(job, unet, changes, tolerance):
+    plain, other = job("plain", model=unet(), log_every=1), job("other", model=unet(), log_every=1, **changes)
+    loop.train(plain)
+    loop.train(other)
+    assert losses(other.lines) == pytest.approx(losses(plain.lines), rel=tolerance)
 
 
 def test_the_gpu_leaves_out_a_step_that_is_not_finite(job, unet):
@@ -108,23 +118,8 @@ def test_the_gpu_leaves_out_a_step_that_is_not_finite(job, unet):
     assert training.finite.skipped == 1
 
 
-@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
-def test_moments_in_eight_bits_learn_about_the_same(job, unet):
-    full, small = job("full", model=unet(), log_every=1), job("small", model=unet(), log_every=1, optimiser="adamw8bit")
-    loop.train(full)
-    loop.train(small)
-    assert losses(small.lines) == pytest.approx(losses(full.lines), rel=0.05)
-
-
-def test_a_compiled_denoiser_has_the_losses_of_an_uncompiled_one(job, unet):
-    plain, fast = job("plain", model=unet(), log_every=1), job("fast", model=unet(), log_every=1, compile=True)
-    loop.train(plain)
-    loop.train(fast)
-    assert losses(fast.lines) == pytest.approx(losses(plain.lines), rel=1e-3)
-
-
 def test_a_batch_that_is_too_large_is_computed_in_parts(job, unet, capsys):
-    plain, tight = job("plain", model=unet(), steps=2, log_every=1, batch_size=1024), None
+    plain = job("plain", model=unet(), steps=2, log_every=1, batch_size=1024)
     loop.train(plain)
     peak = torch.cuda.max_memory_allocated()
     whole = torch.cuda.get_device_properties(0).total_memory

@@ -76,7 +76,7 @@ def test_a_training_leaves_no_model_behind(job):
 
 
 def test_a_batch_is_copied_once_for_each_view(faces):
-    from palsykit.diffusion.features import row_keys
+    from palsykit.faces.keys import row_keys
     from palsykit.faces.pairing import pair
     from palsykit.faces.views import batch
 
