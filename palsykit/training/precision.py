@@ -3,9 +3,11 @@
 import contextlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 
 def autocast_dtype(setting: str, device: torch.device) -> torch.dtype | None:
@@ -35,6 +37,29 @@ def for_convolutions(image: Tensor) -> Tensor:
     if image.device.type == "cpu" and torch.is_autocast_enabled("cpu") and multiplies_bf16(image.device):
         return image.contiguous(memory_format=torch.channels_last)
     return image
+
+
+def has_channels_last(x: Tensor) -> bool:
+    """Whether x [B, C, H, W] has its channels last in memory, and the usual order does not describe it as well."""
+    return x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+
+
+def keeping_order(x: Tensor) -> contextlib.AbstractContextManager[object]:
+    """The context in which a U-Net of diffusers reads x: if its channels are last in memory, those of all layers are.
+
+    Its residual blocks call ``contiguous`` on what a shortcut reads, and its attention on its result. Both would return
+    to the usual order, and every layer that follows would work in it.
+    """
+    return _KeepOrder() if has_channels_last(x) else contextlib.nullcontext()
+
+
+class _KeepOrder(TorchFunctionMode):
+    """Makes ``contiguous`` leave pictures alone whose channels are last."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function is Tensor.contiguous and not kwargs and has_channels_last(args[0]):
+            return args[0]
+        return function(*args, **(kwargs or {}))
 
 
 def multiplies_bf16(device: torch.device) -> bool:

@@ -1,5 +1,6 @@
 """A training under way: one step at a time, with its checkpoints."""
 
+import contextlib
 import copy
 import math
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from palsykit.training.ema import Averaged
 from palsykit.training.failures import last_lines, owner
 from palsykit.training.finite import Finite
 from palsykit.training.groups import checked_groups, optimisers, rate, trainable
+from palsykit.training.kernels import faster
 from palsykit.training.memory import bounds, is_out_of_memory, smaller
 from palsykit.training.precision import autocast, autocast_dtype
 from palsykit.training.processes import accelerator, exact, is_lost, means, require_able_processes
@@ -254,7 +256,7 @@ class Training:
         apart = accelerator().no_sync if self.result_of is None else sharded.without_exchange
         with torch.enable_grad() if part.last else apart(self.wrapped):
             try:
-                with autocast(self.dtype, self.device):
+                with autocast(self.dtype, self.device), self._faster():
                     terms: dict[str, Tensor] = self.wrapped(part.batch, draws, phase)
             except (PalsykitError, ValueError):  # a ValueError is how a part refuses its input
                 raise
@@ -265,6 +267,10 @@ class Training:
             loss = torch.stack([term.float() for term in terms.values()]).sum()
             accelerator().backward(self.finite.scaled(phase, loss * part.share))
         return {name: term.detach() for name, term in terms.items()}
+
+    def _faster(self) -> contextlib.AbstractContextManager[object]:
+        special = self.job.settings.compile or self.job.settings.gradient_checkpointing
+        return contextlib.nullcontext() if special else faster(self.device)
 
     def _failure(self, step: int, error: Exception) -> PalsykitError:
         """The message for an exception in model or trainer; the log gets the end of its traceback."""

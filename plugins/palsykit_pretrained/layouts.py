@@ -8,6 +8,8 @@ import torch
 from diffusers import PixArtTransformer2DModel, UNet2DConditionModel
 from torch import Tensor
 
+from palsykit.training.precision import for_convolutions, keeping_order
+
 LATENT_PX = 8
 """Side in px of a latent of PixArt's autoencoder; its transformer is told the picture's size."""
 
@@ -38,7 +40,9 @@ class Layout:
 
 
 def _call_unet(model: Any, x_t: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
-    prediction: Tensor = model(x_t, t, encoder_hidden_states=tokens, return_dict=False)[0]
+    x_t = for_convolutions(x_t)
+    with keeping_order(x_t):
+        prediction: Tensor = model(x_t, t, encoder_hidden_states=tokens, return_dict=False)[0]
     return prediction
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from palsykit.interfaces import Conditioning, ConditioningSpec
 from palsykit.recipe.ranges import Layers, Width
-from palsykit.training.precision import for_convolutions
+from palsykit.training.precision import for_convolutions, keeping_order
 from palsykit_unet.attention import Sdpa, fastest, named
 from palsykit_unet.streams import decouple
 
@@ -128,7 +128,8 @@ class UNet(nn.Module):
 
     def _predict(self, x_t: Tensor, t: Tensor, tokens: Tokens, pooled: Tensor | None) -> Tensor:
         x_t = for_convolutions(F.pixel_unshuffle(x_t, self.patch))
-        prediction = self.unet(x_t, t, encoder_hidden_states=tokens, class_labels=pooled, return_dict=False)[0]
+        with keeping_order(x_t):
+            prediction = self.unet(x_t, t, encoder_hidden_states=tokens, class_labels=pooled, return_dict=False)[0]
         return F.pixel_shuffle(prediction, self.patch)
 
     def _use_fastest(self, x_t: Tensor, t: Tensor, tokens: Tokens, pooled: Tensor | None) -> None:
