@@ -33,7 +33,7 @@ class _Faster(TorchFunctionMode):
     """Sends calls of some functions another way."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        way = _WAYS.get(function)
+        way = None if torch.compiler.is_compiling() else _WAYS.get(function)
         return (way or function)(*args, **(kwargs or {}))
 
 
@@ -55,9 +55,11 @@ def _cast_once(weight: Tensor) -> Tensor:
 
 
 def _casting(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def call(image: Tensor, weight: Tensor, *others: Any, **named: Any) -> Tensor:
-        weight = _cast_once(weight) if torch.is_autocast_enabled("cpu") else weight
-        return function(image, weight, *others, **named)
+    def call(*inputs: Any, **named: Any) -> Tensor:
+        if len(inputs) > 1 and torch.is_autocast_enabled("cpu"):
+            image, weight, *others = inputs
+            inputs = (image, _cast_once(weight), *others)
+        return function(*inputs, **named)
 
     return call
 
@@ -114,11 +116,13 @@ def _sizes(x: Tensor) -> tuple[int, int, int]:
 # PReLU with frozen slopes.
 
 
-def _prelu(x: Tensor, slope: Tensor) -> Tensor:
-    if x.requires_grad and torch.is_grad_enabled() and not slope.requires_grad and x.dim() > 1:
-        rectified: Tensor = _PReLU.apply(x, slope.to(x.dtype).view(1, -1, *(1 for _ in x.shape[2:])))
+def _prelu(input: Tensor, weight: Tensor) -> Tensor:  # torch's names, by which it may be called
+    if input.requires_grad and torch.is_grad_enabled() and not weight.requires_grad and input.dim() > 1:
+        if torch.is_autocast_enabled("cpu") and input.dtype is not torch.float64:
+            input = input.to(torch.get_autocast_dtype("cpu"))  # as autocast does for this function
+        rectified: Tensor = _PReLU.apply(input, weight.to(input.dtype).view(1, -1, *(1 for _ in input.shape[2:])))
         return rectified
-    return F.prelu(x, slope)
+    return F.prelu(input, weight)
 
 
 class _PReLU(torch.autograd.Function):

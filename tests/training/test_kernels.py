@@ -53,6 +53,16 @@ def test_prelu_of_vectors_and_with_one_slope():
         assert torch.equal(found[1], usual[1])
 
 
+def test_functions_may_be_called_by_the_names_of_their_inputs():
+    x, frozen = torch.randn(1, 3, 4, 4, requires_grad=True), torch.randn(2, 3, 1, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        usual = F.conv2d(input=x, weight=frozen), F.prelu(input=x, weight=torch.ones(3))
+        with faster(CPU):
+            found = F.conv2d(input=x, weight=frozen), F.prelu(input=x, weight=torch.ones(3))
+            assert torch.equal(F.group_norm(input=x, num_groups=3), F.group_norm(x, 3))
+    assert all(map(torch.equal, found, usual))
+
+
 def test_slopes_that_learn_have_their_gradient():
     layer, x = nn.PReLU(3), torch.randn(2, 3, 4, 4, requires_grad=True)
     with faster(CPU):
