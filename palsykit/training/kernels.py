@@ -4,7 +4,8 @@ Measured with one thread of an Intel Xeon with AMX, 2 x 128 x 112 x 112 numbers 
 
 - backward pass of a group norm in bf16 with the channels last: 55 ms; in fp32 and back again 14 ms;
 - backward pass of PReLU, which also computes what a frozen network's weights need: 14 ms; of other operations 3 ms;
-- autocast casts a frozen weight in every call, because it caches only the casts of weights that have gradients.
+- autocast casts a frozen weight in every call, because it caches only the casts of weights that have gradients;
+- attention in bf16, forward and backward, 8 rows of 4 heads of 100 x 100 tokens: 20 ms; by plain products 6 ms.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
@@ -143,9 +145,24 @@ class _PReLU(torch.autograd.Function):
         return sloped - positive(sloped, x, 0) + positive(gradient, x, 0), None
 
 
+# Attention.
+
+_FEW = 1 << 15
+"""Pairs of tokens up to which plain products were faster in bf16."""
+
+
+def _attention(*inputs: Any, **named: Any) -> Tensor:
+    few = len(inputs) > 1 and inputs[0].shape[-2] * inputs[1].shape[-2] <= _FEW
+    if few and inputs[0].dtype is torch.bfloat16 and inputs[0].requires_grad and torch.is_grad_enabled():
+        with sdpa_kernel(SDPBackend.MATH):
+            return F.scaled_dot_product_attention(*inputs, **named)
+    return F.scaled_dot_product_attention(*inputs, **named)
+
+
 _WAYS: dict[Any, Callable[..., Tensor]] = {
     F.conv2d: _casting(F.conv2d),
     F.linear: _casting(F.linear),
     F.group_norm: _group_norm,
     F.prelu: _prelu,
+    F.scaled_dot_product_attention: _attention,
 }

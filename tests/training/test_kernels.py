@@ -112,6 +112,27 @@ def test_group_norm_can_be_differentiated_twice():
         assert torch.allclose(mine.double(), truth, rtol=0.1, atol=0.03 * truth.abs().max())
 
 
+@pytest.mark.parametrize("tokens", [20, 200])
+def test_attention_in_bf16_is_as_near_to_the_exact_one_as_torch_is(tokens):
+    torch.manual_seed(0)
+    inputs = [torch.randn(2, 2, count, 8).bfloat16() for count in (tokens, tokens, tokens)]
+    gradient = torch.randn(2, 2, tokens, 8).bfloat16()
+
+    def attend(dtype):
+        leaves = [value.to(dtype).requires_grad_() for value in inputs]
+        y = F.scaled_dot_product_attention(*leaves, dropout_p=0.0)
+        y.backward(gradient.to(dtype))
+        return [y.detach(), *(leaf.grad for leaf in leaves)]
+
+    exact, usual = attend(torch.float64), attend(torch.bfloat16)
+    with faster(CPU):
+        found = attend(torch.bfloat16)
+    for mine, theirs, truth in zip(found, usual, exact, strict=True):
+        assert (mine.double() - truth).norm() <= (theirs.double() - truth).norm() * 1.1
+    if tokens == 200:  # too many pairs
+        assert all(map(torch.equal, found, usual))
+
+
 class Casts(TorchDispatchMode):
     """Counts the conversions of weights."""
 
