@@ -9,26 +9,54 @@ Measured with one thread of an Intel Xeon with AMX, 2 x 128 x 112 x 112 numbers 
 """
 
 import contextlib
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
+from torch.utils.checkpoint import checkpoint
 from torch.utils.weak import WeakIdKeyDictionary
 
-from palsykit.training.precision import has_channels_last
+from palsykit.training.precision import has_channels_last, keeping_order
+
+_active: ContextVar[bool] = ContextVar("_active", default=False)
 
 
-def faster(device: torch.device) -> contextlib.AbstractContextManager[object]:
+@contextlib.contextmanager
+def faster(device: torch.device) -> Iterator[None]:
     """The context for a forward pass with gradients: on a CPU torch's functions take the faster ways.
 
-    Not for a compiled model, and not where activations are computed again in the backward pass: that happens outside
-    of any context, and torch refuses to take other ways there.
+    Not for a model that is compiled: its compiler has ways of its own.
     """
-    return _Faster() if device.type == "cpu" else contextlib.nullcontext()
+    if device.type != "cpu":
+        yield
+        return
+    token = _active.set(True)
+    try:
+        with _Faster():
+            yield
+    finally:
+        _active.reset(token)
+
+
+def recomputed(module: nn.Module, *inputs: Any) -> Any:
+    """What ``module`` gives for ``inputs``, whose activations are computed again in the backward pass.
+
+    For diffusers' ``enable_gradient_checkpointing``. They are computed again in the same ways and order, so the result
+    has the same bits; torch's own function would leave these contexts, and refuses what then differs.
+    """
+    was_faster = _active.get()
+
+    @contextlib.contextmanager
+    def again() -> Iterator[None]:
+        with faster(inputs[0].device) if was_faster else contextlib.nullcontext(), keeping_order(inputs[0]):
+            yield
+
+    return checkpoint(module, *inputs, use_reentrant=False, context_fn=lambda: (contextlib.nullcontext(), again()))
 
 
 class _Faster(TorchFunctionMode):

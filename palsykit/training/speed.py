@@ -16,6 +16,7 @@ from palsykit.networks import SharedNetwork
 from palsykit.recipe.schema import Optimisation
 from palsykit.stopping import SIGNALS
 from palsykit.training.batches import PairedFaces, StepSampler
+from palsykit.training.kernels import recomputed
 
 AHEAD = 2
 """Batches that each worker has ready."""
@@ -52,8 +53,10 @@ def _leave_signals(_: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def recompute(job: str, model: nn.Module) -> None:
+def recompute(job: str, model: nn.Module, compiled: bool = False) -> None:
     """Compute the denoiser's activations again in the backward pass (Chen et al., arXiv:1604.06174).
+
+    ``compiled``: by diffusers' own function, which the compiler knows.
 
     Raises:
         PalsykitError: the denoiser holds no model of diffusers that can.
@@ -61,7 +64,7 @@ def recompute(job: str, model: nn.Module) -> None:
     denoiser: Any = getattr(model, "denoiser", model)
     able = [m for m in denoiser.modules() if getattr(m, "_supports_gradient_checkpointing", False)]
     for module in able:
-        module.enable_gradient_checkpointing()
+        module.enable_gradient_checkpointing(None if compiled else recomputed)
     if not able:
         raise PalsykitError(
             f"{job}: gradient_checkpointing: {type(denoiser).__name__} cannot compute its activations again; expected "

@@ -114,7 +114,7 @@ class Training:
         # EMA, distributed wrapper, optimisers and precision.
         self.ema = Averaged(job.model, job.settings.ema)
         if job.settings.gradient_checkpointing:
-            recompute(job.name, job.model)
+            recompute(job.name, job.model, job.settings.compile)
         if job.settings.compile:
             compile_model(job.model, job.trainer)
         self.result_of: nn.Module | None = None  # what takes the result, where no process has all of a weight
@@ -269,8 +269,7 @@ class Training:
         return {name: term.detach() for name, term in terms.items()}
 
     def _faster(self) -> contextlib.AbstractContextManager[object]:
-        special = self.job.settings.compile or self.job.settings.gradient_checkpointing
-        return contextlib.nullcontext() if special else faster(self.device)
+        return contextlib.nullcontext() if self.job.settings.compile else faster(self.device)
 
     def _failure(self, step: int, error: Exception) -> PalsykitError:
         """The message for an exception in model or trainer; the log gets the end of its traceback."""
