@@ -338,7 +338,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.plot is not None and drawn:
         write_text(given.plot, draw(drawn))
     if given.page is not None:
-        plot = given.plot if drawn else None
+        plot = given.plot if given.plot is not None and given.plot.exists() else None  # --no-curves: one drawn before
         put_section(given.page, "speed", section(text, found, command_of("speed.py", arguments), plot))
     print(json.dumps(found))
 
