@@ -269,7 +269,9 @@ class Training:
         return {name: term.detach() for name, term in terms.items()}
 
     def _faster(self) -> contextlib.AbstractContextManager[object]:
-        return contextlib.nullcontext() if self.job.settings.compile else faster(self.device)
+        """In full precision nothing was gained by it (docs/lab-notes.md); a compiler has ways of its own."""
+        gains = self.dtype is torch.bfloat16 and not self.job.settings.compile
+        return faster(self.device) if gains else contextlib.nullcontext()
 
     def _failure(self, step: int, error: Exception) -> PalsykitError:
         """The message for an exception in model or trainer; the log gets the end of its traceback."""
