@@ -1,7 +1,7 @@
 """Named networks, shared: all parts that read a network get the same instance."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from palsykit.diffusion.features import FeatureCache, Features
 from palsykit.faces.keys import row_keys
 from palsykit.files.weights import state_digest
 from palsykit.interfaces import NetworkOutput
+from palsykit.training.kernels import frozen_weights
 from palsykit.training.precision import for_convolutions
 from palsykit.training.strided import subsample_first
 
@@ -90,10 +91,12 @@ class SharedNetwork:
         run: Callable[[Tensor], NetworkOutput] = self.module
         if self._compiled is not None and _wants_graph(image):
             run = self._compiled
-        if self.own_size is None or side == self.own_size:
-            output: NetworkOutput = run(for_convolutions(image))
-            return output
-        output = run(for_convolutions(once(resized, image, self.own_size)))
+        frozen = self._cache is not None and not self._is_trainable()
+        with frozen_weights() if frozen else nullcontext():
+            if self.own_size is None or side == self.own_size:
+                output: NetworkOutput = run(for_convolutions(image))
+                return output
+            output = run(for_convolutions(once(resized, image, self.own_size)))
         points, further = (None if p is None else p * (side / self.own_size) for p in (output.points, output.further))
         return replace(output, points=points, further=further)
 

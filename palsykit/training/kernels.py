@@ -69,11 +69,27 @@ class _Faster(TorchFunctionMode):
 
 # Weights of frozen networks, under autocast.
 
+_frozen: ContextVar[bool] = ContextVar("_frozen", default=False)
+
+
+@contextlib.contextmanager
+def frozen_weights() -> Iterator[None]:
+    """The context in which a network is read whose weights never change: ``faster`` casts them once for all steps.
+
+    Only its owner knows this. Weights without gradients may well change, such as those of an average.
+    """
+    token = _frozen.set(True)
+    try:
+        yield
+    finally:
+        _frozen.reset(token)
+
+
 _casts: MutableMapping[Tensor, tuple[int, Tensor]] = WeakIdKeyDictionary()
 
 
 def _cast_once(weight: Tensor) -> Tensor:
-    """The frozen weight in autocast's type, cast when it is first needed or was changed since; others as they are."""
+    """The weight in autocast's type, cast when it is first needed or was loaded anew; with a gradient as it is."""
     if weight.requires_grad or not weight.is_leaf or weight.dtype is not torch.float32 or weight.is_inference():
         return weight
     dtype = torch.get_autocast_dtype("cpu")
@@ -86,7 +102,7 @@ def _cast_once(weight: Tensor) -> Tensor:
 
 def _casting(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def call(*inputs: Any, **named: Any) -> Tensor:
-        if len(inputs) > 1 and torch.is_autocast_enabled("cpu"):
+        if _frozen.get() and len(inputs) > 1 and torch.is_autocast_enabled("cpu"):
             image, weight, *others = inputs
             inputs = (image, _cast_once(weight), *others)
         return function(*inputs, **named)
