@@ -136,7 +136,7 @@ class _GroupNorm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
         x, weight, bias, mean, scale = ctx.saved_tensors
-        if torch.is_grad_enabled():  # somebody differentiates twice, which torch's own function below cannot
+        if torch.is_grad_enabled():  # for a second derivative, which torch's function below does not have
             again = F.group_norm(x.float(), ctx.groups, weight, bias, ctx.eps)
             found = torch.autograd.grad(again, (x, weight, bias), gradient.float(), create_graph=True)
         else:
@@ -186,7 +186,7 @@ class _PReLU(torch.autograd.Function):
         x, slope = ctx.saved_tensors
         sloped = gradient * slope
         positive = torch.ops.aten.threshold_backward
-        if torch.is_grad_enabled():  # somebody differentiates twice
+        if torch.is_grad_enabled():  # for a second derivative
             return sloped - positive(sloped, x, 0) + positive(gradient, x, 0), None
         part = positive(sloped, x, 0)  # in place from here on: new memory costs as much as the sums
         sloped.sub_(part)

@@ -269,7 +269,7 @@ class Training:
         return {name: term.detach() for name, term in terms.items()}
 
     def _faster(self) -> contextlib.AbstractContextManager[object]:
-        """In full precision nothing was gained by it (docs/lab-notes.md); a compiler has ways of its own."""
+        """On a CPU in bf16, faster ways for slow functions; in fp32 they gain nothing, and compilers have their own."""
         gains = self.dtype is torch.bfloat16 and not self.job.settings.compile
         return faster(self.device) if gains else contextlib.nullcontext()
 

@@ -61,7 +61,7 @@ def test_functions_may_be_called_by_the_names_of_their_inputs():
     x, frozen = torch.randn(1, 3, 4, 4, requires_grad=True), torch.randn(2, 3, 1, 1)
     with torch.autocast("cpu", torch.bfloat16):
         usual = F.conv2d(input=x, weight=frozen), F.prelu(input=x, weight=torch.ones(3))
-        with faster(CPU):
+        with faster(CPU), frozen_weights():
             found = F.conv2d(input=x, weight=frozen), F.prelu(input=x, weight=torch.ones(3))
             assert torch.equal(F.group_norm(input=x, num_groups=3), F.group_norm(x, 3))
     assert all(map(torch.equal, found, usual))
@@ -231,7 +231,7 @@ def test_a_weight_that_learns_has_its_gradient_under_autocast():
 
 def test_without_autocast_nothing_is_cast():
     layer, x = nn.Linear(3, 5).requires_grad_(False), torch.randn(2, 3)
-    with faster(CPU):
+    with faster(CPU), frozen_weights():
         assert layer(x).dtype is torch.float32
         with torch.autocast("cpu", torch.bfloat16):
             assert layer(x).dtype is torch.bfloat16
@@ -304,9 +304,10 @@ def test_activations_that_are_computed_again_are_the_same_to_the_bit(fast):
     def learn(call):
         copied, leaf = copy.deepcopy(block), x.clone(memory_format=torch.preserve_format).requires_grad_()
         ways = faster(CPU) if fast else contextlib.nullcontext()
-        with torch.autocast("cpu", torch.bfloat16), ways, keeping_order(leaf), Orders() as orders:
-            y = call(copied, leaf)
-            y.float().square().sum().backward()
+        with Orders() as orders:
+            with torch.autocast("cpu", torch.bfloat16), ways, keeping_order(leaf):
+                y = call(copied, leaf)
+            y.float().square().sum().backward()  # outside of the contexts, as in a training
         return y, leaf.grad, [p.grad for p in copied.parameters() if p.requires_grad], all(orders.last)
 
     usual = learn(lambda module, leaf: module(leaf))
